@@ -1,0 +1,15 @@
+"""Multilayer perceptrons with softmax output, at home in scikit-learn."""
+
+from skmlp.classifier import MLPSoftmaxClassifier
+from skmlp.displays import ActivationDisplay
+from skmlp.nn.activations import ACTIVATIONS, Activation, PReLU
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "ACTIVATIONS",
+    "Activation",
+    "ActivationDisplay",
+    "MLPSoftmaxClassifier",
+    "PReLU",
+]

@@ -1,0 +1,118 @@
+"""Targets: labels to codes, weights of rows, and the stratified held-out part."""
+
+import warnings
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from sklearn.model_selection import train_test_split
+from sklearn.preprocessing import LabelEncoder
+from sklearn.utils import column_or_1d
+from sklearn.utils.class_weight import compute_sample_weight
+from sklearn.utils.multiclass import check_classification_targets, type_of_target
+from sklearn.utils.validation import _check_sample_weight
+
+
+def check_labels(y: Any) -> np.ndarray:
+    """One label per row as a 1-D array, or a sentence that says what came instead."""
+    kind = type_of_target(y, input_name="y")
+    if kind.startswith("multilabel") or kind == "multiclass-multioutput":
+        raise ValueError(
+            f"y has shape {np.shape(y)} and is of type {kind!r}, but a softmax gives "
+            "each row exactly one label; pass one label per row, or wrap the "
+            "classifier in sklearn.multioutput.MultiOutputClassifier."
+        )
+    y = column_or_1d(y, warn=True)
+    check_classification_targets(y)
+    return y
+
+
+def encode_labels(
+    y: np.ndarray, classes: np.ndarray | None = None
+) -> tuple[np.ndarray, np.ndarray]:
+    """The sorted classes, and the index of each label among them.
+
+    With `classes` given, a label that is not among them is an error.
+    """
+    encoder = LabelEncoder()
+    if classes is None:
+        codes = encoder.fit_transform(y)
+        return encoder.classes_, codes
+    encoder.fit(classes)
+    unseen = np.setdiff1d(y, encoder.classes_)
+    if len(unseen):
+        raise ValueError(
+            f"y contains {list_some(unseen)}, but the classes are "
+            f"{list_some(encoder.classes_)}; give every class to the first call, "
+            "as partial_fit(..., classes=...) or in the y of fit."
+        )
+    return encoder.classes_, encoder.transform(y)
+
+
+def list_some(values: np.ndarray, most: int = 10) -> str:
+    """The first values as text, for messages."""
+    shown = ", ".join(repr(value) for value in values[:most].tolist())
+    rest = len(values) - most
+    return f"[{shown}]" if rest <= 0 else f"[{shown}, and {rest} more]"
+
+
+def row_weights(
+    X: Any,
+    y: np.ndarray,
+    sample_weight: Any = None,
+    class_weight: Mapping[Any, float] | str | None = None,
+) -> np.ndarray | None:
+    """class_weight x sample_weight per row in float64; None where all weigh the same."""
+    if sample_weight is None and class_weight is None:
+        return None
+    weight = _check_sample_weight(
+        sample_weight, X, dtype=np.float64, ensure_non_negative=True, copy=True
+    )
+    weight *= compute_sample_weight(class_weight, y)
+    if not weight.any():
+        raise ValueError(
+            "all weights are zero: sample_weight times class_weight must be positive "
+            "for some row."
+        )
+    return weight
+
+
+def check_more_than_one_class(codes: np.ndarray, classes: np.ndarray) -> None:
+    """Raise unless the rows show at least two classes."""
+    present = np.unique(codes)
+    if len(present) < 2:
+        raise ValueError(
+            "a classifier needs samples of at least 2 classes, but the samples with "
+            f"positive weight have only one class: {list_some(classes[present])}."
+        )
+
+
+def split_held_out(
+    codes: np.ndarray, fraction: float, rng: np.random.Generator
+) -> tuple[np.ndarray, np.ndarray]:
+    """Row indices of the training part and of the stratified held-out part.
+
+    A class of which `fraction` is less than half a row stays in the training part as
+    a whole. Where that goes for every class, nothing is held out and a warning says
+    so.
+    """
+    rows = np.arange(len(codes))
+    counts = np.bincount(codes)
+    large = (counts >= 2) & (counts * fraction >= 0.5)
+    candidates = rows[large[codes]]
+    if len(candidates) == 0:
+        warnings.warn(
+            f"no class has enough rows to hold out a part of {fraction:g} (the largest "
+            f"has {counts.max()}), so training uses every row and stops on the "
+            "training loss; raise validation_fraction or pass X_val and y_val.",
+            stacklevel=2,
+        )
+        return rows, rows[:0]
+    n_held_out = max(int(large.sum()), round(fraction * len(candidates)))
+    _, held_out = train_test_split(
+        candidates,
+        test_size=n_held_out,
+        stratify=codes[candidates],
+        random_state=int(rng.integers(2**31)),
+    )
+    return np.setdiff1d(rows, held_out), held_out

@@ -1,0 +1,901 @@
+"""MLPSoftmaxClassifier: parameters, their constraints, and fit as a table of contents."""
+
+import dataclasses
+import warnings
+from collections.abc import Callable, Mapping, Sequence
+from numbers import Integral, Real
+from typing import Any, Literal, NamedTuple, Self
+
+import numpy as np
+from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.metrics import get_scorer_names
+from sklearn.utils import Tags
+from sklearn.utils._param_validation import Interval, Options, StrOptions
+from sklearn.utils.metaestimators import available_if
+from sklearn.utils.validation import (
+    check_consistent_length,
+    check_is_fitted,
+    validate_data,
+)
+
+from skmlp._scoring import score_function
+from skmlp._sklearn import as_generator, fit_context, unchanged_on_error
+from skmlp._targets import (
+    check_labels,
+    check_more_than_one_class,
+    encode_labels,
+    list_some,
+    row_weights,
+    split_held_out,
+)
+from skmlp.nn.activations import ACTIVATIONS, Activation, as_activation
+from skmlp.nn.losses import SoftmaxCrossEntropy, softmax
+from skmlp.nn.network import BLOCK_ROWS, Architecture, Network
+from skmlp.optim.optimizers import Adam, Decay, Optimizer, Rule, Sgd, minimize_lbfgs
+from skmlp.optim.schedules import SCHEDULES
+from skmlp.training.batches import Batches, Samples
+from skmlp.training.loop import full_batch, train
+from skmlp.training.monitor import Monitor
+
+ActivationLike = str | type[Activation] | Activation
+
+
+class Run(NamedTuple):
+    """What one call of fit or partial_fit trains, from where, and on what."""
+
+    architecture: Architecture
+    start: np.ndarray
+    samples: Samples
+    held_out: Samples | None
+    n_epochs: int
+    rng: np.random.Generator
+
+
+class MLPSoftmaxClassifier(ClassifierMixin, BaseEstimator):
+    """Multilayer perceptron with a softmax output, trained by backpropagation.
+
+    Takes the place of :class:`sklearn.neural_network.MLPClassifier`: parameters of the
+    same name mean the same, unless said otherwise below. With no hidden layer it is
+    softmax (multinomial logistic) regression.
+
+    Parameters
+    ----------
+    hidden_layer_sizes : int or array-like of int, default=(100,)
+        Units per hidden layer; ``()`` for softmax regression.
+
+    activation : str, Activation, or list of these, default="relu"
+        What the hidden units do with their input: one for all hidden layers, or a list
+        with one per hidden layer. Names are "identity", "relu", "prelu" (learns its
+        slope, one per unit), "leaky_relu", "sigmoid" (also "logistic"), "tanh", "elu",
+        "selu", "gelu", "silu" and "softplus". Instances such as
+        ``PReLU(init=0.1, shared=True)`` set what a name leaves open, and a subclass of
+        :class:`skmlp.Activation` brings your own. The start values of the weights
+        follow the activation (He, Glorot or LeCun).
+
+    dropout : float or array-like of float, default=0.0
+        Part of the hidden units that is set to 0 at each step of training, for all
+        hidden layers or per hidden layer; in [0, 1). Not with ``solver="lbfgs"``.
+
+    label_smoothing : float, default=0.0
+        Part of each training target that is spread evenly over all classes; in [0, 1).
+
+    class_weight : dict, "balanced" or None, default=None
+        Weight per class label, multiplied with `sample_weight`. "balanced" gives
+        ``n_samples / (n_classes * np.bincount(y))``.
+
+    solver : {"adam", "sgd", "lbfgs"}, default="adam"
+        "adam" and "sgd" take a step per batch; "lbfgs" works on all rows at once. It
+        computes in float64 whatever `dtype` says, since its line search can't work
+        with less; the result is stored as `dtype`.
+
+    alpha : float, default=0.0001
+        Strength of the L2 penalty: the objective is
+        ``(sum_i w_i loss_i + alpha / 2 * ||weights||^2) / sum_i w_i`` over the training
+        rows, whatever `batch_size` is. (In scikit-learn the penalty grows as batches
+        get smaller.) Biases and learnt slopes are free of it.
+
+    batch_size : int or "auto", default="auto"
+        Rows per step; "auto" is ``min(200, n_samples)``. Not used by "lbfgs".
+
+    learning_rate : {"constant", "invscaling", "adaptive", "cosine", "one_cycle"}, \
+            default="constant"
+        How the learning rate changes, with "sgd" and "adam" alike. "invscaling" divides
+        it by ``(t + 1) ** power_t``, t the rows seen before the epoch; "adaptive"
+        divides it by 5 at each plateau and ends below 1e-6; "cosine" lets it fall to 0
+        over `max_iter` epochs; "one_cycle" lets it rise from 1/25 in the first 30% of
+        them, then fall to almost 0.
+
+    learning_rate_init : float, default=0.001
+        Learning rate before the schedule's factor.
+
+    power_t : float, default=0.5
+        Exponent of "invscaling".
+
+    momentum : float, default=0.9
+        Momentum of "sgd", in [0, 1].
+
+    nesterovs_momentum : bool, default=True
+        Whether "sgd" looks ahead.
+
+    beta_1, beta_2 : float, default=0.9 and 0.999
+        Decay of the first and second moment of "adam", in [0, 1).
+
+    epsilon : float, default=1e-8
+        Keeps the division in "adam" finite.
+
+    max_fun : int, default=15000
+        Most evaluations of the loss by "lbfgs".
+
+    max_iter : int, default=200
+        Most passes over the rows ("sgd", "adam") or iterations ("lbfgs").
+
+    tol : float, default=1e-4
+        An epoch counts as an improvement if it betters the training loss, or the
+        validation score, by at least this. "lbfgs" ends when no component of the
+        gradient is larger.
+
+    n_iter_no_change : int or np.inf, default=10
+        Training ends after more than this many epochs in a row without improvement.
+
+    early_stopping : bool, default=False
+        Whether to hold out a part of the rows, stratified for any number of classes,
+        score it after each epoch, end when the score stops improving, and keep the
+        weights of the best epoch. Without it, the training loss is watched and the last
+        weights are kept. A class with too few rows to be split stays in training.
+
+    validation_fraction : float, default=0.1
+        Part of the rows that `early_stopping` holds out, in (0, 1).
+
+    scoring : str or callable, default="neg_log_loss"
+        What the held-out rows are scored by: any name that
+        :func:`sklearn.metrics.get_scorer` knows, or ``scorer(estimator, X, y)``.
+        (scikit-learn uses accuracy, which says little about probabilities.)
+
+    shuffle : bool, default=True
+        Whether the rows come in a new random order in each epoch.
+
+    warm_start : bool, default=False
+        Whether `fit` goes on from the former weights, and with the former moments of
+        "sgd" or "adam" (which scikit-learn forgets). Each `fit` starts `n_iter_` and
+        the curves anew.
+
+    dtype : {"float32", "float64"}, default="float32"
+        Type of the weights and of all arithmetic. (scikit-learn follows X, which makes
+        a network on a DataFrame float64, at half the speed.)
+
+    random_state : int, RandomState instance or None, default=None
+        Source of start values, held-out rows, batches and dropout. An int gives the
+        same model each time.
+
+    verbose : bool or int, default=False
+        Whether to print a line per epoch.
+
+    Attributes
+    ----------
+    classes_ : ndarray of shape (n_classes,)
+        Labels, sorted.
+    n_features_in_ : int
+        Number of columns of X.
+    feature_names_in_ : ndarray of shape (n_features_in_,)
+        Column names of X, where it has some that are all strings.
+    architecture_ : Architecture
+        All that is needed to rebuild the network around `parameters_`.
+    parameters_ : ndarray of shape (n_parameters_,)
+        Everything that was learnt, in one vector.
+    history_ : dict of str to list of float
+        One entry per epoch: "loss", "learning_rate" and, with held-out rows,
+        "validation_loss" and "validation_score".
+    best_iter_ : int
+        The epoch that the weights are from, counted from 1.
+    t_ : int
+        Training rows seen so far, each epoch counted.
+
+    See Also
+    --------
+    sklearn.neural_network.MLPClassifier : Fewer abilities, float64 on DataFrames.
+    sklearn.linear_model.LogisticRegression : Softmax regression by other solvers.
+
+    References
+    ----------
+    .. [1] Rumelhart, Hinton and Williams, "Learning representations by
+       back-propagating errors", Nature 323, 1986.
+    .. [2] Kingma and Ba, "Adam: a method for stochastic optimization", ICLR 2015.
+    .. [3] He et al., "Delving deep into rectifiers", ICCV 2015.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_wine
+    >>> from sklearn.model_selection import train_test_split
+    >>> from sklearn.pipeline import make_pipeline
+    >>> from sklearn.preprocessing import StandardScaler
+    >>> from skmlp import MLPSoftmaxClassifier
+    >>> X, y = load_wine(return_X_y=True, as_frame=True)
+    >>> X_train, X_test, y_train, y_test = train_test_split(
+    ...     X, y, stratify=y, random_state=0
+    ... )
+    >>> model = make_pipeline(
+    ...     StandardScaler(),
+    ...     MLPSoftmaxClassifier(learning_rate="cosine", max_iter=50, random_state=0),
+    ... ).fit(X_train, y_train)
+    >>> model.predict_proba(X_test).shape
+    (45, 3)
+    >>> bool(model.score(X_test, y_test) > 0.9)
+    True
+    """
+
+    _parameter_constraints: dict = {
+        "hidden_layer_sizes": [
+            "array-like",
+            Interval(Integral, 1, None, closed="left"),
+        ],
+        "activation": [StrOptions(set(ACTIVATIONS)), Activation, type, list, tuple],
+        "dropout": ["array-like", Interval(Real, 0, 1, closed="left")],
+        "label_smoothing": [Interval(Real, 0, 1, closed="left")],
+        "class_weight": [dict, StrOptions({"balanced"}), None],
+        "solver": [StrOptions({"adam", "sgd", "lbfgs"})],
+        "alpha": [Interval(Real, 0, None, closed="left")],
+        "batch_size": [
+            StrOptions({"auto"}),
+            Interval(Integral, 1, None, closed="left"),
+        ],
+        "learning_rate": [StrOptions(set(SCHEDULES))],
+        "learning_rate_init": [Interval(Real, 0, None, closed="neither")],
+        "power_t": [Interval(Real, 0, None, closed="left")],
+        "momentum": [Interval(Real, 0, 1, closed="both")],
+        "nesterovs_momentum": ["boolean"],
+        "beta_1": [Interval(Real, 0, 1, closed="left")],
+        "beta_2": [Interval(Real, 0, 1, closed="left")],
+        "epsilon": [Interval(Real, 0, None, closed="neither")],
+        "max_fun": [Interval(Integral, 1, None, closed="left")],
+        "max_iter": [Interval(Integral, 1, None, closed="left")],
+        "tol": [Interval(Real, 0, None, closed="left")],
+        "n_iter_no_change": [
+            Interval(Integral, 1, None, closed="left"),
+            Options(Real, {np.inf}),
+        ],
+        "early_stopping": ["boolean"],
+        "validation_fraction": [Interval(Real, 0, 1, closed="neither")],
+        "scoring": [StrOptions(set(get_scorer_names())), callable],
+        "shuffle": ["boolean"],
+        "warm_start": ["boolean"],
+        "dtype": [StrOptions({"float32", "float64"})],
+        "random_state": ["random_state"],
+        "verbose": ["verbose"],
+    }
+
+    _doc_link_module = "skmlp"
+    _doc_link_template = (
+        "https://github.com/skmlp/skmlp/blob/main/docs/user_guide.md#{estimator_name}"
+    )
+
+    def __init__(
+        self,
+        hidden_layer_sizes: int | Sequence[int] = (100,),
+        activation: ActivationLike | Sequence[ActivationLike] = "relu",
+        *,
+        dropout: float | Sequence[float] = 0.0,
+        label_smoothing: float = 0.0,
+        class_weight: Mapping[Any, float] | Literal["balanced"] | None = None,
+        solver: Literal["adam", "sgd", "lbfgs"] = "adam",
+        alpha: float = 0.0001,
+        batch_size: int | Literal["auto"] = "auto",
+        learning_rate: Literal[
+            "constant", "invscaling", "adaptive", "cosine", "one_cycle"
+        ] = "constant",
+        learning_rate_init: float = 0.001,
+        power_t: float = 0.5,
+        momentum: float = 0.9,
+        nesterovs_momentum: bool = True,
+        beta_1: float = 0.9,
+        beta_2: float = 0.999,
+        epsilon: float = 1e-8,
+        max_fun: int = 15000,
+        max_iter: int = 200,
+        tol: float = 1e-4,
+        n_iter_no_change: float = 10,
+        early_stopping: bool = False,
+        validation_fraction: float = 0.1,
+        scoring: str | Callable = "neg_log_loss",
+        shuffle: bool = True,
+        warm_start: bool = False,
+        dtype: Literal["float32", "float64"] = "float32",
+        random_state: int | np.random.RandomState | None = None,
+        verbose: bool | int = False,
+    ) -> None:
+        self.hidden_layer_sizes = hidden_layer_sizes
+        self.activation = activation
+        self.dropout = dropout
+        self.label_smoothing = label_smoothing
+        self.class_weight = class_weight
+        self.solver = solver
+        self.alpha = alpha
+        self.batch_size = batch_size
+        self.learning_rate = learning_rate
+        self.learning_rate_init = learning_rate_init
+        self.power_t = power_t
+        self.momentum = momentum
+        self.nesterovs_momentum = nesterovs_momentum
+        self.beta_1 = beta_1
+        self.beta_2 = beta_2
+        self.epsilon = epsilon
+        self.max_fun = max_fun
+        self.max_iter = max_iter
+        self.tol = tol
+        self.n_iter_no_change = n_iter_no_change
+        self.early_stopping = early_stopping
+        self.validation_fraction = validation_fraction
+        self.scoring = scoring
+        self.shuffle = shuffle
+        self.warm_start = warm_start
+        self.dtype = dtype
+        self.random_state = random_state
+        self.verbose = verbose
+
+    @fit_context(prefer_skip_nested_validation=True)
+    def fit(
+        self,
+        X: Any,
+        y: Any,
+        sample_weight: Any = None,
+        *,
+        X_val: Any = None,
+        y_val: Any = None,
+        sample_weight_val: Any = None,
+    ) -> Self:
+        """Train the network on the rows of X.
+
+        If it fails, the estimator stays as it was.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Numbers, best scaled to about unit variance.
+        y : array-like of shape (n_samples,)
+            One label per row: numbers, strings or booleans.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Non-negative weight per row; None means 1. A row of weight 0 takes no part.
+        X_val : {array-like, sparse matrix} of shape (n_val, n_features), default=None
+            Rows to score after each epoch, in place of a part of X. Given these,
+            training stops and chooses weights as with ``early_stopping=True``.
+        y_val : array-like of shape (n_val,), default=None
+            Labels of `X_val`.
+        sample_weight_val : array-like of shape (n_val,), default=None
+            Weights of the rows of `X_val`.
+
+        Returns
+        -------
+        self : MLPSoftmaxClassifier
+            The fitted estimator.
+
+        Raises
+        ------
+        ValueError
+            If data or parameters don't fit together; the message says how.
+        """
+        with unchanged_on_error(self):
+            goes_on = self.warm_start and self.__sklearn_is_fitted__()
+            X, y = self._check_rows(X, y, reset=not goes_on)
+            classes, codes = encode_labels(y)
+            if goes_on:
+                self._check_same_classes(classes)
+            self.classes_ = classes
+            samples = self._weighted_samples(X, y, codes, sample_weight)
+            check_more_than_one_class(samples.codes, classes)
+            rng = as_generator(self.random_state)
+            if X_val is None and y_val is None:
+                samples, held_out = self._split(samples, rng)
+            else:
+                held_out = self._held_out(X_val, y_val, sample_weight_val)
+            network = self._architecture(samples.x.shape[1])
+            if goes_on:
+                start = self._former_weights(network)
+            else:
+                start = network.start_values(rng, samples.class_shares(len(classes)))
+                self._forget()
+            run = Run(network, start, samples, held_out, self.max_iter, rng)
+            ending = self._train(run)
+            if ending is None and held_out is None:
+                self._warn_not_converged()
+            self._plateau = None
+            if not self.warm_start:
+                self._rule_state = None
+        return self
+
+    @available_if(lambda self: self.solver != "lbfgs")
+    @fit_context(prefer_skip_nested_validation=True)
+    def partial_fit(
+        self, X: Any, y: Any, classes: Any = None, sample_weight: Any = None
+    ) -> Self:
+        """Train for one epoch on the rows of X, going on from the present weights.
+
+        Not available with ``solver="lbfgs"``. If it fails, the estimator stays as it
+        was.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Some of the rows.
+        y : array-like of shape (n_samples,)
+            Their labels; not every class has to be there.
+        classes : array-like of shape (n_classes,), default=None
+            All labels that will ever come. Needed in the first call only.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Non-negative weight per row, relative to the others in this call.
+
+        Returns
+        -------
+        self : MLPSoftmaxClassifier
+            The fitted estimator.
+
+        Raises
+        ------
+        ValueError
+            If data or parameters don't fit together, among them
+            ``early_stopping=True``, ``class_weight="balanced"`` and a `learning_rate`
+            that is laid out over `max_iter` epochs.
+        """
+        with unchanged_on_error(self):
+            self._check_partial_fit_parameters()
+            goes_on = self.__sklearn_is_fitted__()
+            X, y = self._check_rows(X, y, reset=not goes_on)
+            self.classes_ = self._all_classes(classes, goes_on)
+            _, codes = encode_labels(y, self.classes_)
+            samples = self._weighted_samples(X, y, codes, sample_weight)
+            rng = as_generator(self.random_state)
+            past = self.history_ if goes_on else {}
+            network = self._architecture(samples.x.shape[1])
+            if goes_on:
+                start = self._former_weights(network)
+            else:
+                start = network.start_values(rng)
+                self._forget()
+            self._train(Run(network, start, samples, None, 1, rng))
+            if past.keys() == self.history_.keys():
+                for name, values in self.history_.items():
+                    past[name].extend(values)
+                self.history_ = past
+            self.best_iter_ = self.n_iter_
+        return self
+
+    def predict_proba(self, X: Any) -> np.ndarray:
+        """Probability of each class for each row.
+
+        Changes nothing in the estimator, so many threads can call it at once.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Rows with the columns that `fit` was given.
+
+        Returns
+        -------
+        probabilities : ndarray of shape (n_samples, n_classes)
+            In the order of `classes_`, in the type that `dtype` named.
+        """
+        check_is_fitted(self)
+        X = validate_data(
+            self, X, accept_sparse="csr", dtype=self.architecture_.dtype, reset=False
+        )
+        return softmax(Network(self.architecture_, self.parameters_).logits(X))
+
+    def predict_log_proba(self, X: Any) -> np.ndarray:
+        """Natural logarithm of `predict_proba`.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Rows with the columns that `fit` was given.
+
+        Returns
+        -------
+        log_probabilities : ndarray of shape (n_samples, n_classes)
+            -inf where a probability is 0 in its type.
+        """
+        with np.errstate(divide="ignore"):
+            return np.log(self.predict_proba(X))
+
+    def predict(self, X: Any) -> np.ndarray:
+        """The most probable label of each row.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Rows with the columns that `fit` was given.
+
+        Returns
+        -------
+        labels : ndarray of shape (n_samples,)
+            Members of `classes_`.
+        """
+        most_probable = self.predict_proba(X).argmax(axis=1)
+        return self.classes_[most_probable]
+
+    # What was learnt, seen from several sides
+
+    @property
+    def coefs_(self) -> list[np.ndarray]:
+        """Weight matrices (fan_in, fan_out), first layer first: views of the vector."""
+        return self.architecture_.dense(self.parameters_, "weight")
+
+    @property
+    def intercepts_(self) -> list[np.ndarray]:
+        """Bias vectors (fan_out,), first layer first: views of the vector."""
+        return self.architecture_.dense(self.parameters_, "bias")
+
+    @property
+    def n_layers_(self) -> int:
+        """Number of layers, with input and output."""
+        return len(self.architecture_.hidden_layer_sizes) + 2
+
+    @property
+    def n_outputs_(self) -> int:
+        """Number of outputs, one per class (also for two classes)."""
+        return self.architecture_.n_classes
+
+    @property
+    def n_parameters_(self) -> int:
+        """Number of learnt numbers."""
+        return self.architecture_.layout.size
+
+    @property
+    def out_activation_(self) -> str:
+        """What turns logits into probabilities: always "softmax"."""
+        check_is_fitted(self)
+        return "softmax"
+
+    @property
+    def n_iter_(self) -> int:
+        """Epochs or iterations of the last fit; partial_fit adds one per call."""
+        return len(self.history_["loss"])
+
+    @property
+    def loss_curve_(self) -> list[float]:
+        """Training loss per epoch, with penalty."""
+        return self.history_["loss"]
+
+    @property
+    def loss_(self) -> float:
+        """Training loss of the last epoch, with penalty."""
+        return self.history_["loss"][-1]
+
+    @property
+    def best_loss_(self) -> float | None:
+        """Lowest training loss of an epoch; None where held-out rows decide."""
+        if self.validation_scores_ is not None:
+            return None
+        return float(np.nanmin(self.history_["loss"]))
+
+    @property
+    def validation_loss_curve_(self) -> list[float] | None:
+        """Log-loss of the held-out rows per epoch; None without such rows."""
+        return self.history_.get("validation_loss")
+
+    @property
+    def validation_scores_(self) -> list[float] | None:
+        """Score of the held-out rows per epoch; None without such rows."""
+        return self.history_.get("validation_score")
+
+    @property
+    def best_validation_score_(self) -> float | None:
+        """Highest score of the held-out rows; None without such rows."""
+        scores = self.validation_scores_
+        return None if scores is None else float(np.nanmax(scores))
+
+    def __sklearn_is_fitted__(self) -> bool:
+        return "parameters_" in vars(self)
+
+    def __sklearn_tags__(self) -> Tags:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.sparse = True
+        return tags
+
+    # The steps of fit, in their order
+
+    def _check_rows(self, X: Any, y: Any, reset: bool) -> tuple[Any, np.ndarray]:
+        """X in the network's type, and y as one label per row."""
+        X, y = validate_data(
+            self,
+            X,
+            y,
+            accept_sparse="csr",
+            dtype=self.dtype,
+            order="C",
+            multi_output=True,
+            reset=reset,
+        )
+        return X, check_labels(y)
+
+    def _check_same_classes(self, classes: np.ndarray) -> None:
+        if not np.array_equal(classes, self.classes_):
+            raise ValueError(
+                "warm_start can only be used where `y` has the same classes as in the "
+                f"previous call to fit. Previously got {self.classes_}, `y` has "
+                f"{classes}"
+            )
+
+    def _check_partial_fit_parameters(self) -> None:
+        if self.early_stopping:
+            raise ValueError(
+                "partial_fit does not support early_stopping=True, since it holds no "
+                "rows out; set early_stopping=False and score rows of your own."
+            )
+        if self.class_weight == "balanced":
+            raise ValueError(
+                'partial_fit does not support class_weight="balanced", since it sees '
+                "only some of the rows; pass a dict, for example from "
+                "sklearn.utils.class_weight.compute_class_weight."
+            )
+        if SCHEDULES[self.learning_rate].has_end:
+            raise ValueError(
+                f"learning_rate={self.learning_rate!r} is laid out over max_iter "
+                "epochs, and partial_fit knows no last epoch; choose "
+                '"constant", "invscaling" or "adaptive".'
+            )
+
+    def _all_classes(self, classes: Any, goes_on: bool) -> np.ndarray:
+        """The classes of the first call, which later calls may only repeat."""
+        if classes is None:
+            if goes_on:
+                return self.classes_
+            raise ValueError("classes must be passed on the first call to partial_fit.")
+        classes = np.unique(classes)
+        if goes_on and not np.array_equal(classes, self.classes_):
+            raise ValueError(
+                f"classes={list_some(classes)} differs from what the network was "
+                f"built for, {list_some(self.classes_)}; leave classes out."
+            )
+        if len(classes) < 2:
+            raise ValueError(
+                "a classifier needs at least 2 classes, but classes has only "
+                f"{list_some(classes)}."
+            )
+        return classes
+
+    def _weighted_samples(
+        self, X: Any, y: np.ndarray, codes: np.ndarray, sample_weight: Any
+    ) -> Samples:
+        """Rows with their weight; those of weight 0 are left out, as if not there."""
+        weight = row_weights(X, y, sample_weight, self.class_weight)
+        samples = Samples(X, codes, weight)
+        if weight is None or weight.all():
+            return samples
+        return samples.take(weight > 0)
+
+    def _split(
+        self, samples: Samples, rng: np.random.Generator
+    ) -> tuple[Samples, Samples | None]:
+        """Training part, and held-out part if early_stopping asks for one."""
+        if not self.early_stopping:
+            return samples, None
+        rows, held_out = split_held_out(samples.codes, self.validation_fraction, rng)
+        if len(held_out) == 0:
+            return samples, None
+        return samples.take(rows), samples.take(held_out)
+
+    def _held_out(self, X_val: Any, y_val: Any, sample_weight_val: Any) -> Samples:
+        """The caller's own rows to score after each epoch."""
+        if X_val is None or y_val is None:
+            given, missing = ("y_val", "X_val") if X_val is None else ("X_val", "y_val")
+            raise ValueError(f"{given} is given without {missing}; pass both.")
+        X_val = validate_data(
+            self, X_val, accept_sparse="csr", dtype=self.dtype, order="C", reset=False
+        )
+        y_val = check_labels(y_val)
+        check_consistent_length(X_val, y_val)
+        _, codes = encode_labels(y_val, self.classes_)
+        return self._weighted_samples(X_val, y_val, codes, sample_weight_val)
+
+    def _architecture(self, n_inputs: int) -> Architecture:
+        """What the parameters say of the network, checked and looked up."""
+        sizes = np.atleast_1d(np.asarray(self.hidden_layer_sizes))
+        is_whole = sizes.size == 0 or np.issubdtype(sizes.dtype, np.integer)
+        if sizes.ndim != 1 or not is_whole or (sizes <= 0).any():
+            raise ValueError(
+                "hidden_layer_sizes must be > 0, one whole number per hidden layer, "
+                f"got {self.hidden_layer_sizes!r}."
+            )
+        if isinstance(self.activation, list | tuple):
+            activations = list(self.activation)
+        else:
+            activations = [self.activation] * len(sizes)
+        dropout = np.asarray(self.dropout, dtype=float)
+        if dropout.ndim == 0:
+            dropout = np.full(len(sizes), dropout)
+        for name, values in {"activation": activations, "dropout": dropout}.items():
+            if len(values) != len(sizes):
+                raise ValueError(
+                    f"{name} has {len(values)} entries, but hidden_layer_sizes has "
+                    f"{len(sizes)}; give one for all, or one per hidden layer."
+                )
+        if not ((dropout >= 0) & (dropout < 1)).all():
+            raise ValueError(f"dropout must be in [0, 1), got {self.dropout!r}.")
+        if self.solver == "lbfgs" and dropout.any():
+            raise ValueError(
+                f"dropout={self.dropout!r} makes the loss random, and no line search "
+                'works on that; set dropout=0.0, or choose solver="adam" or "sgd".'
+            )
+        return Architecture(
+            n_inputs,
+            tuple(sizes.tolist()),
+            len(self.classes_),
+            tuple(as_activation(activation) for activation in activations),
+            tuple(dropout.tolist()),
+            self.dtype,
+        )
+
+    def _former_weights(self, architecture: Architecture) -> np.ndarray:
+        """The weights to go on from, which only fit a network of the same layers."""
+        before, now = (
+            (network.hidden_layer_sizes, network.activations)
+            for network in (self.architecture_, architecture)
+        )
+        if before != now:
+            raise ValueError(
+                f"the fitted network has the hidden layers {before}, but the "
+                f"parameters now say {now}; to train another network, call fit with "
+                "warm_start=False."
+            )
+        return self.parameters_
+
+    def _forget(self) -> None:
+        """Start counting rows, moments and plateaus anew."""
+        self.t_ = 0
+        self._rule_state = self._plateau = None
+
+    def _train(self, run: Run) -> str | None:
+        """Train, keep what was learnt, and say how it ended."""
+        dtype = "float64" if self.solver == "lbfgs" else run.architecture.dtype
+        parameters = run.start.astype(dtype)
+        network = Network(
+            dataclasses.replace(run.architecture, dtype=dtype),
+            parameters,
+            np.empty_like(parameters),
+            run.rng,
+        )
+        monitor = Monitor(
+            parameters,
+            tol=self.tol,
+            patience=self.n_iter_no_change,
+            learning_rate=self.learning_rate_init,
+            plateau_factor=SCHEDULES[self.learning_rate].plateau_factor,
+            evaluate=self._evaluation(run.held_out, network),
+            plateau=self._plateau,
+            report=print if self.verbose else None,
+        )
+        solve = self._solve_full_batch if self.solver == "lbfgs" else self._descend
+        try:
+            # the monitor says it in a sentence when numbers run away
+            with np.errstate(over="ignore", invalid="ignore"):
+                solve(run, network, monitor)
+        except KeyboardInterrupt:
+            monitor.ending = "interrupted"
+            warnings.warn(
+                f"Training interrupted by user in epoch {monitor.n_epochs + 1}; the "
+                f"weights of epoch {monitor.best_epoch} are kept.",
+                stacklevel=2,
+            )
+        if monitor.ending == "diverged":
+            self._warn_diverged(monitor)
+        self.architecture_ = run.architecture
+        self.parameters_ = monitor.best.astype(run.architecture.dtype)
+        self.history_ = monitor.history
+        self.best_iter_ = monitor.best_epoch
+        self.t_ += monitor.n_epochs * len(run.samples.codes)
+        self._plateau = monitor.plateau
+        return monitor.ending
+
+    def _evaluation(
+        self, held_out: Samples | None, network: Network
+    ) -> Callable[[], tuple[float, float]] | None:
+        """A function that gives log-loss and score of the held-out rows."""
+        if held_out is None:
+            return None
+        x, codes, weight = held_out.with_mean_weight_one(self.dtype)
+        log_loss = SoftmaxCrossEntropy()
+        score = None
+        # our own log-loss also works where a class has no held-out row
+        if self.scoring != "neg_log_loss":
+            score = score_function(
+                self.scoring, self.classes_, lambda X: softmax(network.logits(X))
+            )
+
+        def evaluate() -> tuple[float, float]:
+            loss = log_loss.value(network.logits(x), codes, weight)
+            return loss, -loss if score is None else score(x, codes, weight)
+
+        return evaluate
+
+    def _decay(self, run: Run, network: Network) -> Decay:
+        """The L2 penalty, which leaves biases and slopes alone."""
+        strength = self.alpha / run.samples.total_weight()
+        dtype = network.parameters.dtype
+        return Decay(run.architecture.layout.fill({"weight": strength}, 0.0, dtype))
+
+    def _descend(self, run: Run, network: Network, monitor: Monitor) -> None:
+        """Train step by step, with "sgd" or "adam"."""
+        samples = run.samples.with_mean_weight_one(self.dtype)
+        schedule = SCHEDULES[self.learning_rate](
+            power_t=self.power_t,
+            n_epochs=run.n_epochs,
+            n_samples=len(samples.codes),
+            samples_seen=self.t_,
+        )
+        rule: Rule
+        if self.solver == "sgd":
+            rule = Sgd(self.momentum, self.nesterovs_momentum)
+        else:
+            rule = Adam(self.beta_1, self.beta_2, self.epsilon)
+        rule.start(network.parameters, self._rule_state)
+        train(
+            network,
+            SoftmaxCrossEntropy(self.label_smoothing),
+            Optimizer(
+                rule, network.parameters, network.gradient, self._decay(run, network)
+            ),
+            Batches(
+                samples,
+                self._batch_size(len(samples.codes)),
+                run.rng if self.shuffle else None,
+            ),
+            monitor,
+            learning_rate=self.learning_rate_init,
+            schedule=schedule,
+            n_epochs=run.n_epochs,
+        )
+        self._rule_state = rule.state()
+        if monitor.ending is None and schedule.has_end:
+            monitor.ending = "schedule"
+
+    def _batch_size(self, n_samples: int) -> int:
+        if self.batch_size == "auto":
+            return min(200, n_samples)
+        if self.batch_size > n_samples:
+            warnings.warn(
+                f"batch_size={self.batch_size} is larger than the number of training "
+                f"rows, {n_samples}; it is clipped to that.",
+                stacklevel=2,
+            )
+        return min(self.batch_size, n_samples)
+
+    def _solve_full_batch(self, run: Run, network: Network, monitor: Monitor) -> None:
+        """Train on all rows at once, with "lbfgs"."""
+        samples = run.samples.with_mean_weight_one("float64")
+        result = minimize_lbfgs(
+            full_batch(
+                network,
+                SoftmaxCrossEntropy(self.label_smoothing),
+                Batches(samples, BLOCK_ROWS, rng=None),
+            ),
+            network.parameters,
+            network.gradient,
+            self._decay(run, network),
+            monitor.end_iteration,
+            max_iter=run.n_epochs,
+            max_fun=self.max_fun,
+            tol=self.tol,
+        )
+        if monitor.ending is None and result.success:
+            monitor.ending = "converged"
+
+    def _warn_diverged(self, monitor: Monitor) -> None:
+        kept = (
+            f"of epoch {monitor.best_epoch}" if monitor.best_epoch else "at the start"
+        )
+        warnings.warn(
+            f"training diverged in epoch {monitor.n_epochs}: the loss became "
+            f"{monitor.history['loss'][-1]:.3g}. The last good weights, those {kept}, "
+            f"are kept. Lower learning_rate_init={self.learning_rate_init:g}, or "
+            "scale X.",
+            ConvergenceWarning,
+            stacklevel=2,
+        )
+
+    def _warn_not_converged(self) -> None:
+        warnings.warn(
+            f"the loss was still falling after {self.n_iter_} iterations of "
+            f"{self.solver}. Raise max_iter={self.max_iter}, scale X, or let "
+            'early_stopping=True or learning_rate="cosine" decide when to end.',
+            ConvergenceWarning,
+            stacklevel=2,
+        )

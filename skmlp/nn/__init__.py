@@ -1,0 +1,1 @@
+"""The network: parameters, activations, layers, loss; numpy and scipy only."""

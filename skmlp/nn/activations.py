@@ -1,0 +1,320 @@
+"""Activations: what a hidden unit does with its affine input, and the derivative."""
+
+import math
+from collections.abc import Iterator
+from types import SimpleNamespace
+from typing import Any, ClassVar
+
+import numpy as np
+from scipy.special import expit, ndtr
+
+
+class Activation:
+    """A function applied to each unit of a hidden layer; subclass it to add your own.
+
+    A subclass gives two formulas, `value` and `derivative`, and is then used
+    everywhere: in training, in plots and as ``MLPSoftmaxClassifier(activation=...)``.
+    An activation holds no arrays; the layer owns them and hands them in.
+
+    Attributes
+    ----------
+    initial : dict of str to float
+        Start value of each number that is learnt, by name; empty where nothing is.
+    shared : bool
+        Whether the learnt numbers are one per layer instead of one per unit.
+    initializer : str
+        The start values that suit the weights before this activation:
+        ``"he_normal"``, ``"glorot_uniform"`` or ``"lecun_normal"``.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skmlp import Activation
+    >>> class Square(Activation):
+    ...     def value(self, z, out, p):
+    ...         return np.multiply(z, z, out=out)
+    ...
+    ...     def derivative(self, z, out, p):
+    ...         return np.multiply(z, 2, out=out)
+    >>> z = np.array([-1.0, 3.0])
+    >>> Square().value(z, np.empty_like(z), None)
+    array([1., 9.])
+    """
+
+    initial: dict[str, float] = {}
+    shared: bool = False
+    initializer: ClassVar[str] = "he_normal"
+
+    def value(self, z: np.ndarray, out: np.ndarray, p: SimpleNamespace) -> np.ndarray:
+        """Write f(z) to `out` and return it.
+
+        Parameters
+        ----------
+        z : ndarray of shape (n_samples, n_units)
+            What the affine map of the layer gives; must not be overwritten.
+        out : ndarray of shape (n_samples, n_units)
+            Where the result goes; its content on entry means nothing.
+        p : SimpleNamespace
+            The learnt numbers by name, each of shape (n_units,), or (1,) if shared.
+        """
+        raise NotImplementedError
+
+    def derivative(
+        self, z: np.ndarray, out: np.ndarray, p: SimpleNamespace
+    ) -> np.ndarray:
+        """Write df / dz, taken at the input `z`, to `out` and return it."""
+        raise NotImplementedError
+
+    def parameter_derivatives(
+        self, z: np.ndarray, out: np.ndarray, p: SimpleNamespace
+    ) -> Iterator[tuple[str, np.ndarray]]:
+        """Yield (name, df / d parameter), written to `out`, per learnt number."""
+        return iter(())
+
+    def shapes(self, n_units: int) -> dict[str, tuple[int, ...]]:
+        """Shape of each learnt number in a layer of `n_units`."""
+        return {name: (1 if self.shared else n_units,) for name in self.initial}
+
+    def __repr__(self) -> str:
+        settings = ", ".join(f"{name}={value!r}" for name, value in vars(self).items())
+        return f"{type(self).__name__}({settings})"
+
+    def __eq__(self, other: Any) -> bool:
+        return type(self) is type(other) and vars(self) == vars(other)
+
+    def __hash__(self) -> int:
+        return hash((type(self), tuple(vars(self).items())))
+
+
+class Identity(Activation):
+    """f(z) = z; a stack of such layers is one affine map."""
+
+    initializer = "glorot_uniform"
+
+    def value(self, z, out, p):
+        np.copyto(out, z)
+        return out
+
+    def derivative(self, z, out, p):
+        out.fill(1)
+        return out
+
+
+class ReLU(Activation):
+    """f(z) = max(0, z), the rectified linear unit (Nair and Hinton, 2010)."""
+
+    def value(self, z, out, p):
+        return np.maximum(z, 0, out=out)
+
+    def derivative(self, z, out, p):
+        return np.greater(z, 0, out=out)
+
+
+class TwoSlopes(Activation):
+    """f(z) = z where z > 0, else slope * z; what leaky relu and PReLU have in common."""
+
+    def slope(self, p: SimpleNamespace) -> Any:
+        """The slope below 0: a number, or an array with one per unit."""
+        raise NotImplementedError
+
+    def value(self, z, out, p):
+        np.multiply(z, self.slope(p), out=out)
+        np.copyto(out, z, where=z > 0)
+        return out
+
+    def derivative(self, z, out, p):
+        np.copyto(out, self.slope(p))
+        np.copyto(out, 1, where=z > 0)
+        return out
+
+
+class LeakyReLU(TwoSlopes):
+    """f(z) = z where z > 0, else negative_slope * z (Maas et al., 2013).
+
+    Parameters
+    ----------
+    negative_slope : float, default=0.01
+        The fixed slope below 0.
+    """
+
+    def __init__(self, negative_slope: float = 0.01) -> None:
+        self.negative_slope = negative_slope
+
+    def slope(self, p):
+        return self.negative_slope
+
+
+class PReLU(TwoSlopes):
+    """f(z) = z where z > 0, else slope * z, the slope learnt (He et al., 2015).
+
+    Parameters
+    ----------
+    init : float, default=0.25
+        Start value of the slope.
+    shared : bool, default=False
+        One slope for the whole layer instead of one per unit.
+
+    Examples
+    --------
+    >>> from skmlp import MLPSoftmaxClassifier, PReLU
+    >>> MLPSoftmaxClassifier(activation=PReLU(init=0.1, shared=True))
+    MLPSoftmaxClassifier(activation=PReLU(init=0.1, shared=True))
+    """
+
+    def __init__(self, init: float = 0.25, shared: bool = False) -> None:
+        self.init = init
+        self.shared = shared
+
+    @property
+    def initial(self) -> dict[str, float]:  # type: ignore[override]
+        """The slope starts at `init`."""
+        return {"slope": self.init}
+
+    def slope(self, p):
+        return p.slope
+
+    def parameter_derivatives(self, z, out, p):
+        yield "slope", np.minimum(z, 0, out=out)
+
+
+class Sigmoid(Activation):
+    """f(z) = 1 / (1 + exp(-z)), the logistic function."""
+
+    initializer = "glorot_uniform"
+
+    def value(self, z, out, p):
+        return expit(z, out=out)
+
+    def derivative(self, z, out, p):
+        expit(z, out=out)
+        return np.subtract(out, out * out, out=out)
+
+
+class Tanh(Activation):
+    """f(z) = tanh(z)."""
+
+    initializer = "glorot_uniform"
+
+    def value(self, z, out, p):
+        return np.tanh(z, out=out)
+
+    def derivative(self, z, out, p):
+        np.tanh(z, out=out)
+        np.multiply(out, out, out=out)
+        return np.subtract(1, out, out=out)
+
+
+class ELU(Activation):
+    """f(z) = z where z > 0, else alpha * (exp(z) - 1) (Clevert et al., 2016).
+
+    Parameters
+    ----------
+    alpha : float, default=1.0
+        The value that -f approaches for very negative z.
+    """
+
+    def __init__(self, alpha: float = 1.0) -> None:
+        self.alpha = alpha
+
+    def value(self, z, out, p):
+        np.expm1(np.minimum(z, 0, out=out), out=out)
+        out *= self.alpha
+        return np.add(out, np.maximum(z, 0), out=out)
+
+    def derivative(self, z, out, p):
+        np.exp(np.minimum(z, 0, out=out), out=out)
+        return np.multiply(out, self.alpha, out=out, where=z <= 0)
+
+
+class SELU(Activation):
+    """A scaled ELU that keeps mean 0 and variance 1 (Klambauer et al., 2017)."""
+
+    initializer = "lecun_normal"
+
+    scale = 1.0507009873554804934193349852946
+    elu = ELU(alpha=1.6732632423543772848170429916717)
+
+    def value(self, z, out, p):
+        out = self.elu.value(z, out, p)
+        out *= self.scale
+        return out
+
+    def derivative(self, z, out, p):
+        out = self.elu.derivative(z, out, p)
+        out *= self.scale
+        return out
+
+
+class GELU(Activation):
+    """f(z) = z Phi(z), Phi the normal distribution function (Hendrycks, 2016)."""
+
+    def value(self, z, out, p):
+        ndtr(z, out=out)
+        return np.multiply(out, z, out=out)
+
+    def derivative(self, z, out, p):
+        # Phi(z) + z phi(z)
+        np.multiply(z, z, out=out)
+        out *= -0.5
+        np.exp(out, out=out)
+        out *= z
+        out *= 1 / math.sqrt(2 * math.pi)
+        return np.add(out, ndtr(z), out=out)
+
+
+class SiLU(Activation):
+    """f(z) = z sigmoid(z), also called swish (Elfwing et al., 2018)."""
+
+    def value(self, z, out, p):
+        expit(z, out=out)
+        return np.multiply(out, z, out=out)
+
+    def derivative(self, z, out, p):
+        # s(z) (1 + z s(-z)), s the sigmoid
+        expit(-z, out=out)
+        out *= z
+        out += 1
+        return np.multiply(out, expit(z), out=out)
+
+
+class Softplus(Activation):
+    """f(z) = log(1 + exp(z)), a smooth relu (Dugas et al., 2001)."""
+
+    initializer = "glorot_uniform"
+
+    def value(self, z, out, p):
+        return np.logaddexp(0, z, out=out)
+
+    def derivative(self, z, out, p):
+        return expit(z, out=out)
+
+
+ACTIVATIONS: dict[str, type[Activation]] = {
+    "identity": Identity,
+    "relu": ReLU,
+    "prelu": PReLU,
+    "leaky_relu": LeakyReLU,
+    "sigmoid": Sigmoid,
+    "logistic": Sigmoid,
+    "tanh": Tanh,
+    "elu": ELU,
+    "selu": SELU,
+    "gelu": GELU,
+    "silu": SiLU,
+    "softplus": Softplus,
+}
+"""Activations by the name that `MLPSoftmaxClassifier` takes."""
+
+
+def as_activation(activation: str | type[Activation] | Activation) -> Activation:
+    """The activation that a name, a subclass or an instance stands for."""
+    if isinstance(activation, Activation):
+        return activation
+    if isinstance(activation, type) and issubclass(activation, Activation):
+        return activation()
+    if isinstance(activation, str) and activation in ACTIVATIONS:
+        return ACTIVATIONS[activation]()
+    raise ValueError(
+        f"unknown activation {activation!r}; choose from "
+        f"{', '.join(sorted(ACTIVATIONS))}, or pass an instance of skmlp.Activation"
+    )

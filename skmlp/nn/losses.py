@@ -1,0 +1,96 @@
+"""The loss: softmax and cross-entropy, joined because their joint gradient is p - t."""
+
+import numpy as np
+
+
+def softmax(logits: np.ndarray) -> np.ndarray:
+    """Softmax of each row, overwriting `logits`.
+
+    exp(z_k) / sum_j exp(z_j), after subtracting the largest logit of the row, which
+    changes nothing but keeps exp from overflowing.
+    """
+    logits -= logits.max(axis=1, keepdims=True)
+    np.exp(logits, out=logits)
+    logits /= logits.sum(axis=1, keepdims=True)
+    return logits
+
+
+class SoftmaxCrossEntropy:
+    """Mean over the rows of weight * -sum_k t_k log p_k, with p = softmax(logits).
+
+    The target t is 1 for the row's class and 0 elsewhere, or, with label smoothing
+    (Szegedy et al., 2016), 1 - s + s / n_classes and s / n_classes. Targets come as
+    integer codes and are never spread out.
+
+    Parameters
+    ----------
+    label_smoothing : float in [0, 1), default=0.0
+        The part s of the target that is spread evenly over all classes.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> loss = SoftmaxCrossEntropy()
+    >>> value, delta = loss.value_and_delta(np.zeros((1, 2)), np.array([0]))
+    >>> round(value, 4), delta
+    (0.6931, array([[-0.5,  0.5]]))
+    """
+
+    def __init__(self, label_smoothing: float = 0.0) -> None:
+        self.label_smoothing = label_smoothing
+
+    def value_and_delta(
+        self,
+        logits: np.ndarray,
+        codes: np.ndarray,
+        weight: np.ndarray | None = None,
+    ) -> tuple[float, np.ndarray]:
+        """The loss, and d loss / d logits, which overwrites `logits`.
+
+        Parameters
+        ----------
+        logits : ndarray of shape (n_samples, n_classes)
+            Output of the network; overwritten.
+        codes : ndarray of int of shape (n_samples,)
+            Class of each row, from 0 to n_classes - 1.
+        weight : ndarray of shape (n_samples,), default=None
+            Weight of each row; None means 1.
+
+        Returns
+        -------
+        value : float
+            Mean of weight * loss over the rows.
+        delta : ndarray of shape (n_samples, n_classes)
+            weight * (p - t) / n_samples, in the memory of `logits`.
+        """
+        n_samples, n_classes = logits.shape
+        smoothing = self.label_smoothing
+        rows = np.arange(n_samples)
+
+        logits -= logits.max(axis=1, keepdims=True)
+        losses = (smoothing - 1) * logits[rows, codes]
+        if smoothing:
+            losses -= smoothing * logits.mean(axis=1)
+        np.exp(logits, out=logits)
+        total = logits.sum(axis=1)
+        losses += np.log(total)
+
+        logits /= total[:, np.newaxis]
+        logits[rows, codes] -= 1 - smoothing
+        if smoothing:
+            logits -= smoothing / n_classes
+        if weight is not None:
+            losses *= weight
+            logits *= weight[:, np.newaxis]
+        logits /= n_samples
+        return float(losses.sum(dtype=np.float64)) / n_samples, logits
+
+    def value(
+        self,
+        logits: np.ndarray,
+        codes: np.ndarray,
+        weight: np.ndarray | None = None,
+    ) -> float:
+        """The loss alone; overwrites `logits`."""
+        value, _ = self.value_and_delta(logits, codes, weight)
+        return value

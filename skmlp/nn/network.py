@@ -1,0 +1,164 @@
+"""The network: frozen facts about it, and its layers bound to parameter vectors."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from skmlp.nn.activations import Activation
+from skmlp.nn.initializers import INITIALIZERS
+from skmlp.nn.layers import Activate, Dense, Dropout, Layer
+from skmlp.nn.parameters import ParameterLayout
+
+BLOCK_ROWS = 1024
+"""Rows that pass through the network together outside training."""
+
+SMALLEST_SHARE = 1e-7
+"""Share of a class that a network starts from where a class has (almost) no weight."""
+
+
+@dataclass(frozen=True)
+class Architecture:
+    """All that is needed to rebuild a network around a parameter vector.
+
+    Parameters
+    ----------
+    n_inputs : int
+        Number of input columns.
+    hidden_layer_sizes : tuple of int
+        Units per hidden layer; empty for softmax regression.
+    n_classes : int
+        Number of outputs, one logit per class.
+    activations : tuple of Activation
+        One per hidden layer.
+    dropout : tuple of float
+        Dropout rate behind each hidden layer.
+    dtype : str
+        ``"float32"`` or ``"float64"``, of parameters and arithmetic.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skmlp.nn.activations import ReLU
+    >>> architecture = Architecture(4, (8,), 3, (ReLU(),), (0.0,), "float32")
+    >>> architecture.layout.size
+    67
+    >>> parameters = architecture.start_values(np.random.default_rng(0))
+    >>> Network(architecture, parameters).forward(np.ones((2, 4), "float32")).shape
+    (2, 3)
+    """
+
+    n_inputs: int
+    hidden_layer_sizes: tuple[int, ...]
+    n_classes: int
+    activations: tuple[Activation, ...]
+    dropout: tuple[float, ...]
+    dtype: str
+    layout: ParameterLayout = field(init=False, compare=False, repr=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "layout", ParameterLayout(self._shapes()))
+
+    def _shapes(self) -> dict[tuple[int, str], tuple[int, ...]]:
+        return {
+            (index, name): shape
+            for index, layer in enumerate(self.layers())
+            for name, shape in layer.shapes.items()
+        }
+
+    def layers(self, rng: np.random.Generator | None = None) -> list[Layer]:
+        """Fresh layers, bound to no parameters yet."""
+        layers: list[Layer] = []
+        fan_in = self.n_inputs
+        for fan_out, activation, rate in zip(
+            self.hidden_layer_sizes, self.activations, self.dropout, strict=True
+        ):
+            layers.append(Dense(fan_in, fan_out, INITIALIZERS[activation.initializer]))
+            layers.append(Activate(activation, fan_out))
+            if rate > 0:
+                layers.append(Dropout(rate, rng))
+            fan_in = fan_out
+        last = INITIALIZERS["glorot_uniform" if layers else "zeros"]
+        layers.append(Dense(fan_in, self.n_classes, last))
+        return layers
+
+    def start_values(
+        self, rng: np.random.Generator, class_shares: np.ndarray | None = None
+    ) -> np.ndarray:
+        """A parameter vector to start training from.
+
+        The draws are made in float64 and rounded, so that one seed gives networks of
+        either type the same start. With `class_shares` (n_classes,), the last biases
+        start at their logarithms, so that the network need not learn first which
+        classes are rare.
+        """
+        parameters = np.empty(self.layout.size, self.dtype)
+        views = self.layout.views(parameters)
+        for index, layer in enumerate(self.layers()):
+            for name, value in layer.start_values(rng).items():
+                views[index, name][:] = value
+        if class_shares is not None:
+            self.dense(parameters, "bias")[-1][:] = np.log(
+                np.maximum(class_shares, SMALLEST_SHARE)
+            )
+        return parameters
+
+    def dense(self, vector: np.ndarray, name: str) -> list[np.ndarray]:
+        """Views of one array (``"weight"`` or ``"bias"``) of each dense layer."""
+        views = self.layout.views(vector)
+        return [view for (_, part), view in views.items() if part == name]
+
+
+class Network:
+    """Layers bound to one parameter vector and one gradient vector.
+
+    Parameters
+    ----------
+    architecture : Architecture
+        What to build.
+    parameters : ndarray of shape (n_parameters,)
+        Read at each pass; never written.
+    gradient : ndarray of shape (n_parameters,), default=None
+        Written by `backward`; None for a network that only predicts.
+    rng : numpy.random.Generator, default=None
+        Source of dropout; needed in training only.
+    """
+
+    def __init__(
+        self,
+        architecture: Architecture,
+        parameters: np.ndarray,
+        gradient: np.ndarray | None = None,
+        rng: np.random.Generator | None = None,
+    ) -> None:
+        self.parameters = parameters
+        self.gradient = gradient
+        self.layers = architecture.layers(rng)
+        layout = architecture.layout
+        arrays = layout.views(parameters)
+        gradients = {} if gradient is None else layout.views(gradient)
+        for index, layer in enumerate(self.layers):
+            layer.bind(
+                {name: arrays[index, name] for name in layer.shapes},
+                {name: gradients[index, name] for name in layer.shapes if gradients},
+            )
+
+    def forward(self, x: Any, training: bool = False) -> np.ndarray:
+        """Logits of a batch, valid until the next call; `x` dense or sparse rows."""
+        for layer in self.layers:
+            x = layer.forward(x, training)
+        return x
+
+    def backward(self, delta: np.ndarray) -> None:
+        """Fill the gradient from d loss / d logits, which is overwritten."""
+        first = self.layers[0]
+        for layer in reversed(self.layers):
+            delta = layer.backward(delta, need_input=layer is not first)
+
+    def logits(self, x: Any) -> np.ndarray:
+        """Logits of any number of rows, in an array of its own."""
+        blocks = [
+            self.forward(x[start : start + BLOCK_ROWS]).copy()
+            for start in range(0, x.shape[0], BLOCK_ROWS)
+        ]
+        return blocks[0] if len(blocks) == 1 else np.concatenate(blocks)

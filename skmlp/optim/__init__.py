@@ -1,0 +1,1 @@
+"""Optimisation of one flat vector: update rules, L-BFGS and learning-rate schedules."""

@@ -1,0 +1,244 @@
+"""Update rules: turn a flat gradient into a flat step."""
+
+import math
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+from scipy.optimize import OptimizeResult, minimize
+
+
+class Rule:
+    """A first-order update rule with vectors of memory, such as momentum.
+
+    Attributes
+    ----------
+    memory : tuple of str
+        Names of the vectors that the rule keeps from step to step.
+    """
+
+    memory: tuple[str, ...] = ()
+
+    def start(
+        self, parameters: np.ndarray, state: Mapping[str, Any] | None = None
+    ) -> "Rule":
+        """Set the memory to zero, or to a copy of what `state` gave earlier.
+
+        The state of another rule is of no use and counts as none.
+        """
+        if state is None or not state.keys() >= set(self.memory):
+            state = dict.fromkeys(self.memory, np.zeros_like(parameters)) | {"t": 0}
+        self.t = int(state["t"])
+        for name in self.memory:
+            setattr(self, name, state[name].astype(parameters.dtype, copy=True))
+        self.step = np.empty_like(parameters)
+        return self
+
+    def state(self) -> dict[str, Any]:
+        """What `start` needs to go on from here."""
+        return {name: getattr(self, name) for name in ("t", *self.memory)}
+
+    def direction(self, gradient: np.ndarray) -> np.ndarray:
+        """The step for a learning rate of 1, to be subtracted; valid until the next."""
+        raise NotImplementedError
+
+
+class Sgd(Rule):
+    """Stochastic gradient descent with (Nesterov) momentum.
+
+    v <- momentum * v + gradient; the step is v, or gradient + momentum * v with
+    Nesterov's look-ahead (Sutskever et al., 2013).
+
+    Parameters
+    ----------
+    momentum : float in [0, 1], default=0.9
+        How much of the last step goes into the next.
+    nesterov : bool, default=True
+        Whether to look ahead.
+    """
+
+    memory = ("velocity",)
+    velocity: np.ndarray
+
+    def __init__(self, momentum: float = 0.9, nesterov: bool = True) -> None:
+        self.momentum = momentum
+        self.nesterov = nesterov
+
+    def direction(self, gradient):
+        self.velocity *= self.momentum
+        self.velocity += gradient
+        if self.nesterov:
+            np.multiply(self.velocity, self.momentum, out=self.step)
+            self.step += gradient
+        else:
+            np.copyto(self.step, self.velocity)
+        return self.step
+
+
+class Adam(Rule):
+    """Steps scaled by running moments of the gradient (Kingma and Ba, 2015).
+
+    The step is c * m / (sqrt(v) + epsilon) with c = sqrt(1 - beta_2^t) /
+    (1 - beta_1^t), the order of computation given at the end of the paper's
+    section 2, which scikit-learn uses as well.
+
+    Parameters
+    ----------
+    beta_1, beta_2 : float in [0, 1), default=0.9 and 0.999
+        Decay of the first moment m and of the second moment v.
+    epsilon : float, default=1e-8
+        Keeps the division finite.
+    """
+
+    memory = ("first_moment", "second_moment")
+    first_moment: np.ndarray
+    second_moment: np.ndarray
+
+    def __init__(
+        self, beta_1: float = 0.9, beta_2: float = 0.999, epsilon: float = 1e-8
+    ) -> None:
+        self.beta_1 = beta_1
+        self.beta_2 = beta_2
+        self.epsilon = epsilon
+
+    def direction(self, gradient):
+        self.t += 1
+        step = self.step
+
+        np.multiply(gradient, 1 - self.beta_1, out=step)
+        self.first_moment *= self.beta_1
+        self.first_moment += step
+
+        np.multiply(gradient, gradient, out=step)
+        step *= 1 - self.beta_2
+        self.second_moment *= self.beta_2
+        self.second_moment += step
+
+        np.sqrt(self.second_moment, out=step)
+        step += self.epsilon
+        np.divide(self.first_moment, step, out=step)
+        step *= math.sqrt(1 - self.beta_2**self.t) / (1 - self.beta_1**self.t)
+        return step
+
+
+OPTIMIZERS: dict[str, type[Rule]] = {"sgd": Sgd, "adam": Adam}
+"""Update rules by the name that `MLPSoftmaxClassifier(solver=...)` takes."""
+
+
+class Decay:
+    """The penalty 1/2 sum_i strength_i p_i^2 on a parameter vector.
+
+    Parameters
+    ----------
+    strength : ndarray of shape (n_parameters,)
+        0 where a parameter is free of decay, such as a bias.
+    """
+
+    def __init__(self, strength: np.ndarray) -> None:
+        self.strength = strength
+        self.active = bool(strength.any())
+        self.pull = np.empty_like(strength)
+
+    def value(self, parameters: np.ndarray) -> float:
+        """The penalty itself."""
+        if not self.active:
+            return 0.0
+        np.multiply(self.strength, parameters, out=self.pull)
+        return 0.5 * float(np.dot(self.pull, parameters))
+
+    def add_gradient(self, parameters: np.ndarray, gradient: np.ndarray) -> None:
+        """Add the penalty's gradient, overwriting `gradient`."""
+        if self.active:
+            gradient += np.multiply(self.strength, parameters, out=self.pull)
+
+
+class Optimizer:
+    """Moves one parameter vector along the direction that a rule gives.
+
+    Parameters
+    ----------
+    rule : Rule
+        A started update rule.
+    parameters, gradient : ndarray of shape (n_parameters,)
+        The vector to move and the one to read before each step.
+    decay : Decay
+        Penalty on the parameters.
+    """
+
+    def __init__(
+        self,
+        rule: Rule,
+        parameters: np.ndarray,
+        gradient: np.ndarray,
+        decay: Decay,
+    ) -> None:
+        self.rule = rule
+        self.parameters = parameters
+        self.gradient = gradient
+        self.decay = decay
+
+    def step(self, learning_rate: float) -> None:
+        """Take one step against the gradient, overwriting the parameters."""
+        self.decay.add_gradient(self.parameters, self.gradient)
+        direction = self.rule.direction(self.gradient)
+        direction *= learning_rate
+        self.parameters -= direction
+
+    def penalty(self) -> float:
+        """Value of the penalty at the present parameters."""
+        return self.decay.value(self.parameters)
+
+
+def minimize_lbfgs(
+    objective: Callable[[], float],
+    parameters: np.ndarray,
+    gradient: np.ndarray,
+    decay: Decay,
+    end_iteration: Callable[[float, np.ndarray], bool],
+    *,
+    max_iter: int,
+    max_fun: int,
+    tol: float,
+) -> OptimizeResult:
+    """Minimise a full-batch loss with scipy's L-BFGS-B (Liu and Nocedal, 1989).
+
+    Parameters
+    ----------
+    objective : callable
+        Returns the loss at `parameters` and fills `gradient`.
+    parameters, gradient : ndarray of float64 of shape (n_parameters,)
+        Overwritten; at the end `parameters` is the solution.
+    decay : Decay
+        Penalty on the parameters, added to loss and gradient here.
+    end_iteration : callable
+        Called with value and parameters after each iteration; True ends the search.
+    max_iter, max_fun : int
+        Most iterations and most evaluations of the objective.
+    tol : float
+        The search ends when no component of the gradient is larger.
+
+    Returns
+    -------
+    scipy.optimize.OptimizeResult
+    """
+
+    def value_and_gradient(x: np.ndarray) -> tuple[float, np.ndarray]:
+        parameters[:] = x
+        value = objective() + decay.value(parameters)
+        decay.add_gradient(parameters, gradient)
+        return value, gradient.copy()
+
+    def callback(intermediate_result: OptimizeResult) -> None:
+        if end_iteration(float(intermediate_result.fun), intermediate_result.x):
+            raise StopIteration
+
+    result = minimize(
+        value_and_gradient,
+        parameters.copy(),
+        method="L-BFGS-B",
+        jac=True,
+        callback=callback,
+        options={"maxiter": max_iter, "maxfun": max_fun, "gtol": tol},
+    )
+    parameters[:] = result.x
+    return result

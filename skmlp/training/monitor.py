@@ -1,0 +1,187 @@
+"""The monitor: what happened in each epoch, the weights to keep, when to stop."""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+SMALLEST_LEARNING_RATE = 1e-6
+"""Where a learning rate that falls at each plateau has fallen far enough."""
+
+DIVERGED = 1e3
+"""A loss that many times the first batch's (or 1, if larger) is not coming back."""
+
+
+@dataclass
+class Plateau:
+    """How far the watched loss has come, and for how long it has not moved.
+
+    Attributes
+    ----------
+    lowest : float
+        The lowest watched value so far.
+    n_bad_epochs : int
+        Epochs since it last fell by more than the tolerance.
+    factor : float
+        Factor on the learning rate that past plateaus have left.
+    """
+
+    lowest: float = math.inf
+    n_bad_epochs: int = 0
+    factor: float = 1.0
+
+    def update(self, watched: float, tol: float) -> bool:
+        """Take in one epoch; say whether it is the best so far. NaN is never good."""
+        self.n_bad_epochs = 0 if watched <= self.lowest - tol else self.n_bad_epochs + 1
+        if watched < self.lowest:
+            self.lowest = watched
+            return True
+        return False
+
+
+class Monitor:
+    """Keeps history and weights, and decides at the end of each epoch.
+
+    Without `evaluate` the training loss is watched and the last weights are kept;
+    with it the held-out score is watched and the best weights are kept. A run that
+    diverges is ended, and the last weights known to be good are kept.
+
+    Parameters
+    ----------
+    parameters : ndarray of shape (n_parameters,)
+        The weights before training.
+    tol : float
+        By how much the watched value must improve.
+    patience : float
+        Epochs without improvement, beyond which a plateau is reached.
+    learning_rate : float, default=inf
+        Learning rate before any factor.
+    plateau_factor : float or None, default=None
+        Factor on the learning rate at a plateau; None ends training there.
+    evaluate : callable, default=None
+        Returns loss and score (greater is better) on the held-out part.
+    plateau : Plateau, default=None
+        State to go on from.
+    report : callable, default=None
+        Takes a line of text per epoch.
+
+    Attributes
+    ----------
+    history : dict of str to list of float
+        One entry per epoch under each name.
+    best_epoch : int
+        Epoch whose weights are kept, from 1; 0 for the weights before training.
+    ending : str or None
+        "converged" if nothing improved any more, "diverged" if the loss ran away;
+        None as long as training may go on.
+    """
+
+    def __init__(
+        self,
+        parameters: np.ndarray,
+        *,
+        tol: float,
+        patience: float,
+        learning_rate: float = math.inf,
+        plateau_factor: float | None = None,
+        evaluate: Callable[[], tuple[float, float]] | None = None,
+        plateau: Plateau | None = None,
+        report: Callable[[str], None] | None = None,
+    ) -> None:
+        self.tol = tol
+        self.patience = patience
+        self.learning_rate = learning_rate
+        self.plateau_factor = plateau_factor
+        self.evaluate = evaluate
+        self.plateau = plateau or Plateau()
+        self.report = report
+
+        names = ["loss", "learning_rate"]
+        if evaluate is not None:
+            names += ["validation_loss", "validation_score"]
+        self.history: dict[str, list[float]] = {name: [] for name in names}
+        self.best_epoch = 0
+        self.ending: str | None = None
+        self._kept = parameters.copy()
+        self._latest = parameters.copy()
+        self._limit: float | None = None
+        self._sum = 0.0
+        self._n_rows = 0
+
+    @property
+    def n_epochs(self) -> int:
+        """Epochs that have ended, a diverged one included."""
+        return len(self.history["loss"])
+
+    @property
+    def best(self) -> np.ndarray:
+        """The weights to keep."""
+        keeps_last = self.evaluate is None and self.ending != "diverged"
+        return self._latest if keeps_last else self._kept
+
+    def end_batch(self, value: float, n_rows: int) -> None:
+        """Take in the mean loss of one batch."""
+        if self._limit is None:
+            self._limit = DIVERGED * max(value, 1.0)
+        self._sum += value * n_rows
+        self._n_rows += n_rows
+
+    def end_epoch(
+        self, parameters: np.ndarray, penalty: float, learning_rate: float
+    ) -> bool:
+        """Take in the batches since the last call; say whether to stop."""
+        loss = self._sum / self._n_rows
+        self._sum, self._n_rows = 0.0, 0
+        if self._limit is not None and not loss <= self._limit:
+            self.ending = "diverged"
+        return self.end_iteration(loss + penalty, parameters, learning_rate)
+
+    def end_iteration(
+        self, loss: float, parameters: np.ndarray, learning_rate: float = math.nan
+    ) -> bool:
+        """Take in one pass over the data; say whether to stop."""
+        self._record(loss=loss, learning_rate=learning_rate)
+        if not (np.isfinite(loss) and np.isfinite(parameters).all()):
+            self.ending = "diverged"
+        if self.ending == "diverged":
+            if self.evaluate is not None:
+                self._record(validation_loss=math.nan, validation_score=math.nan)
+            return True
+
+        if self.evaluate is None:
+            self.plateau.update(loss, self.tol)
+            # this epoch's loss speaks for the weights at its start, not at its end
+            self._kept[:] = self._latest
+            self.best_epoch = self.n_epochs
+        else:
+            held_out_loss, score = self.evaluate()
+            self._record(validation_loss=held_out_loss, validation_score=score)
+            if self.plateau.update(-score, self.tol):
+                self._kept[:] = parameters
+                self.best_epoch = self.n_epochs
+        self._latest[:] = parameters
+        return self._plateau_ends_training()
+
+    def _record(self, **values: float) -> None:
+        for name, value in values.items():
+            self.history[name].append(float(value))
+        if self.report is not None:
+            for name in values.keys() - {"learning_rate", "validation_loss"}:
+                self.report(self._line(name, values[name]))
+
+    def _line(self, name: str, value: float) -> str:
+        if name == "loss":
+            return f"Iteration {self.n_epochs}, loss = {value:.8f}"
+        return f"Validation score: {value:.6f}"
+
+    def _plateau_ends_training(self) -> bool:
+        if self.plateau.n_bad_epochs <= self.patience:
+            return False
+        rate = self.learning_rate * self.plateau.factor
+        if self.plateau_factor is None or rate <= SMALLEST_LEARNING_RATE:
+            self.ending = "converged"
+            return True
+        self.plateau.factor *= self.plateau_factor
+        self.plateau.n_bad_epochs = 0
+        return False

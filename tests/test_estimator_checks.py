@@ -1,0 +1,66 @@
+"""scikit-learn's own checks of an estimator, over defaults, activations and solvers."""
+
+import pytest
+from sklearn.utils.estimator_checks import (
+    check_dataframe_column_names_consistency,
+    check_estimator,
+    check_param_validation,
+    parametrize_with_checks,
+)
+
+from skmlp import MLPSoftmaxClassifier
+
+ESTIMATORS = [
+    MLPSoftmaxClassifier(),
+    MLPSoftmaxClassifier(activation="relu", early_stopping=True),
+    MLPSoftmaxClassifier(activation="prelu"),
+    MLPSoftmaxClassifier(activation="sigmoid"),
+    MLPSoftmaxClassifier(activation="tanh"),
+    MLPSoftmaxClassifier(solver="sgd"),
+    MLPSoftmaxClassifier(solver="sgd", dtype="float64"),
+    MLPSoftmaxClassifier(solver="lbfgs"),
+    MLPSoftmaxClassifier(hidden_layer_sizes=()),
+    MLPSoftmaxClassifier(hidden_layer_sizes=(), solver="lbfgs"),
+]
+
+pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+
+
+def expected_failures(estimator):
+    failures = {}
+    if estimator.solver != "lbfgs" and estimator.dtype == "float32":
+        reason = "steps in float32 don't agree to 1e-7 over rows in another order"
+        failures |= {
+            "check_sample_weight_equivalence_on_dense_data": reason,
+            "check_sample_weight_equivalence_on_sparse_data": reason,
+        }
+    if estimator.early_stopping:
+        reason = "partial_fit refuses early_stopping=True, as scikit-learn's does"
+        failures |= {
+            "check_estimators_partial_fit_n_features": reason,
+            "check_fit_score_takes_y": reason,
+            "check_n_features_in_after_fitting": reason,
+        }
+    return failures
+
+
+@parametrize_with_checks(ESTIMATORS, expected_failed_checks=expected_failures)
+def test_parametrized(estimator, check):
+    check(estimator)
+
+
+@pytest.mark.parametrize(
+    "check", [check_param_validation, check_dataframe_column_names_consistency]
+)
+@pytest.mark.parametrize("estimator", ESTIMATORS, ids=repr)
+def test_what_scikit_learn_asks_of_its_own(estimator, check):
+    check("MLPSoftmaxClassifier", estimator)
+
+
+def test_check_estimator_on_the_default():
+    results = check_estimator(
+        MLPSoftmaxClassifier(),
+        expected_failed_checks=expected_failures(MLPSoftmaxClassifier()),
+        on_skip=None,
+    )
+    assert {result["status"] for result in results} <= {"passed", "skipped", "xfail"}
