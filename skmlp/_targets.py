@@ -2,9 +2,11 @@
 
 import warnings
 from collections.abc import Mapping
+from numbers import Number
 from typing import Any
 
 import numpy as np
+from scipy.sparse import issparse
 from sklearn.model_selection import train_test_split
 from sklearn.preprocessing import LabelEncoder
 from sklearn.utils import column_or_1d
@@ -15,6 +17,8 @@ from sklearn.utils.validation import _check_sample_weight
 
 def check_labels(y: Any) -> np.ndarray:
     """One label per row as a 1-D array, or a sentence that says what came instead."""
+    if not issparse(y):
+        check_label_types(np.asarray(y))
     kind = type_of_target(y, input_name="y")
     if kind.startswith("multilabel") or kind == "multiclass-multioutput":
         raise ValueError(
@@ -25,6 +29,22 @@ def check_labels(y: Any) -> np.ndarray:
     y = column_or_1d(y, warn=True)
     check_classification_targets(y)
     return y
+
+
+def check_label_types(y: np.ndarray) -> None:
+    """Raise where Python objects can't be sorted as labels, such as None with str."""
+    if y.dtype != object:
+        return
+    labels = y.ravel()
+    if all(isinstance(label, str) for label in labels):
+        return
+    if all(isinstance(label, Number) for label in labels):
+        return
+    types = sorted({type(label).__name__ for label in labels})
+    raise ValueError(
+        f"y holds labels of the types {', '.join(types)}, but labels must be all "
+        "strings or all numbers; drop rows without a label, or use y.astype(str)."
+    )
 
 
 def encode_labels(
@@ -62,7 +82,7 @@ def row_weights(
     sample_weight: Any = None,
     class_weight: Mapping[Any, float] | str | None = None,
 ) -> np.ndarray | None:
-    """class_weight x sample_weight per row in float64; None where all weigh the same."""
+    """class_weight x sample_weight per row in float64; None where none is given."""
     if sample_weight is None and class_weight is None:
         return None
     weight = _check_sample_weight(

@@ -1,4 +1,4 @@
-"""MLPSoftmaxClassifier: parameters, their constraints, and fit as a table of contents."""
+"""MLPSoftmaxClassifier: its parameters, and fit as a table of contents."""
 
 import dataclasses
 import warnings
@@ -36,7 +36,7 @@ from skmlp.optim.optimizers import Adam, Decay, Optimizer, Rule, Sgd, minimize_l
 from skmlp.optim.schedules import SCHEDULES
 from skmlp.training.batches import Batches, Samples
 from skmlp.training.loop import full_batch, train
-from skmlp.training.monitor import Monitor
+from skmlp.training.monitor import Monitor, Plateau
 
 ActivationLike = str | type[Activation] | Activation
 
@@ -216,7 +216,13 @@ class MLPSoftmaxClassifier(ClassifierMixin, BaseEstimator):
     ... )
     >>> model = make_pipeline(
     ...     StandardScaler(),
-    ...     MLPSoftmaxClassifier(learning_rate="cosine", max_iter=50, random_state=0),
+    ...     MLPSoftmaxClassifier(
+    ...         activation="prelu",
+    ...         learning_rate="cosine",
+    ...         learning_rate_init=0.01,
+    ...         max_iter=50,
+    ...         random_state=0,
+    ...     ),
     ... ).fit(X_train, y_train)
     >>> model.predict_proba(X_test).shape
     (45, 3)
@@ -268,6 +274,15 @@ class MLPSoftmaxClassifier(ClassifierMixin, BaseEstimator):
     _doc_link_template = (
         "https://github.com/skmlp/skmlp/blob/main/docs/user_guide.md#{estimator_name}"
     )
+
+    classes_: np.ndarray
+    architecture_: Architecture
+    parameters_: np.ndarray
+    history_: dict[str, list[float]]
+    best_iter_: int
+    t_: int
+    _rule_state: dict[str, Any] | None
+    _plateau: Plateau | None
 
     def __init__(
         self,
@@ -474,9 +489,7 @@ class MLPSoftmaxClassifier(ClassifierMixin, BaseEstimator):
             In the order of `classes_`, in the type that `dtype` named.
         """
         check_is_fitted(self)
-        X = validate_data(
-            self, X, accept_sparse="csr", dtype=self.architecture_.dtype, reset=False
-        )
+        X = self._validate(X, self.architecture_.dtype, reset=False)
         return softmax(Network(self.architecture_, self.parameters_).logits(X))
 
     def predict_log_proba(self, X: Any) -> np.ndarray:
@@ -594,17 +607,22 @@ class MLPSoftmaxClassifier(ClassifierMixin, BaseEstimator):
 
     def _check_rows(self, X: Any, y: Any, reset: bool) -> tuple[Any, np.ndarray]:
         """X in the network's type, and y as one label per row."""
-        X, y = validate_data(
-            self,
-            X,
-            y,
-            accept_sparse="csr",
-            dtype=self.dtype,
-            order="C",
-            multi_output=True,
-            reset=reset,
-        )
+        X, y = self._validate(X, self.dtype, reset, y=y, multi_output=True)
         return X, check_labels(y)
+
+    def _validate(self, X: Any, dtype: str, reset: bool, **y_options: Any) -> Any:
+        """X as an array or CSR matrix of `dtype`, with the columns of `fit`."""
+        # a number that is too large becomes inf, and scikit-learn says so
+        with np.errstate(over="ignore"):
+            return validate_data(
+                self,
+                X,
+                accept_sparse="csr",
+                dtype=dtype,
+                order="C",
+                reset=reset,
+                **y_options,
+            )
 
     def _check_same_classes(self, classes: np.ndarray) -> None:
         if not np.array_equal(classes, self.classes_):
@@ -678,9 +696,7 @@ class MLPSoftmaxClassifier(ClassifierMixin, BaseEstimator):
         if X_val is None or y_val is None:
             given, missing = ("y_val", "X_val") if X_val is None else ("X_val", "y_val")
             raise ValueError(f"{given} is given without {missing}; pass both.")
-        X_val = validate_data(
-            self, X_val, accept_sparse="csr", dtype=self.dtype, order="C", reset=False
-        )
+        X_val = self._validate(X_val, self.dtype, reset=False)
         y_val = check_labels(y_val)
         check_consistent_length(X_val, y_val)
         _, codes = encode_labels(y_val, self.classes_)
@@ -702,10 +718,11 @@ class MLPSoftmaxClassifier(ClassifierMixin, BaseEstimator):
         dropout = np.asarray(self.dropout, dtype=float)
         if dropout.ndim == 0:
             dropout = np.full(len(sizes), dropout)
-        for name, values in {"activation": activations, "dropout": dropout}.items():
-            if len(values) != len(sizes):
+        lengths = {"activation": len(activations), "dropout": len(dropout)}
+        for name, length in lengths.items():
+            if length != len(sizes):
                 raise ValueError(
-                    f"{name} has {len(values)} entries, but hidden_layer_sizes has "
+                    f"{name} has {length} entries, but hidden_layer_sizes has "
                     f"{len(sizes)}; give one for all, or one per hidden layer."
                 )
         if not ((dropout >= 0) & (dropout < 1)).all():
@@ -770,12 +787,14 @@ class MLPSoftmaxClassifier(ClassifierMixin, BaseEstimator):
                 solve(run, network, monitor)
         except KeyboardInterrupt:
             monitor.ending = "interrupted"
+        monitor.finish()
+        if monitor.ending == "interrupted":
             warnings.warn(
                 f"Training interrupted by user in epoch {monitor.n_epochs + 1}; the "
                 f"weights of epoch {monitor.best_epoch} are kept.",
                 stacklevel=2,
             )
-        if monitor.ending == "diverged":
+        elif monitor.ending == "diverged":
             self._warn_diverged(monitor)
         self.architecture_ = run.architecture
         self.parameters_ = monitor.best.astype(run.architecture.dtype)

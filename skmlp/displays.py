@@ -120,9 +120,9 @@ class ActivationDisplay:
         -------
         ActivationDisplay
         """
-        pyplot = import_pyplot()
+        plt = import_pyplot()
         if ax is None:
-            _, ax = pyplot.subplots(layout="constrained")
+            _, ax = plt.subplots(layout="constrained")
         ax.axhline(0, color="0.8", linewidth=0.8, zorder=0)
         ax.axvline(0, color="0.8", linewidth=0.8, zorder=0)
         # a dashed second line, so that the two stay apart in grey
@@ -144,9 +144,9 @@ class ActivationDisplay:
 def import_pyplot() -> Any:
     """matplotlib.pyplot, or a sentence on how to get it."""
     try:
-        import matplotlib.pyplot as pyplot
+        import matplotlib.pyplot as plt
     except ImportError as error:
         raise ImportError(
             "drawing needs matplotlib; install it with: pip install 'skmlp[plots]'"
         ) from error
-    return pyplot
+    return plt

@@ -73,7 +73,7 @@ class Activation:
 
     def shapes(self, n_units: int) -> dict[str, tuple[int, ...]]:
         """Shape of each learnt number in a layer of `n_units`."""
-        return {name: (1 if self.shared else n_units,) for name in self.initial}
+        return dict.fromkeys(self.initial, (1 if self.shared else n_units,))
 
     def __repr__(self) -> str:
         settings = ", ".join(f"{name}={value!r}" for name, value in vars(self).items())
@@ -111,7 +111,7 @@ class ReLU(Activation):
 
 
 class TwoSlopes(Activation):
-    """f(z) = z where z > 0, else slope * z; what leaky relu and PReLU have in common."""
+    """f(z) = z where z > 0, else slope * z: what leaky relu and PReLU share."""
 
     def slope(self, p: SimpleNamespace) -> Any:
         """The slope below 0: a number, or an array with one per unit."""

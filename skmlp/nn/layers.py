@@ -55,13 +55,13 @@ class Layer:
         raise NotImplementedError
 
     def scratch(
-        self, name: str, n_rows: int, width: int, dtype: np.typing.DTypeLike
+        self, name: str, shape: tuple[int, int], dtype: np.typing.DTypeLike
     ) -> np.ndarray:
-        """A reused array of shape (n_rows, width) whose content means nothing."""
+        """A reused array of (n_rows, width) numbers that mean nothing yet."""
         array = self.arrays.get(name)
-        if array is None or len(array) < n_rows:
-            array = self.arrays[name] = np.empty((n_rows, width), dtype)
-        return array[:n_rows]
+        if array is None or len(array) < shape[0]:
+            array = self.arrays[name] = np.empty(shape, dtype)
+        return array[: shape[0]]
 
 
 class Dense(Layer):
@@ -86,7 +86,7 @@ class Dense(Layer):
     def forward(self, x, training=False):
         self.x = x
         weight = self.p.weight
-        y = self.scratch("y", x.shape[0], weight.shape[1], weight.dtype)
+        y = self.scratch("y", (x.shape[0], weight.shape[1]), weight.dtype)
         product(x, weight, y)
         y += self.p.bias
         return y
@@ -97,7 +97,7 @@ class Dense(Layer):
         if not need_input:
             return delta
         weight = self.p.weight
-        out = self.scratch("delta", len(delta), weight.shape[0], weight.dtype)
+        out = self.scratch("delta", (len(delta), weight.shape[0]), weight.dtype)
         return product(delta, weight.T, out)
 
 
@@ -130,11 +130,11 @@ class Activate(Layer):
 
     def forward(self, x, training=False):
         self.x = x
-        y = self.scratch("y", *x.shape, x.dtype)
+        y = self.scratch("y", x.shape, x.dtype)
         return self.activation.value(x, y, self.p)
 
     def backward(self, delta, need_input=True):
-        out = self.scratch("derivative", *delta.shape, delta.dtype)
+        out = self.scratch("derivative", delta.shape, delta.dtype)
         derivatives = self.activation.parameter_derivatives(self.x, out, self.p)
         for name, derivative in derivatives:
             axes = "ij,ij->" if self.activation.shared else "ij,ij->j"
@@ -166,11 +166,11 @@ class Dropout(Layer):
         if not training:
             return x
         assert self.rng is not None, "a network that trains needs a generator"
-        self.mask = self.scratch("mask", *x.shape, x.dtype)
+        self.mask = self.scratch("mask", x.shape, x.dtype)
         self.rng.random(out=self.mask, dtype=x.dtype)
         np.greater_equal(self.mask, self.rate, out=self.mask)
         self.mask *= 1 / (1 - self.rate)
-        return np.multiply(x, self.mask, out=self.scratch("y", *x.shape, x.dtype))
+        return np.multiply(x, self.mask, out=self.scratch("y", x.shape, x.dtype))
 
     def backward(self, delta, need_input=True):
         delta *= self.mask

@@ -119,7 +119,7 @@ class Network:
     parameters : ndarray of shape (n_parameters,)
         Read at each pass; never written.
     gradient : ndarray of shape (n_parameters,), default=None
-        Written by `backward`; None for a network that only predicts.
+        Written by `backward`; None, kept as an empty vector, if it only predicts.
     rng : numpy.random.Generator, default=None
         Source of dropout; needed in training only.
     """
@@ -132,7 +132,7 @@ class Network:
         rng: np.random.Generator | None = None,
     ) -> None:
         self.parameters = parameters
-        self.gradient = gradient
+        self.gradient = parameters[:0] if gradient is None else gradient
         self.layers = architecture.layers(rng)
         layout = architecture.layout
         arrays = layout.views(parameters)
@@ -157,6 +157,9 @@ class Network:
 
     def logits(self, x: Any) -> np.ndarray:
         """Logits of any number of rows, in an array of its own."""
+        if x.shape[0] == 1:
+            # BLAS sums a lone row in another order than a row among others
+            return self.logits(x[[0, 0]])[:1]
         blocks = [
             self.forward(x[start : start + BLOCK_ROWS]).copy()
             for start in range(0, x.shape[0], BLOCK_ROWS)

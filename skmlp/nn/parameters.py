@@ -55,6 +55,6 @@ class ParameterLayout:
     ) -> np.ndarray:
         """A flat vector with one value per array name, such as ``{"bias": 0}``."""
         vector = np.empty(self.size, dtype)
-        for (layer, name), place in self.slices.items():
+        for (_, name), place in self.slices.items():
             vector[place] = values.get(name, default)
         return vector

@@ -238,7 +238,13 @@ def minimize_lbfgs(
         method="L-BFGS-B",
         jac=True,
         callback=callback,
-        options={"maxiter": max_iter, "maxfun": max_fun, "gtol": tol},
+        options={
+            "maxiter": max_iter,
+            "maxfun": max_fun,
+            "gtol": tol,
+            # as far as rounding allows: the gradient decides, not the loss
+            "ftol": 64 * np.finfo(np.float64).eps,
+        },
     )
     parameters[:] = result.x
     return result

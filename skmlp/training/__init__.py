@@ -1,1 +1,1 @@
-"""Training: batches, the loop and its monitor; network, loss and optimiser come in as arguments."""
+"""Training: batches, loop and monitor; network, loss and optimiser are arguments."""

@@ -1,4 +1,4 @@
-"""The training loop, and the full-batch objective for solvers with a loop of their own."""
+"""The training loop, and the full-batch objective for a solver with its own loop."""
 
 from collections.abc import Callable
 from typing import Any

@@ -70,8 +70,10 @@ class Monitor:
     ----------
     history : dict of str to list of float
         One entry per epoch under each name.
+    best : ndarray of shape (n_parameters,)
+        The weights to keep, once `finish` was called.
     best_epoch : int
-        Epoch whose weights are kept, from 1; 0 for the weights before training.
+        Epoch that they are from, counted from 1; 0 for the weights before training.
     ending : str or None
         "converged" if nothing improved any more, "diverged" if the loss ran away;
         None as long as training may go on.
@@ -103,9 +105,9 @@ class Monitor:
         self.history: dict[str, list[float]] = {name: [] for name in names}
         self.best_epoch = 0
         self.ending: str | None = None
-        self._kept = parameters.copy()
+        self.best = parameters.copy()
         self._latest = parameters.copy()
-        self._limit: float | None = None
+        self._limit = math.inf
         self._sum = 0.0
         self._n_rows = 0
 
@@ -114,15 +116,9 @@ class Monitor:
         """Epochs that have ended, a diverged one included."""
         return len(self.history["loss"])
 
-    @property
-    def best(self) -> np.ndarray:
-        """The weights to keep."""
-        keeps_last = self.evaluate is None and self.ending != "diverged"
-        return self._latest if keeps_last else self._kept
-
     def end_batch(self, value: float, n_rows: int) -> None:
         """Take in the mean loss of one batch."""
-        if self._limit is None:
+        if self.n_epochs == self._n_rows == 0:
             self._limit = DIVERGED * max(value, 1.0)
         self._sum += value * n_rows
         self._n_rows += n_rows
@@ -133,7 +129,7 @@ class Monitor:
         """Take in the batches since the last call; say whether to stop."""
         loss = self._sum / self._n_rows
         self._sum, self._n_rows = 0.0, 0
-        if self._limit is not None and not loss <= self._limit:
+        if not loss <= self._limit:
             self.ending = "diverged"
         return self.end_iteration(loss + penalty, parameters, learning_rate)
 
@@ -141,39 +137,45 @@ class Monitor:
         self, loss: float, parameters: np.ndarray, learning_rate: float = math.nan
     ) -> bool:
         """Take in one pass over the data; say whether to stop."""
-        self._record(loss=loss, learning_rate=learning_rate)
+        entry = {"loss": loss, "learning_rate": learning_rate}
+        watched = loss
+        if self.evaluate is not None:
+            held_out_loss, score = self.evaluate()
+            entry |= {"validation_loss": held_out_loss, "validation_score": score}
+            watched = -score
+            if not held_out_loss <= self._limit:
+                self.ending = "diverged"
         if not (np.isfinite(loss) and np.isfinite(parameters).all()):
             self.ending = "diverged"
+        self._record(entry)
         if self.ending == "diverged":
-            if self.evaluate is not None:
-                self._record(validation_loss=math.nan, validation_score=math.nan)
             return True
 
+        improved = self.plateau.update(watched, self.tol)
         if self.evaluate is None:
-            self.plateau.update(loss, self.tol)
             # this epoch's loss speaks for the weights at its start, not at its end
-            self._kept[:] = self._latest
-            self.best_epoch = self.n_epochs
-        else:
-            held_out_loss, score = self.evaluate()
-            self._record(validation_loss=held_out_loss, validation_score=score)
-            if self.plateau.update(-score, self.tol):
-                self._kept[:] = parameters
-                self.best_epoch = self.n_epochs
+            self._keep(self._latest, self.n_epochs - 1)
+        elif improved:
+            self._keep(parameters, self.n_epochs)
         self._latest[:] = parameters
         return self._plateau_ends_training()
 
-    def _record(self, **values: float) -> None:
-        for name, value in values.items():
+    def _keep(self, parameters: np.ndarray, epoch: int) -> None:
+        self.best[:] = parameters
+        self.best_epoch = epoch
+
+    def finish(self) -> None:
+        """Settle on the last weights where nothing speaks for others."""
+        if self.evaluate is None and self.ending != "diverged":
+            self._keep(self._latest, self.n_epochs)
+
+    def _record(self, entry: dict[str, float]) -> None:
+        for name, value in entry.items():
             self.history[name].append(float(value))
         if self.report is not None:
-            for name in values.keys() - {"learning_rate", "validation_loss"}:
-                self.report(self._line(name, values[name]))
-
-    def _line(self, name: str, value: float) -> str:
-        if name == "loss":
-            return f"Iteration {self.n_epochs}, loss = {value:.8f}"
-        return f"Validation score: {value:.6f}"
+            self.report(f"Iteration {self.n_epochs}, loss = {entry['loss']:.8f}")
+            if "validation_score" in entry:
+                self.report(f"Validation score: {entry['validation_score']:.6f}")
 
     def _plateau_ends_training(self) -> bool:
         if self.plateau.n_bad_epochs <= self.patience:
