@@ -577,7 +577,7 @@ class MLPSoftmaxClassifier(ClassifierMixin, BaseEstimator):
         """Lowest training loss of an epoch; None where held-out rows decide."""
         if self.validation_scores_ is not None:
             return None
-        return float(np.nanmin(self.history_["loss"]))
+        return float(np.fmin.reduce(self.history_["loss"]))
 
     @property
     def validation_loss_curve_(self) -> list[float] | None:
@@ -593,7 +593,7 @@ class MLPSoftmaxClassifier(ClassifierMixin, BaseEstimator):
     def best_validation_score_(self) -> float | None:
         """Highest score of the held-out rows; None without such rows."""
         scores = self.validation_scores_
-        return None if scores is None else float(np.nanmax(scores))
+        return None if scores is None else float(np.fmax.reduce(scores))
 
     def __sklearn_is_fitted__(self) -> bool:
         return "parameters_" in vars(self)

@@ -176,8 +176,8 @@ def test_the_score_counts_the_weights_of_held_out_rows():
 
 
 def test_too_few_rows_to_hold_any_out_are_all_trained_on():
+    model = quick(early_stopping=True, batch_size="auto")
     with pytest.warns(UserWarning, match="training uses every row"):
-        model = quick(early_stopping=True, batch_size="auto")
         model.fit(X_IRIS[48:52], Y_IRIS[48:52])
     assert model.validation_scores_ is None
     assert model.t_ == 4 * 10
@@ -420,7 +420,8 @@ def test_sparse_batches_and_weights():
 def test_wide_sparse_rows_need_no_dense_copy():
     import tracemalloc
 
-    wide = sparse.random_array((2000, 50_000), density=1e-4, rng=0, format="csr")
+    places = np.random.default_rng(0).integers(0, [[2000], [50_000]], (2, 10_000))
+    wide = sparse.csr_array((np.ones(10_000), places), shape=(2000, 50_000))
     labels = np.arange(2000) % 2
     tracemalloc.start()
     quick(hidden_layer_sizes=(4,), max_iter=1).fit(wide, labels)
