@@ -32,6 +32,7 @@ from skmlp._targets import (
 from skmlp.nn.activations import ACTIVATIONS, Activation, as_activation
 from skmlp.nn.losses import SoftmaxCrossEntropy, softmax
 from skmlp.nn.network import BLOCK_ROWS, Architecture, Network
+from skmlp.nn.threads import suitable_threads
 from skmlp.optim.optimizers import Adam, Decay, Optimizer, Rule, Sgd, minimize_lbfgs
 from skmlp.optim.schedules import SCHEDULES
 from skmlp.training.batches import Batches, Samples
@@ -678,7 +679,7 @@ class MLPSoftmaxClassifier(ClassifierMixin, BaseEstimator):
         samples = Samples(X, codes, weight)
         if weight is None or weight.all():
             return samples
-        return samples.take(weight > 0)
+        return samples.take(np.flatnonzero(weight))
 
     def _split(
         self, samples: Samples, rng: np.random.Generator
@@ -810,7 +811,8 @@ class MLPSoftmaxClassifier(ClassifierMixin, BaseEstimator):
         """A function that gives log-loss and score of the held-out rows."""
         if held_out is None:
             return None
-        x, codes, weight = held_out.with_mean_weight_one(self.dtype)
+        x = held_out.inputs()
+        codes, weight = held_out.codes, held_out.with_mean_weight_one(self.dtype).weight
         log_loss = SoftmaxCrossEntropy()
         score = None
         # our own log-loss also works where a class has no held-out row
@@ -825,11 +827,10 @@ class MLPSoftmaxClassifier(ClassifierMixin, BaseEstimator):
 
         return evaluate
 
-    def _decay(self, run: Run, network: Network) -> Decay:
+    def _decay(self, run: Run) -> Decay:
         """The L2 penalty, which leaves biases and slopes alone."""
         strength = self.alpha / run.samples.total_weight()
-        dtype = network.parameters.dtype
-        return Decay(run.architecture.layout.fill({"weight": strength}, 0.0, dtype))
+        return Decay(strength, run.architecture.n_weights)
 
     def _descend(self, run: Run, network: Network, monitor: Monitor) -> None:
         """Train step by step, with "sgd" or "adam"."""
@@ -846,22 +847,18 @@ class MLPSoftmaxClassifier(ClassifierMixin, BaseEstimator):
         else:
             rule = Adam(self.beta_1, self.beta_2, self.epsilon)
         rule.start(network.parameters, self._rule_state)
-        train(
-            network,
-            SoftmaxCrossEntropy(self.label_smoothing),
-            Optimizer(
-                rule, network.parameters, network.gradient, self._decay(run, network)
-            ),
-            Batches(
-                samples,
-                self._batch_size(len(samples.codes)),
-                run.rng if self.shuffle else None,
-            ),
-            monitor,
-            learning_rate=self.learning_rate_init,
-            schedule=schedule,
-            n_epochs=run.n_epochs,
-        )
+        batch_size = self._batch_size(len(samples.codes))
+        with suitable_threads(run.architecture.largest_product(batch_size)):
+            train(
+                network,
+                SoftmaxCrossEntropy(self.label_smoothing),
+                Optimizer(rule, network.parameters, network.gradient, self._decay(run)),
+                Batches(samples, batch_size, run.rng if self.shuffle else None),
+                monitor,
+                learning_rate=self.learning_rate_init,
+                schedule=schedule,
+                n_epochs=run.n_epochs,
+            )
         self._rule_state = rule.state()
         if monitor.ending is None and schedule.has_end:
             monitor.ending = "schedule"
@@ -888,7 +885,7 @@ class MLPSoftmaxClassifier(ClassifierMixin, BaseEstimator):
             ),
             network.parameters,
             network.gradient,
-            self._decay(run, network),
+            self._decay(run),
             monitor.end_iteration,
             max_iter=run.n_epochs,
             max_fun=self.max_fun,

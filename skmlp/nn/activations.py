@@ -118,13 +118,16 @@ class TwoSlopes(Activation):
         raise NotImplementedError
 
     def value(self, z, out, p):
-        np.multiply(z, self.slope(p), out=out)
-        np.copyto(out, z, where=z > 0)
+        # z + (slope - 1) min(z, 0): whole-array steps are 10x faster than masked ones
+        np.minimum(z, 0, out=out)
+        out *= self.slope(p) - 1
+        out += z
         return out
 
     def derivative(self, z, out, p):
-        np.copyto(out, self.slope(p))
-        np.copyto(out, 1, where=z > 0)
+        np.less_equal(z, 0, out=out)
+        out *= self.slope(p) - 1
+        out += 1
         return out
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from scipy.sparse import issparse
@@ -55,12 +55,16 @@ class Layer:
         raise NotImplementedError
 
     def scratch(
-        self, name: str, shape: tuple[int, int], dtype: np.typing.DTypeLike
+        self,
+        name: str,
+        shape: tuple[int, int],
+        dtype: np.typing.DTypeLike,
+        order: Literal["C", "F"] = "C",
     ) -> np.ndarray:
         """A reused array of (n_rows, width) numbers that mean nothing yet."""
         array = self.arrays.get(name)
         if array is None or len(array) < shape[0]:
-            array = self.arrays[name] = np.empty(shape, dtype)
+            array = self.arrays[name] = np.empty(shape, dtype, order)
         return array[: shape[0]]
 
 
@@ -73,12 +77,21 @@ class Dense(Layer):
         Number of inputs and outputs per row.
     initializer : callable
         (shape, rng) -> array, the start values of W; b starts at 0.
+    order : {"C", "F"}, default="C"
+        Whether the output lies in memory row by row or column by column.
     """
 
-    def __init__(self, fan_in: int, fan_out: int, initializer: Any) -> None:
+    def __init__(
+        self,
+        fan_in: int,
+        fan_out: int,
+        initializer: Any,
+        order: Literal["C", "F"] = "C",
+    ) -> None:
         super().__init__()
         self.shapes = {"weight": (fan_in, fan_out), "bias": (fan_out,)}
         self.initializer = initializer
+        self.order = order
 
     def start_values(self, rng):
         return {"weight": self.initializer(self.shapes["weight"], rng), "bias": 0.0}
@@ -86,19 +99,28 @@ class Dense(Layer):
     def forward(self, x, training=False):
         self.x = x
         weight = self.p.weight
-        y = self.scratch("y", (x.shape[0], weight.shape[1]), weight.dtype)
+        shape = (x.shape[0], weight.shape[1])
+        y = self.scratch("y", shape, weight.dtype, self.order)
         product(x, weight, y)
         y += self.p.bias
         return y
 
     def backward(self, delta, need_input=True):
         product(self.x.T, delta, self.g.weight)
-        delta.sum(axis=0, out=self.g.bias)
+        # a product with ones sums the rows in less than half the time of sum(axis=0)
+        np.matmul(self.ones(len(delta), delta.dtype), delta, out=self.g.bias)
         if not need_input:
             return delta
         weight = self.p.weight
         out = self.scratch("delta", (len(delta), weight.shape[0]), weight.dtype)
         return product(delta, weight.T, out)
+
+    def ones(self, n_rows: int, dtype: np.typing.DTypeLike) -> np.ndarray:
+        """A reused vector of ones."""
+        ones = self.arrays.get("ones")
+        if ones is None or len(ones) < n_rows:
+            ones = self.arrays["ones"] = np.ones(n_rows, dtype)
+        return ones[:n_rows]
 
 
 def product(a: Any, b: np.ndarray, out: np.ndarray) -> np.ndarray:

@@ -65,25 +65,28 @@ class SoftmaxCrossEntropy:
         """
         n_samples, n_classes = logits.shape
         smoothing = self.label_smoothing
-        rows = np.arange(n_samples)
+        own_class = (np.arange(n_samples), codes)
 
-        logits -= logits.max(axis=1, keepdims=True)
-        losses = (smoothing - 1) * logits[rows, codes]
+        logits -= np.maximum.reduce(logits, axis=1, keepdims=True)
+        losses = (smoothing - 1) * logits[own_class]
         if smoothing:
             losses -= smoothing * logits.mean(axis=1)
-        np.exp(logits, out=logits)
-        total = logits.sum(axis=1)
+        p = np.exp(logits, out=logits)
+        total = np.add.reduce(p, axis=1)
         losses += np.log(total)
 
-        logits /= total[:, np.newaxis]
-        logits[rows, codes] -= 1 - smoothing
+        share = 1 / n_samples
+        if weight is None:
+            value = float(np.add.reduce(losses, dtype=np.float64)) * share
+        else:
+            value = float(np.dot(losses.astype(np.float64), weight)) * share
+            share = weight * share
+        p *= (share / total)[:, np.newaxis]
+        delta = p
+        delta[own_class] -= (1 - smoothing) * share
         if smoothing:
-            logits -= smoothing / n_classes
-        if weight is not None:
-            losses *= weight
-            logits *= weight[:, np.newaxis]
-        logits /= n_samples
-        return float(losses.sum(dtype=np.float64)) / n_samples, logits
+            delta -= np.reshape(smoothing / n_classes * share, (-1, 1))
+        return value, delta
 
     def value(
         self,

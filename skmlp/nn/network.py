@@ -1,6 +1,8 @@
 """The network: frozen facts about it, and its layers bound to parameter vectors."""
 
+import math
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -8,7 +10,7 @@ import numpy as np
 from skmlp.nn.activations import Activation
 from skmlp.nn.initializers import INITIALIZERS
 from skmlp.nn.layers import Activate, Dense, Dropout, Layer
-from skmlp.nn.parameters import ParameterLayout
+from skmlp.nn.parameters import Key, ParameterLayout
 
 BLOCK_ROWS = 1024
 """Rows that pass through the network together outside training."""
@@ -59,12 +61,23 @@ class Architecture:
     def __post_init__(self) -> None:
         object.__setattr__(self, "layout", ParameterLayout(self._shapes()))
 
-    def _shapes(self) -> dict[tuple[int, str], tuple[int, ...]]:
-        return {
+    def _shapes(self) -> dict[Key, tuple[int, ...]]:
+        """Shapes in the order of the vector: weights first, as one slice for decay."""
+        shapes = {
             (index, name): shape
             for index, layer in enumerate(self.layers())
             for name, shape in layer.shapes.items()
         }
+        return dict(sorted(shapes.items(), key=lambda item: item[0][1] != "weight"))
+
+    @property
+    def n_weights(self) -> int:
+        """Length of the first part of the vector, which holds all weight matrices."""
+        return sum(
+            math.prod(shape)
+            for (_, name), shape in self.layout.shapes.items()
+            if name == "weight"
+        )
 
     def layers(self, rng: np.random.Generator | None = None) -> list[Layer]:
         """Fresh layers, bound to no parameters yet."""
@@ -79,7 +92,8 @@ class Architecture:
                 layers.append(Dropout(rate, rng))
             fan_in = fan_out
         last = INITIALIZERS["glorot_uniform" if layers else "zeros"]
-        layers.append(Dense(fan_in, self.n_classes, last))
+        # class by class, since reductions over few adjacent numbers are slow
+        layers.append(Dense(fan_in, self.n_classes, last, order="F"))
         return layers
 
     def start_values(
@@ -102,6 +116,11 @@ class Architecture:
                 np.maximum(class_shares, SMALLEST_SHARE)
             )
         return parameters
+
+    def largest_product(self, n_rows: int) -> int:
+        """Multiplications in the largest matrix product of a batch."""
+        sizes = (self.n_inputs, *self.hidden_layer_sizes, self.n_classes)
+        return n_rows * max(fan_in * fan_out for fan_in, fan_out in pairwise(sizes))
 
     def dense(self, vector: np.ndarray, name: str) -> list[np.ndarray]:
         """Views of one array (``"weight"`` or ``"bias"``) of each dense layer."""
@@ -160,8 +179,10 @@ class Network:
         if x.shape[0] == 1:
             # BLAS sums a lone row in another order than a row among others
             return self.logits(x[[0, 0]])[:1]
+        if x.shape[0] <= BLOCK_ROWS:
+            return self.forward(x).copy()
         blocks = [
             self.forward(x[start : start + BLOCK_ROWS]).copy()
             for start in range(0, x.shape[0], BLOCK_ROWS)
         ]
-        return blocks[0] if len(blocks) == 1 else np.concatenate(blocks)
+        return np.concatenate(blocks)

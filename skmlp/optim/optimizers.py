@@ -38,8 +38,8 @@ class Rule:
         """What `start` needs to go on from here."""
         return {name: getattr(self, name) for name in ("t", *self.memory)}
 
-    def direction(self, gradient: np.ndarray) -> np.ndarray:
-        """The step for a learning rate of 1, to be subtracted; valid until the next."""
+    def direction(self, gradient: np.ndarray, learning_rate: float = 1.0) -> np.ndarray:
+        """The step, to be subtracted from the parameters; valid until the next."""
         raise NotImplementedError
 
 
@@ -64,14 +64,14 @@ class Sgd(Rule):
         self.momentum = momentum
         self.nesterov = nesterov
 
-    def direction(self, gradient):
+    def direction(self, gradient, learning_rate=1.0):
         self.velocity *= self.momentum
         self.velocity += gradient
-        if self.nesterov:
-            np.multiply(self.velocity, self.momentum, out=self.step)
-            self.step += gradient
-        else:
-            np.copyto(self.step, self.velocity)
+        if not self.nesterov:
+            return np.multiply(self.velocity, learning_rate, out=self.step)
+        np.multiply(self.velocity, self.momentum, out=self.step)
+        self.step += gradient
+        self.step *= learning_rate
         return self.step
 
 
@@ -80,7 +80,8 @@ class Adam(Rule):
 
     The step is c * m / (sqrt(v) + epsilon) with c = sqrt(1 - beta_2^t) /
     (1 - beta_1^t), the order of computation given at the end of the paper's
-    section 2, which scikit-learn uses as well.
+    section 2, which scikit-learn uses as well. The moments are kept without the factors
+    1 - beta_1 and 1 - beta_2, which then cost a scalar instead of a pass over memory.
 
     Parameters
     ----------
@@ -101,23 +102,20 @@ class Adam(Rule):
         self.beta_2 = beta_2
         self.epsilon = epsilon
 
-    def direction(self, gradient):
+    def direction(self, gradient, learning_rate=1.0):
         self.t += 1
-        step = self.step
+        m, v, step = self.first_moment, self.second_moment, self.step
+        m *= self.beta_1
+        m += gradient
+        v *= self.beta_2
+        v += np.multiply(gradient, gradient, out=step)
 
-        np.multiply(gradient, 1 - self.beta_1, out=step)
-        self.first_moment *= self.beta_1
-        self.first_moment += step
-
-        np.multiply(gradient, gradient, out=step)
-        step *= 1 - self.beta_2
-        self.second_moment *= self.beta_2
-        self.second_moment += step
-
-        np.sqrt(self.second_moment, out=step)
-        step += self.epsilon
-        np.divide(self.first_moment, step, out=step)
-        step *= math.sqrt(1 - self.beta_2**self.t) / (1 - self.beta_1**self.t)
+        root = math.sqrt(1 - self.beta_2)
+        np.sqrt(v, out=step)
+        step += self.epsilon / root
+        np.divide(m, step, out=step)
+        correction = math.sqrt(1 - self.beta_2**self.t) / (1 - self.beta_1**self.t)
+        step *= learning_rate * correction * (1 - self.beta_1) / root
         return step
 
 
@@ -126,30 +124,33 @@ OPTIMIZERS: dict[str, type[Rule]] = {"sgd": Sgd, "adam": Adam}
 
 
 class Decay:
-    """The penalty 1/2 sum_i strength_i p_i^2 on a parameter vector.
+    """The penalty strength / 2 * ||p||^2 on the first part of a parameter vector.
 
     Parameters
     ----------
-    strength : ndarray of shape (n_parameters,)
-        0 where a parameter is free of decay, such as a bias.
+    strength : float
+        0 for no penalty.
+    n_weights : int
+        Length of the part that the penalty acts on: weights, but not biases.
     """
 
-    def __init__(self, strength: np.ndarray) -> None:
+    def __init__(self, strength: float, n_weights: int) -> None:
         self.strength = strength
-        self.active = bool(strength.any())
-        self.pull = np.empty_like(strength)
+        self.part = slice(n_weights if strength > 0 else 0)
 
     def value(self, parameters: np.ndarray) -> float:
         """The penalty itself."""
-        if not self.active:
-            return 0.0
-        np.multiply(self.strength, parameters, out=self.pull)
-        return 0.5 * float(np.dot(self.pull, parameters))
+        weights = parameters[self.part]
+        return 0.5 * self.strength * float(np.dot(weights, weights))
 
-    def add_gradient(self, parameters: np.ndarray, gradient: np.ndarray) -> None:
-        """Add the penalty's gradient, overwriting `gradient`."""
-        if self.active:
-            gradient += np.multiply(self.strength, parameters, out=self.pull)
+    def add_gradient(
+        self, parameters: np.ndarray, gradient: np.ndarray, scratch: np.ndarray
+    ) -> None:
+        """Add the penalty's gradient, overwriting `gradient` and `scratch`."""
+        part = self.part
+        gradient[part] += np.multiply(
+            parameters[part], self.strength, out=scratch[part]
+        )
 
 
 class Optimizer:
@@ -179,10 +180,8 @@ class Optimizer:
 
     def step(self, learning_rate: float) -> None:
         """Take one step against the gradient, overwriting the parameters."""
-        self.decay.add_gradient(self.parameters, self.gradient)
-        direction = self.rule.direction(self.gradient)
-        direction *= learning_rate
-        self.parameters -= direction
+        self.decay.add_gradient(self.parameters, self.gradient, self.rule.step)
+        self.parameters -= self.rule.direction(self.gradient, learning_rate)
 
     def penalty(self) -> float:
         """Value of the penalty at the present parameters."""
@@ -221,11 +220,12 @@ def minimize_lbfgs(
     -------
     scipy.optimize.OptimizeResult
     """
+    scratch = np.empty_like(parameters)
 
     def value_and_gradient(x: np.ndarray) -> tuple[float, np.ndarray]:
         parameters[:] = x
         value = objective() + decay.value(parameters)
-        decay.add_gradient(parameters, gradient)
+        decay.add_gradient(parameters, gradient, scratch)
         return value, gradient.copy()
 
     def callback(intermediate_result: OptimizeResult) -> None:

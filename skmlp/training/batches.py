@@ -17,16 +17,28 @@ class Samples(NamedTuple):
         Class of each row.
     weight : ndarray of shape (n_samples,) or None
         Weight of each row; None means 1.
+    rows : ndarray of int of shape (n_samples,) or None
+        Which rows of `x` these are; None for all of them. A part of the samples so
+        shares `x` with the whole, and a large table is never copied to be split.
     """
 
     x: Any
     codes: np.ndarray
     weight: np.ndarray | None = None
+    rows: np.ndarray | None = None
 
-    def take(self, rows: Any) -> "Samples":
-        """The given rows, chosen by a slice, a mask or indices."""
-        weight = None if self.weight is None else self.weight[rows]
-        return Samples(self.x[rows], self.codes[rows], weight)
+    def take(self, part: np.ndarray) -> "Samples":
+        """The samples at the given indices, on the same `x`."""
+        return Samples(
+            self.x,
+            self.codes[part],
+            None if self.weight is None else self.weight[part],
+            part if self.rows is None else self.rows[part],
+        )
+
+    def inputs(self) -> Any:
+        """The rows of `x` that belong to these samples, in their order."""
+        return self.x if self.rows is None else self.x[self.rows]
 
     def total_weight(self) -> float:
         """Sum of the weights."""
@@ -78,31 +90,37 @@ class Batches:
         self.rng = rng
         self.n_samples = len(samples.codes)
         self.is_dense = isinstance(samples.x, np.ndarray)
-        if self.is_dense and rng is not None:
+        self.in_order = rng is None and samples.rows is None
+        if self.is_dense and not self.in_order:
             self.buffer = np.empty((batch_size, samples.x.shape[1]), samples.x.dtype)
 
     def __len__(self) -> int:
         return -(-self.n_samples // self.batch_size)
 
     def __iter__(self) -> Iterator[Samples]:
-        starts = range(0, self.n_samples, self.batch_size)
         if self.rng is None:
-            for start in starts:
-                yield self.samples.take(slice(start, start + self.batch_size))
-            return
-        order = self.rng.permutation(self.n_samples)
-        for start in starts:
-            yield self.gather(order[start : start + self.batch_size])
+            order = np.arange(self.n_samples)
+        else:
+            order = self.rng.permutation(self.n_samples)
+        for start in range(0, self.n_samples, self.batch_size):
+            stop = start + self.batch_size
+            if self.in_order:
+                yield self.cut(slice(start, stop))
+            else:
+                yield self.gather(order[start:stop])
 
-    def gather(self, rows: np.ndarray) -> Samples:
-        """The given rows; dense ones are valid until the next call."""
-        if not self.is_dense:
-            return self.samples.take(rows)
-        x, codes, weight = self.samples
-        # mode="clip" lets numpy write to the buffer without one of its own
-        np.take(x, rows, axis=0, out=self.buffer[: len(rows)], mode="clip")
-        return Samples(
-            self.buffer[: len(rows)],
-            codes[rows],
-            None if weight is None else weight[rows],
-        )
+    def cut(self, part: slice) -> Samples:
+        """A run of adjacent rows, as views."""
+        x, codes, weight, _ = self.samples
+        return Samples(x[part], codes[part], None if weight is None else weight[part])
+
+    def gather(self, part: np.ndarray) -> Samples:
+        """The given samples; dense rows are valid until the next call."""
+        x, codes, weight, rows = self.samples
+        place = part if rows is None else rows[part]
+        if self.is_dense:
+            # mode="clip" lets numpy write to the buffer without one of its own
+            x = np.take(x, place, axis=0, out=self.buffer[: len(part)], mode="clip")
+        else:
+            x = x[place]
+        return Samples(x, codes[part], None if weight is None else weight[part])

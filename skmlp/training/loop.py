@@ -43,7 +43,7 @@ def train(
     """
     step, n_steps = 0, n_epochs * len(batches)
     for _ in range(n_epochs):
-        for x, codes, weight in batches:
+        for x, codes, weight, _ in batches:
             rate = learning_rate * monitor.plateau.factor * schedule(step / n_steps)
             logits = network.forward(x, training=True)
             value, delta = loss.value_and_delta(logits, codes, weight)
@@ -65,7 +65,7 @@ def full_batch(network: Any, loss: Any, batches: Batches) -> Callable[[], float]
     def objective() -> float:
         value = 0.0
         total.fill(0)
-        for x, codes, weight in batches:
+        for x, codes, weight, _ in batches:
             share = len(codes) / batches.n_samples
             logits = network.forward(x, training=True)
             part, delta = loss.value_and_delta(logits, codes, weight)
