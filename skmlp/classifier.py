@@ -138,6 +138,7 @@ class MLPSoftmaxClassifier(ClassifierMixin, BaseEstimator):
 
     n_iter_no_change : int or np.inf, default=10
         Training ends after more than this many epochs in a row without improvement.
+        "lbfgs" counts so only where rows are held out.
 
     early_stopping : bool, default=False
         Whether to hold out a part of the rows, stratified for any number of classes,
@@ -150,8 +151,9 @@ class MLPSoftmaxClassifier(ClassifierMixin, BaseEstimator):
 
     scoring : str or callable, default="neg_log_loss"
         What the held-out rows are scored by: any name that
-        :func:`sklearn.metrics.get_scorer` knows, or ``scorer(estimator, X, y)``.
-        (scikit-learn uses accuracy, which says little about probabilities.)
+        :func:`sklearn.metrics.get_scorer` knows, or ``scorer(estimator, X, y)``, which
+        is called with `sample_weight` too where the rows have weights. (scikit-learn
+        uses accuracy, which says little about probabilities.)
 
     shuffle : bool, default=True
         Whether the rows come in a new random order in each epoch.
@@ -460,18 +462,19 @@ class MLPSoftmaxClassifier(ClassifierMixin, BaseEstimator):
             samples = self._weighted_samples(X, y, codes, sample_weight)
             rng = as_generator(self.random_state)
             past = self.history_ if goes_on else {}
+            n_past, best_past = (self.n_iter_, self.best_iter_) if goes_on else (0, 0)
             network = self._architecture(samples.x.shape[1])
             if goes_on:
                 start = self._former_weights(network)
             else:
                 start = network.start_values(rng)
                 self._forget()
-            self._train(Run(network, start, samples, None, 1, rng))
+            ending = self._train(Run(network, start, samples, None, 1, rng))
             if past.keys() == self.history_.keys():
                 for name, values in self.history_.items():
                     past[name].extend(values)
                 self.history_ = past
-            self.best_iter_ = self.n_iter_
+                self.best_iter_ += n_past if ending != "diverged" else best_past
         return self
 
     def predict_proba(self, X: Any) -> np.ndarray:
@@ -763,7 +766,8 @@ class MLPSoftmaxClassifier(ClassifierMixin, BaseEstimator):
 
     def _train(self, run: Run) -> str | None:
         """Train, keep what was learnt, and say how it ended."""
-        dtype = "float64" if self.solver == "lbfgs" else run.architecture.dtype
+        steps = self.solver != "lbfgs"
+        dtype = run.architecture.dtype if steps else "float64"
         parameters = run.start.astype(dtype)
         network = Network(
             dataclasses.replace(run.architecture, dtype=dtype),
@@ -774,14 +778,17 @@ class MLPSoftmaxClassifier(ClassifierMixin, BaseEstimator):
         monitor = Monitor(
             parameters,
             tol=self.tol,
-            patience=self.n_iter_no_change,
+            # without held-out rows, "lbfgs" goes on as far as its gradient leads
+            patience=self.n_iter_no_change if steps or run.held_out else np.inf,
             learning_rate=self.learning_rate_init,
-            plateau_factor=SCHEDULES[self.learning_rate].plateau_factor,
+            plateau_factor=SCHEDULES[self.learning_rate].plateau_factor
+            if steps
+            else None,
             evaluate=self._evaluation(run.held_out, network),
             plateau=self._plateau,
             report=print if self.verbose else None,
         )
-        solve = self._solve_full_batch if self.solver == "lbfgs" else self._descend
+        solve = self._descend if steps else self._solve_full_batch
         try:
             # the monitor says it in a sentence when numbers run away
             with np.errstate(over="ignore", invalid="ignore"):
@@ -859,7 +866,8 @@ class MLPSoftmaxClassifier(ClassifierMixin, BaseEstimator):
                 schedule=schedule,
                 n_epochs=run.n_epochs,
             )
-        self._rule_state = rule.state()
+        if monitor.ending != "diverged":
+            self._rule_state = rule.state()
         if monitor.ending is None and schedule.has_end:
             monitor.ending = "schedule"
 
@@ -891,6 +899,8 @@ class MLPSoftmaxClassifier(ClassifierMixin, BaseEstimator):
             max_fun=self.max_fun,
             tol=self.tol,
         )
+        if monitor.n_epochs == 0:
+            monitor.end_iteration(result.fun, result.x)
         if monitor.ending is None and result.success:
             monitor.ending = "converged"
 
@@ -909,8 +919,8 @@ class MLPSoftmaxClassifier(ClassifierMixin, BaseEstimator):
 
     def _warn_not_converged(self) -> None:
         warnings.warn(
-            f"the loss was still falling after {self.n_iter_} iterations of "
-            f"{self.solver}. Raise max_iter={self.max_iter}, scale X, or let "
+            f'solver="{self.solver}" ended after {self.n_iter_} iterations, before the '
+            f"loss had settled. Raise max_iter={self.max_iter}, scale X, or let "
             'early_stopping=True or learning_rate="cosine" decide when to end.',
             ConvergenceWarning,
             stacklevel=2,

@@ -11,6 +11,7 @@ from sklearn.datasets import load_digits, load_iris
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.metrics import accuracy_score, log_loss, make_scorer
 from sklearn.model_selection import cross_val_predict, train_test_split
+from sklearn.neural_network import MLPClassifier
 from sklearn.preprocessing import StandardScaler
 
 from skmlp import ACTIVATIONS, Activation, MLPSoftmaxClassifier, PReLU
@@ -321,7 +322,33 @@ def test_lbfgs_in_float32_reaches_what_it_reaches_in_float64():
         for dtype in ("float32", "float64")
     )
     assert single.parameters_.dtype == np.float32
-    assert single.loss_ == pytest.approx(double.loss_, rel=1e-5)
+    assert single.loss_ == pytest.approx(double.loss_, rel=1e-4)
+
+
+@pytest.mark.parametrize("n_iter_no_change", [2, np.inf])
+@pytest.mark.parametrize("learning_rate", ["constant", "adaptive"])
+def test_lbfgs_goes_on_until_the_gradient_is_small(n_iter_no_change, learning_rate):
+    model = MLPSoftmaxClassifier(
+        (8,),
+        solver="lbfgs",
+        n_iter_no_change=n_iter_no_change,
+        learning_rate=learning_rate,
+        alpha=1.0,
+        max_iter=1000,
+        random_state=0,
+    ).fit(X_IRIS, Y_IRIS)
+    theirs = MLPClassifier(
+        (8,), solver="lbfgs", alpha=1.0, max_iter=1000, random_state=0
+    ).fit(X_IRIS, Y_IRIS)
+    assert model.n_iter_ > 40
+    assert model.loss_ == pytest.approx(theirs.loss_, rel=0.05)
+
+
+def test_lbfgs_that_starts_at_the_bottom():
+    model = MLPSoftmaxClassifier((), solver="lbfgs").fit(np.zeros((6, 2)), [0, 1] * 3)
+    assert model.n_iter_ == 1
+    assert model.loss_ == model.best_loss_ == pytest.approx(np.log(2))
+    assert_allclose(model.predict_proba(np.zeros((1, 2))), 0.5)
 
 
 def test_batches_larger_than_the_data_are_clipped_with_a_warning():

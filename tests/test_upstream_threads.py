@@ -188,6 +188,12 @@ def test_divergence_after_good_epochs_keeps_those_29504():
     with pytest.warns(ConvergenceWarning, match="diverged"):
         good.partial_fit(X_IRIS, Y_IRIS)
     assert_array_equal(good.parameters_, before)
+    assert good.best_iter_ == 30
+    assert good.n_iter_ == 31
+    # nor are the moments of the run that diverged carried on
+    good.set_params(learning_rate_init=0.001).partial_fit(X_IRIS, Y_IRIS)
+    assert good.best_iter_ == good.n_iter_ == 32
+    assert good.loss_ < 2 * good.best_loss_
 
 
 def test_no_warning_when_the_best_epoch_is_chosen_by_held_out_rows_8947():

@@ -1,0 +1,236 @@
+"""The pages of documentation: quotes, examples, tables and links hold."""
+
+import contextlib
+import io
+import re
+import textwrap
+import warnings
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+from sklearn.neural_network import MLPClassifier
+
+from skmlp import ACTIVATIONS, MLPSoftmaxClassifier
+
+ROOT = Path(__file__).parents[1]
+DOCS = ROOT / "docs"
+PAGES = sorted(DOCS.glob("*.md")) + [
+    page
+    for name in ("README.md", "CONTRIBUTING.md", "CHANGELOG.md")
+    if (page := ROOT / name).exists()
+]
+PAGES_WITH_CODE = [page for page in PAGES if page.parent == DOCS] + [ROOT / "README.md"]
+
+FENCE = re.compile(
+    r"^(?P<indent> *)```(?P<language>\w*)[^\n]*\n(?P<body>.*?)^(?P=indent)```[ \t]*$",
+    re.MULTILINE | re.DOTALL,
+)
+LINK = re.compile(r"!?\[[^\]]*\]\(\s*<?([^)\s>]+)>?(?:\s+\"[^\"]*\")?\s*\)")
+IMAGE_TAG = re.compile(r"<img[^>]*\bsrc=\"([^\"]+)\"")
+IDENTIFIER = re.compile(r"<\w+[^>]*\b(?:id|name)=\"([^\"]+)\"")
+QUOTE = re.compile(r"# (skmlp/\S+\.py)\n")
+
+
+def name_of(page):
+    return page.relative_to(ROOT).as_posix()
+
+
+def blocks(page):
+    """The fenced blocks of a page: language, body, line, and the next if it follows."""
+    text = page.read_text(encoding="utf-8")
+    found = []
+    for match in FENCE.finditer(text):
+        block = SimpleNamespace(
+            language=match["language"],
+            body=textwrap.dedent(match["body"]),
+            line=text.count("\n", 0, match.start()) + 1,
+            end=match.end(),
+            next=None,
+        )
+        if found and not text[found[-1].end : match.start()].strip():
+            found[-1].next = block
+        found.append(block)
+    return found
+
+
+def quotes(page):
+    return [
+        block
+        for block in blocks(page)
+        if block.language == "python" and QUOTE.match(block.body)
+    ]
+
+
+def examples(page):
+    return [
+        block
+        for block in blocks(page)
+        if block.language == "python" and not QUOTE.match(block.body)
+    ]
+
+
+def find_run(run, lines, start):
+    """Index behind the lines that are `run` when dedented; None if there are none."""
+    run = textwrap.dedent(run).strip("\n").split("\n")
+    for first in range(start, len(lines) - len(run) + 1):
+        stop = first + len(run)
+        if textwrap.dedent("\n".join(lines[first:stop])).split("\n") == run:
+            return stop
+    return None
+
+
+@pytest.mark.parametrize(
+    ("page", "block"),
+    [
+        pytest.param(page, block, id=f"{name_of(page)}:{block.line}")
+        for page in PAGES
+        for block in quotes(page)
+    ],
+)
+def test_quoted_lines_are_in_the_source(page, block):
+    first, _, code = block.body.partition("\n")
+    lines = (ROOT / first.removeprefix("# ")).read_text(encoding="utf-8").split("\n")
+    position = 0
+    for run in re.split(r"^[ \t]*\.\.\.[ \t]*\n", code, flags=re.MULTILINE):
+        assert run.strip(), "a quote has an empty part"
+        position = find_run(run, lines, position)
+        assert position is not None, f"{first} does not contain:\n{run}"
+
+
+@pytest.mark.parametrize(
+    "page", [page for page in PAGES_WITH_CODE if page.exists()], ids=name_of
+)
+def test_examples_run_and_print_what_the_page_says(page):
+    namespace = {"__name__": "page"}
+    if examples(page):
+        pytest.importorskip("matplotlib").use("Agg")
+    for block in examples(page):
+        # as many empty lines before it as on the page, for the line numbers of errors
+        code = compile("\n" * block.line + block.body, str(page), "exec")
+        printed = io.StringIO()
+        with warnings.catch_warnings(), contextlib.redirect_stdout(printed):
+            warnings.simplefilter("error")
+            exec(code, namespace)
+        if block.next is not None and block.next.language == "text":
+            where = f"{page.name}, line {block.line}"
+            assert printed.getvalue() == block.next.body, where
+
+
+# What the user guide must cover
+
+
+def section(page, heading):
+    """The text under a heading, up to the next heading of the same level."""
+    text = page.read_text(encoding="utf-8")
+    level = re.match("#+", heading)[0]
+    _, _, rest = text.partition(f"\n{heading}\n")
+    assert rest, f"{page.name} has no section {heading!r}"
+    return re.split(rf"^#{{1,{len(level)}}} ", rest, maxsplit=1, flags=re.MULTILINE)[0]
+
+
+def table_rows(text):
+    """Cells of each table row by the names in its first cell, put in backticks."""
+    rows = {}
+    for line in text.splitlines():
+        if not line.startswith("|"):
+            continue
+        cells = [cell.strip() for cell in line.strip().strip("|").split("|")]
+        for name in re.findall(r"`([^`]+)`", cells[0]):
+            assert name not in rows, f"{name} has two rows"
+            rows[name] = cells[1:]
+    return rows
+
+
+GUIDE = DOCS / "user_guide.md"
+
+
+def test_the_link_in_the_html_representation_has_its_target():
+    link = MLPSoftmaxClassifier()._get_doc_link()
+    assert link.endswith("docs/user_guide.md#MLPSoftmaxClassifier")
+    assert "MLPSoftmaxClassifier" in anchors(GUIDE)
+
+
+def test_every_parameter_is_described_with_its_default():
+    rows = table_rows(section(GUIDE, "## What each parameter does to the network"))
+    defaults = MLPSoftmaxClassifier().get_params()
+    for_fit = {"sample_weight", "X_val", "y_val", "sample_weight_val"}
+    assert rows.keys() == defaults.keys() | for_fit
+    for name, (default, description) in rows.items():
+        assert default == f"`{defaults.get(name)!r}`", name
+        assert description
+
+
+def test_every_fitted_attribute_is_listed():
+    rows = table_rows(section(GUIDE, "## What is there after fit"))
+    docstring = textwrap.dedent(MLPSoftmaxClassifier.__doc__.partition("\n")[2])
+    _, _, attributes = docstring.partition("\nAttributes\n----------\n")
+    attributes, _, _ = attributes.partition("\nSee Also\n")
+    documented = set(re.findall(r"^(\w+_) : ", attributes, flags=re.MULTILINE))
+    properties = {
+        name
+        for name, member in vars(MLPSoftmaxClassifier).items()
+        if isinstance(member, property) and name.endswith("_")
+    }
+    assert documented
+    assert properties
+    assert rows.keys() == documented | properties
+
+
+def test_every_activation_is_listed_with_its_start_values():
+    rows = table_rows(section(GUIDE, "## Activations"))
+    assert rows.keys() == ACTIVATIONS.keys()
+    for name, (_, learnt, initializer) in rows.items():
+        activation = ACTIVATIONS[name]()
+        assert initializer == activation.initializer
+        assert (learnt == "none") == (not activation.initial)
+
+
+def test_every_parameter_of_scikit_learn_is_compared():
+    rows = table_rows(section(GUIDE, "### Parameters, old and new"))
+    assert rows.keys() == MLPClassifier().get_params().keys()
+
+
+def test_the_mathematics_page_has_every_activation():
+    rows = table_rows(section(DOCS / "mathematics.md", "## Activations"))
+    assert rows.keys() == ACTIVATIONS.keys()
+
+
+# Links
+
+
+def without_code(page):
+    text = FENCE.sub("", page.read_text(encoding="utf-8"))
+    return re.sub(r"`[^`\n]+`", lambda code: code[0].replace("[", " "), text)
+
+
+def anchors(page):
+    """What `#...` can point to: headings, as GitHub names them, and HTML ids."""
+    text = FENCE.sub("", page.read_text(encoding="utf-8"))
+    found = set(IDENTIFIER.findall(text))
+    for heading in re.findall(r"^#{1,6}\s+(.+?)\s*#*$", text, flags=re.MULTILINE):
+        title = LINK.sub(lambda link: re.match(r"!?\[([^\]]*)", link[0])[1], heading)
+        slug = re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-")
+        repeats = 0
+        while (name := f"{slug}-{repeats}" if repeats else slug) in found:
+            repeats += 1
+        found.add(name)
+    return found
+
+
+@pytest.mark.parametrize(
+    ("page", "link"),
+    [
+        pytest.param(page, link, id=f"{name_of(page)}-{link}")
+        for page in PAGES
+        for text in [without_code(page)]
+        for link in dict.fromkeys(LINK.findall(text) + IMAGE_TAG.findall(text))
+        if not re.match(r"[a-z]+:", link)
+    ],
+)
+def test_links_lead_somewhere(page, link):
+    path, _, anchor = link.partition("#")
+    target = page.parent / path if path else page
+    assert target.exists(), f"{page.name} links to {path}, which does not exist"
+    if anchor:
+        assert anchor in anchors(target), f"{target.name} has no #{anchor}"
