@@ -10,7 +10,7 @@ from scipy.sparse import issparse
 from sklearn.model_selection import train_test_split
 from sklearn.preprocessing import LabelEncoder
 from sklearn.utils import column_or_1d
-from sklearn.utils.class_weight import compute_sample_weight
+from sklearn.utils.class_weight import compute_class_weight
 from sklearn.utils.multiclass import check_classification_targets, type_of_target
 from sklearn.utils.validation import _check_sample_weight
 
@@ -76,19 +76,40 @@ def list_some(values: np.ndarray, most: int = 10) -> str:
     return f"[{shown}]" if rest <= 0 else f"[{shown}, and {rest} more]"
 
 
+def weights_of_classes(
+    class_weight: Mapping[Any, float] | str | None, classes: np.ndarray, y: np.ndarray
+) -> np.ndarray | None:
+    """Weight of each class, "balanced" over the labels `y`; None for none."""
+    if class_weight is None:
+        return None
+    if not isinstance(class_weight, str):
+        unknown = [label for label in class_weight if label not in classes]
+        # a fold may lack a class that has a weight; but with others left unweighted,
+        # the labels were most likely meant to be something else
+        if unknown and any(label not in class_weight for label in classes):
+            raise ValueError(
+                f"class_weight names {unknown}, but the classes are "
+                f"{list_some(classes)}."
+            )
+        if min(class_weight.values(), default=0) < 0:
+            raise ValueError(f"class_weight must not be negative, got {class_weight}.")
+    return compute_class_weight(class_weight, classes=classes, y=y)
+
+
 def row_weights(
     X: Any,
-    y: np.ndarray,
+    codes: np.ndarray,
     sample_weight: Any = None,
-    class_weight: Mapping[Any, float] | str | None = None,
+    class_weights: np.ndarray | None = None,
 ) -> np.ndarray | None:
-    """class_weight x sample_weight per row in float64; None where none is given."""
-    if sample_weight is None and class_weight is None:
+    """Class weight x sample_weight per row in float64; None where none is given."""
+    if sample_weight is None and class_weights is None:
         return None
     weight = _check_sample_weight(
         sample_weight, X, dtype=np.float64, ensure_non_negative=True, copy=True
     )
-    weight *= compute_sample_weight(class_weight, y)
+    if class_weights is not None:
+        weight *= class_weights[codes]
     if not weight.any():
         raise ValueError(
             "all weights are zero: sample_weight times class_weight must be positive "

@@ -28,6 +28,7 @@ from skmlp._targets import (
     list_some,
     row_weights,
     split_held_out,
+    weights_of_classes,
 )
 from skmlp.nn.activations import ACTIVATIONS, Activation, as_activation
 from skmlp.nn.losses import SoftmaxCrossEntropy, softmax
@@ -51,6 +52,17 @@ class Run(NamedTuple):
     held_out: Samples | None
     n_epochs: int
     rng: np.random.Generator
+
+
+def weighted_samples(
+    X: Any, codes: np.ndarray, sample_weight: Any, class_weights: np.ndarray | None
+) -> Samples:
+    """Rows with their weight; those of weight 0 are left out, as if not there."""
+    weight = row_weights(X, codes, sample_weight, class_weights)
+    samples = Samples(X, codes, weight)
+    if weight is None or weight.all():
+        return samples
+    return samples.take(np.flatnonzero(weight))
 
 
 class MLPSoftmaxClassifier(ClassifierMixin, BaseEstimator):
@@ -398,13 +410,16 @@ class MLPSoftmaxClassifier(ClassifierMixin, BaseEstimator):
             if goes_on:
                 self._check_same_classes(classes)
             self.classes_ = classes
-            samples = self._weighted_samples(X, y, codes, sample_weight)
+            class_weights = weights_of_classes(self.class_weight, classes, y)
+            samples = weighted_samples(X, codes, sample_weight, class_weights)
             check_more_than_one_class(samples.codes, classes)
             rng = as_generator(self.random_state)
             if X_val is None and y_val is None:
                 samples, held_out = self._split(samples, rng)
             else:
-                held_out = self._held_out(X_val, y_val, sample_weight_val)
+                held_out = self._held_out(
+                    X_val, y_val, sample_weight_val, class_weights
+                )
             network = self._architecture(samples.x.shape[1])
             if goes_on:
                 start = self._former_weights(network)
@@ -459,7 +474,8 @@ class MLPSoftmaxClassifier(ClassifierMixin, BaseEstimator):
             X, y = self._check_rows(X, y, reset=not goes_on)
             self.classes_ = self._all_classes(classes, goes_on)
             _, codes = encode_labels(y, self.classes_)
-            samples = self._weighted_samples(X, y, codes, sample_weight)
+            class_weights = weights_of_classes(self.class_weight, self.classes_, y)
+            samples = weighted_samples(X, codes, sample_weight, class_weights)
             rng = as_generator(self.random_state)
             past = self.history_ if goes_on else {}
             n_past, best_past = (self.n_iter_, self.best_iter_) if goes_on else (0, 0)
@@ -674,16 +690,6 @@ class MLPSoftmaxClassifier(ClassifierMixin, BaseEstimator):
             )
         return classes
 
-    def _weighted_samples(
-        self, X: Any, y: np.ndarray, codes: np.ndarray, sample_weight: Any
-    ) -> Samples:
-        """Rows with their weight; those of weight 0 are left out, as if not there."""
-        weight = row_weights(X, y, sample_weight, self.class_weight)
-        samples = Samples(X, codes, weight)
-        if weight is None or weight.all():
-            return samples
-        return samples.take(np.flatnonzero(weight))
-
     def _split(
         self, samples: Samples, rng: np.random.Generator
     ) -> tuple[Samples, Samples | None]:
@@ -695,7 +701,13 @@ class MLPSoftmaxClassifier(ClassifierMixin, BaseEstimator):
             return samples, None
         return samples.take(rows), samples.take(held_out)
 
-    def _held_out(self, X_val: Any, y_val: Any, sample_weight_val: Any) -> Samples:
+    def _held_out(
+        self,
+        X_val: Any,
+        y_val: Any,
+        sample_weight_val: Any,
+        class_weights: np.ndarray | None,
+    ) -> Samples:
         """The caller's own rows to score after each epoch."""
         if X_val is None or y_val is None:
             given, missing = ("y_val", "X_val") if X_val is None else ("X_val", "y_val")
@@ -704,7 +716,7 @@ class MLPSoftmaxClassifier(ClassifierMixin, BaseEstimator):
         y_val = check_labels(y_val)
         check_consistent_length(X_val, y_val)
         _, codes = encode_labels(y_val, self.classes_)
-        return self._weighted_samples(X_val, y_val, codes, sample_weight_val)
+        return weighted_samples(X_val, codes, sample_weight_val, class_weights)
 
     def _architecture(self, n_inputs: int) -> Architecture:
         """What the parameters say of the network, checked and looked up."""
@@ -779,7 +791,9 @@ class MLPSoftmaxClassifier(ClassifierMixin, BaseEstimator):
             parameters,
             tol=self.tol,
             # without held-out rows, "lbfgs" goes on as far as its gradient leads
-            patience=self.n_iter_no_change if steps or run.held_out else np.inf,
+            patience=self.n_iter_no_change
+            if steps or run.held_out is not None
+            else np.inf,
             learning_rate=self.learning_rate_init,
             plateau_factor=SCHEDULES[self.learning_rate].plateau_factor
             if steps

@@ -119,7 +119,11 @@ FIT = {
     ),
     "class_weight of an unknown label": (
         lambda m: m.set_params(class_weight={5: 1.0}).fit(X, Y),
-        r"class",
+        r"class_weight names \[5\], but the classes are \[0, 1, 2\]",
+    ),
+    "negative class weight": (
+        lambda m: m.set_params(class_weight={0: -1.0}).fit(X, Y),
+        "class_weight must not be negative",
     ),
 }
 
@@ -225,3 +229,8 @@ def test_an_activation_that_fails_leaves_the_estimator_as_it_was():
     with pytest.raises(ArithmeticError, match="no value today"):
         model.set_params(activation=Broken()).fit(X, Y)
     assert model.parameters_ is before
+
+
+def test_a_fold_may_lack_a_class_that_has_a_weight():
+    model = quick(class_weight={0: 1.0, 1: 2.0, 2: 3.0}).fit(X[:100], Y[:100])
+    assert_array_equal(model.classes_, [0, 1])

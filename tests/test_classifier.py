@@ -194,6 +194,23 @@ def test_class_weight_moves_the_decision():
     assert heavy.predict(X_IRIS[:, :1]).sum() > plain.predict(X_IRIS[:, :1]).sum()
 
 
+@pytest.mark.parametrize("class_weight", [{0: 5.0}, "balanced"])
+def test_class_weights_of_training_hold_for_held_out_rows(class_weight):
+    is_rare = Y_IRIS == 0
+    keep = np.flatnonzero(~is_rare | (np.arange(150) < 10))
+    model = quick(class_weight=class_weight, scoring="accuracy", max_iter=2)
+    model.fit(X_IRIS[keep], Y_IRIS[keep], X_val=X_IRIS[50:], y_val=Y_IRIS[50:])
+    expected = accuracy_score(Y_IRIS[50:], model.predict(X_IRIS[50:]))
+    assert model.best_validation_score_ == pytest.approx(expected)
+
+
+def test_partial_fit_weighs_classes_that_are_not_in_the_batch():
+    model = quick(class_weight={2: 3.0}, learning_rate="constant", batch_size="auto")
+    for part in (slice(0, 100), slice(50, 150)):
+        model.partial_fit(X_IRIS[part], Y_IRIS[part], classes=[0, 1, 2])
+    assert model.n_iter_ == 2
+
+
 def test_scale_of_the_weights_is_of_no_account_without_decay():
     weight = np.random.default_rng(0).uniform(0.5, 2, len(Y_TRAIN))
     one, two = (

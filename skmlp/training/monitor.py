@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -96,7 +96,7 @@ class Monitor:
         self.learning_rate = learning_rate
         self.plateau_factor = plateau_factor
         self.evaluate = evaluate
-        self.plateau = plateau or Plateau()
+        self.plateau = Plateau() if plateau is None else replace(plateau)
         self.report = report
 
         names = ["loss", "learning_rate"]

@@ -1,0 +1,30 @@
+"""What several test files need."""
+
+import numpy as np
+import pytest
+
+
+@pytest.fixture(scope="session")
+def central_differences():
+    """A function that gives the slope of another one along each axis."""
+
+    def slopes(function, x, step=1e-6):
+        result = np.empty_like(x)
+        for place in np.ndindex(x.shape):
+            above, below = x.copy(), x.copy()
+            above[place] += step
+            below[place] -= step
+            result[place] = (function(above) - function(below)) / (2 * step)
+        return result
+
+    return slopes
+
+
+@pytest.fixture(scope="session")
+def relative_error():
+    """Length of a difference, measured by the length of what was expected."""
+
+    def error(actual, expected):
+        return np.linalg.norm(actual - expected) / np.linalg.norm(expected)
+
+    return error
