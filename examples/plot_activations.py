@@ -99,14 +99,14 @@ def draw_activations(axes):
     """Each activation with its derivative, in a picture of its own."""
     displays = {}
     for ax, (name, activation) in zip(axes, ACTIVATIONS.items(), strict=True):
-        display = ActivationDisplay.from_activation(
-            activation, z_range=(-8, 8), name=name, ax=ax
+        displays[name] = ActivationDisplay.from_activation(
+            activation,
+            z_range=(-8, 8),
+            name=name,
+            ax=ax,
+            value_kwargs={"color": "#0072B2", "linewidth": 2},
+            derivative_kwargs={"color": "#D55E00", "linewidth": 2},
         )
-        display.value_line_.set(color="#0072B2", linewidth=2)
-        display.derivative_line_.set(color="#D55E00", linewidth=2)
-        # drawn again in the new colours
-        ax.legend(loc="upper left")
-        displays[name] = display
     # the same scale for what looks alike, so that 1/4 and 1 can be compared
     for ax in axes[:2]:
         ax.set_ylim(-2.4, 8.4)

@@ -146,7 +146,7 @@ class MLPSoftmaxClassifier(ClassifierMixin, BaseEstimator):
     tol : float, default=1e-4
         An epoch counts as an improvement if it betters the training loss, or the
         validation score, by at least this. "lbfgs" ends when no component of the
-        gradient is larger.
+        gradient is larger, or when its loss has all but stopped falling.
 
     n_iter_no_change : int or np.inf, default=10
         Training ends after more than this many epochs in a row without improvement.
@@ -899,20 +899,23 @@ class MLPSoftmaxClassifier(ClassifierMixin, BaseEstimator):
     def _solve_full_batch(self, run: Run, network: Network, monitor: Monitor) -> None:
         """Train on all rows at once, with "lbfgs"."""
         samples = run.samples.with_mean_weight_one("float64")
-        result = minimize_lbfgs(
-            full_batch(
-                network,
-                SoftmaxCrossEntropy(self.label_smoothing),
-                Batches(samples, BLOCK_ROWS, rng=None),
-            ),
-            network.parameters,
-            network.gradient,
-            self._decay(run),
-            monitor.end_iteration,
-            max_iter=run.n_epochs,
-            max_fun=self.max_fun,
-            tol=self.tol,
+        batch_size = min(BLOCK_ROWS, len(samples.codes))
+        objective = full_batch(
+            network,
+            SoftmaxCrossEntropy(self.label_smoothing),
+            Batches(samples, batch_size, rng=None),
         )
+        with suitable_threads(run.architecture.largest_product(batch_size)):
+            result = minimize_lbfgs(
+                objective,
+                network.parameters,
+                network.gradient,
+                self._decay(run),
+                monitor.end_iteration,
+                max_iter=run.n_epochs,
+                max_fun=self.max_fun,
+                tol=self.tol,
+            )
         if monitor.n_epochs == 0:
             monitor.end_iteration(result.fun, result.x)
         if monitor.ending is None and result.success:

@@ -1,5 +1,6 @@
 """Pictures in scikit-learn's Display manner; matplotlib is imported when drawing."""
 
+from collections.abc import Mapping
 from types import SimpleNamespace
 from typing import Any
 
@@ -60,7 +61,8 @@ class ActivationDisplay:
         n_points: int = 1601,
         name: str | None = None,
         ax: Any = None,
-        **kwargs: Any,
+        value_kwargs: Mapping[str, Any] | None = None,
+        derivative_kwargs: Mapping[str, Any] | None = None,
     ) -> "ActivationDisplay":
         """Compute and draw an activation and its derivative.
 
@@ -78,8 +80,8 @@ class ActivationDisplay:
             Title; None for the activation's own.
         ax : matplotlib.axes.Axes, default=None
             Where to draw; None makes a new figure.
-        **kwargs : dict
-            Further arguments for `matplotlib.axes.Axes.plot`, for both curves.
+        value_kwargs, derivative_kwargs : dict, default=None
+            Further arguments for `matplotlib.axes.Axes.plot`, one for each curve.
 
         Returns
         -------
@@ -104,17 +106,25 @@ class ActivationDisplay:
             activation.derivative(column, np.empty_like(column), p)[:, 0],
             repr(activation).removesuffix("()") if name is None else name,
         )
-        return display.plot(ax=ax, **kwargs)
+        return display.plot(
+            ax=ax, value_kwargs=value_kwargs, derivative_kwargs=derivative_kwargs
+        )
 
-    def plot(self, ax: Any = None, **kwargs: Any) -> "ActivationDisplay":
+    def plot(
+        self,
+        ax: Any = None,
+        *,
+        value_kwargs: Mapping[str, Any] | None = None,
+        derivative_kwargs: Mapping[str, Any] | None = None,
+    ) -> "ActivationDisplay":
         """Draw both curves.
 
         Parameters
         ----------
         ax : matplotlib.axes.Axes, default=None
             Where to draw; None makes a new figure.
-        **kwargs : dict
-            Further arguments for `matplotlib.axes.Axes.plot`, for both curves.
+        value_kwargs, derivative_kwargs : dict, default=None
+            Further arguments for `matplotlib.axes.Axes.plot`, one for each curve.
 
         Returns
         -------
@@ -126,14 +136,12 @@ class ActivationDisplay:
         ax.axhline(0, color="0.8", linewidth=0.8, zorder=0)
         ax.axvline(0, color="0.8", linewidth=0.8, zorder=0)
         # a dashed second line, so that the two stay apart in grey
-        (self.value_line_,) = ax.plot(
-            self.z, self.value, **({"label": "f(z)"} | kwargs)
-        )
-        (self.derivative_line_,) = ax.plot(
-            self.z,
-            self.derivative,
-            **({"label": "f'(z)", "linestyle": "--"} | kwargs),
-        )
+        styles = [
+            {"label": "f(z)"} | dict(value_kwargs or {}),
+            {"label": "f'(z)", "linestyle": "--"} | dict(derivative_kwargs or {}),
+        ]
+        (self.value_line_,) = ax.plot(self.z, self.value, **styles[0])
+        (self.derivative_line_,) = ax.plot(self.z, self.derivative, **styles[1])
         ax.set(title=self.name, xlabel="z", ylabel="f(z) and f'(z)")
         ax.legend(loc="upper left")
         self.ax_ = ax

@@ -214,7 +214,8 @@ def minimize_lbfgs(
     max_iter, max_fun : int
         Most iterations and most evaluations of the objective.
     tol : float
-        The search ends when no component of the gradient is larger.
+        The search ends when no component of the gradient is larger, or when an
+        iteration lowers the loss by less than a part of 2.2e-5 * tol (at most 2.2e-9).
 
     Returns
     -------
@@ -242,8 +243,8 @@ def minimize_lbfgs(
             "maxiter": max_iter,
             "maxfun": max_fun,
             "gtol": tol,
-            # as far as rounding allows: the gradient decides, not the loss
-            "ftol": 64 * np.finfo(np.float64).eps,
+            # scipy's own where tol is scikit-learn's 1e-4 or more, else in proportion
+            "ftol": 2.2e-9 * min(1.0, tol / 1e-4),
         },
     )
     parameters[:] = result.x
