@@ -844,7 +844,9 @@ class MLPSoftmaxClassifier(ClassifierMixin, BaseEstimator):
 
         def evaluate() -> tuple[float, float]:
             loss = log_loss.value(network.logits(x), codes, weight)
-            return loss, -loss if score is None else score(x, codes, weight)
+            if score is None or not np.isfinite(loss):
+                return loss, -loss
+            return loss, score(x, codes, weight)
 
         return evaluate
 

@@ -315,3 +315,13 @@ def test_a_model_written_by_joblib_reads_back_the_same_19959():
     assert_array_equal(
         joblib.load(file).predict_proba(X_IRIS), model.predict_proba(X_IRIS)
     )
+
+
+@pytest.mark.parametrize("scoring", ["accuracy", "roc_auc_ovr"])
+def test_a_scorer_never_sees_the_nan_of_a_run_that_diverged_29504(scoring):
+    model = MLPSoftmaxClassifier(
+        learning_rate_init=1e30, early_stopping=True, scoring=scoring, random_state=0
+    )
+    with pytest.warns(ConvergenceWarning, match="diverged in epoch"):
+        model.fit(X_IRIS, Y_IRIS)
+    assert np.isfinite(model.predict_proba(X_IRIS)).all()

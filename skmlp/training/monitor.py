@@ -137,16 +137,18 @@ class Monitor:
         self, loss: float, parameters: np.ndarray, learning_rate: float = math.nan
     ) -> bool:
         """Take in one pass over the data; say whether to stop."""
+        if not (np.isfinite(loss) and np.isfinite(parameters).all()):
+            self.ending = "diverged"
         entry = {"loss": loss, "learning_rate": learning_rate}
         watched = loss
         if self.evaluate is not None:
-            held_out_loss, score = self.evaluate()
+            # a scorer may refuse what a network says that has diverged
+            ran_away = self.ending == "diverged"
+            held_out_loss, score = (math.nan, math.nan) if ran_away else self.evaluate()
             entry |= {"validation_loss": held_out_loss, "validation_score": score}
             watched = -score
             if not held_out_loss <= self._limit:
                 self.ending = "diverged"
-        if not (np.isfinite(loss) and np.isfinite(parameters).all()):
-            self.ending = "diverged"
         self._record(entry)
         if self.ending == "diverged":
             return True

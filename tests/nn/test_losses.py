@@ -1,0 +1,134 @@
+"""Softmax cross-entropy against scipy's and scikit-learn's, and finite differences."""
+
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose, assert_array_equal
+from scipy import special
+from sklearn.metrics import log_loss
+
+from skmlp.nn.losses import SoftmaxCrossEntropy, softmax
+
+N_SAMPLES, N_CLASSES = 12, 4
+SMOOTHINGS = [0.0, 0.1, 0.6]
+
+
+@pytest.fixture
+def logits():
+    return np.random.default_rng(0).normal(scale=3, size=(N_SAMPLES, N_CLASSES))
+
+
+@pytest.fixture
+def codes():
+    # the last class has no row
+    return np.random.default_rng(1).integers(N_CLASSES - 1, size=N_SAMPLES)
+
+
+@pytest.fixture(params=[False, True], ids=["unweighted", "weighted"])
+def weight(request):
+    if not request.param:
+        return None
+    weight = np.random.default_rng(2).uniform(0, 3, N_SAMPLES)
+    weight[0] = 0
+    return weight
+
+
+def one_hot_loss(logits, codes, weight, smoothing):
+    """The formula as it is written in papers, with the targets spread out."""
+    n_classes = logits.shape[1]
+    targets = (1 - smoothing) * np.eye(n_classes)[codes] + smoothing / n_classes
+    losses = -(targets * special.log_softmax(logits, axis=1)).sum(axis=1)
+    return float(np.mean(losses if weight is None else weight * losses))
+
+
+def test_agrees_with_scikit_learn(logits, codes, weight):
+    value = SoftmaxCrossEntropy().value(logits.copy(), codes, weight)
+    expected = log_loss(
+        codes,
+        special.softmax(logits, axis=1),
+        sample_weight=weight,
+        normalize=False,
+        labels=range(N_CLASSES),
+    )
+    assert value == pytest.approx(expected / N_SAMPLES, rel=1e-12)
+
+
+@pytest.mark.parametrize("smoothing", SMOOTHINGS)
+def test_agrees_with_the_one_hot_formula(logits, codes, weight, smoothing):
+    loss = SoftmaxCrossEntropy(smoothing)
+    expected = one_hot_loss(logits, codes, weight, smoothing)
+    assert loss.value(logits.copy(), codes, weight) == pytest.approx(expected, 1e-12)
+    value, _ = loss.value_and_delta(logits.copy(), codes, weight)
+    assert value == pytest.approx(expected, 1e-12)
+
+
+@pytest.mark.parametrize("smoothing", SMOOTHINGS)
+def test_delta_is_the_slope_of_the_loss(
+    logits, codes, weight, smoothing, central_differences, relative_error
+):
+    expected = central_differences(
+        lambda z: one_hot_loss(z, codes, weight, smoothing), logits
+    )
+    _, delta = SoftmaxCrossEntropy(smoothing).value_and_delta(logits, codes, weight)
+    assert relative_error(delta, expected) < 1e-8
+
+
+def test_delta_takes_the_place_of_the_logits(logits, codes):
+    _, delta = SoftmaxCrossEntropy(0.1).value_and_delta(logits, codes)
+    assert delta is logits
+
+
+def test_column_by_column_logits_give_the_same(logits, codes, weight):
+    loss = SoftmaxCrossEntropy(0.1)
+    columns = np.asfortranarray(logits)
+    by_row, row_delta = loss.value_and_delta(logits, codes, weight)
+    by_column, column_delta = loss.value_and_delta(columns, codes, weight)
+    assert by_column == pytest.approx(by_row, rel=1e-14)
+    assert_allclose(column_delta, row_delta, rtol=1e-12)
+
+
+def test_rows_and_weights_are_left_alone(logits, codes, weight):
+    before = codes.copy(), None if weight is None else weight.copy()
+    SoftmaxCrossEntropy(0.1).value_and_delta(logits, codes, weight)
+    assert_array_equal(codes, before[0])
+    assert_array_equal(weight, before[1])
+
+
+def test_float32_stays_float32(logits, codes, weight):
+    expected = one_hot_loss(logits, codes, weight, 0.1)
+    logits = logits.astype(np.float32)
+    value, delta = SoftmaxCrossEntropy(0.1).value_and_delta(logits, codes, weight)
+    assert type(value) is float
+    assert delta.dtype == np.float32
+    assert value == pytest.approx(expected, rel=1e-5)
+
+
+@pytest.mark.parametrize("weight", [None, np.ones(1001)], ids=["unweighted", "ones"])
+def test_one_large_loss_does_not_swallow_many_small_ones(weight):
+    # in float32 the numbers around 1e8 are 8 apart
+    logits = np.zeros((1001, 2), np.float32)
+    logits[0, 1] = 1e8
+    value = SoftmaxCrossEntropy().value(logits, np.zeros(1001, int), weight)
+    assert value * 1001 - 1e8 == pytest.approx(1000 * np.log(2), rel=1e-6)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("smoothing", SMOOTHINGS)
+def test_huge_logits_give_finite_numbers(dtype, smoothing):
+    logits = np.array([[1e4, -1e4, 0], [1e4, -1e4, 0], [-1e4] * 3, [1e4] * 3], dtype)
+    codes = np.array([0, 1, 2, 2])
+    expected = one_hot_loss(logits.astype(np.float64), codes, None, smoothing)
+    value, delta = SoftmaxCrossEntropy(smoothing).value_and_delta(logits, codes)
+    assert value == pytest.approx(expected, rel=1e-6)
+    assert np.isfinite(delta).all()
+    assert_allclose(delta.sum(axis=1), 0, atol=1e-6)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_softmax_agrees_with_scipy_in_the_memory_of_the_logits(logits, dtype):
+    logits = np.vstack([logits, [[1e4, -1e4, 0, 0]]]).astype(dtype)
+    expected = special.softmax(logits.astype(np.float64), axis=1)
+    probabilities = softmax(logits)
+    assert probabilities is logits
+    eps = np.finfo(dtype).eps
+    assert_allclose(probabilities, expected, rtol=20 * eps, atol=eps)
+    assert_allclose(probabilities.sum(axis=1), 1, rtol=4 * eps)

@@ -1,0 +1,162 @@
+"""Samples and batches: every row once, with its own label and weight."""
+
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose, assert_array_equal
+from scipy import sparse
+
+from skmlp.training.batches import Batches, Samples
+
+N_SAMPLES = 11
+NUMBERS = np.arange(N_SAMPLES)
+
+
+def numbered(convert=np.asarray, weighted=True):
+    """Samples whose code, weight and first input all tell the number of the row."""
+    x = np.column_stack([NUMBERS, NUMBERS % 3, np.zeros(N_SAMPLES)])
+    weight = NUMBERS / 10 if weighted else None
+    return Samples(convert(x.astype(np.float32)), NUMBERS, weight)
+
+
+def contents(batches):
+    """Copies of the batches, dense, since buffers are reused."""
+    return [
+        (x.toarray() if sparse.issparse(x) else x.copy(), codes.copy(), weight)
+        for x, codes, weight, _ in batches
+    ]
+
+
+def orders(batches):
+    return [codes.tolist() for _, codes, _ in contents(batches)]
+
+
+CONVERSIONS = pytest.mark.parametrize(
+    "convert", [np.asarray, sparse.csr_matrix, sparse.csr_array]
+)
+PARTS = pytest.mark.parametrize(
+    "part", [None, np.array([8, 1, 5, 3])], ids=["all rows", "a part"]
+)
+
+
+@CONVERSIONS
+@PARTS
+@pytest.mark.parametrize("batch_size", [1, 3, 4, 11, 50])
+@pytest.mark.parametrize("shuffle", [False, True])
+def test_every_row_comes_once_with_its_label_and_weight(
+    convert, part, batch_size, shuffle
+):
+    samples = numbered(convert)
+    if part is not None:
+        samples = samples.take(part)
+    rng = np.random.default_rng(0) if shuffle else None
+    batches = Batches(samples, batch_size, rng)
+    expected = NUMBERS if part is None else part
+    for _ in range(2):
+        pieces = contents(batches)
+        assert len(pieces) == len(batches)
+        assert all(len(codes) == batch_size for _, codes, _ in pieces[:-1])
+        x, codes, weight = (np.concatenate(c) for c in zip(*pieces, strict=True))
+        order = np.sort(codes) if shuffle else codes
+        assert_array_equal(order, np.sort(expected) if shuffle else expected)
+        assert_array_equal(x[:, 0], codes)
+        assert_array_equal(x[:, 1], codes % 3)
+        assert_array_equal(weight, codes / 10)
+        assert x.dtype == np.float32
+
+
+def test_each_epoch_has_an_order_of_its_own_that_the_seed_repeats():
+    batches = Batches(numbered(), 4, np.random.default_rng(0))
+    first, second = orders(batches), orders(batches)
+    assert first != second
+    again = Batches(numbered(), 4, np.random.default_rng(0))
+    assert [orders(again), orders(again)] == [first, second]
+    assert orders(Batches(numbered(), 4, np.random.default_rng(1))) != first
+
+
+def test_sparse_and_dense_rows_come_in_the_same_order():
+    dense, csr = (
+        Batches(numbered(convert), 4, np.random.default_rng(0))
+        for convert in (np.asarray, sparse.csr_array)
+    )
+    assert orders(dense) == orders(csr)
+
+
+@PARTS
+@CONVERSIONS
+def test_rows_without_weight_stay_without(part, convert):
+    samples = numbered(convert, weighted=False)
+    if part is not None:
+        samples = samples.take(part)
+    weights = [weight for *_, weight in contents(Batches(samples, 2, None))]
+    assert set(weights) == {None}
+
+
+def test_shuffled_rows_are_gathered_into_one_buffer():
+    batches = Batches(numbered(), 4, np.random.default_rng(0))
+    first, *others = [x for x, *_ in batches]
+    assert all(np.shares_memory(first, x) for x in others)
+    assert not np.shares_memory(first, batches.samples.x)
+
+
+def test_rows_in_order_are_not_copied():
+    batches = Batches(numbered(), 4, None)
+    assert all(np.shares_memory(x, batches.samples.x) for x, *_ in batches)
+
+
+@pytest.mark.parametrize("shuffle", [False, True])
+def test_the_samples_are_never_written(shuffle):
+    samples, untouched = numbered(), numbered()
+    contents(Batches(samples, 4, np.random.default_rng(0) if shuffle else None))
+    for given, expected in zip(samples[:3], untouched[:3], strict=True):
+        assert_array_equal(given, expected)
+
+
+@CONVERSIONS
+def test_a_part_of_a_part_shares_the_table(convert):
+    samples = numbered(convert)
+    part = samples.take(np.array([9, 4, 7, 2])).take(np.array([3, 0]))
+    assert part.x is samples.x
+    inputs = part.inputs()
+    if sparse.issparse(inputs):
+        inputs = inputs.toarray()
+    assert_array_equal(inputs[:, 0], [2, 9])
+    assert_array_equal(part.codes, [2, 9])
+    assert_array_equal(part.weight, [0.2, 0.9])
+
+
+def test_the_inputs_of_all_samples_are_the_table_itself():
+    samples = numbered()
+    assert samples.inputs() is samples.x
+
+
+def test_total_weight_counts_rows_that_have_none():
+    assert numbered(weighted=False).total_weight() == N_SAMPLES
+    assert numbered().total_weight() == pytest.approx(5.5)
+    assert numbered().take(np.array([1, 4])).total_weight() == pytest.approx(0.5)
+
+
+def test_total_weight_adds_small_numbers_in_double_precision():
+    weight = np.full(1001, 1, np.float32)
+    weight[0] = 1e8
+    samples = Samples(np.zeros((1001, 1)), np.zeros(1001, int), weight)
+    assert samples.total_weight() == 1e8 + 1000
+
+
+def test_class_shares_are_parts_of_the_weight():
+    codes = np.array([0, 2, 2, 0])
+    samples = Samples(np.zeros((4, 1)), codes, np.array([1.0, 2.0, 3.0, 4.0]))
+    assert_allclose(samples.class_shares(4), [0.5, 0, 0.5, 0])
+    without = samples._replace(weight=None).take(np.array([0, 1, 2]))
+    assert_allclose(without.class_shares(3), [1 / 3, 0, 2 / 3])
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_weights_of_mean_one_keep_their_proportions(dtype):
+    samples = numbered()
+    scaled = samples.with_mean_weight_one(dtype)
+    assert scaled.weight.dtype == dtype
+    assert scaled.weight.mean() == pytest.approx(1)
+    assert_allclose(scaled.weight, NUMBERS / NUMBERS.mean(), rtol=1e-6)
+    assert_array_equal(samples.weight, NUMBERS / 10)
+    without = numbered(weighted=False)
+    assert without.with_mean_weight_one(dtype).weight is None

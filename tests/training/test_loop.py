@@ -1,0 +1,156 @@
+"""The loop calls its parts in order; the full batch is the sum of its blocks."""
+
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose
+from scipy import sparse
+
+from skmlp.nn.activations import PReLU, Tanh
+from skmlp.nn.losses import SoftmaxCrossEntropy
+from skmlp.nn.network import Architecture, Network
+from skmlp.training.batches import Batches, Samples
+from skmlp.training.loop import full_batch, train
+from skmlp.training.monitor import Plateau
+
+
+class Recorder:
+    """Stands for network, loss, optimiser and monitor, and writes down each call."""
+
+    parameters = "parameters"
+
+    def __init__(self, n_epochs_until_stop=99, factors=()):
+        self.calls = []
+        self.plateau = Plateau()
+        self.n_epochs_left = n_epochs_until_stop
+        self.factors = iter(factors)
+
+    def forward(self, x, training):
+        self.calls.append(("forward", x[:, 0].tolist(), training))
+        return "logits"
+
+    def value_and_delta(self, logits, codes, weight):
+        weight = None if weight is None else weight.tolist()
+        self.calls.append(("loss", logits, codes.tolist(), weight))
+        return 2.5, "delta"
+
+    def backward(self, delta):
+        self.calls.append(("backward", delta))
+
+    def step(self, learning_rate):
+        self.calls.append(("step", learning_rate))
+
+    def end_batch(self, value, n_rows):
+        self.calls.append(("end_batch", value, n_rows))
+
+    def penalty(self):
+        return 0.125
+
+    def end_epoch(self, parameters, penalty, learning_rate):
+        self.calls.append(("end_epoch", parameters, penalty, learning_rate))
+        self.plateau.factor = next(self.factors, 1.0)
+        self.n_epochs_left -= 1
+        return self.n_epochs_left == 0
+
+    def named(self, name):
+        return [call[1:] for call in self.calls if call[0] == name]
+
+
+def record(n_epochs, schedule=lambda progress: 1.0, weight=None, **params):
+    recorder = Recorder(**params)
+    samples = Samples(np.arange(5.0)[:, np.newaxis], np.arange(5), weight)
+    train(
+        recorder,
+        recorder,
+        recorder,
+        Batches(samples, 2, rng=None),
+        recorder,
+        learning_rate=0.5,
+        schedule=schedule,
+        n_epochs=n_epochs,
+    )
+    return recorder
+
+
+def test_each_batch_goes_forward_backward_and_makes_a_step():
+    batches = [[0, 1], [2, 3], [4]]
+    expected = []
+    for rows in batches:
+        expected += [
+            ("forward", rows, True),
+            ("loss", "logits", rows, [row / 10 for row in rows]),
+            ("backward", "delta"),
+            ("step", 0.5),
+            ("end_batch", 2.5, len(rows)),
+        ]
+    expected.append(("end_epoch", "parameters", 0.125, 0.5))
+    assert record(n_epochs=1, weight=np.arange(5) / 10).calls == expected
+    assert len(record(n_epochs=4).calls) == 4 * len(expected)
+
+
+def test_the_schedule_sees_progress_before_each_step():
+    seen = []
+
+    def schedule(progress):
+        seen.append(progress)
+        return 1 - progress
+
+    recorder = record(n_epochs=2, schedule=schedule)
+    assert seen == [step / 6 for step in range(6)]
+    rates = [rate for (rate,) in recorder.named("step")]
+    assert_allclose(rates, [0.5 * (1 - step / 6) for step in range(6)])
+    assert [rate for *_, rate in recorder.named("end_epoch")] == [rates[2], rates[5]]
+
+
+def test_a_plateau_lowers_the_learning_rate_of_the_epochs_behind_it():
+    recorder = record(n_epochs=3, factors=[0.2, 0.04])
+    rates = [rate for (rate,) in recorder.named("step")]
+    assert_allclose(rates, np.repeat([0.5, 0.1, 0.02], 3))
+
+
+def test_the_monitor_ends_training():
+    recorder = record(n_epochs=10, n_epochs_until_stop=3)
+    assert len(recorder.named("end_epoch")) == 3
+    assert len(recorder.named("step")) == 3 * 3
+
+
+N_SAMPLES = 23
+
+
+@pytest.fixture
+def architecture():
+    return Architecture(4, (5, 3), 3, (PReLU(), Tanh()), (0.0, 0.0), "float64")
+
+
+def full_batch_result(architecture, batch_size, convert, weighted):
+    """Loss and gradient of all samples, in batches of a given size."""
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(N_SAMPLES, 4))
+    codes = rng.integers(3, size=N_SAMPLES)
+    weight = rng.uniform(0, 2, N_SAMPLES) if weighted else None
+    parameters = rng.normal(size=architecture.layout.size)
+    gradient = np.full_like(parameters, np.nan)
+    objective = full_batch(
+        Network(architecture, parameters, gradient),
+        SoftmaxCrossEntropy(0.1),
+        Batches(Samples(convert(x), codes, weight), batch_size, rng=None),
+    )
+    first = objective(), gradient.copy()
+    gradient.fill(np.nan)
+    second = objective(), gradient
+    assert first[0] == second[0]
+    assert_allclose(first[1], second[1], rtol=1e-14)
+    return second
+
+
+@pytest.mark.parametrize("convert", [np.asarray, sparse.csr_array])
+@pytest.mark.parametrize("weighted", [False, True])
+@pytest.mark.parametrize("batch_size", [1, 5, 22])
+def test_blocks_sum_to_the_gradient_of_one_block(
+    architecture, batch_size, weighted, convert
+):
+    value, gradient = full_batch_result(architecture, batch_size, convert, weighted)
+    expected_value, expected = full_batch_result(
+        architecture, N_SAMPLES, np.asarray, weighted
+    )
+    assert value == pytest.approx(expected_value, rel=1e-12)
+    assert_allclose(gradient, expected, rtol=1e-9, atol=1e-12)

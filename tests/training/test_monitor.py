@@ -1,0 +1,245 @@
+"""The monitor, told as scenarios: what it is shown, what it decides, what it keeps."""
+
+import math
+
+import numpy as np
+import pytest
+from numpy.testing import assert_array_equal
+
+from skmlp.training.monitor import DIVERGED, Monitor, Plateau
+
+NAN, INF = math.nan, math.inf
+
+
+class Scenario:
+    """Training runs whose parameters in epoch n are [n, n], watched by a monitor."""
+
+    def __init__(self, scores=None, validation_losses=None, **params):
+        self.parameters = np.zeros(2)
+        if scores is not None:
+            losses = validation_losses or [1.0] * len(scores)
+            held_out = iter(zip(losses, scores, strict=True))
+            params["evaluate"] = lambda: next(held_out)
+        self.monitor = Monitor(
+            self.parameters,
+            **{"tol": 1e-4, "patience": 2, "learning_rate": 1.0} | params,
+        )
+
+    def epoch(self, loss, penalty=0.0, learning_rate=1.0):
+        self.parameters += 1
+        self.monitor.end_batch(loss, n_rows=10)
+        return self.monitor.end_epoch(self.parameters, penalty, learning_rate)
+
+    def run(self, losses):
+        """Show epoch by epoch until the monitor stops; return the finished monitor."""
+        for loss in losses:
+            if self.epoch(loss):
+                break
+        self.monitor.finish()
+        return self.monitor
+
+
+def test_a_falling_loss_goes_on_and_the_last_weights_are_kept():
+    monitor = Scenario().run([3, 2, 1])
+    assert monitor.ending is None
+    assert monitor.n_epochs == monitor.best_epoch == 3
+    assert_array_equal(monitor.best, [3, 3])
+
+
+def test_a_loss_that_stands_still_ends_after_patience_is_used_up():
+    monitor = Scenario(patience=2).run([3, 2] + [2.5] * 10)
+    assert monitor.ending == "converged"
+    assert monitor.n_epochs == 2 + 3
+    assert_array_equal(monitor.best, [5, 5])
+
+
+def test_patience_starts_again_with_each_improvement():
+    monitor = Scenario(patience=2).run([5, 5.5, 5.5, 4, 4.5, 4.5, 3, 3.5, 3.5])
+    assert monitor.ending is None
+
+
+def test_infinite_patience_never_ends():
+    assert Scenario(patience=INF).run([1] * 50).ending is None
+
+
+def test_an_improvement_by_less_than_tol_is_none():
+    assert Scenario(tol=0.25).run([3, 2.875, 2.8125, 2.78125, 2]).n_epochs == 4
+    assert Scenario(tol=0.25).run([3, 2.75, 2.5, 2.25, 2, 1.75]).ending is None
+
+
+def test_the_loss_of_an_epoch_is_the_mean_over_rows_plus_penalty():
+    scenario = Scenario()
+    scenario.monitor.end_batch(1.0, n_rows=30)
+    scenario.monitor.end_batch(4.0, n_rows=10)
+    scenario.monitor.end_epoch(scenario.parameters, penalty=0.25, learning_rate=0.1)
+    scenario.epoch(1.5, penalty=0.5, learning_rate=0.05)
+    assert scenario.monitor.history == {
+        "loss": [1.75 + 0.25, 1.5 + 0.5],
+        "learning_rate": [0.1, 0.05],
+    }
+
+
+def test_history_has_one_number_per_epoch_under_each_name():
+    monitor = Scenario([0.5, 0.7, 0.6], [3, 2, 1]).run([30, 20, 10])
+    assert monitor.history == {
+        "loss": [30, 20, 10],
+        "learning_rate": [1, 1, 1],
+        "validation_loss": [3, 2, 1],
+        "validation_score": [0.5, 0.7, 0.6],
+    }
+    assert {type(n) for column in monitor.history.values() for n in column} == {float}
+
+
+@pytest.mark.parametrize("bad_loss", [NAN, INF, 1e9])
+def test_history_stays_rectangular_when_a_run_diverges(bad_loss):
+    monitor = Scenario([0.5, 0.7, 0.6]).run([1, bad_loss])
+    assert {len(column) for column in monitor.history.values()} == {2}
+
+
+def test_the_weights_of_the_best_score_are_kept():
+    monitor = Scenario([0.5, 0.8, 0.7, 0.75]).run([4, 3, 2, 1])
+    assert monitor.best_epoch == 2
+    assert_array_equal(monitor.best, [2, 2])
+
+
+def test_a_score_that_stands_still_ends_training_though_the_loss_falls():
+    monitor = Scenario([0.5] + [0.4] * 20, patience=3).run(range(30, 0, -1))
+    assert monitor.ending == "converged"
+    assert monitor.n_epochs == 1 + 4
+    assert monitor.best_epoch == 1
+
+
+def test_a_score_better_by_less_than_tol_is_kept_though_patience_runs_on():
+    monitor = Scenario([0.5, 0.501, 0.502, 0.503], tol=0.01).run([1] * 4)
+    assert monitor.ending == "converged"
+    assert monitor.best_epoch == 4
+
+
+def test_of_equal_scores_the_first_is_kept():
+    assert Scenario([0.5, 0.7, 0.7]).run([1] * 3).best_epoch == 2
+
+
+def test_a_score_that_is_not_a_number_is_no_improvement():
+    monitor = Scenario([NAN, 0.5, NAN, 0.4]).run([1] * 4)
+    assert monitor.best_epoch == 2
+    monitor = Scenario([NAN] * 10, patience=2).run([1] * 10)
+    assert monitor.ending == "converged"
+    assert monitor.n_epochs == 3
+    assert monitor.best_epoch == 0
+
+
+@pytest.mark.parametrize("bad_loss", [NAN, INF, -INF, DIVERGED * 2.1])
+def test_a_loss_that_runs_away_ends_with_weights_from_before(bad_loss):
+    monitor = Scenario().run([2, 1.5, bad_loss, 1])
+    assert monitor.ending == "diverged"
+    assert monitor.n_epochs == 3
+    # the loss of epoch 2 was measured with the weights at its start
+    assert monitor.best_epoch == 1
+    assert_array_equal(monitor.best, [1, 1])
+
+
+def test_a_high_loss_is_measured_by_the_first_batch():
+    assert Scenario().run([500, DIVERGED * 400]).ending is None
+    assert Scenario().run([1e-3, 0.9 * DIVERGED]).ending is None
+    assert Scenario().run([1e-3, 1.1 * DIVERGED]).ending == "diverged"
+
+
+def test_a_run_that_diverges_at_once_keeps_the_weights_before_training():
+    monitor = Scenario().run([NAN])
+    assert monitor.ending == "diverged"
+    assert monitor.best_epoch == 0
+    assert_array_equal(monitor.best, 0)
+
+
+def test_a_run_that_diverges_keeps_the_best_score():
+    monitor = Scenario([0.5, 0.8, 0.7, 0.9]).run([1, 1, 1, INF])
+    assert monitor.ending == "diverged"
+    assert monitor.best_epoch == 2
+
+
+def test_a_held_out_loss_that_runs_away_ends_training_too():
+    monitor = Scenario([0.5, 0.9], [1, NAN]).run([1, 1])
+    assert monitor.ending == "diverged"
+    assert monitor.best_epoch == 1
+
+
+def test_weights_that_are_not_finite_are_never_kept():
+    scenario = Scenario()
+    scenario.epoch(2)
+    scenario.parameters[0] = INF
+    assert scenario.epoch(1)
+    assert scenario.monitor.ending == "diverged"
+    assert np.isfinite(scenario.monitor.best).all()
+
+
+def test_a_scorer_that_refuses_nan_does_not_hide_that_training_diverged():
+    def evaluate():
+        if not np.isfinite(scenario.parameters).all():
+            raise ValueError("Input contains NaN.")  # as sklearn.metrics.roc_auc_score
+        return 1.0, 0.5
+
+    scenario = Scenario(evaluate=evaluate)
+    scenario.epoch(1)
+    scenario.parameters[:] = NAN
+    assert scenario.epoch(NAN)
+    assert scenario.monitor.ending == "diverged"
+    assert scenario.monitor.best_epoch == 1
+
+
+def test_an_adaptive_rate_falls_at_each_plateau_and_ends_at_a_millionth():
+    scenario = Scenario(patience=1, learning_rate=1e-4, plateau_factor=0.2)
+    factors = []
+    for _ in range(20):
+        if scenario.epoch(1):
+            break
+        factors.append(scenario.monitor.plateau.factor)
+    # one epoch sets the mark; two without improvement make a plateau
+    expected = [1, 1] + [0.2**n for n in (1, 1, 2, 2, 3, 3)]
+    assert factors == pytest.approx(expected, rel=1e-12)
+    assert scenario.monitor.ending == "converged"
+
+
+def test_training_goes_on_from_a_plateau_of_an_earlier_call():
+    plateau = Plateau(lowest=1.0, n_bad_epochs=2, factor=0.5)
+    scenario = Scenario(plateau=plateau, plateau_factor=0.1)
+    assert not scenario.epoch(1.5)
+    assert scenario.monitor.plateau.factor == pytest.approx(0.05)
+    assert Scenario(plateau=Plateau(1.0, 2)).run([1.5, 0.5]).n_epochs == 1
+
+
+def test_monitors_do_not_share_their_plateaus():
+    Scenario().run([1, 1, 1])
+    assert Scenario().monitor.plateau == Plateau()
+
+
+def test_the_kept_weights_are_a_copy():
+    scenario = Scenario([0.5])
+    scenario.epoch(1)
+    scenario.parameters[:] = 77
+    assert_array_equal(scenario.monitor.best, [1, 1])
+
+
+def test_iterations_of_a_solver_count_as_epochs():
+    parameters = np.zeros(2)
+    monitor = Monitor(parameters, tol=1e-4, patience=1)
+    losses = [3.0, 1e6, 2.0, 2.0, 2.0]
+    assert [monitor.end_iteration(loss, parameters) for loss in losses] == [
+        False,
+        False,
+        False,
+        False,
+        True,
+    ]
+    assert monitor.history["loss"] == losses
+    assert all(math.isnan(rate) for rate in monitor.history["learning_rate"])
+
+
+def test_each_epoch_is_reported_with_loss_and_score():
+    lines = []
+    Scenario([0.5, 0.75], report=lines.append).run([2, 1.5])
+    assert lines == [
+        "Iteration 1, loss = 2.00000000",
+        "Validation score: 0.500000",
+        "Iteration 2, loss = 1.50000000",
+        "Validation score: 0.750000",
+    ]
