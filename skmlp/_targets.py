@@ -6,8 +6,6 @@ from numbers import Number
 from typing import Any
 
 import numpy as np
-from scipy.sparse import issparse
-from sklearn.model_selection import train_test_split
 from sklearn.preprocessing import LabelEncoder
 from sklearn.utils import column_or_1d
 from sklearn.utils.class_weight import compute_class_weight
@@ -17,9 +15,10 @@ from sklearn.utils.validation import _check_sample_weight
 
 def check_labels(y: Any) -> np.ndarray:
     """One label per row as a 1-D array, or a sentence that says what came instead."""
-    if not issparse(y):
+    if not hasattr(y, "toarray"):
         check_label_types(np.asarray(y))
-    kind = type_of_target(y, input_name="y")
+    with np.errstate(invalid="ignore"):  # of NaN, which gets a sentence
+        kind = type_of_target(y, input_name="y")
     if kind.startswith("multilabel") or kind == "multiclass-multioutput":
         raise ValueError(
             f"y has shape {np.shape(y)} and is of type {kind!r}, but a softmax gives "
@@ -133,27 +132,25 @@ def split_held_out(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Row indices of the training part and of the stratified held-out part.
 
-    A class of which `fraction` is less than half a row stays in the training part as
-    a whole. Where that goes for every class, nothing is held out and a warning says
-    so.
+    Each class is split by itself, so that every class that is split has rows in either
+    part (which scikit-learn's stratified splits don't promise). A class of which
+    `fraction` is less than half a row stays in the training part as a whole. Where that
+    goes for every class, nothing is held out and a warning says so.
     """
-    rows = np.arange(len(codes))
     counts = np.bincount(codes)
-    large = (counts >= 2) & (counts * fraction >= 0.5)
-    candidates = rows[large[codes]]
-    if len(candidates) == 0:
+    is_large = (counts >= 2) & (counts * fraction >= 0.5)
+    n_held_out = np.clip(np.rint(fraction * counts).astype(int), 1, counts - 1)
+    n_held_out[~is_large] = 0
+    if not is_large.any():
         warnings.warn(
             f"no class has enough rows to hold out a part of {fraction:g} (the largest "
             f"has {counts.max()}), so training uses every row and stops on the "
             "training loss; raise validation_fraction or pass X_val and y_val.",
             stacklevel=2,
         )
-        return rows, rows[:0]
-    n_held_out = max(int(large.sum()), round(fraction * len(candidates)))
-    _, held_out = train_test_split(
-        candidates,
-        test_size=n_held_out,
-        stratify=codes[candidates],
-        random_state=int(rng.integers(2**31)),
-    )
-    return np.setdiff1d(rows, held_out), held_out
+    # class by class, in random order within each; the first so many are held out
+    order = rng.permutation(len(codes))
+    order = order[np.argsort(codes[order], kind="stable")]
+    place_in_class = np.arange(len(codes)) - (np.cumsum(counts) - counts)[codes[order]]
+    is_held_out = place_in_class < n_held_out[codes[order]]
+    return np.sort(order[~is_held_out]), np.sort(order[is_held_out])

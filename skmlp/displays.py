@@ -131,14 +131,18 @@ class ActivationDisplay:
         ActivationDisplay
         """
         plt = import_pyplot()
+        from matplotlib.cbook import normalize_kwargs
+        from matplotlib.lines import Line2D
+
         if ax is None:
             _, ax = plt.subplots(layout="constrained")
         ax.axhline(0, color="0.8", linewidth=0.8, zorder=0)
         ax.axvline(0, color="0.8", linewidth=0.8, zorder=0)
         # a dashed second line, so that the two stay apart in grey
         styles = [
-            {"label": "f(z)"} | dict(value_kwargs or {}),
-            {"label": "f'(z)", "linestyle": "--"} | dict(derivative_kwargs or {}),
+            {"label": "f(z)"} | normalize_kwargs(dict(value_kwargs or {}), Line2D),
+            {"label": "f'(z)", "linestyle": "--"}
+            | normalize_kwargs(dict(derivative_kwargs or {}), Line2D),
         ]
         (self.value_line_,) = ax.plot(self.z, self.value, **styles[0])
         (self.derivative_line_,) = ax.plot(self.z, self.derivative, **styles[1])

@@ -12,7 +12,7 @@ from skmlp import MLPSoftmaxClassifier
 
 ESTIMATORS = [
     MLPSoftmaxClassifier(),
-    MLPSoftmaxClassifier(activation="relu", early_stopping=True),
+    MLPSoftmaxClassifier(hidden_layer_sizes=(), early_stopping=True),
     MLPSoftmaxClassifier(activation="prelu"),
     MLPSoftmaxClassifier(activation="sigmoid"),
     MLPSoftmaxClassifier(activation="tanh"),

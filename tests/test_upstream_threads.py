@@ -47,7 +47,8 @@ def quick(**params):
 
 def test_string_labels_with_early_stopping_33760():
     names = load_iris().target_names[Y_IRIS]
-    model = quick(early_stopping=True, scoring="accuracy").fit(X_IRIS, names)
+    model = quick(early_stopping=True, scoring="accuracy", batch_size=16)
+    model.fit(X_IRIS, names)
     assert set(model.predict(X_IRIS)) <= set(names)
     assert model.score(X_IRIS, names) > 0.8
     assert np.isfinite(model.validation_scores_).all()

@@ -32,8 +32,12 @@ class Plateau:
     factor: float = 1.0
 
     def update(self, watched: float, tol: float) -> bool:
-        """Take in one epoch; say whether it is the best so far. NaN is never good."""
-        self.n_bad_epochs = 0 if watched <= self.lowest - tol else self.n_bad_epochs + 1
+        """Take in one epoch; say whether it is the best so far.
+
+        NaN and inf, which a score may give that says nothing, are never good.
+        """
+        has_improved = watched <= self.lowest - tol and watched < math.inf
+        self.n_bad_epochs = 0 if has_improved else self.n_bad_epochs + 1
         if watched < self.lowest:
             self.lowest = watched
             return True

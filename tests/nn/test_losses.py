@@ -102,7 +102,9 @@ def test_float32_stays_float32(logits, codes, weight):
     assert value == pytest.approx(expected, rel=1e-5)
 
 
-@pytest.mark.parametrize("weight", [None, np.ones(1001)], ids=["unweighted", "ones"])
+@pytest.mark.parametrize(
+    "weight", [None, np.ones(1001, np.float32)], ids=["unweighted", "ones"]
+)
 def test_one_large_loss_does_not_swallow_many_small_ones(weight):
     # in float32 the numbers around 1e8 are 8 apart
     logits = np.zeros((1001, 2), np.float32)

@@ -119,10 +119,11 @@ def test_of_equal_scores_the_first_is_kept():
     assert Scenario([0.5, 0.7, 0.7]).run([1] * 3).best_epoch == 2
 
 
-def test_a_score_that_is_not_a_number_is_no_improvement():
-    monitor = Scenario([NAN, 0.5, NAN, 0.4]).run([1] * 4)
+@pytest.mark.parametrize("no_score", [NAN, -INF])
+def test_a_score_that_says_nothing_is_no_improvement(no_score):
+    monitor = Scenario([no_score, 0.5, no_score, 0.4]).run([1] * 4)
     assert monitor.best_epoch == 2
-    monitor = Scenario([NAN] * 10, patience=2).run([1] * 10)
+    monitor = Scenario([no_score] * 10, patience=2).run([1] * 10)
     assert monitor.ending == "converged"
     assert monitor.n_epochs == 3
     assert monitor.best_epoch == 0
@@ -204,6 +205,7 @@ def test_training_goes_on_from_a_plateau_of_an_earlier_call():
     scenario = Scenario(plateau=plateau, plateau_factor=0.1)
     assert not scenario.epoch(1.5)
     assert scenario.monitor.plateau.factor == pytest.approx(0.05)
+    assert plateau == Plateau(lowest=1.0, n_bad_epochs=2, factor=0.5)
     assert Scenario(plateau=Plateau(1.0, 2)).run([1.5, 0.5]).n_epochs == 1
 
 

@@ -1,0 +1,71 @@
+"""Who may import whom: the table of the design, read from the code with `ast`."""
+
+import ast
+import subprocess
+import sys
+from graphlib import TopologicalSorter
+from pathlib import Path
+
+import pytest
+
+import skmlp
+
+ROOT = Path(skmlp.__file__).parent
+BELOW = {"_scoring", "_sklearn", "_targets", "nn", "optim", "tabular", "training"}
+MAY_IMPORT = {  # besides the standard library and modules of the same folder
+    "nn": {"numpy", "scipy", "threadpoolctl"},
+    "optim": {"numpy", "scipy", "threadpoolctl"},
+    "tabular": {"numpy", "pandas", "narwhals", "sklearn"},
+    "training": {"numpy"},
+    "_targets": {"numpy", "sklearn", "skmlp._sklearn"},
+    "_sklearn": {"numpy", "sklearn", "skmlp._sklearn"},
+    "_scoring": {"numpy", "sklearn", "skmlp._sklearn"},
+    "displays": {"numpy", "skmlp.nn"},
+    "classifier": {"numpy", "scipy", "sklearn", "pandas"}
+    | {f"skmlp.{part}" for part in BELOW},
+    "__init__": {"skmlp.classifier", "skmlp.displays", "skmlp.nn"},
+}
+MODULES = {
+    ".".join(path.relative_to(ROOT).with_suffix("").parts): ast.parse(path.read_text())
+    for path in sorted(ROOT.rglob("*.py"))
+}
+
+
+def imports(nodes):
+    """Full names of the modules that these statements import."""
+    for node in nodes:
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, "imports are absolute"
+            for alias in node.names:
+                name = f"{node.module}.{alias.name}"
+                yield name if name.removeprefix("skmlp.") in MODULES else node.module
+
+
+def package(name):
+    """What the table speaks of: numpy for numpy.testing, skmlp.nn for its modules."""
+    return ".".join(name.split(".")[: 2 if name.startswith("skmlp.") else 1])
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_imports_what_the_table_allows(module):
+    tree, part = MODULES[module], module.split(".")[0]
+    allowed = MAY_IMPORT[part] | {f"skmlp.{part}"} | sys.stdlib_module_names
+    assert {package(name) for name in imports(tree.body)} <= allowed
+
+    hidden = set(imports(ast.walk(tree))) - set(imports(tree.body))
+    may_hide = {"matplotlib"} if part == "displays" else set()
+    assert {package(name) for name in hidden} <= may_hide
+
+
+def test_imports_run_in_no_circle():
+    graph = {f"skmlp.{m}": set(imports(ast.walk(t))) for m, t in MODULES.items()}
+    TopologicalSorter(graph).prepare()
+
+
+def test_import_does_not_load_matplotlib():
+    code = "import skmlp, sys; print([m for m in sys.modules if 'matplotlib' in m])"
+    command = [sys.executable, "-W", "error", "-c", code]
+    result = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert result.stdout.strip() == "[]"

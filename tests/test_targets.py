@@ -1,0 +1,280 @@
+"""Labels to codes, weights of rows, and which rows are held out."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from numpy.testing import assert_allclose, assert_array_equal
+from scipy import sparse
+from sklearn.exceptions import DataConversionWarning
+
+from skmlp._targets import (
+    check_labels,
+    check_more_than_one_class,
+    encode_labels,
+    list_some,
+    row_weights,
+    split_held_out,
+    weights_of_classes,
+)
+
+INDICATOR = np.array([[1, 0, 1], [0, 1, 1]])
+
+
+@pytest.mark.parametrize(
+    "y",
+    [
+        ["b", "a", "b"],
+        [3, 1, 3],
+        [1.0, 2.0, 1.0],
+        [True, False, True],
+        np.array(["b", "a", "b"], dtype=object),
+        pd.Series(["b", "a", "b"], dtype="category", index=[7, 8, 9]),
+        pd.Series(["b", "a", "b"], dtype="string"),
+    ],
+    ids=lambda y: f"{type(y).__name__} of {type(next(iter(y))).__name__}",
+)
+def test_labels_of_any_kind_come_back_as_one_column(y):
+    checked = check_labels(y)
+    assert isinstance(checked, np.ndarray)
+    assert_array_equal(checked, np.asarray(y))
+
+
+def test_a_column_of_labels_is_taken_with_a_warning():
+    with pytest.warns(DataConversionWarning, match="column-vector"):
+        y = check_labels(np.array([["a"], ["b"]]))
+    assert_array_equal(y, ["a", "b"])
+
+
+@pytest.mark.parametrize(
+    ("y", "kind"),
+    [
+        (INDICATOR, "multilabel-indicator"),
+        (sparse.csr_matrix(INDICATOR), "multilabel-indicator"),
+        (np.array([[1, 2], [3, 1], [2, 2]]), "multiclass-multioutput"),
+    ],
+    ids=["multilabel", "sparse multilabel", "multioutput"],
+)
+def test_several_labels_per_row_are_explained(y, kind):
+    with pytest.raises(ValueError, match="exactly one label") as error:
+        check_labels(y)
+    assert repr(kind) in str(error.value)
+    assert str(y.shape) in str(error.value)
+    assert "MultiOutputClassifier" in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("y", "message"),
+    [
+        ([0.5, 1.25, 3.1], "continuous"),
+        ([0.0, np.nan, 1.0], "contains NaN"),
+        (np.array(["a", None, "b"], dtype=object), "types NoneType, str"),
+        (np.array(["a", 1, "b"], dtype=object), "types int, str"),
+        (np.array(["a", np.nan], dtype=object), "types float, str"),
+    ],
+    ids=["continuous", "NaN", "None", "mixed", "strings with NaN"],
+)
+def test_labels_that_are_none_are_explained(y, message):
+    with pytest.raises(ValueError, match=message):
+        check_labels(y)
+
+
+@pytest.mark.parametrize(
+    ("y", "classes"),
+    [
+        (["b", "c", "a", "b"], ["a", "b", "c"]),
+        ([30, 10, -5], [-5, 10, 30]),
+        ([True, False], [False, True]),
+    ],
+)
+def test_codes_are_places_among_the_sorted_classes(y, classes):
+    found, codes = encode_labels(np.array(y))
+    assert_array_equal(found, classes)
+    assert_array_equal(found[codes], y)
+
+
+def test_codes_follow_given_classes_even_if_some_have_no_row():
+    classes, codes = encode_labels(np.array(["d", "b"]), np.array(["d", "a", "b"]))
+    assert_array_equal(classes, ["a", "b", "d"])
+    assert_array_equal(codes, [2, 1])
+
+
+def test_unseen_labels_are_named():
+    with pytest.raises(ValueError, match=r"y contains \['x', 'z'\]") as error:
+        encode_labels(np.array(["a", "z", "x", "z"]), np.array(["a", "b"]))
+    assert "['a', 'b']" in str(error.value)
+
+
+def test_messages_show_the_first_values_only():
+    assert list_some(np.array([1, 2])) == "[1, 2]"
+    assert list_some(np.array(["a", "b", "c"]), most=2) == "['a', 'b', and 1 more]"
+    assert list_some(np.arange(10)).endswith(" 9]")
+
+
+@pytest.mark.parametrize("codes", [[1, 1, 1], [0]])
+def test_one_class_is_not_enough_and_named(codes):
+    classes = np.array(["no", "yes"])
+    with pytest.raises(ValueError, match="at least 2 classes") as error:
+        check_more_than_one_class(np.array(codes), classes)
+    assert f"['{classes[codes[0]]}']" in str(error.value)
+
+
+def test_two_classes_are_enough():
+    check_more_than_one_class(np.array([2, 0, 2]), np.array(["a", "b", "c"]))
+
+
+CLASSES = np.array(["a", "b"])
+Y = np.array(["a", "a", "a", "b"])
+CODES = np.array([0, 0, 0, 1])
+X = np.zeros((4, 2))
+
+
+@pytest.mark.parametrize(
+    ("class_weight", "expected"),
+    [
+        ({"a": 2, "b": 5}, [2, 5]),
+        ({"b": 0}, [1, 0]),
+        ({"a": 2, "b": 5, "not in this fold": 7}, [2, 5]),
+        ("balanced", [4 / (2 * 3), 4 / (2 * 1)]),
+    ],
+    ids=["each", "one", "one too many", "balanced"],
+)
+def test_class_weights_come_in_the_order_of_the_classes(class_weight, expected):
+    assert_allclose(weights_of_classes(class_weight, CLASSES, Y), expected)
+
+
+def test_no_class_weights_are_none():
+    assert weights_of_classes(None, CLASSES, Y) is None
+
+
+@pytest.mark.parametrize(
+    ("class_weight", "message"),
+    [
+        ({"a": 2, "B": 5}, r"names \['B'\], but the classes are \['a', 'b'\]"),
+        ({"a": 2, "b": -1}, "must not be negative"),
+    ],
+)
+def test_class_weights_that_make_no_sense_are_errors(class_weight, message):
+    with pytest.raises(ValueError, match=message):
+        weights_of_classes(class_weight, CLASSES, Y)
+
+
+def test_no_weights_are_none():
+    assert row_weights(X, CODES) is None
+
+
+@pytest.mark.parametrize(
+    ("sample_weight", "class_weights", "expected"),
+    [
+        ([1.0, 0, 2, 3], None, [1, 0, 2, 3]),
+        ([1.0, 0, 2, 3], np.array([2.0, 5.0]), [2, 0, 4, 15]),
+        (1.5, np.array([2.0, 5.0]), [3, 3, 3, 7.5]),
+        (None, np.array([2.0, 0.0]), [2, 2, 2, 0]),
+    ],
+    ids=["of rows", "both", "one for all rows", "of classes"],
+)
+def test_class_weights_multiply_sample_weight(sample_weight, class_weights, expected):
+    weight = row_weights(X, CODES, sample_weight, class_weights)
+    assert weight.dtype == np.float64
+    assert_allclose(weight, expected)
+
+
+def test_the_callers_weights_are_never_written():
+    sample_weight = np.array([1.0, 2, 3, 4])
+    class_weights = np.array([10.0, 20.0])
+    row_weights(X, CODES, sample_weight, class_weights)
+    assert_array_equal(sample_weight, [1, 2, 3, 4])
+    assert_array_equal(class_weights, [10, 20])
+
+
+@pytest.mark.parametrize(
+    ("sample_weight", "class_weights", "message"),
+    [
+        ([1, -1, 1, 1], None, "[Nn]egative"),
+        # from 1.9 on, scikit-learn has a sentence of its own
+        ([0, 0, 0, 0], None, "all weights are zero|at least one non-zero"),
+        ([0, 0, 0, 1], np.array([1.0, 0.0]), "all weights are zero"),
+        ([1, 1, 1], None, "shape"),
+        ([1, np.nan, 1, 1], None, "NaN"),
+    ],
+    ids=["negative", "all zero", "zero together", "too few", "NaN"],
+)
+def test_weights_that_make_no_sense_are_errors(sample_weight, class_weights, message):
+    with pytest.raises(ValueError, match=message):
+        row_weights(X, CODES, sample_weight, class_weights)
+
+
+def split(counts, fraction, seed=0):
+    """The classes' numbers of rows in either part; checks that none is lost."""
+    codes = np.repeat(np.arange(len(counts)), counts)
+    codes = np.random.default_rng(99).permutation(codes)
+    rows, held_out = split_held_out(codes, fraction, np.random.default_rng(seed))
+    assert_array_equal(np.sort(np.append(rows, held_out)), np.arange(len(codes)))
+    return tuple(
+        np.bincount(codes[part], minlength=len(counts)) for part in (rows, held_out)
+    )
+
+
+@pytest.mark.parametrize("fraction", [0.1, 0.25, 0.5])
+@pytest.mark.parametrize(
+    "counts",
+    [(50, 50), (91, 9), (30, 20, 10), (200, 40, 8, 6), (17, 13, 11, 7, 5)],
+    ids=str,
+)
+def test_each_class_gives_its_part_within_a_row(counts, fraction):
+    _, held_out = split(counts, fraction)
+    assert_allclose(held_out, np.array(counts) * fraction, atol=1)
+
+
+@pytest.mark.parametrize("fraction", [0.1, 0.5, 0.9])
+def test_a_class_with_one_row_stays_in_training(fraction):
+    rows, held_out = split((40, 1, 20), fraction)
+    assert rows[1] == 1
+    assert held_out[0] > 0 < held_out[2]
+
+
+def test_a_class_too_small_for_the_fraction_stays_in_training():
+    rows, _ = split((4, 40), fraction=0.1)
+    assert rows[0] == 4
+    _, held_out = split((5, 40), fraction=0.1)
+    assert held_out[1] == 4
+
+
+@pytest.mark.parametrize("counts", [(2, 2), (5, 5, 5, 5), (10, 5)], ids=str)
+def test_small_tables_hold_out_a_row_of_each_class(counts):
+    _, held_out = split(counts, fraction=0.25)
+    assert (held_out >= 1).all()
+
+
+@pytest.mark.parametrize("fraction", [0.5, 0.7, 0.8, 0.9])
+@pytest.mark.parametrize("counts", [(3, 6, 2), (2, 2, 2), (2, 1), (30, 4)], ids=str)
+def test_every_class_keeps_a_row_to_train_on(counts, fraction):
+    rows, held_out = split(counts, fraction)
+    assert (rows >= 1).all()
+    assert held_out.sum() >= 1
+
+
+@pytest.mark.parametrize(
+    ("counts", "fraction"), [((4, 3), 0.1), ((1, 1), 0.5)], ids=["small", "one each"]
+)
+def test_where_nothing_can_be_held_out_all_rows_train_and_a_warning_says_so(
+    counts, fraction
+):
+    with pytest.warns(UserWarning, match="no class has enough rows") as record:
+        rows, held_out = split(counts, fraction)
+    assert_array_equal(rows, counts)
+    assert held_out.sum() == 0
+    assert f"the largest has {max(counts)}" in str(record[0].message)
+
+
+def test_the_held_out_rows_repeat_with_the_seed():
+    codes = np.arange(60) % 3
+    first, again, other = (
+        split_held_out(codes, 0.2, np.random.default_rng(seed))[1] for seed in (0, 0, 1)
+    )
+    assert_array_equal(first, again)
+    assert set(first) != set(other)
+
+
+def test_the_rows_to_train_on_keep_their_order():
+    rows, _ = split_held_out(np.arange(60) % 3, 0.2, np.random.default_rng(0))
+    assert (np.diff(rows) > 0).all()
