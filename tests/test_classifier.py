@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy import sparse
+from scipy.special import expit
 from sklearn.datasets import load_digits, load_iris
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.metrics import accuracy_score, log_loss, make_scorer
@@ -291,6 +292,32 @@ class Mish(Activation):
 def test_an_activation_of_the_users_own(activation):
     model = quick(activation=activation).fit(X_TRAIN, Y_TRAIN)
     assert model.score(X_TEST, Y_TEST) > 0.9
+
+
+class Swish(Activation):
+    """f(z) = z sigmoid(weight z), whose learnt number shares a name with Dense's."""
+
+    initial = {"weight": 1.0}
+
+    def value(self, z, out, p):
+        return np.multiply(z, expit(p.weight * z), out=out)
+
+    def derivative(self, z, out, p):
+        s = expit(p.weight * z)
+        return np.multiply(s, 1 + p.weight * z * (1 - s), out=out)
+
+    def parameter_derivatives(self, z, out, p):
+        s = expit(p.weight * z)
+        yield "weight", np.multiply(z * z, s * (1 - s), out=out)
+
+
+def test_learnt_numbers_of_an_activation_may_have_any_name():
+    model = quick(activation=Swish, hidden_layer_sizes=(8, 4), alpha=1e6, max_iter=60)
+    model.set_params(learning_rate_init=0.05).fit(X_TRAIN, Y_TRAIN)
+    assert [w.shape for w in model.coefs_] == [(64, 8), (8, 4), (4, 10)]
+    assert max(np.abs(weight).max() for weight in model.coefs_) < 1e-2
+    learnt = model.architecture_.layout.views(model.parameters_)[1, "weight"]
+    assert np.abs(learnt).mean() > 0.2
 
 
 # Solvers and schedules

@@ -1,6 +1,5 @@
 """The network: frozen facts about it, and its layers bound to parameter vectors."""
 
-import math
 from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Any
@@ -10,7 +9,7 @@ import numpy as np
 from skmlp.nn.activations import Activation
 from skmlp.nn.initializers import INITIALIZERS
 from skmlp.nn.layers import Activate, Dense, Dropout, Layer
-from skmlp.nn.parameters import Key, ParameterLayout
+from skmlp.nn.parameters import ParameterLayout
 
 BLOCK_ROWS = 1024
 """Rows that pass through the network together outside training."""
@@ -57,27 +56,27 @@ class Architecture:
     dropout: tuple[float, ...]
     dtype: str
     layout: ParameterLayout = field(init=False, compare=False, repr=False)
+    dense_layers: tuple[int, ...] = field(init=False, compare=False, repr=False)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "layout", ParameterLayout(self._shapes()))
-
-    def _shapes(self) -> dict[Key, tuple[int, ...]]:
-        """Shapes in the order of the vector: weights first, as one slice for decay."""
+        layers = self.layers()
+        dense = tuple(i for i, layer in enumerate(layers) if isinstance(layer, Dense))
         shapes = {
             (index, name): shape
-            for index, layer in enumerate(self.layers())
+            for index, layer in enumerate(layers)
             for name, shape in layer.shapes.items()
         }
-        return dict(sorted(shapes.items(), key=lambda item: item[0][1] != "weight"))
+        # weights first, so that what decays is one slice of the vector
+        weights = [(index, "weight") for index in dense]
+        rest = [key for key in shapes if key not in weights]
+        layout = ParameterLayout({key: shapes[key] for key in weights + rest})
+        object.__setattr__(self, "dense_layers", dense)
+        object.__setattr__(self, "layout", layout)
 
     @property
     def n_weights(self) -> int:
         """Length of the first part of the vector, which holds all weight matrices."""
-        return sum(
-            math.prod(shape)
-            for (_, name), shape in self.layout.shapes.items()
-            if name == "weight"
-        )
+        return self.layout.slices[self.dense_layers[-1], "weight"].stop
 
     def layers(self, rng: np.random.Generator | None = None) -> list[Layer]:
         """Fresh layers, bound to no parameters yet."""
@@ -125,7 +124,7 @@ class Architecture:
     def dense(self, vector: np.ndarray, name: str) -> list[np.ndarray]:
         """Views of one array (``"weight"`` or ``"bias"``) of each dense layer."""
         views = self.layout.views(vector)
-        return [view for (_, part), view in views.items() if part == name]
+        return [views[index, name] for index in self.dense_layers]
 
 
 class Network:
