@@ -131,8 +131,11 @@ class MLPSoftmaxClassifier(ClassifierMixin, BaseEstimator):
     nesterovs_momentum : bool, default=True
         Whether "sgd" looks ahead.
 
-    beta_1, beta_2 : float, default=0.9 and 0.999
-        Decay of the first and second moment of "adam", in [0, 1).
+    beta_1 : float, default=0.9
+        Decay of the first moment of "adam", in [0, 1).
+
+    beta_2 : float, default=0.999
+        Decay of the second moment of "adam", in [0, 1).
 
     epsilon : float, default=1e-8
         Keeps the division in "adam" finite.
@@ -198,13 +201,40 @@ class MLPSoftmaxClassifier(ClassifierMixin, BaseEstimator):
         All that is needed to rebuild the network around `parameters_`.
     parameters_ : ndarray of shape (n_parameters_,)
         Everything that was learnt, in one vector.
+    coefs_ : list of ndarray of shape (fan_in, fan_out)
+        Weight matrices, first layer first; views of `parameters_`.
+    intercepts_ : list of ndarray of shape (fan_out,)
+        Bias vectors, first layer first; views of `parameters_`.
+    n_layers_ : int
+        Number of layers, with input and output.
+    n_outputs_ : int
+        Number of outputs: one per class, also for two classes.
+    n_parameters_ : int
+        Number of learnt numbers.
+    out_activation_ : str
+        Always "softmax".
+    n_iter_ : int
+        Epochs or iterations of the last `fit`; `partial_fit` adds one per call.
+    t_ : int
+        Training rows seen so far, each epoch counted.
     history_ : dict of str to list of float
         One entry per epoch: "loss", "learning_rate" and, with held-out rows,
         "validation_loss" and "validation_score".
+    loss_curve_ : list of float
+        Training loss per epoch, with penalty.
+    loss_ : float
+        Training loss of the last epoch, with penalty.
+    best_loss_ : float or None
+        Lowest training loss of an epoch; None with held-out rows.
+    validation_loss_curve_ : list of float or None
+        Log-loss of the held-out rows per epoch; None without such rows.
+    validation_scores_ : list of float or None
+        Score of the held-out rows per epoch; None without such rows.
+    best_validation_score_ : float or None
+        Highest score of the held-out rows; None without such rows.
     best_iter_ : int
-        The epoch that the weights are from, counted from 1.
-    t_ : int
-        Training rows seen so far, each epoch counted.
+        The epoch that the weights are from, counted from 1; 0 if training diverged
+        before any epoch was good.
 
     See Also
     --------

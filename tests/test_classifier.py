@@ -1,5 +1,6 @@
 """What the parameters of MLPSoftmaxClassifier do, and what is there after fit."""
 
+import re
 import warnings
 from itertools import pairwise
 
@@ -77,6 +78,13 @@ def test_fitted_attributes_without_held_out_rows():
     assert model.validation_loss_curve_ is None
     assert model.best_validation_score_ is None
     assert np.shares_memory(model.coefs_[0], model.parameters_)
+
+
+def test_every_parameter_and_fitted_attribute_is_in_the_docstring():
+    model = quick().fit(X_IRIS, Y_IRIS)
+    fitted = {name for name in dir(model) if re.fullmatch(r"[a-z]\w*_", name)}
+    documented = set(re.findall(r"^    (\w+) : ", MLPSoftmaxClassifier.__doc__, re.M))
+    assert model.get_params().keys() | fitted == documented - {"feature_names_in_"}
 
 
 def test_two_classes_have_two_outputs():
