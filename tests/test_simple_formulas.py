@@ -1,0 +1,135 @@
+"""The engine against the formulas as a textbook writes them, and its work per step.
+
+The engine takes short cuts for speed: moments without their factors, sums by products
+with ones, logits class by class, buffers that are used again. Here stands the plain
+version, which takes none.
+"""
+
+import tracemalloc
+
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose
+from scipy.special import softmax
+from sklearn.datasets import load_wine
+from sklearn.preprocessing import StandardScaler
+
+from skmlp import MLPSoftmaxClassifier
+from skmlp.nn.activations import PReLU, ReLU
+from skmlp.nn.losses import SoftmaxCrossEntropy
+from skmlp.nn.network import Architecture, Network
+from skmlp.optim.optimizers import Adam, Decay, Optimizer
+
+X, Y = load_wine(return_X_y=True)
+X = StandardScaler().fit_transform(X)
+N_CLASSES = 3
+
+
+def gradients(x, targets, row_weight, weights, biases):
+    """Of the mean weighted cross-entropy of a relu network, layer by layer."""
+    inputs = [x]
+    for weight, bias in zip(weights[:-1], biases[:-1], strict=True):
+        inputs.append(np.maximum(inputs[-1] @ weight + bias, 0))
+    p = softmax(inputs[-1] @ weights[-1] + biases[-1], axis=1)
+    delta = row_weight[:, np.newaxis] * (p - targets) / len(x)
+    found = []
+    for layer in reversed(range(len(weights))):
+        found.append((inputs[layer].T @ delta, delta.sum(axis=0)))
+        delta = (delta @ weights[layer].T) * (inputs[layer] > 0)
+    by_layer = found[::-1]
+    return [weight for weight, _ in by_layer] + [bias for _, bias in by_layer]
+
+
+def train_plainly(model, row_weight, rule, *, alpha, smoothing, batch_size, n_epochs):
+    """Weights and biases after training, from those that `model` has."""
+    weights = [coef.copy() for coef in model.coefs_]
+    biases = [intercept.copy() for intercept in model.intercepts_]
+    targets = (1 - smoothing) * np.eye(N_CLASSES)[Y] + smoothing / N_CLASSES
+    total = row_weight.sum()
+    row_weight = row_weight * len(Y) / total
+    memory = [(0.0, 0.0)] * (2 * len(weights))
+    t = 0
+    for _ in range(n_epochs):
+        for start in range(0, len(Y), batch_size):
+            rows = slice(start, start + batch_size)
+            found = gradients(X[rows], targets[rows], row_weight[rows], weights, biases)
+            t += 1
+            for place, parameter in enumerate(weights + biases):
+                is_weight = place < len(weights)
+                gradient = found[place] + is_weight * alpha / total * parameter
+                step, memory[place] = rule(gradient, memory[place], t)
+                parameter -= step
+    return weights + biases
+
+
+def adam(gradient, memory, t, *, rate=0.01, beta_1=0.9, beta_2=0.999, epsilon=1e-8):
+    m = beta_1 * memory[0] + (1 - beta_1) * gradient
+    v = beta_2 * memory[1] + (1 - beta_2) * gradient**2
+    correction = np.sqrt(1 - beta_2**t) / (1 - beta_1**t)
+    return rate * correction * m / (np.sqrt(v) + epsilon), (m, v)
+
+
+def nesterov(gradient, memory, t, *, rate=0.01, momentum=0.9):
+    velocity = momentum * memory[0] + gradient
+    return rate * (gradient + momentum * velocity), (velocity, 0.0)
+
+
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+@pytest.mark.parametrize(("solver", "rule"), [("adam", adam), ("sgd", nesterov)])
+@pytest.mark.parametrize("hidden_layer_sizes", [(), (12,), (9, 7, 5)])
+def test_a_fit_gives_the_weights_of_the_simple_formulas(
+    solver, rule, hidden_layer_sizes
+):
+    row_weight = np.random.default_rng(0).uniform(0.2, 3, len(Y))
+    model = MLPSoftmaxClassifier(
+        hidden_layer_sizes,
+        solver=solver,
+        learning_rate_init=0.01,
+        alpha=2.0,
+        label_smoothing=0.1,
+        batch_size=40,
+        shuffle=False,
+        max_iter=1,
+        tol=0,
+        dtype="float64",
+        random_state=0,
+    ).fit(X, Y)
+    expected = train_plainly(
+        model, row_weight, rule, alpha=2.0, smoothing=0.1, batch_size=40, n_epochs=10
+    )
+    model.set_params(warm_start=True, max_iter=10).fit(X, Y, row_weight)
+    for got, wanted in zip(model.coefs_ + model.intercepts_, expected, strict=True):
+        assert_allclose(got, wanted, rtol=0, atol=1e-9)
+
+
+@pytest.mark.parametrize("activation", [ReLU(), PReLU()], ids=repr)
+def test_a_step_allocates_less_than_one_hidden_layer(activation):
+    n_rows, n_units = 256, 512
+    rng = np.random.default_rng(0)
+    architecture = Architecture(
+        64, (n_units,) * 3, 10, (activation,) * 3, (0.0,) * 3, "float32"
+    )
+    parameters = architecture.start_values(rng)
+    network = Network(architecture, parameters, np.empty_like(parameters))
+    decay = Decay(1e-4, architecture.n_weights)
+    rule = Adam().start(parameters)
+    optimizer = Optimizer(rule, parameters, network.gradient, decay)
+    loss = SoftmaxCrossEntropy()
+    x = rng.random((n_rows, 64), dtype=np.float32)
+    codes = rng.integers(0, 10, n_rows)
+
+    def step():
+        logits = network.forward(x, training=True)
+        _, delta = loss.value_and_delta(logits, codes)
+        network.backward(delta)
+        optimizer.step(1e-3)
+
+    step()
+    tracemalloc.start()
+    before, _ = tracemalloc.get_traced_memory()
+    for _ in range(3):
+        step()
+    after, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak - before < 4 * n_rows * n_units / 4
+    assert after - before < 10_000
