@@ -221,13 +221,14 @@ def draw_comparison(medians, names):
         title="One step of Adam on a network of the same sizes",
     )
     ax.margins(x=0.12)
-    ax.legend(loc="lower right")
+    figure.legend(loc="outside upper center", ncols=len(names))
     save(figure, "speed.png")
 
 
 def growth(n_repeats):
     """Time of an epoch as one size grows and the others stay."""
     import matplotlib.pyplot as plt
+    from matplotlib.ticker import LogLocator
 
     base = Workload(8000, 32, 10, (128,), 256, 2)
     axes = {
@@ -249,16 +250,22 @@ def growth(n_repeats):
         medians = measure(workloads, n_repeats, names)
         sizes = [value[0] if field == "hidden" else value for value in values]
         for name, marker in zip(names, "osD", strict=False):
-            seconds = [
-                medians[workload][name] * workload.n_steps / workload.n_epochs / 1e6
+            milliseconds = [
+                medians[workload][name] * workload.n_steps / workload.n_epochs / 1e3
                 for workload in workloads
             ]
-            panel.loglog(sizes, seconds, marker=marker, label=name)
+            panel.loglog(sizes, milliseconds, marker=marker, label=name)
         panel.set_xlabel(labels[field])
-    panels[0].set_ylabel("seconds per epoch")
-    panels[0].legend()
+        panel.set_xticks(sizes, [str(size) for size in sizes])
+        panel.minorticks_off()
+        panel.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+        panel.yaxis.set_major_formatter("{x:g}")
+    panels[0].set_ylabel("milliseconds per epoch")
     figure.suptitle(
         "Unless it is on the axis: 8000 rows, 32 features, 128 units, batches of 256"
+    )
+    figure.legend(
+        *panels[0].get_legend_handles_labels(), loc="outside lower center", ncols=3
     )
     save(figure, "growth.png")
 
