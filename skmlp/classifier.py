@@ -967,10 +967,16 @@ class MLPSoftmaxClassifier(ClassifierMixin, BaseEstimator):
         )
 
     def _warn_not_converged(self) -> None:
+        if self.solver == "lbfgs":
+            way_out = f"Raise max_iter={self.max_iter} or max_fun, or scale X."
+        else:
+            way_out = (
+                f"Raise max_iter={self.max_iter}, scale X, or let early_stopping=True "
+                'or learning_rate="cosine" decide when to end.'
+            )
         warnings.warn(
             f'solver="{self.solver}" ended after {self.n_iter_} iterations, before the '
-            f"loss had settled. Raise max_iter={self.max_iter}, scale X, or let "
-            'early_stopping=True or learning_rate="cosine" decide when to end.',
+            f"loss had settled. {way_out}",
             ConvergenceWarning,
             stacklevel=2,
         )

@@ -1,7 +1,10 @@
 """How many BLAS threads a product deserves: a small one is slower with two than one."""
 
-from contextlib import AbstractContextManager, nullcontext
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cache
+from typing import Any
 
 from threadpoolctl import ThreadpoolController
 
@@ -19,8 +22,40 @@ def controller() -> ThreadpoolController:
     return ThreadpoolController()
 
 
-def suitable_threads(n_multiplications: int) -> AbstractContextManager:
-    """A context in which products of this size run on as many threads as they deserve.
+class OneThread:
+    """Holds BLAS to one thread while anyone in the process wants that.
+
+    The setting belongs to the process: were it set and reset by each of several
+    trainings that overlap, the last to end would reset it to another's limit.
+    """
+
+    def __init__(self) -> None:
+        self.lock = threading.Lock()
+        self.n_users = 0
+        self.limiter: Any = None
+
+    @contextmanager
+    def hold(self) -> Iterator[None]:
+        """One thread within the block; as before once all such blocks have ended."""
+        with self.lock:
+            if self.n_users == 0:
+                self.limiter = controller().limit(limits=1, user_api="blas")
+            self.n_users += 1
+        try:
+            yield
+        finally:
+            with self.lock:
+                self.n_users -= 1
+                if self.n_users == 0:
+                    self.limiter.restore_original_limits()
+
+
+ONE_THREAD = OneThread()
+
+
+@contextmanager
+def suitable_threads(n_multiplications: int) -> Iterator[None]:
+    """A block in which products of this size run on as many threads as they deserve.
 
     Parameters
     ----------
@@ -28,5 +63,7 @@ def suitable_threads(n_multiplications: int) -> AbstractContextManager:
         rows x fan_in x fan_out of the largest product.
     """
     if n_multiplications >= SMALLEST_SHARED_PRODUCT:
-        return nullcontext()
-    return controller().limit(limits=1, user_api="blas")
+        yield
+        return
+    with ONE_THREAD.hold():
+        yield

@@ -1,0 +1,58 @@
+"""BLAS threads follow the size of the product, and are given back."""
+
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+import pytest
+from threadpoolctl import threadpool_info, threadpool_limits
+
+from skmlp import MLPSoftmaxClassifier
+from skmlp.nn.threads import SMALLEST_SHARED_PRODUCT, suitable_threads
+
+
+def blas_threads():
+    pools = threadpool_info()
+    return [pool["num_threads"] for pool in pools if pool["user_api"] == "blas"]
+
+
+@pytest.fixture(autouse=True)
+def two_threads():
+    with threadpool_limits(2, user_api="blas"):
+        yield
+
+
+def test_a_small_product_gets_one_thread_and_a_large_one_is_left_alone():
+    with suitable_threads(SMALLEST_SHARED_PRODUCT - 1):
+        assert set(blas_threads()) == {1}
+    assert set(blas_threads()) == {2}
+    with suitable_threads(SMALLEST_SHARED_PRODUCT):
+        assert set(blas_threads()) == {2}
+
+
+def test_threads_are_given_back_after_an_error():
+    with pytest.raises(ArithmeticError), suitable_threads(1):
+        raise ArithmeticError
+    assert set(blas_threads()) == {2}
+
+
+def test_threads_are_given_back_when_the_last_of_several_fits_has_ended():
+    X, y = np.random.default_rng(0).random((300, 5)), np.arange(300) % 3
+
+    def fit(n_epochs):
+        MLPSoftmaxClassifier(
+            (8,), batch_size=10, learning_rate="cosine", max_iter=n_epochs
+        ).fit(X, y)
+
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(fit, [1, 9, 3, 5, 2, 8, 4, 7, 1, 6]))
+    assert set(blas_threads()) == {2}
+
+
+def test_overlapping_blocks_end_in_any_order():
+    first, second = suitable_threads(1), suitable_threads(1)
+    first.__enter__()
+    second.__enter__()
+    first.__exit__(None, None, None)
+    assert set(blas_threads()) == {1}
+    second.__exit__(None, None, None)
+    assert set(blas_threads()) == {2}
