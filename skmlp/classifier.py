@@ -517,9 +517,9 @@ class MLPSoftmaxClassifier(ClassifierMixin, BaseEstimator):
                 self._forget()
             ending = self._train(Run(network, start, samples, None, 1, rng))
             if past.keys() == self.history_.keys():
-                for name, values in self.history_.items():
-                    past[name].extend(values)
-                self.history_ = past
+                self.history_ = {
+                    name: past[name] + values for name, values in self.history_.items()
+                }
                 self.best_iter_ += n_past if ending != "diverged" else best_past
         return self
 
@@ -848,6 +848,12 @@ class MLPSoftmaxClassifier(ClassifierMixin, BaseEstimator):
             )
         elif monitor.ending == "diverged":
             self._warn_diverged(monitor)
+        elif run.held_out is not None and np.isinf(monitor.plateau.lowest):
+            warnings.warn(
+                f"scoring={self.scoring!r} gave no finite score on the held-out rows "
+                "in any epoch; the last weights are kept.",
+                stacklevel=2,
+            )
         self.architecture_ = run.architecture
         self.parameters_ = monitor.best.astype(run.architecture.dtype)
         self.history_ = monitor.history

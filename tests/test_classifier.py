@@ -185,6 +185,22 @@ def test_the_score_counts_the_weights_of_held_out_rows():
     assert model.best_validation_score_ == pytest.approx(expected)
 
 
+def test_a_scorer_that_says_nothing_leaves_the_last_weights_with_a_warning():
+    model = quick(early_stopping=True, scoring=lambda model, X, y: np.nan)
+    with pytest.warns(UserWarning, match="no finite score on the held-out rows"):
+        model.fit(X_TRAIN, Y_TRAIN)
+    assert model.best_iter_ == model.n_iter_ == 10
+    assert model.score(X_TEST, Y_TEST) > 0.9
+
+
+def test_a_lone_row_in_the_last_block_is_predicted_as_among_others():
+    model = quick(max_iter=2).fit(X_TRAIN, Y_TRAIN)
+    rows = X[:1025]
+    assert_array_equal(
+        model.predict_proba(rows)[1024:], model.predict_proba(rows[1024:])
+    )
+
+
 def test_too_few_rows_to_hold_any_out_are_all_trained_on():
     model = quick(early_stopping=True, batch_size="auto")
     with pytest.warns(UserWarning, match="training uses every row"):

@@ -175,13 +175,16 @@ class Network:
 
     def logits(self, x: Any) -> np.ndarray:
         """Logits of any number of rows, in an array of its own."""
-        if x.shape[0] == 1:
+        n_rows = x.shape[0]
+        if n_rows <= BLOCK_ROWS:
+            return self._block_logits(x)
+        starts = range(0, n_rows, BLOCK_ROWS)
+        return np.concatenate(
+            [self._block_logits(x[s : s + BLOCK_ROWS]) for s in starts]
+        )
+
+    def _block_logits(self, rows: Any) -> np.ndarray:
+        if rows.shape[0] == 1:
             # BLAS sums a lone row in another order than a row among others
-            return self.logits(x[[0, 0]])[:1]
-        if x.shape[0] <= BLOCK_ROWS:
-            return self.forward(x).copy()
-        blocks = [
-            self.forward(x[start : start + BLOCK_ROWS]).copy()
-            for start in range(0, x.shape[0], BLOCK_ROWS)
-        ]
-        return np.concatenate(blocks)
+            return self.forward(rows[[0, 0]])[:1].copy()
+        return self.forward(rows).copy()

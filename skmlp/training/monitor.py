@@ -172,7 +172,8 @@ class Monitor:
 
     def finish(self) -> None:
         """Settle on the last weights where nothing speaks for others."""
-        if self.evaluate is None and self.ending != "diverged":
+        no_score_spoke = self.best_epoch == 0 and self.ending != "interrupted"
+        if self.ending != "diverged" and (self.evaluate is None or no_score_spoke):
             self._keep(self._latest, self.n_epochs)
 
     def _record(self, entry: dict[str, float]) -> None:

@@ -126,7 +126,9 @@ def test_a_score_that_says_nothing_is_no_improvement(no_score):
     monitor = Scenario([no_score] * 10, patience=2).run([1] * 10)
     assert monitor.ending == "converged"
     assert monitor.n_epochs == 3
-    assert monitor.best_epoch == 0
+    # no epoch is known to be the best, so the last weights are kept
+    assert monitor.best_epoch == 3
+    assert_array_equal(monitor.best, [3, 3])
 
 
 @pytest.mark.parametrize("bad_loss", [NAN, INF, -INF, DIVERGED * 2.1])
