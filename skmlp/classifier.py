@@ -851,8 +851,8 @@ class MLPSoftmaxClassifier(ClassifierMixin, BaseEstimator):
         """A function that gives log-loss and score of the held-out rows."""
         if held_out is None:
             return None
-        x = held_out.inputs()
-        codes, weight = held_out.codes, held_out.with_mean_weight_one(self.dtype).weight
+        x, codes, _, rows = held_out
+        weight = held_out.with_mean_weight_one(self.dtype).weight
         log_loss = SoftmaxCrossEntropy()
         score = None
         # our own log-loss also works where a class has no held-out row
@@ -860,12 +860,13 @@ class MLPSoftmaxClassifier(ClassifierMixin, BaseEstimator):
             score = score_function(
                 self.scoring, self.classes_, lambda X: softmax(network.logits(X))
             )
+            inputs = held_out.inputs()
 
         def evaluate() -> tuple[float, float]:
-            loss = log_loss.value(network.logits(x), codes, weight)
+            loss = log_loss.value(network.logits(x, rows), codes, weight)
             if score is None or not np.isfinite(loss):
                 return loss, -loss
-            return loss, score(x, codes, weight)
+            return loss, score(inputs, codes, weight)
 
         return evaluate
 
