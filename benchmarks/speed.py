@@ -46,6 +46,10 @@ except ImportError:
 mpl.use("Agg")
 
 
+COLORS = ["#0b5394", "#e69138", "#999999", "#dddddd"]
+"""One per package, dark to light, so that they stay apart in grey."""
+
+
 class Workload(NamedTuple):
     n_rows: int
     n_features: int
@@ -207,7 +211,7 @@ def draw_comparison(medians, names):
 
     figure, ax = plt.subplots(figsize=(9, 4.6), layout="constrained")
     height = 0.8 / len(names)
-    greys = dict(zip(names, ["#0b5394", "#e69138", "#999999", "#dddddd"], strict=False))
+    colors = dict(zip(names, COLORS, strict=False))
     hatches = dict(zip(names, ["", "//", "..", ""], strict=False))
     for place, name in enumerate(names):
         bars = ax.barh(
@@ -215,7 +219,7 @@ def draw_comparison(medians, names):
             [times[name] for times in medians.values()],
             height,
             label=name,
-            color=greys[name],
+            color=colors[name],
             hatch=hatches[name],
             edgecolor="black",
             linewidth=0.5,
@@ -297,7 +301,7 @@ def growth(n_repeats):
     import matplotlib.pyplot as plt
     from matplotlib.ticker import LogLocator
 
-    base = Workload(8000, 32, 10, (128,), 256, 2)
+    base = Workload(8000, 32, 10, (128,), 256, 8)
     axes = {
         "n_rows": [2000, 4000, 8000, 16000, 32000],
         "n_features": [8, 32, 128, 512],
@@ -316,12 +320,12 @@ def growth(n_repeats):
         workloads = [base._replace(**{field: value}) for value in values]
         medians = measure(workloads, n_repeats, names)
         sizes = [value[0] if field == "hidden" else value for value in values]
-        for name, marker in zip(names, "osD", strict=False):
+        for name, marker, color in zip(names, "osD", COLORS, strict=False):
             milliseconds = [
                 medians[workload][name] * workload.n_steps / workload.n_epochs / 1e3
                 for workload in workloads
             ]
-            panel.loglog(sizes, milliseconds, marker=marker, label=name)
+            panel.loglog(sizes, milliseconds, marker=marker, color=color, label=name)
         panel.set_xlabel(labels[field])
         panel.set_xticks(sizes, [str(size) for size in sizes])
         panel.minorticks_off()
