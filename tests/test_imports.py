@@ -15,7 +15,7 @@ BELOW = {"_scoring", "_sklearn", "_targets", "nn", "optim", "tabular", "training
 MAY_IMPORT = {  # besides the standard library and modules of the same folder
     "nn": {"numpy", "scipy", "threadpoolctl"},
     "optim": {"numpy", "scipy", "threadpoolctl"},
-    "tabular": {"numpy", "pandas", "narwhals", "sklearn"},
+    "tabular": {"numpy", "pandas", "narwhals", "sklearn", "skmlp._sklearn"},
     "training": {"numpy"},
     "_targets": {"numpy", "sklearn", "skmlp._sklearn"},
     "_sklearn": {"numpy", "sklearn", "skmlp._sklearn"},
@@ -23,7 +23,7 @@ MAY_IMPORT = {  # besides the standard library and modules of the same folder
     "displays": {"numpy", "skmlp.nn"},
     "classifier": {"numpy", "scipy", "sklearn", "pandas"}
     | {f"skmlp.{part}" for part in BELOW},
-    "__init__": {"skmlp.classifier", "skmlp.displays", "skmlp.nn"},
+    "__init__": {"skmlp.classifier", "skmlp.displays", "skmlp.nn", "skmlp.tabular"},
 }
 MODULES = {
     ".".join(path.relative_to(ROOT).with_suffix("").parts): ast.parse(path.read_text())

@@ -1,0 +1,182 @@
+"""Numbers centred on the median, scaled by the quartiles, and smoothly clipped."""
+
+from collections.abc import Sequence
+from typing import Any, Self
+
+import numpy as np
+
+BLOCK_CELLS = 1 << 16
+"""Numbers that are worked on at a time, so that they stay in the cache."""
+
+LIMIT = 3.0
+"""What encoded numbers approach but don't pass."""
+
+FAR = 1e100
+"""Where numbers are cut before they are squared; far beyond where LIMIT is reached."""
+
+LARGEST = np.finfo(np.float64).max
+
+
+class SmoothScale:
+    """Columns of numbers become z / sqrt(1 + (z / 3)**2), z = (x - median) / scale.
+
+    The scale is the interquartile range, or half the range where that is 0. A column
+    without two different numbers becomes 0, and so does a missing number.
+
+    Attributes
+    ----------
+    center, scale : ndarray of shape (n_columns,)
+        Median and scale.
+    is_constant : ndarray of shape (n_columns,)
+        Which columns become 0.
+    has_missing : ndarray of shape (n_columns,)
+        Which columns had missing numbers.
+    """
+
+    def fit(self, columns: Sequence[np.ndarray], weight: np.ndarray | None) -> Self:
+        """Learn median, scale and missingness of each column of numbers."""
+        facts = [describe(column, weight) for column in columns]
+        return self._keep(facts)
+
+    def fit_sparse(self, X: Any, weight: np.ndarray | None) -> Self:
+        """Learn the scale of each column of a CSC matrix, zeros included."""
+        n_rows = X.shape[0]
+        if weight is None:
+            weight = np.ones(n_rows)
+        total = weight.sum()
+        facts = []
+        for start, stop in zip(X.indptr[:-1], X.indptr[1:], strict=True):
+            values, part = X.data[start:stop], weight[X.indices[start:stop]]
+            if len(values) < n_rows:  # all zeros that aren't stored, as one
+                values = np.append(values, 0)
+                part = np.append(part, max(total - part.sum(), 0))
+            positive = part > 0
+            facts.append(describe(values[positive], part[positive]))
+        self._keep(facts)
+        self.center[:] = 0
+        return self
+
+    def _keep(self, facts: list[tuple[float, float, bool]]) -> Self:
+        table = np.array(facts, dtype=np.float64).reshape(-1, 3)
+        self.center, self.scale = table[:, 0].copy(), table[:, 1].copy()
+        self.has_missing = table[:, 2].astype(bool)
+        self.is_constant = self.scale == 0
+        self.scale[self.is_constant] = 1
+        return self
+
+    def write(
+        self,
+        columns: Sequence[np.ndarray],
+        out: np.ndarray,
+        missing_of: np.ndarray | None = None,
+        missing_out: np.ndarray | None = None,
+    ) -> None:
+        """Write the encoded columns, and where those in `missing_of` are missing."""
+        n_rows, n_columns = out.shape
+        size = max(256, BLOCK_CELLS // max(n_columns, 1))
+        scratch = np.empty((min(size, n_rows), n_columns))
+        root = np.empty_like(scratch)
+        for start in range(0, n_rows, size):
+            block = slice(start, min(start + size, n_rows))
+            x = scratch[: block.stop - start]
+            if isinstance(columns, np.ndarray):
+                x[:] = columns[:, block].T
+            else:
+                for place, column in enumerate(columns):
+                    x[:, place] = column[block]
+            missing = np.isnan(x)
+            if missing_of is not None and missing_out is not None:
+                missing_out[block] = missing[:, missing_of]
+            self._encode(x, root[: len(x)])
+            x[missing] = 0
+            out[block] = x
+
+    def _encode(self, x: np.ndarray, root: np.ndarray) -> np.ndarray:
+        """The formula, overwriting `x` and `root`."""
+        with np.errstate(over="ignore", invalid="ignore"):
+            x -= self.center
+            x /= self.scale
+        smooth_clip(x, root)
+        if self.is_constant.any():
+            x[:, self.is_constant] = 0
+        return x
+
+    def encode_sparse(self, X: Any, dtype: str) -> Any:
+        """A CSR matrix of the same pattern, encoded without centring."""
+        z = X.data.astype(np.float64)
+        with np.errstate(over="ignore"):
+            z /= self.scale[X.indices]
+        smooth_clip(z, np.empty_like(z))
+        z[self.is_constant[X.indices]] = 0
+        encoded = X.astype(dtype)
+        encoded.data = z.astype(dtype)
+        return encoded
+
+
+def smooth_clip(z: np.ndarray, root: np.ndarray) -> np.ndarray:
+    """z / sqrt(1 + (z / 3)**2), overwriting `z` and `root`."""
+    np.clip(z, -FAR, FAR, out=z)
+    np.divide(z, LIMIT, out=root)
+    np.multiply(root, root, out=root)
+    root += 1
+    np.sqrt(root, out=root)
+    z /= root
+    return z
+
+
+def describe(
+    column: np.ndarray, weight: np.ndarray | None
+) -> tuple[float, float, bool]:
+    """Median, scale (0 for none), and whether any number is missing."""
+    values = np.ascontiguousarray(column)
+    if values.dtype not in (np.float64, np.float32):
+        values = values.astype(np.float64)
+    missing = np.isnan(values)
+    has_missing = bool(missing.any())
+    if has_missing:
+        values = values[~missing]
+        weight = None if weight is None else weight[~missing]
+    lowest, highest = values.min(initial=np.inf), values.max(initial=-np.inf)
+    if np.isinf(lowest) or np.isinf(highest):
+        finite = values[np.isfinite(values)]
+        if len(finite) == 0:
+            return 0.0, 0.0, has_missing
+        lowest, highest = finite.min(), finite.max()
+        values = np.clip(values, lowest, highest)
+    lowest, highest = float(lowest), float(highest)
+    first, median, third = quartiles(values, weight)
+    scale = min(third - first, LARGEST)
+    if scale == 0:
+        scale = highest / 2 - lowest / 2
+    if scale == 0 and highest > lowest:
+        scale = highest - lowest  # half of the smallest number there is
+    return median, scale, has_missing
+
+
+def quartiles(values: np.ndarray, weight: np.ndarray | None) -> list[float]:
+    """First quartile, median and third quartile of numbers without NaN.
+
+    A row of weight 2 counts as two rows. Where a quartile falls between two numbers,
+    it is their mean (the averaged inverted distribution function).
+    """
+    if weight is None:
+        n_values = len(values)
+        # the numbers on both sides of each quartile; the same one, mostly
+        below = [max(-(-n_values * part // 4) - 1, 0) for part in (1, 2, 3)]
+        above = [min(n_values * part // 4, n_values - 1) for part in (1, 2, 3)]
+        values = np.partition(values, sorted({*below, *above}))
+    else:
+        order = np.argsort(values, kind="stable")
+        values = values[order]
+        cumulated = np.cumsum(weight[order])
+        targets = cumulated[-1] * np.array([0.25, 0.5, 0.75])
+        slack = 1e-12 * cumulated[-1]
+        below = np.searchsorted(cumulated, targets - slack)
+        above = np.searchsorted(cumulated, targets + slack, side="right")
+        above = np.minimum(above, len(values) - 1)
+    return [
+        float(values[one]) / 2 + float(values[other]) / 2
+        if one != other
+        else float(values[one])
+        for one, other in zip(below, above, strict=True)
+    ]
