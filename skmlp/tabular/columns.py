@@ -44,7 +44,12 @@ class Rows(NamedTuple):
 
 
 def kind_of(column: Column) -> str:
-    """The kind that a column's dtype, or its objects, speak for."""
+    """The kind that a column's dtype, or its objects, speak for, once it has values."""
+    return "nothing" if is_missing_altogether(column) else kind_of_values(column)
+
+
+def kind_of_values(column: Column) -> str:
+    """The kind of a column that has values."""
     dtype = column.values.dtype
     if dtype == object:
         return kind_of_objects(column)
@@ -96,7 +101,6 @@ KIND_OF_NUMPY = {
     "m": "durations",
 }
 KIND_OF_INFERRED = {
-    "empty": "nothing",
     "integer": "numbers",
     "floating": "numbers",
     "mixed-integer-float": "numbers",
@@ -151,7 +155,7 @@ class NumberColumn:
 
     def check_kind(self, column: Column) -> None:
         """Raise if the column holds something else than it did in fit."""
-        kind = kind_of(column)
+        kind = kind_of_values(column)
         if kind != self.kind:
             raise ValueError(
                 f"{column.describe()} holds {kind}, but held {self.kind} in fit; "
@@ -188,6 +192,13 @@ class PlainColumn(NumberColumn):
             super().check_kind(column._replace(values=values))
 
 
+class EmptyColumn(NumberColumn):
+    """Zero, whatever may come: there was no value to learn from."""
+
+    def read(self, column):
+        return [np.where(pd.isna(column.values), np.nan, 0.0)]
+
+
 class DateColumn(NumberColumn):
     """Elapsed seconds, and month, weekday and hour where they vary in training."""
 
@@ -196,8 +207,7 @@ class DateColumn(NumberColumn):
     def fit(self, column, rows):
         self.parts, self.has_zone = ("", *PARTS_OF_DATES), None
         arrays = self.read(column)
-        if not is_missing_altogether(column):
-            self.has_zone = self.dates(column).tz is not None
+        self.has_zone = self.dates(column).tz is not None
         vary = [varies(array[rows.index]) for array in arrays[1:]]
         kept = [0] + [place for place, does in enumerate(vary, start=1) if does]
         self.parts = tuple(self.parts[place] for place in kept)
@@ -271,7 +281,7 @@ def seconds_of_day(value: datetime.time | None) -> float:
 
 NUMBER_COLUMNS: dict[str, type[NumberColumn]] = {
     "numbers": PlainColumn,
-    "nothing": PlainColumn,
+    "nothing": EmptyColumn,
     "dates": DateColumn,
     "durations": DurationColumn,
     "times": TimeColumn,
@@ -402,7 +412,8 @@ class TargetMeans:
         """Learn the means from the rows that count."""
         self.labels = target.names
         means = self.means(codes, n_codes, target, rows)
-        self.scale = SmoothScale().fit(means[codes[rows.index]].T, rows.weight)
+        counted = codes[rows.index]
+        self.scale = SmoothScale().fit((mean[counted] for mean in means.T), rows.weight)
         self.table = self.scaled(means)
         return self
 

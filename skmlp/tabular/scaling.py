@@ -1,12 +1,9 @@
 """Numbers centred on the median, scaled by the quartiles, and smoothly clipped."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, Self
 
 import numpy as np
-
-BLOCK_CELLS = 1 << 16
-"""Numbers that are worked on at a time, so that they stay in the cache."""
 
 LIMIT = 3.0
 """What encoded numbers approach but don't pass."""
@@ -33,7 +30,7 @@ class SmoothScale:
         Which columns had missing numbers.
     """
 
-    def fit(self, columns: Sequence[np.ndarray], weight: np.ndarray | None) -> Self:
+    def fit(self, columns: Iterable[np.ndarray], weight: np.ndarray | None) -> Self:
         """Learn median, scale and missingness of each column of numbers."""
         facts = [describe(column, weight) for column in columns]
         return self._keep(facts)
@@ -72,31 +69,25 @@ class SmoothScale:
         missing_out: np.ndarray | None = None,
     ) -> None:
         """Write the encoded columns, and where those in `missing_of` are missing."""
-        n_rows, n_columns = out.shape
-        size = max(256, BLOCK_CELLS // max(n_columns, 1))
-        scratch = np.empty((min(size, n_rows), n_columns))
-        root = np.empty_like(scratch)
-        for start in range(0, n_rows, size):
-            block = slice(start, min(start + size, n_rows))
-            x = scratch[: block.stop - start]
-            if isinstance(columns, np.ndarray):
-                x[:] = columns[:, block].T
-            else:
-                for place, column in enumerate(columns):
-                    x[:, place] = column[block]
-            missing = np.isnan(x)
-            if missing_of is not None and missing_out is not None:
-                missing_out[block] = missing[:, missing_of]
-            self._encode(x, root[: len(x)])
-            x[missing] = 0
-            out[block] = x
+        x = np.empty(out.shape)
+        if isinstance(columns, np.ndarray):
+            x[:] = columns.T
+        else:
+            for place, column in enumerate(columns):
+                x[:, place] = column
+        missing = np.isnan(x)
+        if missing_of is not None and missing_out is not None:
+            missing_out[:] = missing[:, missing_of]
+        self._encode(x)
+        x[missing] = 0
+        out[:] = x
 
-    def _encode(self, x: np.ndarray, root: np.ndarray) -> np.ndarray:
-        """The formula, overwriting `x` and `root`."""
+    def _encode(self, x: np.ndarray) -> np.ndarray:
+        """The formula, overwriting `x`."""
         with np.errstate(over="ignore", invalid="ignore"):
             x -= self.center
             x /= self.scale
-        smooth_clip(x, root)
+        smooth_clip(x)
         if self.is_constant.any():
             x[:, self.is_constant] = 0
         return x
@@ -106,18 +97,18 @@ class SmoothScale:
         z = X.data.astype(np.float64)
         with np.errstate(over="ignore"):
             z /= self.scale[X.indices]
-        smooth_clip(z, np.empty_like(z))
+        smooth_clip(z)
         z[self.is_constant[X.indices]] = 0
         encoded = X.astype(dtype)
         encoded.data = z.astype(dtype)
         return encoded
 
 
-def smooth_clip(z: np.ndarray, root: np.ndarray) -> np.ndarray:
-    """z / sqrt(1 + (z / 3)**2), overwriting `z` and `root`."""
+def smooth_clip(z: np.ndarray) -> np.ndarray:
+    """z / sqrt(1 + (z / 3)**2), overwriting `z`."""
     np.clip(z, -FAR, FAR, out=z)
-    np.divide(z, LIMIT, out=root)
-    np.multiply(root, root, out=root)
+    root = z / LIMIT
+    root *= root
     root += 1
     np.sqrt(root, out=root)
     z /= root
