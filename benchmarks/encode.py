@@ -50,7 +50,8 @@ def mixed_table(n_rows, rng):
 
 
 def least_work(table):
-    for _, column in table.items():
+    for name in table:
+        column = table[name]
         if column.dtype.kind == "f":
             np.quantile(column.to_numpy(), [0.25, 0.5, 0.75])
         else:
@@ -87,8 +88,10 @@ def compare_one_row(rng):
         encoder = TableEncoder().fit(table)
         row = table.iloc[:1]
         ours, theirs = medians(
-            [lambda e=encoder, r=row: e.transform(r)]
-            + [lambda t=trees, r=row: t.predict_proba(r)],
+            [
+                lambda e=encoder, r=row: e.transform(r),
+                lambda t=trees, r=row: t.predict_proba(r),
+            ],
             n_calls=50,
         )
         yield [
@@ -100,7 +103,9 @@ def compare_one_row(rng):
 
 
 def measure_strings(rng):
-    codes = np.concatenate([np.arange(N_STRINGS), rng.integers(0, N_STRINGS, N_STRINGS)])
+    codes = np.concatenate(
+        [np.arange(N_STRINGS), rng.integers(0, N_STRINGS, N_STRINGS)]
+    )
     y = rng.integers(0, 2, len(codes))
     for dtype in ["str", "category", "object"]:
         text = pd.Series(codes).map("postcode {}".format).astype(dtype)

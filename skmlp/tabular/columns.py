@@ -1,7 +1,8 @@
 """Kinds of columns: each learns from the training rows how to become numbers."""
 
-import datetime
+import datetime as dt
 from collections.abc import Callable, Iterator, Sequence
+from itertools import compress
 from numbers import Number
 from typing import Any, NamedTuple
 
@@ -28,7 +29,7 @@ PARTS_OF_DATES: dict[str, Callable[[pd.DatetimeIndex], Any]] = {
 class Rows(NamedTuple):
     """The training rows that count, and their weights."""
 
-    index: np.ndarray | slice
+    places: np.ndarray | slice
     weight: np.ndarray | None
 
     @classmethod
@@ -50,8 +51,8 @@ def kind_of(column: Column) -> str:
 
 def kind_of_values(column: Column) -> str:
     """The kind of a column that has values."""
-    dtype = column.values.dtype
-    if dtype == object:
+    dtype = column.data.dtype
+    if is_object(column):
         return kind_of_objects(column)
     if isinstance(dtype, pd.CategoricalDtype | pd.StringDtype | pd.BooleanDtype):
         return "categories"
@@ -71,12 +72,22 @@ def kind_of_values(column: Column) -> str:
     return kind
 
 
+def is_object(column: Column) -> bool:
+    """Whether a column holds Python objects, which may be anything."""
+    return getattr(column.data.dtype, "kind", None) == "O" and isinstance(
+        column.data, np.ndarray
+    )
+
+
 def kind_of_objects(column: Column) -> str:
     """The kind that all the values of an object column speak for."""
-    inferred = pd.api.types.infer_dtype(column.values, skipna=True)
+    inferred = pd.api.types.infer_dtype(column.data, skipna=True)
     if inferred in {"mixed", "mixed-integer"}:
-        values = column.values[~pd.isna(column.values)]
-        return "numbers" if all(map(is_real_number, values)) else "categories"
+        values = column.data[~pd.isna(column.data)]
+        if any(isinstance(value, complex) for value in values):
+            inferred = "complex"
+        elif all(map(is_real_number, values)):
+            return "numbers"
     if inferred == "complex":
         raise ValueError(
             f"{column.describe()} holds complex numbers; Complex data not supported: "
@@ -144,7 +155,7 @@ class NumberColumn:
     def read(self, column: Column) -> list[np.ndarray]:
         """One array per part, or an error if the column is of another kind."""
         if is_missing_altogether(column):
-            return [np.full(len(column.values), np.nan) for _ in self.parts]
+            return [np.full(len(column.data), np.nan) for _ in self.parts]
         self.check_kind(column)
         try:
             return self.numbers(column)
@@ -164,8 +175,8 @@ class NumberColumn:
 
     def numbers(self, column: Column) -> list[np.ndarray]:
         """One array per part of a column of the right kind."""
-        values = column.values
-        if isinstance(values, np.ndarray) and values.dtype != object:
+        values = column.data
+        if isinstance(values, np.ndarray) and not is_object(column):
             return [values]
         if isinstance(values, pd.Categorical):
             values = np.asarray(values)
@@ -179,24 +190,24 @@ class PlainColumn(NumberColumn):
     """Numbers; truth values count as 0 and 1, and so do categories that are numbers."""
 
     def read(self, column):
-        values = column.values
+        values = column.data
         if isinstance(values, np.ndarray) and values.dtype.kind in "iufb":
             return [values]
         return super().read(column)
 
     def check_kind(self, column):
-        values = column.values
+        values = column.data
         if isinstance(values, pd.Categorical):
             values = np.asarray(values.categories)
-        if not pd.api.types.is_bool_dtype(values.dtype):
-            super().check_kind(column._replace(values=values))
+        if pd.api.types.infer_dtype(values) != "boolean":
+            super().check_kind(column._replace(data=values))
 
 
 class EmptyColumn(NumberColumn):
     """Zero, whatever may come: there was no value to learn from."""
 
     def read(self, column):
-        return [np.where(pd.isna(column.values), np.nan, 0.0)]
+        return [np.where(pd.isna(column.data), np.nan, 0.0)]
 
 
 class DateColumn(NumberColumn):
@@ -208,14 +219,14 @@ class DateColumn(NumberColumn):
         self.parts, self.has_zone = ("", *PARTS_OF_DATES), None
         arrays = self.read(column)
         self.has_zone = self.dates(column).tz is not None
-        vary = [varies(array[rows.index]) for array in arrays[1:]]
+        vary = [varies(array[rows.places]) for array in arrays[1:]]
         kept = [0] + [place for place, does in enumerate(vary, start=1) if does]
         self.parts = tuple(self.parts[place] for place in kept)
         return [arrays[place] for place in kept]
 
     def dates(self, column: Column) -> pd.DatetimeIndex:
         """The column as moments, in its time zone if it has one."""
-        return pd.DatetimeIndex(column.values)
+        return pd.DatetimeIndex(column.data)
 
     def numbers(self, column):
         dates = self.dates(column)
@@ -239,7 +250,7 @@ class DurationColumn(NumberColumn):
     kind = "durations"
 
     def numbers(self, column):
-        return [in_seconds(pd.TimedeltaIndex(column.values))]
+        return [in_seconds(pd.TimedeltaIndex(column.data))]
 
 
 class TimeColumn(NumberColumn):
@@ -248,12 +259,12 @@ class TimeColumn(NumberColumn):
     kind = "times"
 
     def numbers(self, column):
-        return [np.array([seconds_of_day(value) for value in column.values])]
+        return [np.array([seconds_of_day(value) for value in column.data])]
 
 
 def is_missing_altogether(column: Column) -> bool:
     """Whether no row has a value, so that the column is of any kind."""
-    values = column.values
+    values = column.data
     # the last row first: it settles most columns at no cost
     return bool(pd.isna(values[-1:]).all() and pd.isna(values).all())
 
@@ -271,9 +282,9 @@ def in_seconds(index: pd.DatetimeIndex | pd.TimedeltaIndex) -> np.ndarray:
     return ticks
 
 
-def seconds_of_day(value: datetime.time | None) -> float:
+def seconds_of_day(value: dt.time | None) -> float:
     """Seconds since midnight; NaN where missing."""
-    if not isinstance(value, datetime.time):
+    if not isinstance(value, dt.time):
         return np.nan
     minutes = 60 * value.hour + value.minute
     return 60 * minutes + value.second + value.microsecond / 1e6
@@ -295,12 +306,12 @@ class Factorized(NamedTuple):
     """A column as numbers of distinct values; -1 where missing."""
 
     codes: np.ndarray
-    values: np.ndarray
+    distinct: np.ndarray
 
 
 def factorize(column: Column) -> Factorized:
     """Number the distinct values of a column; some may occur in no row."""
-    values = column.values
+    values = column.data
     if isinstance(values, pd.Categorical):
         return Factorized(values.codes, as_objects(values.categories))
     try:
@@ -333,7 +344,7 @@ def with_hashes(values: np.ndarray) -> np.ndarray:
 class Target(NamedTuple):
     """What target means are of: numbers, or classes as codes."""
 
-    values: np.ndarray
+    numbers: np.ndarray
     n_classes: int
     folds: np.ndarray | None = None
 
@@ -352,9 +363,9 @@ class Target(NamedTuple):
     def columns(self) -> Iterator[np.ndarray]:
         """The numbers, or for each class whether a row is of it."""
         if self.n_classes == 0:
-            yield self.values
+            yield self.numbers
         for code in self.codes:
-            yield (self.values == code).astype(np.float64)
+            yield (self.numbers == code).astype(np.float64)
 
 
 class SignColumn:
@@ -382,7 +393,7 @@ class OneHot:
 
     def __init__(self, labels: Sequence[str], is_frequent: np.ndarray) -> None:
         n_frequent = int(is_frequent.sum())
-        self.labels = [labels[place] for place in np.flatnonzero(is_frequent)]
+        self.labels = list(compress(labels, is_frequent))
         # the last place is for unknown categories
         self.places = np.full(len(labels) + 1, -1)
         self.places[:-1][is_frequent] = np.arange(n_frequent)
@@ -412,7 +423,7 @@ class TargetMeans:
         """Learn the means from the rows that count."""
         self.labels = target.names
         means = self.means(codes, n_codes, target, rows)
-        counted = codes[rows.index]
+        counted = codes[rows.places]
         self.scale = SmoothScale().fit((mean[counted] for mean in means.T), rows.weight)
         self.table = self.scaled(means)
         return self
@@ -421,7 +432,7 @@ class TargetMeans:
         self, codes: np.ndarray, n_codes: int, target: Target, rows: Rows
     ) -> np.ndarray:
         """Means by category, one column per mean; the last row is the overall mean."""
-        codes = codes[rows.index]
+        codes = codes[rows.places]
         n_rows = np.bincount(codes, minlength=n_codes + 1)
         weight = rows.weight
         if weight is None:
@@ -433,7 +444,7 @@ class TargetMeans:
         weights[weights == 0] = 1
         means = []
         for values in target.columns():
-            values = values[rows.index]
+            values = values[rows.places]
             prior = np.average(values, weights=weight)
             deviations = np.bincount(codes, weight * (values - prior), n_codes + 1)
             means.append(prior + share * (deviations / weights))
@@ -459,10 +470,11 @@ class TargetMeans:
     ) -> None:
         """Write means to which no row has contributed its own target."""
         for fold in range(N_FOLDS):
-            is_held_out = target.folds == fold
+            is_held_out = np.asarray(target.folds) == fold
             weight = np.ones(len(codes)) if sample_weight is None else sample_weight
-            rows = Rows.of(np.where(is_held_out, 0.0, weight))
-            if len(rows.weight) and is_held_out.any():
+            weight = np.where(is_held_out, 0.0, weight)
+            rows = Rows.of(weight)
+            if weight.any() and is_held_out.any():
                 means = self.means(codes, len(self.table) - 1, target, rows)
                 out[is_held_out] = self.scaled(means)[codes[is_held_out]]
             else:
@@ -500,18 +512,18 @@ class CategoryColumn:
         self, column: Column, found: Factorized, rows: Rows, target: Target | None
     ) -> np.ndarray:
         """Learn the categories, and return the codes of all rows."""
-        codes = found.codes[rows.index].astype(np.intp) + 1
-        n_rows = np.bincount(codes, minlength=len(found.values) + 1)
+        codes = found.codes[rows.places].astype(np.intp) + 1
+        n_rows = np.bincount(codes, minlength=len(found.distinct) + 1)
         counts = n_rows
         if rows.weight is not None:
-            # weights of any size, yet a weight of 2 is as good as a row that comes twice
+            # weights of any size, yet one of 2 is as good as a row that comes twice
             weights = np.bincount(codes, rows.weight, len(n_rows))
             counts = np.maximum(n_rows, weights)
         seen = np.flatnonzero(n_rows[1:])
-        seen = seen[sorting_order(found.values[seen])]
-        self.known = pd.Index(found.values[seen], dtype=object)
+        seen = seen[sorting_order(found.distinct[seen])]
+        self.known = pd.Index(found.distinct[seen], dtype=object)
         self.has_missing = bool(n_rows[0])
-        self.is_object = column.values.dtype == object
+        self.is_object = is_object(column)
         self.families = families(self.known)
         self.blocks: list[Any] = [self._outputs(counts[1:][seen])]
         codes = self.codes(column, found)
@@ -532,16 +544,16 @@ class CategoryColumn:
         is_frequent = counts >= self.min_frequency
         room = self.max_categories - self.has_missing
         if is_frequent.sum() + (not is_frequent.all()) > room:
-            by_count = np.argsort(-counts, kind="stable")
-            is_frequent[by_count[room - 1 :]] = False
+            by_count = np.argsort(counts, kind="stable")
+            is_frequent[by_count[: len(counts) - (room - 1)]] = False
         always = np.ones(int(self.has_missing), dtype=bool)
         return OneHot(labels, np.append(is_frequent, always))
 
     def codes(self, column: Column, found: Factorized) -> np.ndarray:
         """The code of each row's category: its place among the known ones."""
         self._check_kind(column, found)
-        table = np.full(len(found.values) + 1, self.n_codes)
-        places = self.known.get_indexer(pd.Index(found.values, dtype=object))
+        table = np.full(len(found.distinct) + 1, self.n_codes)
+        places = self.known.get_indexer(pd.Index(found.distinct, dtype=object))
         table[:-1][places >= 0] = places[places >= 0]
         if self.has_missing:
             table[-1] = len(self.known)
@@ -549,9 +561,9 @@ class CategoryColumn:
 
     def _check_kind(self, column: Column, found: Factorized) -> None:
         """Raise if no value is of a type that was there in fit."""
-        if self.is_object and column.values.dtype == object:
+        if self.is_object and is_object(column):
             return  # anything may come in any row
-        came = families(found.values)
+        came = families(found.distinct)
         if came and self.families and not came & self.families:
             raise ValueError(
                 f"{column.describe()} holds {' and '.join(sorted(came))}, but held "

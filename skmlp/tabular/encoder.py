@@ -32,7 +32,7 @@ from skmlp.tabular.columns import (
     factorize,
     kind_of,
 )
-from skmlp.tabular.scaling import SmoothScale
+from skmlp.tabular.scaling import Numbers, SmoothScale
 from skmlp.tabular.tables import (
     Column,
     is_frame,
@@ -40,7 +40,6 @@ from skmlp.tabular.tables import (
     read_columns,
     read_matrix,
 )
-
 
 BLOCK_OUT = 1 << 18
 """Cells of the matrix that are written at a time."""
@@ -50,12 +49,12 @@ class Reading(NamedTuple):
     """A table as numbers to be scaled, and codes of its categories."""
 
     n_rows: int
-    numbers: Sequence[np.ndarray]
+    numbers: Numbers
     codes: Sequence[np.ndarray]
 
     def rows(self, block: slice) -> "Reading":
         """Some of the rows."""
-        numbers: Sequence[np.ndarray]
+        numbers: Numbers
         if isinstance(self.numbers, np.ndarray):
             numbers = self.numbers[:, block]
         else:
@@ -372,14 +371,14 @@ class TableEncoder(TransformerMixin, BaseEstimator):
         for column in read_columns(X):
             kind = "categories"
             if not is_forced[column.position]:
-                kind = kind_of(column._replace(values=column.values[rows.index]))
+                kind = kind_of(column._replace(data=column.data[rows.places]))
             if kind == "categories":
                 codes.append(self._fit_categories(column, rows, target))
             else:
                 reader = NUMBER_COLUMNS[kind](column.position)
                 numbers += reader.fit(column, rows)
                 self._number_columns.append(reader)
-        counted = [column[rows.index] for column in numbers]
+        counted = [column[rows.places] for column in numbers]
         self.scale_ = SmoothScale().fit(counted, rows.weight)
         self._missing_of = self._with_indicator(self.scale_.has_missing)
         matrix = read_matrix(X) if self._all_plain() else None
@@ -406,7 +405,7 @@ class TableEncoder(TransformerMixin, BaseEstimator):
                 'at "from_dtype".'
             )
         n_features = X.shape[1]
-        self.scale_ = SmoothScale().fit_sparse(X[rows.index].tocsc(), rows.weight)
+        self.scale_ = SmoothScale().fit_sparse(X[rows.places].tocsc(), rows.weight)
         self.is_categorical_ = is_forced
         self._number_columns = [PlainColumn(place) for place in range(n_features)]
         self._category_columns = []

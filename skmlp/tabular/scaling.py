@@ -5,6 +5,9 @@ from typing import Any, Self
 
 import numpy as np
 
+Numbers = Sequence[np.ndarray] | np.ndarray
+"""Columns of numbers, one by one or as the rows of one array."""
+
 LIMIT = 3.0
 """What encoded numbers approach but don't pass."""
 
@@ -63,7 +66,7 @@ class SmoothScale:
 
     def write(
         self,
-        columns: Sequence[np.ndarray],
+        columns: Numbers,
         out: np.ndarray,
         missing_of: np.ndarray | None = None,
         missing_out: np.ndarray | None = None,
@@ -105,7 +108,7 @@ class SmoothScale:
 
 
 def smooth_clip(z: np.ndarray) -> np.ndarray:
-    """z / sqrt(1 + (z / 3)**2), overwriting `z`."""
+    """The smooth cut z / sqrt(1 + (z / 3)**2), overwriting `z`."""
     np.clip(z, -FAR, FAR, out=z)
     root = z / LIMIT
     root *= root

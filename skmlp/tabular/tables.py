@@ -6,10 +6,9 @@ from typing import Any, NamedTuple
 import narwhals as nw
 import numpy as np
 import pandas as pd
-from pandas.api.extensions import ExtensionArray
 
-Values = np.ndarray | ExtensionArray
-"""The values of one column."""
+Values = Any
+"""The values of one column: a NumPy array or a pandas ExtensionArray."""
 
 SMALL_TABLE = 1 << 16
 """Cells up to which a pandas frame of mixed number types is copied as a whole."""
@@ -20,11 +19,11 @@ class Column(NamedTuple):
 
     position: int
     name: Any
-    values: Values
+    data: Values
 
     def describe(self) -> str:
         """Name and dtype, for messages."""
-        return f"column {self.name!r} (dtype {self.values.dtype})"
+        return f"column {self.name!r} (dtype {self.data.dtype})"
 
 
 def is_frame(X: Any) -> bool:
@@ -46,7 +45,9 @@ def read_columns(X: Any) -> list[Column]:
         named = [(name, pandas_values(series)) for name, series in X.items()]
     else:
         frame = nw.from_native(X, eager_only=True)
-        named = [(series.name, narwhals_values(series)) for series in frame.iter_columns()]
+        named = [
+            (series.name, narwhals_values(series)) for series in frame.iter_columns()
+        ]
     return [Column(j, name, values) for j, (name, values) in enumerate(named)]
 
 
