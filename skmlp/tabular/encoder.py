@@ -35,6 +35,7 @@ from skmlp.tabular.columns import (
 from skmlp.tabular.scaling import Numbers, SmoothScale
 from skmlp.tabular.tables import (
     Column,
+    header,
     is_frame,
     is_plain_number,
     read_columns,
@@ -330,7 +331,7 @@ class TableEncoder(TransformerMixin, BaseEstimator):
     def _validate(self, X: Any, reset: bool) -> Any:
         """X as a table, a 2-D array or a CSR matrix; with the columns of fit."""
         if is_frame(X):
-            validate_data(self, X, reset=reset, skip_check_array=True)
+            validate_data(self, header(X), reset=reset, skip_check_array=True)
             for axis, what in enumerate(["sample", "feature"]):
                 if X.shape[axis] == 0:
                     raise ValueError(
@@ -478,7 +479,7 @@ class TableEncoder(TransformerMixin, BaseEstimator):
                 f"categorical_features names {given.tolist()}, but the columns of X "
                 "have no names; give indices, or pass a table with names."
             )
-        unknown = sorted(set(given) - set(names))
+        unknown = sorted(set(given.tolist()) - set(names.tolist()))
         if unknown:
             raise ValueError(
                 f"categorical_features names {unknown}, which are no columns of X."

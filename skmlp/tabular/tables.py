@@ -31,6 +31,13 @@ def is_frame(X: Any) -> bool:
     return isinstance(X, pd.DataFrame) or nw.dependencies.is_into_dataframe(X)
 
 
+def header(X: Any) -> pd.DataFrame:
+    """The column names of a frame, in a form that every scikit-learn can read."""
+    if isinstance(X, pd.DataFrame):
+        return X
+    return pd.DataFrame(columns=nw.from_native(X, eager_only=True).columns)
+
+
 def is_plain_number(dtype: Any) -> bool:
     """Whether a dtype is NumPy's own, of real numbers."""
     return isinstance(dtype, np.dtype) and dtype.kind in "iuf"
@@ -45,9 +52,7 @@ def read_columns(X: Any) -> list[Column]:
         named = [(name, pandas_values(series)) for name, series in X.items()]
     else:
         frame = nw.from_native(X, eager_only=True)
-        named = [
-            (series.name, narwhals_values(series)) for series in frame.iter_columns()
-        ]
+        named = [(name, narwhals_values(frame[name])) for name in frame.columns]
     return [Column(j, name, values) for j, (name, values) in enumerate(named)]
 
 
@@ -116,6 +121,6 @@ READERS: Sequence[tuple[tuple[type, ...], Callable[[nw.Series], Values]]] = (
     ((nw.Categorical, nw.Enum), lambda series: series.cast(nw.String).to_numpy()),
     ((nw.Date, nw.Datetime), moments),
     ((nw.List, nw.Struct, nw.Array), raise_nested),
-    ((nw.dtypes.IntegerType,), whole_numbers),
+    ((nw.Int64, nw.UInt64), whole_numbers),
 )
 """How dtypes are read that don't come as NumPy arrays as they are."""
