@@ -342,27 +342,27 @@ def with_hashes(values: np.ndarray) -> np.ndarray:
 
 
 class Target(NamedTuple):
-    """What target means are of: numbers, or classes as codes."""
+    """What target means are of: numbers, or the codes of classes that have labels."""
 
     numbers: np.ndarray
-    n_classes: int
+    labels: Sequence[str] = ()
     folds: np.ndarray | None = None
 
     @property
     def names(self) -> list[str]:
-        """One name per mean; two classes need one mean only."""
-        if self.n_classes == 0:
+        """One name per mean."""
+        if not self.labels:
             return ["target"]
-        return [f"target_{code}" for code in self.codes]
+        return [f"target_{self.labels[code]}" for code in self.codes]
 
     @property
     def codes(self) -> range:
-        """The classes that have a mean of their own."""
-        return range(1 if self.n_classes == 2 else 0, self.n_classes)
+        """The classes that have a mean of their own; of two, one says it all."""
+        return range(1 if len(self.labels) == 2 else 0, len(self.labels))
 
     def columns(self) -> Iterator[np.ndarray]:
         """The numbers, or for each class whether a row is of it."""
-        if self.n_classes == 0:
+        if not self.labels:
             yield self.numbers
         for code in self.codes:
             yield (self.numbers == code).astype(np.float64)

@@ -6,9 +6,8 @@ from typing import Any, Literal, NamedTuple, Self
 
 import numpy as np
 from sklearn.base import BaseEstimator, TransformerMixin
-from sklearn.utils import Tags, check_random_state
+from sklearn.utils import Tags, assert_all_finite, check_random_state
 from sklearn.utils._param_validation import Interval, StrOptions
-from sklearn.utils.multiclass import type_of_target
 from sklearn.utils.validation import (
     _check_feature_names_in,
     _check_sample_weight,
@@ -31,6 +30,7 @@ from skmlp.tabular.columns import (
     TargetMeans,
     factorize,
     kind_of,
+    sorting_order,
 )
 from skmlp.tabular.scaling import Numbers, SmoothScale
 from skmlp.tabular.tables import (
@@ -339,6 +339,10 @@ class TableEncoder(TransformerMixin, BaseEstimator):
                         "minimum of 1 is required by TableEncoder."
                     )
             return X
+        if hasattr(X, "collect"):
+            raise TypeError(
+                f"X is a {type(X).__name__}, which holds no rows yet; pass X.collect()."
+            )
         options: dict[str, Any] = {
             "dtype": None,
             "accept_sparse": "csr",
@@ -428,12 +432,21 @@ class TableEncoder(TransformerMixin, BaseEstimator):
         y = column_or_1d(y)
         check_consistent_length(X, y)
         folds = check_random_state(self.random_state).permutation(len(y)) % N_FOLDS
-        if type_of_target(y, input_name="y") == "continuous":
-            return Target(y.astype(np.float64), 0, folds)
-        classes, codes = np.unique(y, return_inverse=True)
-        if len(classes) > self.max_categories:
+        if y.dtype.kind == "f":
+            assert_all_finite(y, input_name="y")
+            if (y != np.rint(y)).any():
+                return Target(y.astype(np.float64), folds=folds)
+        codes, labels = factorize(Column(0, "y", y))
+        if codes.min() < 0:
+            raise ValueError(
+                f"y has no label in {(codes < 0).sum()} rows; drop these rows, or "
+                "leave y out."
+            )
+        if len(labels) > self.max_categories:
             return None
-        return Target(codes, len(classes), folds)
+        order = sorting_order(labels)
+        names = [str(label) for label in labels[order]]
+        return Target(np.argsort(order)[codes], names, folds)
 
     def _no_column_is_named(self) -> bool:
         given = self.categorical_features

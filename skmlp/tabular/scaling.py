@@ -44,14 +44,22 @@ class SmoothScale:
         if weight is None:
             weight = np.ones(n_rows)
         total = weight.sum()
-        facts = []
-        for start, stop in zip(X.indptr[:-1], X.indptr[1:], strict=True):
-            values, part = X.data[start:stop], weight[X.indices[start:stop]]
+        place = np.repeat(np.arange(X.shape[1]), np.diff(X.indptr))
+        stored = np.bincount(place, weight[X.indices], X.shape[1])
+        lowest, highest = np.zeros((2, X.shape[1]))
+        is_finite = np.isfinite(X.data)
+        np.minimum.at(lowest, place[is_finite], X.data[is_finite])
+        np.maximum.at(highest, place[is_finite], X.data[is_finite])
+        # where all three quartiles are 0, there is nothing to sort
+        facts = [(0.0, fallback, False) for fallback in half_range(lowest, highest)]
+        for column in np.flatnonzero(stored >= 0.25 * total * (1 - 1e-9)):
+            part = slice(X.indptr[column], X.indptr[column + 1])
+            values, counts = X.data[part], weight[X.indices[part]]
             if len(values) < n_rows:  # all zeros that aren't stored, as one
                 values = np.append(values, 0)
-                part = np.append(part, max(total - part.sum(), 0))
-            positive = part > 0
-            facts.append(describe(values[positive], part[positive]))
+                counts = np.append(counts, max(total - stored[column], 0))
+            positive = counts > 0
+            facts[column] = describe(values[positive], counts[positive])
         self._keep(facts)
         self.center[:] = 0
         return self
@@ -141,10 +149,14 @@ def describe(
     first, median, third = quartiles(values, weight)
     scale = min(third - first, LARGEST)
     if scale == 0:
-        scale = highest / 2 - lowest / 2
-    if scale == 0 and highest > lowest:
-        scale = highest - lowest  # half of the smallest number there is
+        scale = float(half_range(np.array(lowest), np.array(highest)))
     return median, scale, has_missing
+
+
+def half_range(lowest: np.ndarray, highest: np.ndarray) -> np.ndarray:
+    """Half of highest - lowest, without overflow; 0 only where they are equal."""
+    half = highest / 2 - lowest / 2
+    return np.where(half == 0, highest - lowest, half)
 
 
 def quartiles(values: np.ndarray, weight: np.ndarray | None) -> list[float]:

@@ -11,7 +11,10 @@ Values = Any
 """The values of one column: a NumPy array or a pandas ExtensionArray."""
 
 SMALL_TABLE = 1 << 16
-"""Cells up to which a pandas frame of mixed number types is copied as a whole."""
+"""Cells up to which a frame of numbers is copied as a whole, which takes less time."""
+
+SMALL_NUMBERS = (nw.Float32, nw.Float64, nw.Int8, nw.Int16, nw.Int32, nw.Int64)
+"""Dtypes of other libraries that are copied as a whole likewise."""
 
 
 class Column(NamedTuple):
@@ -60,8 +63,13 @@ def read_matrix(X: Any) -> np.ndarray | None:
     """All columns as one 2-D array of numbers, where that takes no large copy."""
     if isinstance(X, np.ndarray):
         return X if is_plain_number(X.dtype) else None
-    if not isinstance(X, pd.DataFrame) or X.size > SMALL_TABLE:
+    if X.shape[0] * X.shape[1] > SMALL_TABLE:
         return None
+    if not isinstance(X, pd.DataFrame):
+        frame = nw.from_native(X, eager_only=True)
+        if not all(isinstance(dtype, SMALL_NUMBERS) for dtype in frame.schema.values()):
+            return None
+        return frame.to_numpy()
     dtypes = set(X.dtypes.array)
     if not all(map(is_plain_number, dtypes)):
         return None
@@ -116,7 +124,10 @@ def raise_nested(series: nw.Series) -> Values:
 
 
 READERS: Sequence[tuple[tuple[type, ...], Callable[[nw.Series], Values]]] = (
-    ((nw.Decimal,), lambda series: series.cast(nw.Float64).to_numpy()),
+    (
+        (nw.Decimal, nw.Int128, nw.UInt128),
+        lambda series: series.cast(nw.Float64).to_numpy(),
+    ),
     # to text first, as narwhals mixes up missing values in pyarrow dictionaries
     ((nw.Categorical, nw.Enum), lambda series: series.cast(nw.String).to_numpy()),
     ((nw.Date, nw.Datetime), moments),

@@ -283,7 +283,7 @@ def target_means(codes, target, rows=ALL):
 def test_target_means_are_drawn_to_the_overall_mean():
     codes = np.repeat([0, 1, 2], [40, 10, 2])
     values = np.where(codes == 0, 0.0, 1.0)
-    means = TargetMeans().means(codes, 3, Target(values, 0), ALL)[:, 0]
+    means = TargetMeans().means(codes, 3, Target(values), ALL)[:, 0]
     prior = values.mean()
     share = np.array([40, 10, 2]) / (np.array([40, 10, 2]) + 10)
     expected = share * [0, 1, 1] + (1 - share) * prior
@@ -291,9 +291,10 @@ def test_target_means_are_drawn_to_the_overall_mean():
 
 
 def test_two_classes_need_one_mean_and_more_one_each():
-    assert Target(np.array([0, 1]), 2).names == ["target_1"]
-    assert Target(np.array([0, 1]), 3).names == ["target_0", "target_1", "target_2"]
-    assert Target(np.array([0.5, 1]), 0).names == ["target"]
+    codes = np.array([0, 1])
+    assert Target(codes, ["x", "y"]).names == ["target_y"]
+    assert Target(codes, list("xyz")).names == ["target_x", "target_y", "target_z"]
+    assert Target(np.array([0.5, 1])).names == ["target"]
 
 
 def test_a_row_has_no_part_in_its_own_target_mean():
@@ -304,10 +305,10 @@ def test_a_row_has_no_part_in_its_own_target_mean():
     changed = values.copy()
     changed[folds == 2] += rng.normal(size=8)
     written = []
-    fitted = target_means(codes, Target(values, 0, folds))
+    fitted = target_means(codes, Target(values, folds=folds))
     for labels in (values, changed):
         out = np.empty((40, 1))
-        fitted.write_held_out(codes, out, Target(labels, 0, folds), None)
+        fitted.write_held_out(codes, out, Target(labels, folds=folds), None)
         written.append(out[:, 0])
     is_same = written[0] == written[1]
     assert_array_equal(is_same, folds == 2)
@@ -318,8 +319,8 @@ def test_weights_count_as_rows_in_target_means():
     codes, values = rng.integers(0, 4, 30), rng.normal(size=30)
     weight = rng.integers(0, 3, 30)
     rows = Rows.of(weight.astype(float))
-    weighted = TargetMeans().means(codes, 4, Target(values, 0), rows)
+    weighted = TargetMeans().means(codes, 4, Target(values), rows)
     repeated = TargetMeans().means(
-        np.repeat(codes, weight), 4, Target(np.repeat(values, weight), 0), ALL
+        np.repeat(codes, weight), 4, Target(np.repeat(values, weight)), ALL
     )
     assert_allclose(weighted, repeated)

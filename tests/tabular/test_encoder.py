@@ -333,6 +333,20 @@ def test_what_a_sparse_matrix_may_not_hold():
     assert not TableEncoder([0]).__sklearn_tags__().input_tags.sparse
 
 
+def test_a_sparse_matrix_of_many_columns():
+    X = sparse.random(50, 20_000, 0.1, format="csr", random_state=0)
+    X.data -= 0.3
+    encoded = TableEncoder().fit_transform(X).tocsc()
+    for place in range(0, 20_000, 500):
+        alone = TableEncoder().fit_transform(X[:, [place]])
+        assert_array_equal(encoded[:, [place]].toarray(), alone.toarray())
+
+
+def test_a_lazy_frame_is_to_be_collected():
+    with pytest.raises(TypeError, match=r"pass X\.collect\(\)"):
+        TableEncoder().fit(pl.LazyFrame({"age": [1, 2]}))
+
+
 # Plain arrays, and what comes out
 
 
@@ -461,6 +475,32 @@ def test_target_means_of_noise_teach_nothing():
     cross_fitted = encoder.fit_transform(table, y)[:, -1]
     assert abs(np.corrcoef(cross_fitted, y)[0, 1]) < 0.1
     assert np.corrcoef(encoder.transform(table)[:, -1], y)[0, 1] > 0.4
+
+
+@pytest.mark.parametrize(
+    ("y", "message"),
+    [
+        (["a", None, "b"], "no label in 1 rows"),
+        ([0.5, np.nan, 1.0], "y contains NaN"),
+        ([1, 2], "inconsistent numbers of samples"),
+        (np.ones((3, 2)), "1d array"),
+    ],
+)
+def test_targets_that_are_none(y, message):
+    y = np.array(y, dtype=object) if None in list(np.ravel(y)) else y
+    with pytest.raises(ValueError, match=message):
+        TableEncoder().fit(one_column("a", "b", "c"), y)
+
+
+def test_target_means_are_named_after_the_classes():
+    table = one_column(*[f"c{code}" for code in range(60)])
+    for y, names in [
+        (["no", "yes"] * 30, ["age_target_yes"]),
+        (np.array([1, "b", 2] * 20, dtype=object), [f"age_target_{y}" for y in "12b"]),
+        (np.linspace(0, 1, 60), ["age_target"]),
+    ]:
+        encoder = TableEncoder().fit(table, y)
+        assert encoder.get_feature_names_out()[1:].tolist() == names
 
 
 # Size
