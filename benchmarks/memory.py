@@ -2,13 +2,13 @@
 
     python benchmarks/memory.py
 
-Each figure comes from a process of its own: the most memory that it ever held, less
-what it held with X in memory just before.
+Each figure comes from a process of its own: the most memory that it held during the
+call, less what it held with X in memory just before. For Linux.
 """
 
 import argparse
 import multiprocessing
-import resource
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -20,16 +20,15 @@ N_FEATURES = 100
 MEGABYTE = 2**20
 
 
-def held():
-    """Megabytes that this process holds now."""
-    with open("/proc/self/statm") as file:
-        pages = int(file.read().split()[1])
-    return pages * resource.getpagesize() / MEGABYTE
+def forget_peak():
+    """Let the peak of this process start anew from what it holds now."""
+    Path("/proc/self/clear_refs").write_text("5")
 
 
 def peak():
-    """Megabytes that this process has held at most."""
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    """Megabytes that this process has held at most since then."""
+    status = Path("/proc/self/status").read_text()
+    return int(status.split("VmHWM:")[1].split()[0]) / 1024
 
 
 def network(**params):
@@ -45,15 +44,17 @@ def table(n_rows, kind, seed=0):
 
 def fit_once(kind, n_rows, params, queue):
     X, y = table(n_rows, kind), np.arange(n_rows) % 3
-    network().fit(X[:1000], y[:1000])
-    before = held()
+    network().set_params(batch_size=1000).fit(X[:1000], y[:1000])
+    forget_peak()
+    before = peak()
     network(**params).fit(X, y)
     queue.put(peak() - before)
 
 
 def fit_in_chunks(n_chunks, n_rows, queue):
     model = network().set_params(learning_rate="constant")
-    before = held()
+    forget_peak()
+    before = peak()
     for chunk in range(n_chunks):
         X, y = table(n_rows, "array", seed=chunk), np.arange(n_rows) % 3
         model.partial_fit(X, y, classes=[0, 1, 2])
@@ -89,7 +90,7 @@ def main():
         rows.append([name, str(megabytes // 20), f"{extra:.0f}", ""])
     header = ["", "X, MB", "extra at the peak, MB", "extra / float32 copy of X"]
     print(markdown_table(header, rows))
-    print("\n" + describe_machine("skmlp", "scikit-learn", "numpy", "pandas"))
+    print("\n" + describe_machine("scikit-learn", "numpy", "pandas"))
 
 
 if __name__ == "__main__":

@@ -69,7 +69,7 @@ def main():
                 )
     header = ["hidden", "X", "rows", "skmlp, us", "scikit-learn, us", "times faster"]
     print(markdown_table(header, rows))
-    print("\n" + describe_machine("skmlp", "scikit-learn", "numpy", "pandas"))
+    print("\n" + describe_machine("scikit-learn", "numpy", "pandas"))
 
 
 if __name__ == "__main__":

@@ -1,6 +1,7 @@
 """Time per training step beside scikit-learn, torch and the bare matrix products.
 
     python benchmarks/speed.py              the six workloads, a table and a chart
+    python benchmarks/speed.py parts        where the time of a step goes
     python benchmarks/speed.py growth       time against rows, features, width, batch
     python benchmarks/speed.py busy         the small workloads with a core kept busy
     python benchmarks/speed.py search       GridSearchCV with one and with two processes
@@ -17,8 +18,10 @@ import subprocess
 import sys
 import time
 import warnings
+from contextlib import ExitStack, contextmanager
 from itertools import pairwise
 from typing import NamedTuple
+from unittest import mock
 
 import matplotlib as mpl
 import numpy as np
@@ -28,7 +31,12 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.model_selection import GridSearchCV
 from sklearn.neural_network import MLPClassifier
 
+import skmlp.nn.layers
 from skmlp import MLPSoftmaxClassifier
+from skmlp.nn.layers import Activate, Dense
+from skmlp.nn.losses import SoftmaxCrossEntropy
+from skmlp.optim.optimizers import Optimizer
+from skmlp.training.batches import Batches
 
 try:
     import torch
@@ -69,7 +77,7 @@ WORKLOADS = [
     Workload(20000, 16, 26, (100,), 128, 6),
     Workload(20000, 16, 26, (256, 256), 256, 5),
     Workload(20000, 30, 2, (256, 256, 256), 256, 4),
-    Workload(60000, 784, 10, (256,), 256, 2),
+    Workload(60000, 784, 10, (256,), 256, 4),
 ]
 
 
@@ -225,6 +233,65 @@ def draw_comparison(medians, names):
     save(figure, "speed.png")
 
 
+PARTS = {
+    "products": [(skmlp.nn.layers, "product")],
+    "bias": [(Dense, "forward"), (Dense, "backward")],
+    "activation": [(Activate, "forward"), (Activate, "backward")],
+    "loss": [(SoftmaxCrossEntropy, "value_and_delta")],
+    "Adam, decay": [(Optimizer, "step")],
+    "gather rows": [(Batches, "gather")],
+}
+
+
+@contextmanager
+def stopwatches():
+    """Seconds spent in each part of a step, {part: seconds}, while the block runs.
+
+    A part that another one calls counts only for itself, as products do in a layer.
+    """
+    seconds = dict.fromkeys(PARTS, 0.0)
+    inner = [0.0]
+
+    def timed(part, function):
+        def call(*args, **kwargs):
+            inner.append(0.0)
+            start = time.perf_counter()
+            result = function(*args, **kwargs)
+            elapsed = time.perf_counter() - start
+            seconds[part] += elapsed - inner.pop()
+            inner[-1] += elapsed
+            return result
+
+        return call
+
+    with ExitStack() as patches:
+        for part, places in PARTS.items():
+            for owner, name in places:
+                function = timed(part, getattr(owner, name))
+                patches.enter_context(mock.patch.object(owner, name, function))
+        yield seconds
+
+
+def parts(n_repeats):
+    """Where the time of a step goes, beside the same products with nothing between."""
+    rows = []
+    for workload in WORKLOADS:
+        X, y = workload.data()
+        measured = []
+        for repeat in range(n_repeats + 1):
+            with stopwatches() as seconds:
+                whole = time_skmlp(workload, X, y)
+            part = [1e6 * elapsed / workload.n_steps for elapsed in seconds.values()]
+            bare = time_bare_products(workload, X, y)
+            if repeat:
+                measured.append([bare, *part, whole - sum(part), whole])
+        medians = np.median(measured, axis=0)
+        rows.append([str(workload), *(f"{median:.0f}" for median in medians)])
+        print(*rows[-1], flush=True)
+    header = ["workload", "bare products", *PARTS, "all else", "whole step"]
+    print("\n" + markdown_table(header, rows))
+
+
 def growth(n_repeats):
     """Time of an epoch as one size grows and the others stay."""
     import matplotlib.pyplot as plt
@@ -300,18 +367,22 @@ def busy(n_repeats):
 def search(n_repeats):
     """A grid of small networks in one process and in two."""
     X, y = WORKLOADS[1].data()
-    grid = {"hidden_layer_sizes": [(50,), (100,)], "alpha": [1e-4, 1e-2, 1.0]}
-    model = MLPSoftmaxClassifier(learning_rate="cosine", max_iter=60, random_state=0)
-    times = {1: [], 2: []}
-    for repeat in range(n_repeats + 1):
-        for n_jobs, elapsed in times.items():
-            start = time.perf_counter()
-            GridSearchCV(model, grid, cv=4, n_jobs=n_jobs).fit(X, y)
-            if repeat:
-                elapsed.append(time.perf_counter() - start)
-    one, two = (float(np.median(elapsed)) for elapsed in times.values())
-    rows = [[f"{one:.2f}", f"{two:.2f}", f"{one / two:.2f}"]]
-    print(markdown_table(["n_jobs=1, s", "n_jobs=2, s", "times faster"], rows))
+    grid = {"hidden_layer_sizes": [(50,), (100,)], "alpha": [1e-4, 1e-2, 1.0, 100.0]}
+    rows = []
+    for kind in MLPSoftmaxClassifier, MLPClassifier:
+        model = kind(max_iter=200, n_iter_no_change=200, tol=0, random_state=0)
+        times = {1: [], 2: []}
+        for repeat in range(n_repeats + 1):
+            for n_jobs, elapsed in times.items():
+                start = time.perf_counter()
+                with warnings.catch_warnings():
+                    warnings.simplefilter("ignore", ConvergenceWarning)
+                    GridSearchCV(model, grid, cv=5, n_jobs=n_jobs).fit(X, y)
+                if repeat:
+                    elapsed.append(time.perf_counter() - start)
+        one, two = (float(np.median(elapsed)) for elapsed in times.values())
+        rows.append([kind.__name__, f"{one:.2f}", f"{two:.2f}", f"{one / two:.2f}"])
+    print(markdown_table(["", "n_jobs=1, s", "n_jobs=2, s", "times faster"], rows))
 
 
 def import_cost(n_repeats):
@@ -329,6 +400,7 @@ def import_cost(n_repeats):
 
 SECTIONS = {
     "compare": compare,
+    "parts": parts,
     "growth": growth,
     "busy": busy,
     "search": search,
@@ -342,7 +414,7 @@ def main():
     parser.add_argument("--repeats", type=int, default=5)
     arguments = parser.parse_args()
     SECTIONS[arguments.section](arguments.repeats)
-    packages = ["skmlp", "scikit-learn", "numpy", "scipy", "pandas", "torch"]
+    packages = ["scikit-learn", "numpy", "scipy", "pandas", "torch"]
     print("\n" + describe_machine(*packages))
 
 

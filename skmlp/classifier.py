@@ -16,9 +16,9 @@ from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import (
     check_consistent_length,
     check_is_fitted,
-    validate_data,
 )
 
+from skmlp._inputs import check_rows, check_rows_and_labels
 from skmlp._scoring import score_function
 from skmlp._sklearn import as_generator, fit_context, unchanged_on_error
 from skmlp._targets import (
@@ -435,7 +435,8 @@ class MLPSoftmaxClassifier(ClassifierMixin, BaseEstimator):
         """
         with unchanged_on_error(self):
             goes_on = self.warm_start and self.__sklearn_is_fitted__()
-            X, y = self._check_rows(X, y, reset=not goes_on)
+            X, y = check_rows_and_labels(self, X, y, self.dtype, reset=not goes_on)
+            y = check_labels(y)
             classes, codes = encode_labels(y)
             if goes_on:
                 self._check_same_classes(classes)
@@ -501,7 +502,8 @@ class MLPSoftmaxClassifier(ClassifierMixin, BaseEstimator):
         with unchanged_on_error(self):
             self._check_partial_fit_parameters()
             goes_on = self.__sklearn_is_fitted__()
-            X, y = self._check_rows(X, y, reset=not goes_on)
+            X, y = check_rows_and_labels(self, X, y, self.dtype, reset=not goes_on)
+            y = check_labels(y)
             self.classes_ = self._all_classes(classes, goes_on)
             _, codes = encode_labels(y, self.classes_)
             class_weights = weights_of_classes(self.class_weight, self.classes_, y)
@@ -539,7 +541,7 @@ class MLPSoftmaxClassifier(ClassifierMixin, BaseEstimator):
             In the order of `classes_`, in the type that `dtype` named.
         """
         check_is_fitted(self)
-        X = self._validate(X, self.architecture_.dtype, reset=False)
+        X = check_rows(self, X, self.architecture_.dtype)
         return softmax(Network(self.architecture_, self.parameters_).logits(X))
 
     def predict_log_proba(self, X: Any) -> np.ndarray:
@@ -655,25 +657,6 @@ class MLPSoftmaxClassifier(ClassifierMixin, BaseEstimator):
 
     # The steps of fit, in their order
 
-    def _check_rows(self, X: Any, y: Any, reset: bool) -> tuple[Any, np.ndarray]:
-        """X in the network's type, and y as one label per row."""
-        X, y = self._validate(X, self.dtype, reset, y=y, multi_output=True)
-        return X, check_labels(y)
-
-    def _validate(self, X: Any, dtype: str, reset: bool, **y_options: Any) -> Any:
-        """X as an array or CSR matrix of `dtype`, with the columns of `fit`."""
-        # a number that is too large becomes inf, and scikit-learn says so
-        with np.errstate(over="ignore"):
-            return validate_data(
-                self,
-                X,
-                accept_sparse="csr",
-                dtype=dtype,
-                order="C",
-                reset=reset,
-                **y_options,
-            )
-
     def _check_same_classes(self, classes: np.ndarray) -> None:
         if not np.array_equal(classes, self.classes_):
             raise ValueError(
@@ -742,7 +725,7 @@ class MLPSoftmaxClassifier(ClassifierMixin, BaseEstimator):
         if X_val is None or y_val is None:
             given, missing = ("y_val", "X_val") if X_val is None else ("X_val", "y_val")
             raise ValueError(f"{given} is given without {missing}; pass both.")
-        X_val = self._validate(X_val, self.dtype, reset=False)
+        X_val = check_rows(self, X_val, self.dtype)
         y_val = check_labels(y_val)
         check_consistent_length(X_val, y_val)
         _, codes = encode_labels(y_val, self.classes_)
@@ -868,8 +851,8 @@ class MLPSoftmaxClassifier(ClassifierMixin, BaseEstimator):
         """A function that gives log-loss and score of the held-out rows."""
         if held_out is None:
             return None
-        x = held_out.inputs()
-        codes, weight = held_out.codes, held_out.with_mean_weight_one(self.dtype).weight
+        x, codes, _, rows = held_out
+        weight = held_out.with_mean_weight_one(self.dtype).weight
         log_loss = SoftmaxCrossEntropy()
         score = None
         # our own log-loss also works where a class has no held-out row
@@ -877,12 +860,13 @@ class MLPSoftmaxClassifier(ClassifierMixin, BaseEstimator):
             score = score_function(
                 self.scoring, self.classes_, lambda X: softmax(network.logits(X))
             )
+            inputs = held_out.inputs()
 
         def evaluate() -> tuple[float, float]:
-            loss = log_loss.value(network.logits(x), codes, weight)
+            loss = log_loss.value(network.logits(x, rows), codes, weight)
             if score is None or not np.isfinite(loss):
                 return loss, -loss
-            return loss, score(x, codes, weight)
+            return loss, score(inputs, codes, weight)
 
         return evaluate
 

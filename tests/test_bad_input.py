@@ -42,7 +42,10 @@ FIT = {
     "NaN in y": (lambda m: m.fit(X, np.where(Y == 2, np.nan, Y)), "y contains NaN"),
     "empty X": (lambda m: m.fit(X[:0], Y[:0]), r"0 sample\(s\)"),
     "no columns": (lambda m: m.fit(X[:, :0], Y), r"0 feature\(s\)"),
-    "text": (lambda m: m.fit(np.full(X.shape, "x"), Y), "could not convert string"),
+    "text": (
+        lambda m: m.fit(np.full(X.shape, "x"), Y),
+        "not compatible with arrays of bytes/strings",
+    ),
     "lengths": (lambda m: m.fit(X, Y[:-1]), "inconsistent numbers of samples"),
     "no y": (lambda m: m.fit(X, None), "requires y to be passed"),
     "continuous y": (lambda m: m.fit(X, X[:, 0]), "Unknown label type: continuous"),

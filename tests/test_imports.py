@@ -11,12 +11,22 @@ import pytest
 import skmlp
 
 ROOT = Path(skmlp.__file__).parent
-BELOW = {"_scoring", "_sklearn", "_targets", "nn", "optim", "tabular", "training"}
+BELOW = {
+    "_inputs",
+    "_scoring",
+    "_sklearn",
+    "_targets",
+    "nn",
+    "optim",
+    "tabular",
+    "training",
+}
 MAY_IMPORT = {  # besides the standard library and modules of the same folder
     "nn": {"numpy", "scipy", "threadpoolctl"},
     "optim": {"numpy", "scipy", "threadpoolctl"},
     "tabular": {"numpy", "pandas", "narwhals", "sklearn", "skmlp._sklearn"},
     "training": {"numpy"},
+    "_inputs": {"numpy", "scipy", "sklearn"},
     "_targets": {"numpy", "sklearn", "skmlp._sklearn"},
     "_sklearn": {"numpy", "sklearn", "skmlp._sklearn"},
     "_scoring": {"numpy", "sklearn", "skmlp._sklearn"},

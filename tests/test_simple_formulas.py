@@ -5,7 +5,9 @@ with ones, logits class by class, buffers that are used again. Here stands the p
 version, which takes none.
 """
 
+import sys
 import tracemalloc
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -14,6 +16,7 @@ from scipy.special import softmax
 from sklearn.datasets import load_wine
 from sklearn.preprocessing import StandardScaler
 
+import skmlp
 from skmlp import MLPSoftmaxClassifier
 from skmlp.nn.activations import PReLU, ReLU
 from skmlp.nn.losses import SoftmaxCrossEntropy
@@ -102,18 +105,17 @@ def test_a_fit_gives_the_weights_of_the_simple_formulas(
         assert_allclose(got, wanted, rtol=0, atol=1e-9)
 
 
-@pytest.mark.parametrize("activation", [ReLU(), PReLU()], ids=repr)
-def test_a_step_allocates_less_than_one_hidden_layer(activation):
-    n_rows, n_units = 256, 512
+def training_step(n_rows, hidden, activation):
+    """A function that takes one step of Adam on random rows."""
     rng = np.random.default_rng(0)
+    n_hidden = len(hidden)
     architecture = Architecture(
-        64, (n_units,) * 3, 10, (activation,) * 3, (0.0,) * 3, "float32"
+        64, hidden, 10, (activation,) * n_hidden, (0.0,) * n_hidden, "float32"
     )
     parameters = architecture.start_values(rng)
     network = Network(architecture, parameters, np.empty_like(parameters))
     decay = Decay(1e-4, architecture.n_weights)
-    rule = Adam().start(parameters)
-    optimizer = Optimizer(rule, parameters, network.gradient, decay)
+    optimizer = Optimizer(Adam().start(parameters), parameters, network.gradient, decay)
     loss = SoftmaxCrossEntropy()
     x = rng.random((n_rows, 64), dtype=np.float32)
     codes = rng.integers(0, 10, n_rows)
@@ -124,7 +126,14 @@ def test_a_step_allocates_less_than_one_hidden_layer(activation):
         network.backward(delta)
         optimizer.step(1e-3)
 
-    step()
+    step()  # the first one makes the buffers
+    return step
+
+
+@pytest.mark.parametrize("activation", [ReLU(), PReLU()], ids=repr)
+def test_a_step_allocates_less_than_one_hidden_layer(activation):
+    n_rows, n_units = 256, 512
+    step = training_step(n_rows, (n_units,) * 3, activation)
     tracemalloc.start()
     before, _ = tracemalloc.get_traced_memory()
     for _ in range(3):
@@ -133,3 +142,43 @@ def test_a_step_allocates_less_than_one_hidden_layer(activation):
     tracemalloc.stop()
     assert peak - before < 4 * n_rows * n_units / 4
     assert after - before < 10_000
+
+
+def count_lines(call):
+    """How many lines of the package a call runs."""
+    package = str(Path(skmlp.__file__).parent)
+    n_lines = 0
+
+    def trace(frame, event, _):
+        nonlocal n_lines
+        if not frame.f_code.co_filename.startswith(package):
+            return None
+        n_lines += event == "line"
+        return trace
+
+    outer = sys.gettrace()
+    sys.settrace(trace)
+    call()
+    sys.settrace(outer)
+    return n_lines
+
+
+# Small networks wait for Python, so that each line of a step shows in their time.
+# A bound is what a step ran when it was last made faster, and a few lines more.
+@pytest.mark.parametrize("n_hidden", [0, 1, 2, 3])
+@pytest.mark.parametrize("n_rows", [2, 256])
+def test_a_step_runs_few_lines_however_many_rows(n_rows, n_hidden):
+    step = training_step(n_rows, (32,) * n_hidden, ReLU())
+    assert count_lines(step) <= 70 + 45 * n_hidden
+
+
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+def test_a_fit_adds_few_lines_to_its_steps():
+    def lines(n_rows, n_epochs):
+        model = MLPSoftmaxClassifier((8,), batch_size=4, max_iter=n_epochs, tol=0)
+        return count_lines(lambda: model.fit(X[:n_rows], Y[:n_rows]))
+
+    twenty_steps, forty_steps = (lines(n, 2) - lines(n, 1) for n in (80, 160))
+    per_step = (forty_steps - twenty_steps) / 20
+    assert per_step <= 70 + 45 + 25
+    assert twenty_steps - 20 * per_step <= 50

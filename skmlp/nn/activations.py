@@ -14,6 +14,8 @@ class Activation:
 
     A subclass gives two formulas, `value` and `derivative`, and is then used
     everywhere: in training, in plots and as ``MLPSoftmaxClassifier(activation=...)``.
+    Where the slope can be told from f(z), `derivative_from_value` takes the place of
+    `derivative`, and training needs one array per layer less.
     An activation holds no arrays; the layer owns them and hands them in.
 
     Attributes
@@ -53,7 +55,8 @@ class Activation:
         z : ndarray of shape (n_samples, n_units)
             What the affine map of the layer gives; must not be overwritten.
         out : ndarray of shape (n_samples, n_units)
-            Where the result goes; its content on entry means nothing.
+            Where the result goes; its content on entry means nothing. It is `z` itself
+            in training if there is a `derivative_from_value`.
         p : SimpleNamespace
             The learnt numbers by name, each of shape (n_units,), or (1,) if shared.
         """
@@ -63,7 +66,27 @@ class Activation:
         self, z: np.ndarray, out: np.ndarray, p: SimpleNamespace
     ) -> np.ndarray:
         """Write df / dz, taken at the input `z`, to `out` and return it."""
+        return self.derivative_from_value(self.value(z, out, p), out, p)
+
+    def derivative_from_value(
+        self, y: np.ndarray, out: np.ndarray, p: SimpleNamespace
+    ) -> np.ndarray:
+        """Write df / dz, told from y = f(z), to `out`, maybe `y`, and return it."""
         raise NotImplementedError
+
+    @property
+    def needs_only_value(self) -> bool:
+        """Whether df / dz can be told from f(z), so that z need not be kept.
+
+        A subclass that changes a formula but not `derivative_from_value` can't rely
+        on the one that it inherits.
+        """
+        formulas = {"value", "derivative", "derivative_from_value"}
+        for ancestor in type(self).__mro__:
+            given = formulas & vars(ancestor).keys()
+            if given:
+                return "derivative_from_value" in given and ancestor is not Activation
+        return False
 
     def parameter_derivatives(
         self, z: np.ndarray, out: np.ndarray, p: SimpleNamespace
@@ -95,7 +118,7 @@ class Identity(Activation):
         np.copyto(out, z)
         return out
 
-    def derivative(self, z, out, p):
+    def derivative_from_value(self, y, out, p):
         out.fill(1)
         return out
 
@@ -106,8 +129,8 @@ class ReLU(Activation):
     def value(self, z, out, p):
         return np.maximum(z, 0, out=out)
 
-    def derivative(self, z, out, p):
-        return np.greater(z, 0, out=out)
+    def derivative_from_value(self, y, out, p):
+        return np.greater(y, 0, out=out)
 
 
 class TwoSlopes(Activation):
@@ -188,9 +211,8 @@ class Sigmoid(Activation):
     def value(self, z, out, p):
         return expit(z, out=out)
 
-    def derivative(self, z, out, p):
-        expit(z, out=out)
-        return np.subtract(out, out * out, out=out)
+    def derivative_from_value(self, y, out, p):
+        return np.subtract(y, y * y, out=out)
 
 
 class Tanh(Activation):
@@ -201,9 +223,8 @@ class Tanh(Activation):
     def value(self, z, out, p):
         return np.tanh(z, out=out)
 
-    def derivative(self, z, out, p):
-        np.tanh(z, out=out)
-        np.multiply(out, out, out=out)
+    def derivative_from_value(self, y, out, p):
+        np.multiply(y, y, out=out)
         return np.subtract(1, out, out=out)
 
 
@@ -288,8 +309,10 @@ class Softplus(Activation):
     def value(self, z, out, p):
         return np.logaddexp(0, z, out=out)
 
-    def derivative(self, z, out, p):
-        return expit(z, out=out)
+    def derivative_from_value(self, y, out, p):
+        # sigmoid(z) = 1 - exp(-f(z))
+        np.expm1(np.negative(y, out=out), out=out)
+        return np.negative(out, out=out)
 
 
 ACTIVATIONS: dict[str, type[Activation]] = {

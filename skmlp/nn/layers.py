@@ -132,7 +132,7 @@ def product(a: Any, b: np.ndarray, out: np.ndarray) -> np.ndarray:
 
 
 class Activate(Layer):
-    """Applies an activation to each unit.
+    """Applies an activation to each unit, overwriting the input where it can.
 
     Parameters
     ----------
@@ -146,17 +146,22 @@ class Activate(Layer):
         super().__init__()
         self.activation = activation
         self.shapes = activation.shapes(n_units)
+        # memory traffic is what a step waits for: what need not be kept is overwritten
+        self.in_place = activation.needs_only_value
 
     def start_values(self, rng):
         return self.activation.initial
 
     def forward(self, x, training=False):
         self.x = x
-        y = self.scratch("y", x.shape, x.dtype)
-        return self.activation.value(x, y, self.p)
+        self.y = x if self.in_place else self.scratch("y", x.shape, x.dtype)
+        return self.activation.value(x, self.y, self.p)
 
     def backward(self, delta, need_input=True):
-        out = self.scratch("derivative", delta.shape, delta.dtype)
+        if self.in_place:
+            delta *= self.activation.derivative_from_value(self.y, self.y, self.p)
+            return delta
+        out = self.y
         derivatives = self.activation.parameter_derivatives(self.x, out, self.p)
         for name, derivative in derivatives:
             axes = "ij,ij->" if self.activation.shared else "ij,ij->j"

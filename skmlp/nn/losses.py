@@ -45,7 +45,7 @@ class SoftmaxCrossEntropy:
         codes: np.ndarray,
         weight: np.ndarray | None = None,
     ) -> tuple[float, np.ndarray]:
-        """The loss, and d loss / d logits, which overwrites `logits`.
+        """The loss, and d loss / d logits; may overwrite `logits`.
 
         Parameters
         ----------
@@ -61,18 +61,23 @@ class SoftmaxCrossEntropy:
         value : float
             Mean of weight * loss over the rows.
         delta : ndarray of shape (n_samples, n_classes)
-            weight * (p - t) / n_samples, in the memory of `logits`.
+            weight * (p - t) / n_samples.
         """
-        n_samples, n_classes = logits.shape
+        # one row per class: reductions then run along whole rows, and the logits that
+        # `Dense(order="F")` gives need no copy to be numbered through
+        p = np.ascontiguousarray(logits.T)
+        n_classes, n_samples = p.shape
         smoothing = self.label_smoothing
-        own_class = (np.arange(n_samples), codes)
+        own_class = codes * n_samples
+        own_class += np.arange(n_samples)
 
-        logits -= np.maximum.reduce(logits, axis=1, keepdims=True)
-        losses = (smoothing - 1) * logits[own_class]
+        p -= np.maximum.reduce(p, axis=0)
+        losses = p.take(own_class)
+        losses *= smoothing - 1
         if smoothing:
-            losses -= smoothing * logits.mean(axis=1)
-        p = np.exp(logits, out=logits)
-        total = np.add.reduce(p, axis=1)
+            losses -= smoothing * p.mean(axis=0)
+        np.exp(p, out=p)
+        total = np.add.reduce(p, axis=0)
         losses += np.log(total)
 
         share = 1 / n_samples
@@ -81,12 +86,11 @@ class SoftmaxCrossEntropy:
         else:
             value = float(np.dot(losses.astype(np.float64), weight)) * share
             share = weight * share
-        p *= (share / total)[:, np.newaxis]
-        delta = p
-        delta[own_class] -= (1 - smoothing) * share
+        p *= np.divide(share, total, out=total)
+        p.ravel()[own_class] -= (1 - smoothing) * share
         if smoothing:
-            delta -= np.reshape(smoothing / n_classes * share, (-1, 1))
-        return value, delta
+            p -= smoothing / n_classes * share
+        return value, p.T
 
     def value(
         self,

@@ -173,15 +173,25 @@ class Network:
         for layer in reversed(self.layers):
             delta = layer.backward(delta, need_input=layer is not first)
 
-    def logits(self, x: Any) -> np.ndarray:
-        """Logits of any number of rows, in an array of its own."""
-        n_rows = x.shape[0]
-        if n_rows <= BLOCK_ROWS:
-            return self._block_logits(x)
-        starts = range(0, n_rows, BLOCK_ROWS)
-        return np.concatenate(
-            [self._block_logits(x[s : s + BLOCK_ROWS]) for s in starts]
-        )
+    def logits(self, x: Any, rows: np.ndarray | None = None) -> np.ndarray:
+        """Logits of any number of rows, in an array of their own.
+
+        Parameters
+        ----------
+        x : ndarray or CSR of shape (n_samples, n_inputs)
+            The input; no part of it but a block of rows is ever copied.
+        rows : ndarray of int of shape (n_rows,), default=None
+            Which rows of `x`; None for all of them.
+        """
+        n_rows = x.shape[0] if rows is None else len(rows)
+        # no row at all is a block too, of shape (0, n_classes)
+        starts = range(0, max(n_rows, 1), BLOCK_ROWS)
+        blocks = [slice(start, start + BLOCK_ROWS) for start in starts]
+        parts = [
+            self._block_logits(x[block if rows is None else rows[block]])
+            for block in blocks
+        ]
+        return parts[0] if len(parts) == 1 else np.concatenate(parts)
 
     def _block_logits(self, rows: Any) -> np.ndarray:
         if rows.shape[0] == 1:

@@ -19,6 +19,7 @@ from skmlp.nn.activations import (
     PReLU,
     ReLU,
     Sigmoid,
+    Tanh,
     as_activation,
 )
 
@@ -170,6 +171,35 @@ def test_writes_to_out_in_its_type_and_leaves_z_alone(activation, dtype):
     for _, derivative in activation.parameter_derivatives(z, out, p):
         assert derivative.dtype == dtype
     assert_array_equal(z, z_before)
+
+
+@pytest.mark.parametrize(
+    "activation", [a for a in INSTANCES if a.needs_only_value], ids=repr
+)
+def test_what_needs_only_the_value_works_in_place(activation):
+    z = np.random.default_rng(0).normal(size=(5, 4))
+    y = apply(activation.value, z, None)
+    slope = apply(activation.derivative, z, None)
+    in_place = z.copy()
+    assert_array_equal(activation.value(in_place, in_place, None), y)
+    activation.derivative_from_value(in_place, in_place, None)
+    assert_array_equal(in_place, slope)
+
+
+def test_a_subclass_with_formulas_of_its_own_does_not_use_inherited_ones():
+    class Named(Tanh):
+        pass
+
+    class Steeper(Tanh):
+        def value(self, z, out, p):
+            return np.tanh(2 * z, out=out)
+
+        def derivative(self, z, out, p):
+            return np.divide(2, np.cosh(2 * z) ** 2, out=out)
+
+    assert Named().needs_only_value
+    assert not Steeper().needs_only_value
+    assert not PReLU().needs_only_value
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
