@@ -3,6 +3,7 @@
 from skmlp.classifier import MLPSoftmaxClassifier
 from skmlp.displays import ActivationDisplay
 from skmlp.nn.activations import ACTIVATIONS, Activation, PReLU
+from skmlp.tabular.encoder import TableEncoder
 
 __version__ = "0.1.0"
 
@@ -12,4 +13,5 @@ __all__ = [
     "ActivationDisplay",
     "MLPSoftmaxClassifier",
     "PReLU",
+    "TableEncoder",
 ]

@@ -24,7 +24,7 @@ BELOW = {
 MAY_IMPORT = {  # besides the standard library and modules of the same folder
     "nn": {"numpy", "scipy", "threadpoolctl"},
     "optim": {"numpy", "scipy", "threadpoolctl"},
-    "tabular": {"numpy", "pandas", "narwhals", "sklearn"},
+    "tabular": {"numpy", "pandas", "narwhals", "sklearn", "skmlp._sklearn"},
     "training": {"numpy"},
     "_inputs": {"numpy", "scipy", "sklearn"},
     "_targets": {"numpy", "sklearn", "skmlp._sklearn"},
@@ -33,7 +33,7 @@ MAY_IMPORT = {  # besides the standard library and modules of the same folder
     "displays": {"numpy", "skmlp.nn"},
     "classifier": {"numpy", "scipy", "sklearn", "pandas"}
     | {f"skmlp.{part}" for part in BELOW},
-    "__init__": {"skmlp.classifier", "skmlp.displays", "skmlp.nn"},
+    "__init__": {"skmlp.classifier", "skmlp.displays", "skmlp.nn", "skmlp.tabular"},
 }
 MODULES = {
     ".".join(path.relative_to(ROOT).with_suffix("").parts): ast.parse(path.read_text())

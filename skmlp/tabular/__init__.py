@@ -1,0 +1,1 @@
+"""Tables of any kind to one matrix of floats."""

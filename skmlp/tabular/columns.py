@@ -1,0 +1,612 @@
+"""Kinds of columns: each learns from the training rows how to become numbers."""
+
+import datetime as dt
+from collections.abc import Callable, Iterator, Sequence
+from itertools import compress
+from numbers import Number
+from typing import Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from skmlp.tabular.scaling import SmoothScale
+from skmlp.tabular.tables import Column
+
+N_FOLDS = 5
+"""Parts of the training rows; none sees its own labels in target means."""
+
+PRIOR_ROWS = 10
+"""Rows that the overall mean counts for in the target mean of a category."""
+
+PARTS_OF_DATES: dict[str, Callable[[pd.DatetimeIndex], Any]] = {
+    "month": lambda dates: dates.month,
+    "weekday": lambda dates: dates.day_of_week,
+    "hour": lambda dates: dates.hour,
+}
+"""What the calendar says of a moment, in local time."""
+
+
+class Rows(NamedTuple):
+    """The training rows that count, and their weights."""
+
+    places: np.ndarray | slice
+    weight: np.ndarray | None
+
+    @classmethod
+    def of(cls, sample_weight: np.ndarray | None) -> "Rows":
+        """All rows, or those of positive weight."""
+        if sample_weight is None or sample_weight.all():
+            return cls(slice(None), sample_weight)
+        index = np.flatnonzero(sample_weight)
+        return cls(index, sample_weight[index])
+
+
+# What kind a column is
+
+
+def kind_of(column: Column) -> str:
+    """The kind that a column's dtype, or its objects, speak for, once it has values."""
+    return "nothing" if is_missing_altogether(column) else kind_of_values(column)
+
+
+def kind_of_values(column: Column) -> str:
+    """The kind of a column that has values."""
+    dtype = column.data.dtype
+    if is_object(column):
+        return kind_of_objects(column)
+    if isinstance(dtype, pd.CategoricalDtype | pd.StringDtype | pd.BooleanDtype):
+        return "categories"
+    if isinstance(dtype, pd.DatetimeTZDtype):
+        return "dates"
+    if isinstance(dtype, np.dtype):
+        kind = KIND_OF_NUMPY.get(dtype.kind)
+    else:
+        is_number = pd.api.types.is_any_real_numeric_dtype(dtype)
+        kind = "numbers" if is_number else None
+    if kind is None:
+        raise TypeError(
+            f"{column.describe()} can't be encoded: it holds neither real numbers, "
+            "categories, text, dates nor durations; convert it to one of these, or "
+            "drop it."
+        )
+    return kind
+
+
+def is_object(column: Column) -> bool:
+    """Whether a column holds Python objects, which may be anything."""
+    return getattr(column.data.dtype, "kind", None) == "O" and isinstance(
+        column.data, np.ndarray
+    )
+
+
+def kind_of_objects(column: Column) -> str:
+    """The kind that all the values of an object column speak for."""
+    inferred = pd.api.types.infer_dtype(column.data, skipna=True)
+    if inferred in {"mixed", "mixed-integer"}:
+        values = column.data[~pd.isna(column.data)]
+        if any(isinstance(value, complex) for value in values):
+            inferred = "complex"
+        elif all(map(is_real_number, values)):
+            return "numbers"
+    if inferred == "complex":
+        raise ValueError(
+            f"{column.describe()} holds complex numbers; Complex data not supported: "
+            "split it into real and imaginary part."
+        )
+    return KIND_OF_INFERRED.get(inferred, "categories")
+
+
+def is_real_number(value: Any) -> bool:
+    """Whether a Python object is a number, which a truth value is not here."""
+    return isinstance(value, Number) and not isinstance(value, bool | complex)
+
+
+KIND_OF_NUMPY = {
+    "i": "numbers",
+    "u": "numbers",
+    "f": "numbers",
+    "b": "categories",
+    "U": "categories",
+    "S": "categories",
+    "M": "dates",
+    "m": "durations",
+}
+KIND_OF_INFERRED = {
+    "integer": "numbers",
+    "floating": "numbers",
+    "mixed-integer-float": "numbers",
+    "decimal": "numbers",
+    "date": "dates",
+    "datetime": "dates",
+    "datetime64": "dates",
+    "timedelta": "durations",
+    "timedelta64": "durations",
+    "time": "times",
+}
+
+
+# Columns that become numbers, to be scaled
+
+
+class NumberColumn:
+    """A column that is read as one or more arrays of numbers, NaN where missing.
+
+    Parameters
+    ----------
+    position : int
+        Which column of the table it is.
+
+    Attributes
+    ----------
+    parts : tuple of str
+        What each array is called behind the column's name.
+    """
+
+    kind = "numbers"
+    parts: tuple[str, ...] = ("",)
+
+    def __init__(self, position: int) -> None:
+        self.position = position
+
+    def fit(self, column: Column, rows: Rows) -> list[np.ndarray]:
+        """Learn which parts vary, and return what `read` would."""
+        return self.read(column)
+
+    def read(self, column: Column) -> list[np.ndarray]:
+        """One array per part, or an error if the column is of another kind."""
+        if is_missing_altogether(column):
+            return [np.full(len(column.data), np.nan) for _ in self.parts]
+        self.check_kind(column)
+        try:
+            return self.numbers(column)
+        except (TypeError, ValueError, OverflowError) as error:
+            raise type(error)(
+                f"{column.describe()} can't be read as {self.kind}: {error}"
+            ) from error
+
+    def check_kind(self, column: Column) -> None:
+        """Raise if the column holds something else than it did in fit."""
+        kind = kind_of_values(column)
+        if kind != self.kind:
+            raise ValueError(
+                f"{column.describe()} holds {kind}, but held {self.kind} in fit; "
+                "convert it, or fit again."
+            )
+
+    def numbers(self, column: Column) -> list[np.ndarray]:
+        """One array per part of a column of the right kind."""
+        values = column.data
+        if isinstance(values, np.ndarray) and not is_object(column):
+            return [values]
+        if isinstance(values, pd.Categorical):
+            values = np.asarray(values)
+        missing = np.asarray(pd.isna(values))
+        result = np.full(len(values), np.nan)
+        result[~missing] = np.asarray(values[~missing], dtype=np.float64)
+        return [result]
+
+
+class PlainColumn(NumberColumn):
+    """Numbers; truth values count as 0 and 1, and so do categories that are numbers."""
+
+    def read(self, column):
+        values = column.data
+        if isinstance(values, np.ndarray) and values.dtype.kind in "iufb":
+            return [values]
+        return super().read(column)
+
+    def check_kind(self, column):
+        values = column.data
+        if isinstance(values, pd.Categorical):
+            values = np.asarray(values.categories)
+        if pd.api.types.infer_dtype(values) != "boolean":
+            super().check_kind(column._replace(data=values))
+
+
+class EmptyColumn(NumberColumn):
+    """Zero, whatever may come: there was no value to learn from."""
+
+    def read(self, column):
+        return [np.where(pd.isna(column.data), np.nan, 0.0)]
+
+
+class DateColumn(NumberColumn):
+    """Elapsed seconds, and month, weekday and hour where they vary in training."""
+
+    kind = "dates"
+
+    def fit(self, column, rows):
+        self.parts, self.has_zone = ("", *PARTS_OF_DATES), None
+        arrays = self.read(column)
+        self.has_zone = self.dates(column).tz is not None
+        vary = [varies(array[rows.places]) for array in arrays[1:]]
+        kept = [0] + [place for place, does in enumerate(vary, start=1) if does]
+        self.parts = tuple(self.parts[place] for place in kept)
+        return [arrays[place] for place in kept]
+
+    def dates(self, column: Column) -> pd.DatetimeIndex:
+        """The column as moments, in its time zone if it has one."""
+        return pd.DatetimeIndex(column.data)
+
+    def numbers(self, column):
+        dates = self.dates(column)
+        has_zone = dates.tz is not None
+        if self.has_zone not in (None, has_zone):
+            kinds = ["without a time zone", "with a time zone"]
+            raise ValueError(
+                f"its dates are {kinds[has_zone]}, but were {kinds[not has_zone]} in "
+                "fit; use tz_localize or tz_convert."
+            )
+        arrays = [in_seconds(dates)]
+        for name in self.parts[1:]:
+            array = np.asarray(PARTS_OF_DATES[name](dates), dtype=np.float64)
+            arrays.append(array)
+        return arrays
+
+
+class DurationColumn(NumberColumn):
+    """Seconds that something lasts."""
+
+    kind = "durations"
+
+    def numbers(self, column):
+        return [in_seconds(pd.TimedeltaIndex(column.data))]
+
+
+class TimeColumn(NumberColumn):
+    """Seconds since midnight."""
+
+    kind = "times"
+
+    def numbers(self, column):
+        return [np.array([seconds_of_day(value) for value in column.data])]
+
+
+def is_missing_altogether(column: Column) -> bool:
+    """Whether no row has a value, so that the column is of any kind."""
+    values = column.data
+    # the last row first: it settles most columns at no cost
+    return bool(pd.isna(values[-1:]).all() and pd.isna(values).all())
+
+
+def varies(numbers: np.ndarray) -> bool:
+    """Whether there are two different numbers."""
+    present = numbers[~np.isnan(numbers)]
+    return len(present) > 0 and bool((present != present[0]).any())
+
+
+def in_seconds(index: pd.DatetimeIndex | pd.TimedeltaIndex) -> np.ndarray:
+    """Seconds since 1970 (UTC), or that durations last; NaN where missing."""
+    ticks = index.asi8 / {"s": 1.0, "ms": 1e3, "us": 1e6, "ns": 1e9}[index.unit]
+    ticks[index.isna()] = np.nan
+    return ticks
+
+
+def seconds_of_day(value: dt.time | None) -> float:
+    """Seconds since midnight; NaN where missing."""
+    if not isinstance(value, dt.time):
+        return np.nan
+    minutes = 60 * value.hour + value.minute
+    return 60 * minutes + value.second + value.microsecond / 1e6
+
+
+NUMBER_COLUMNS: dict[str, type[NumberColumn]] = {
+    "numbers": PlainColumn,
+    "nothing": EmptyColumn,
+    "dates": DateColumn,
+    "durations": DurationColumn,
+    "times": TimeColumn,
+}
+
+
+# Columns that become categories
+
+
+class Factorized(NamedTuple):
+    """A column as numbers of distinct values; -1 where missing."""
+
+    codes: np.ndarray
+    distinct: np.ndarray
+
+
+def factorize(column: Column) -> Factorized:
+    """Number the distinct values of a column; some may occur in no row."""
+    values = column.data
+    if isinstance(values, pd.Categorical):
+        return Factorized(values.codes, as_objects(values.categories))
+    try:
+        codes, distinct = pd.factorize(values)
+    except TypeError:
+        try:
+            codes, distinct = pd.factorize(with_hashes(values))
+        except TypeError as error:
+            raise TypeError(
+                f"{column.describe()} holds objects that can't be told apart "
+                f"({error}); turn them into text or numbers, or drop the column."
+            ) from error
+    return Factorized(codes, as_objects(distinct))
+
+
+def as_objects(values: Any) -> np.ndarray:
+    """An array of Python objects, one per value, also where the values are tuples."""
+    return np.asarray(pd.Index(values, dtype=object).array, dtype=object)
+
+
+def with_hashes(values: np.ndarray) -> np.ndarray:
+    """Copy in which lists, dicts and sets are told apart by what they print as."""
+    copy = values.copy()
+    for place, value in enumerate(values):
+        if isinstance(value, list | dict | set):
+            copy[place] = frozenset({(type(value).__name__, repr(value))})
+    return copy
+
+
+class Target(NamedTuple):
+    """What target means are of: numbers, or the codes of classes that have labels."""
+
+    numbers: np.ndarray
+    labels: Sequence[str] = ()
+    folds: np.ndarray | None = None
+
+    @property
+    def names(self) -> list[str]:
+        """One name per mean."""
+        if not self.labels:
+            return ["target"]
+        return [f"target_{self.labels[code]}" for code in self.codes]
+
+    @property
+    def codes(self) -> range:
+        """The classes that have a mean of their own; of two, one says it all."""
+        return range(1 if len(self.labels) == 2 else 0, len(self.labels))
+
+    def columns(self) -> Iterator[np.ndarray]:
+        """The numbers, or for each class whether a row is of it."""
+        if not self.labels:
+            yield self.numbers
+        for code in self.codes:
+            yield (self.numbers == code).astype(np.float64)
+
+
+class SignColumn:
+    """One output for at most two categories: -1 and +1, and 0 for unknown ones."""
+
+    def __init__(self, labels: Sequence[str]) -> None:
+        self.labels = list(labels[-1:])
+        self.signs = np.array([0.0] * 3 if len(labels) < 2 else [-1.0, 1.0, 0.0])
+
+    def write(self, codes: np.ndarray, out: np.ndarray) -> None:
+        """Write the sign of each category, to zeros."""
+        out[:, 0] = self.signs[np.minimum(codes, 2)]
+
+
+class OneHot:
+    """One output per category, the infrequent ones sharing one.
+
+    Parameters
+    ----------
+    labels : sequence of str
+        Name per category.
+    is_frequent : ndarray of bool
+        Which of the categories get an output of their own.
+    """
+
+    def __init__(self, labels: Sequence[str], is_frequent: np.ndarray) -> None:
+        n_frequent = int(is_frequent.sum())
+        self.labels = list(compress(labels, is_frequent))
+        # the last place is for unknown categories
+        self.places = np.full(len(labels) + 1, -1)
+        self.places[:-1][is_frequent] = np.arange(n_frequent)
+        if n_frequent < len(labels):
+            self.labels.append("infrequent")
+            self.places[self.places < 0] = n_frequent
+
+    def write(self, codes: np.ndarray, out: np.ndarray) -> None:
+        """Write a one where each row's category has its place, to zeros."""
+        places = self.places[codes]
+        rows = np.arange(len(codes))
+        if self.places[-1] < 0:
+            is_known = places >= 0
+            rows, places = rows[is_known], places[is_known]
+        out[rows, places] = 1
+
+
+class TargetMeans:
+    """The mean of the target per category, drawn towards the overall mean.
+
+    Categories of few rows are drawn most. The means are then scaled like numbers.
+    """
+
+    def fit(
+        self, codes: np.ndarray, n_codes: int, target: Target, rows: Rows
+    ) -> "TargetMeans":
+        """Learn the means from the rows that count."""
+        self.labels = target.names
+        means = self.means(codes, n_codes, target, rows)
+        counted = codes[rows.places]
+        self.scale = SmoothScale().fit((mean[counted] for mean in means.T), rows.weight)
+        self.table = self.scaled(means)
+        return self
+
+    def means(
+        self, codes: np.ndarray, n_codes: int, target: Target, rows: Rows
+    ) -> np.ndarray:
+        """Means by category, one column per mean; the last row is the overall mean."""
+        codes = codes[rows.places]
+        n_rows = np.bincount(codes, minlength=n_codes + 1)
+        weight = rows.weight
+        if weight is None:
+            weight = np.ones(len(codes))
+        weights = np.bincount(codes, weight, n_codes + 1)
+        # weights of any size, yet a weight of 2 is as good as a row that comes twice
+        share = np.maximum(n_rows, weights)
+        share /= share + PRIOR_ROWS
+        weights[weights == 0] = 1
+        means = []
+        for values in target.columns():
+            values = values[rows.places]
+            prior = np.average(values, weights=weight)
+            deviations = np.bincount(codes, weight * (values - prior), n_codes + 1)
+            means.append(prior + share * (deviations / weights))
+            means[-1][n_codes] = prior
+        return np.stack(means, axis=1)
+
+    def scaled(self, means: np.ndarray) -> np.ndarray:
+        """Scale means as numbers are."""
+        out = np.empty(means.shape)
+        self.scale.write(means.T, out)
+        return out
+
+    def write(self, codes: np.ndarray, out: np.ndarray) -> None:
+        """Write the mean of each row's category."""
+        out[:] = self.table[codes]
+
+    def write_held_out(
+        self,
+        codes: np.ndarray,
+        out: np.ndarray,
+        target: Target,
+        sample_weight: np.ndarray | None,
+    ) -> None:
+        """Write means to which no row has contributed its own target."""
+        for fold in range(N_FOLDS):
+            is_held_out = np.asarray(target.folds) == fold
+            weight = np.ones(len(codes)) if sample_weight is None else sample_weight
+            weight = np.where(is_held_out, 0.0, weight)
+            rows = Rows.of(weight)
+            if weight.any() and is_held_out.any():
+                means = self.means(codes, len(self.table) - 1, target, rows)
+                out[is_held_out] = self.scaled(means)[codes[is_held_out]]
+            else:
+                out[is_held_out] = self.table[-1]
+
+
+class CategoryColumn:
+    """A column of categories, told apart by value; missing is one of them.
+
+    Parameters
+    ----------
+    position : int
+        Which column of the table it is.
+    max_categories : int
+        Most outputs, target means aside.
+    min_frequency : int
+        Fewest rows of a category with an output of its own.
+
+    Attributes
+    ----------
+    known : pandas.Index
+        The categories of the training rows, sorted if they can be.
+    blocks : list
+        What writes the outputs, in order.
+    """
+
+    kind = "categories"
+
+    def __init__(self, position: int, max_categories: int, min_frequency: int) -> None:
+        self.position = position
+        self.max_categories = max_categories
+        self.min_frequency = min_frequency
+
+    def fit(
+        self, column: Column, found: Factorized, rows: Rows, target: Target | None
+    ) -> np.ndarray:
+        """Learn the categories, and return the codes of all rows."""
+        codes = found.codes[rows.places].astype(np.intp) + 1
+        n_rows = np.bincount(codes, minlength=len(found.distinct) + 1)
+        counts = n_rows
+        if rows.weight is not None:
+            # weights of any size, yet one of 2 is as good as a row that comes twice
+            weights = np.bincount(codes, rows.weight, len(n_rows))
+            counts = np.maximum(n_rows, weights)
+        seen = np.flatnonzero(n_rows[1:])
+        seen = seen[sorting_order(found.distinct[seen])]
+        self.known = pd.Index(found.distinct[seen], dtype=object)
+        self.has_missing = bool(n_rows[0])
+        self.is_object = is_object(column)
+        self.families = families(self.known)
+        self.blocks: list[Any] = [self._outputs(counts[1:][seen])]
+        codes = self.codes(column, found)
+        if target is not None and len(self.known) > self.max_categories:
+            means = TargetMeans().fit(codes, self.n_codes, target, rows)
+            self.blocks.append(means)
+        return codes
+
+    @property
+    def n_codes(self) -> int:
+        """Number of categories, and the code of unknown ones."""
+        return len(self.known) + self.has_missing
+
+    def _outputs(self, counts: np.ndarray) -> SignColumn | OneHot:
+        labels = [str(value) for value in self.known] + ["missing"] * self.has_missing
+        if len(labels) <= 2:
+            return SignColumn(labels)
+        is_frequent = counts >= self.min_frequency
+        room = self.max_categories - self.has_missing
+        if is_frequent.sum() + (not is_frequent.all()) > room:
+            by_count = np.argsort(counts, kind="stable")
+            is_frequent[by_count[: len(counts) - (room - 1)]] = False
+        always = np.ones(int(self.has_missing), dtype=bool)
+        return OneHot(labels, np.append(is_frequent, always))
+
+    def codes(self, column: Column, found: Factorized) -> np.ndarray:
+        """The code of each row's category: its place among the known ones."""
+        self._check_kind(column, found)
+        table = np.full(len(found.distinct) + 1, self.n_codes)
+        places = self.known.get_indexer(pd.Index(found.distinct, dtype=object))
+        table[:-1][places >= 0] = places[places >= 0]
+        if self.has_missing:
+            table[-1] = len(self.known)
+        return table[found.codes]
+
+    def _check_kind(self, column: Column, found: Factorized) -> None:
+        """Raise if no value is of a type that was there in fit."""
+        if self.is_object and is_object(column):
+            return  # anything may come in any row
+        came = families(found.distinct)
+        if came and self.families and not came & self.families:
+            raise ValueError(
+                f"{column.describe()} holds {' and '.join(sorted(came))}, but held "
+                f"{' and '.join(sorted(self.families))} in fit; convert it, or fit "
+                "again."
+            )
+
+    def write(self, codes: np.ndarray, out: np.ndarray) -> None:
+        """Write all outputs, to zeros."""
+        for block, part in self.slices(out):
+            block.write(codes, part)
+
+    def slices(self, out: np.ndarray) -> Iterator[tuple[Any, np.ndarray]]:
+        """What writes, and where to."""
+        start = 0
+        for block in self.blocks:
+            stop = start + len(block.labels)
+            yield block, out[:, start:stop]
+            start = stop
+
+    @property
+    def labels(self) -> list[str]:
+        """Name per output, to come behind the column's."""
+        return [label for block in self.blocks for label in block.labels]
+
+
+def sorting_order(values: np.ndarray) -> np.ndarray:
+    """Places of the values in ascending order, by type and text if they have none."""
+    try:
+        return np.argsort(values, kind="stable")
+    except TypeError:
+        keys = [(type(value).__name__, str(value)) for value in values]
+        return np.array(sorted(range(len(keys)), key=keys.__getitem__), dtype=np.intp)
+
+
+def families(values: Any) -> set[str]:
+    """Numbers, text and so on: what the values are, size and precision aside."""
+    types = set(map(type, values))
+    return {
+        "numbers"
+        if issubclass(kind, Number | np.bool_)
+        else "text"
+        if issubclass(kind, str)
+        else f"{kind.__name__} objects"
+        for kind in types
+    }

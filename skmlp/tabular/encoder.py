@@ -1,0 +1,585 @@
+"""TableEncoder: chooses the kind of each column and owns the slices of the output."""
+
+from collections.abc import Sequence
+from numbers import Integral
+from typing import Any, Literal, NamedTuple, Self
+
+import numpy as np
+from sklearn.base import BaseEstimator, TransformerMixin
+from sklearn.utils import Tags, assert_all_finite, check_random_state
+from sklearn.utils._param_validation import Interval, StrOptions
+from sklearn.utils.validation import (
+    _check_feature_names_in,
+    _check_sample_weight,
+    check_array,
+    check_consistent_length,
+    check_is_fitted,
+    column_or_1d,
+    validate_data,
+)
+
+from skmlp._sklearn import fit_context, unchanged_on_error
+from skmlp.tabular.columns import (
+    N_FOLDS,
+    NUMBER_COLUMNS,
+    CategoryColumn,
+    NumberColumn,
+    PlainColumn,
+    Rows,
+    Target,
+    TargetMeans,
+    factorize,
+    kind_of,
+    sorting_order,
+)
+from skmlp.tabular.scaling import Numbers, SmoothScale
+from skmlp.tabular.tables import (
+    Column,
+    header,
+    is_frame,
+    is_plain_number,
+    read_columns,
+    read_matrix,
+)
+
+BLOCK_OUT = 1 << 18
+"""Cells of the matrix that are written at a time."""
+
+
+class Reading(NamedTuple):
+    """A table as numbers to be scaled, and codes of its categories."""
+
+    n_rows: int
+    numbers: Numbers
+    codes: Sequence[np.ndarray]
+
+    def rows(self, block: slice) -> "Reading":
+        """Some of the rows."""
+        numbers: Numbers
+        if isinstance(self.numbers, np.ndarray):
+            numbers = self.numbers[:, block]
+        else:
+            numbers = [column[block] for column in self.numbers]
+        codes = [column[block] for column in self.codes]
+        return Reading(min(block.stop, self.n_rows) - block.start, numbers, codes)
+
+
+def is_sparse(X: Any) -> bool:
+    """Whether X is one of SciPy's sparse matrices or arrays."""
+    return hasattr(X, "tocsr")
+
+
+class TableEncoder(TransformerMixin, BaseEstimator):
+    """Encode a table of any columns as one matrix of floats for a neural network.
+
+    Takes pandas, polars and pyarrow tables, other tables that narwhals reads, NumPy
+    arrays and sparse matrices. What becomes of a column follows from its dtype, and for
+    objects from the values:
+
+    - Numbers ``x`` become ``z / sqrt(1 + (z / 3)**2)``, where
+      ``z = (x - median) / interquartile range``, so that no outlier gets beyond 3.
+      Where the interquartile range is 0, half the range takes its place; a constant
+      column becomes 0. A missing number counts as the median, and where the training
+      rows had any, a column of 0 and 1 says where.
+    - Dates become elapsed seconds, and month (1 to 12), weekday (0 is Monday) and hour
+      in local time where these vary; durations and times of the day become seconds.
+      All are then treated as numbers.
+    - Text, truth values and categories become one column of 0 and 1 per value; missing
+      is a value of its own. Two values share one column of -1 and +1. Where there are
+      more than `max_categories` values, the rarer ones share a column, and if `fit` was
+      given `y`, the means of the target per value (cross-fitted, as in
+      :class:`sklearn.preprocessing.TargetEncoder`) come on top. Values that the
+      training rows did not have count as rare ones, or become 0.
+    - Columns of sparse matrices are scaled without being centred; zeros stay zeros.
+
+    Parameters
+    ----------
+    categorical_features : "from_dtype", array-like of {bool, int, str} or None, \
+            default="from_dtype"
+        Columns that are categories whatever their dtype: a mask, indices or names.
+        Other columns are treated by their dtype, as all are with "from_dtype" or None.
+
+    max_categories : int, default=40
+        Most columns that the categories of one column become, target means aside; at
+        least 2.
+
+    min_frequency : int, default=2
+        Fewest training rows (or sum of their weights) of a category that gets a column
+        of its own. It does not apply to missing.
+
+    dtype : {"float32", "float64"}, default="float32"
+        Type of the matrix. The arithmetic is in float64 either way.
+
+    random_state : int, RandomState instance or None, default=None
+        Source of the folds that target means are cross-fitted on.
+
+    Attributes
+    ----------
+    n_features_in_ : int
+        Number of columns of the table.
+    feature_names_in_ : ndarray of shape (n_features_in_,)
+        Column names, where the table has some that are all strings.
+    n_features_out_ : int
+        Number of columns of the matrix.
+    is_categorical_ : ndarray of shape (n_features_in_,)
+        Which columns of the table are categories.
+    categories_ : list of ndarray
+        The values of each categorical column, in order of the columns, without missing.
+    scale_ : SmoothScale
+        Median and scale of what became numbers.
+
+    See Also
+    --------
+    sklearn.compose.ColumnTransformer : Put such encodings together by hand.
+    sklearn.preprocessing.OneHotEncoder : Only categories; infrequent ones grouped.
+    sklearn.preprocessing.TargetEncoder : Only categories, by target means.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from skmlp import TableEncoder
+    >>> table = pd.DataFrame({
+    ...     "age": [20.0, 30.0, 40.0, None],
+    ...     "member": [True, False, True, True],
+    ...     "color": ["red", "blue", "green", "red"],
+    ... })
+    >>> encoder = TableEncoder(min_frequency=1).set_output(transform="pandas")
+    >>> encoder.fit_transform(table).round(2)
+        age  age_missing  member_True  color_blue  color_green  color_red
+    0 -0.49          0.0          1.0         0.0          0.0        1.0
+    1  0.00          0.0         -1.0         1.0          0.0        0.0
+    2  0.49          0.0          1.0         0.0          1.0        0.0
+    3  0.00          1.0          1.0         0.0          0.0        1.0
+    """
+
+    _parameter_constraints: dict = {
+        "categorical_features": ["array-like", StrOptions({"from_dtype"}), None],
+        "max_categories": [Interval(Integral, 2, None, closed="left")],
+        "min_frequency": [Interval(Integral, 1, None, closed="left")],
+        "dtype": [StrOptions({"float32", "float64"})],
+        "random_state": ["random_state"],
+    }
+
+    scale_: SmoothScale
+    is_categorical_: np.ndarray
+    n_features_in_: int
+    _number_columns: list[NumberColumn]
+    _category_columns: list[CategoryColumn]
+    _missing_of: np.ndarray
+    _is_sparse: bool
+
+    def __init__(
+        self,
+        categorical_features: Any = "from_dtype",
+        *,
+        max_categories: int = 40,
+        min_frequency: int = 2,
+        dtype: Literal["float32", "float64"] = "float32",
+        random_state: int | np.random.RandomState | None = None,
+    ) -> None:
+        self.categorical_features = categorical_features
+        self.max_categories = max_categories
+        self.min_frequency = min_frequency
+        self.dtype = dtype
+        self.random_state = random_state
+
+    @fit_context(prefer_skip_nested_validation=True)
+    def fit(self, X: Any, y: Any = None, sample_weight: Any = None) -> Self:
+        """Learn how to encode the columns of X.
+
+        If it fails, the encoder stays as it was.
+
+        Parameters
+        ----------
+        X : {table, array-like, sparse matrix} of shape (n_samples, n_features)
+            The training rows.
+        y : array-like of shape (n_samples,), default=None
+            Classes or numbers; only used for columns of many categories.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Non-negative weight per row; None means 1. A row of weight 0 takes no part.
+
+        Returns
+        -------
+        self : TableEncoder
+            The fitted encoder.
+
+        Raises
+        ------
+        ValueError, TypeError
+            If a column can't be encoded; the message names it and says why.
+        """
+        with unchanged_on_error(self):
+            self._fit(X, y, sample_weight)
+        return self
+
+    @fit_context(prefer_skip_nested_validation=True)
+    def fit_transform(self, X: Any, y: Any = None, sample_weight: Any = None) -> Any:
+        """Learn how to encode the columns of X, and encode its rows.
+
+        The outcome is that of ``fit(X, y, sample_weight).transform(X)``, but for means
+        of the target: those of a row are here of other rows only, so that a model
+        trained on them does not trust them too much.
+
+        Parameters
+        ----------
+        X : {table, array-like, sparse matrix} of shape (n_samples, n_features)
+            The training rows.
+        y : array-like of shape (n_samples,), default=None
+            Classes or numbers; only used for columns of many categories.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Non-negative weight per row; None means 1. A row of weight 0 takes no part.
+
+        Returns
+        -------
+        encoded : ndarray of shape (n_samples, n_features_out_)
+            The matrix; a CSR matrix where X is sparse.
+
+        Raises
+        ------
+        ValueError, TypeError
+            If a column can't be encoded; the message names it and says why.
+        """
+        with unchanged_on_error(self):
+            X, reading, target, weight = self._fit(X, y, sample_weight)
+            if self._is_sparse:
+                return self.scale_.encode_sparse(X, self.dtype)
+            out = self._write(reading)
+            if target is not None:
+                for column, codes, part in self._category_slices(reading, out):
+                    for block, slot in column.slices(part):
+                        if isinstance(block, TargetMeans):
+                            block.write_held_out(codes, slot, target, weight)
+        return out
+
+    def transform(self, X: Any) -> Any:
+        """Encode rows, each as it would be by itself.
+
+        Parameters
+        ----------
+        X : {table, array-like, sparse matrix} of shape (n_samples, n_features)
+            Rows with the columns that `fit` saw.
+
+        Returns
+        -------
+        encoded : ndarray of shape (n_samples, n_features_out_)
+            The matrix; a CSR matrix where X and the training rows are sparse.
+
+        Raises
+        ------
+        ValueError, TypeError
+            If columns are missing, in another order, or of another kind than in `fit`.
+        """
+        check_is_fitted(self, "scale_")
+        X = self._validate(X, reset=False)
+        if is_sparse(X):
+            if self._is_sparse:
+                return self.scale_.encode_sparse(X, self.dtype)
+            X = X.toarray()
+        return self._write(self._read(X))
+
+    def get_feature_names_out(self, input_features: Any = None) -> np.ndarray:
+        """Names of the columns of the matrix, such as "age" or "color_red".
+
+        Parameters
+        ----------
+        input_features : array-like of str or None, default=None
+            Column names of the table, where it had none in `fit`; the default is then
+            "x0", "x1" and so on.
+
+        Returns
+        -------
+        names : ndarray of str
+            As many different names as there are columns.
+        """
+        check_is_fitted(self, "scale_")
+        inputs = _check_feature_names_in(self, input_features)
+        parts = [
+            (column.position, part)
+            for column in self._number_columns
+            for part in column.parts
+        ]
+        names = [f"{inputs[place]}_{part}".removesuffix("_") for place, part in parts]
+        names += [f"{inputs[parts[place][0]]}_missing" for place in self._missing_of]
+        names += [
+            f"{inputs[column.position]}_{label}"
+            for column in self._category_columns
+            for label in column.labels
+        ]
+        return np.array(make_unique(names), dtype=object)
+
+    @property
+    def n_features_out_(self) -> int:
+        """Number of columns of the matrix."""
+        widths = [len(column.labels) for column in self._category_columns]
+        return len(self.scale_.center) + len(self._missing_of) + sum(widths)
+
+    @property
+    def categories_(self) -> list[np.ndarray]:
+        """The values of each categorical column."""
+        return [column.known.to_numpy() for column in self._category_columns]
+
+    def __sklearn_tags__(self) -> Tags:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.allow_nan = True
+        tags.input_tags.categorical = True
+        # columns of a sparse matrix are numbers
+        tags.input_tags.sparse = self._no_column_is_named()
+        tags.input_tags.string = True
+        tags.transformer_tags.preserves_dtype = []
+        return tags
+
+    def _validate(self, X: Any, reset: bool) -> Any:
+        """X as a table, a 2-D array or a CSR matrix; with the columns of fit."""
+        if is_frame(X):
+            validate_data(self, header(X), reset=reset, skip_check_array=True)
+            for axis, what in enumerate(["sample", "feature"]):
+                if X.shape[axis] == 0:
+                    raise ValueError(
+                        f"Found array with 0 {what}(s) (shape={X.shape}) while a "
+                        "minimum of 1 is required by TableEncoder."
+                    )
+            return X
+        if hasattr(X, "collect"):
+            raise TypeError(
+                f"X is a {type(X).__name__}, which holds no rows yet; pass X.collect()."
+            )
+        options: dict[str, Any] = {
+            "dtype": None,
+            "accept_sparse": "csr",
+            "ensure_all_finite": False,
+        }
+        if not hasattr(X, "dtype"):
+            # NumPy would turn numbers beside text into text
+            as_array = check_array(X, **options)
+            if as_array.dtype.kind == "U":
+                options["dtype"] = object
+        X = validate_data(self, X, reset=reset, **options)
+        if is_sparse(X):
+            check_sparse(X)
+        return X
+
+    def _fit(self, X: Any, y: Any, sample_weight: Any) -> tuple[Any, ...]:
+        """Learn, and return the table as it was read on the way."""
+        X = self._validate(X, reset=True)
+        weight = self._row_weights(sample_weight, X)
+        rows = Rows.of(weight)
+        target = None if y is None else self._target(y, X)
+        is_forced = self._forced_categories()
+        self._is_sparse = is_sparse(X)
+        if self._is_sparse:
+            self._fit_sparse(X, rows, is_forced)
+            return X, None, None, weight
+        self._number_columns, self._category_columns = [], []
+        self.is_categorical_ = is_forced.copy()
+        numbers: list[np.ndarray] = []
+        codes = []
+        for column in read_columns(X):
+            kind = "categories"
+            if not is_forced[column.position]:
+                kind = kind_of(column._replace(data=column.data[rows.places]))
+            if kind == "categories":
+                codes.append(self._fit_categories(column, rows, target))
+            else:
+                reader = NUMBER_COLUMNS[kind](column.position)
+                numbers += reader.fit(column, rows)
+                self._number_columns.append(reader)
+        counted = [column[rows.places] for column in numbers]
+        self.scale_ = SmoothScale().fit(counted, rows.weight)
+        self._missing_of = self._with_indicator(self.scale_.has_missing)
+        matrix = read_matrix(X) if self._all_plain() else None
+        reading = Reading(X.shape[0], numbers if matrix is None else matrix.T, codes)
+        return X, reading, target, weight
+
+    def _fit_categories(
+        self, column: Column, rows: Rows, target: Target | None
+    ) -> np.ndarray:
+        self.is_categorical_[column.position] = True
+        fitted = CategoryColumn(
+            column.position, self.max_categories, self.min_frequency
+        )
+        self._category_columns.append(fitted)
+        codes = fitted.fit(column, factorize(column), rows, target)
+        # many columns are kept until the width of the matrix is known
+        return codes.astype(np.min_scalar_type(fitted.n_codes))
+
+    def _fit_sparse(self, X: Any, rows: Rows, is_forced: np.ndarray) -> None:
+        if is_forced.any():
+            raise ValueError(
+                "categorical_features names columns of a sparse matrix, whose columns "
+                "are all numbers; pass a dense table, or leave categorical_features "
+                'at "from_dtype".'
+            )
+        n_features = X.shape[1]
+        self.scale_ = SmoothScale().fit_sparse(X[rows.places].tocsc(), rows.weight)
+        self.is_categorical_ = is_forced
+        self._number_columns = [PlainColumn(place) for place in range(n_features)]
+        self._category_columns = []
+        self._missing_of = np.array([], dtype=np.intp)
+
+    def _row_weights(self, sample_weight: Any, X: Any) -> np.ndarray | None:
+        if sample_weight is None:
+            return None
+        anything = np.empty((X.shape[0], 1))
+        weight = _check_sample_weight(
+            sample_weight, anything, dtype=np.float64, ensure_non_negative=True
+        )
+        if not weight.any():
+            raise ValueError("sample_weight must be positive for some row.")
+        return weight
+
+    def _target(self, y: Any, X: Any) -> Target | None:
+        """What means per category are of; None where there would be too many."""
+        y = column_or_1d(y)
+        check_consistent_length(X, y)
+        folds = check_random_state(self.random_state).permutation(len(y)) % N_FOLDS
+        if y.dtype.kind == "f":
+            assert_all_finite(y, input_name="y")
+            if (y != np.rint(y)).any():
+                return Target(y.astype(np.float64), folds=folds)
+        codes, labels = factorize(Column(0, "y", y))
+        if codes.min() < 0:
+            raise ValueError(
+                f"y has no label in {(codes < 0).sum()} rows; drop these rows, or "
+                "leave y out."
+            )
+        if len(labels) > self.max_categories:
+            return None
+        order = sorting_order(labels)
+        names = [str(label) for label in labels[order]]
+        return Target(np.argsort(order)[codes], names, folds)
+
+    def _no_column_is_named(self) -> bool:
+        given = self.categorical_features
+        return given is None or isinstance(given, str)
+
+    def _forced_categories(self) -> np.ndarray:
+        """Mask of the columns that `categorical_features` names."""
+        n_features = self.n_features_in_
+        mask = np.zeros(n_features, dtype=bool)
+        if self._no_column_is_named():
+            return mask
+        given = np.asarray(self.categorical_features)
+        if given.size == 0:
+            return mask
+        if given.dtype.kind == "b":
+            if given.shape != (n_features,):
+                raise ValueError(
+                    f"categorical_features is a mask of shape {given.shape}, but X "
+                    f"has {n_features} columns; give one truth value per column."
+                )
+            return given.copy()
+        if given.dtype.kind in "iu":
+            outside = given[(given < 0) | (given >= n_features)]
+            if len(outside):
+                raise ValueError(
+                    f"categorical_features has the indices {outside.tolist()}, but X "
+                    f"has {n_features} columns; give indices from 0 to "
+                    f"{n_features - 1}."
+                )
+            mask[given] = True
+            return mask
+        return self._named_categories(given, mask)
+
+    def _named_categories(self, given: np.ndarray, mask: np.ndarray) -> np.ndarray:
+        if not all(isinstance(name, str) for name in given.ravel()):
+            raise ValueError(
+                "categorical_features must be a mask, indices or names, got "
+                f"{self.categorical_features!r}."
+            )
+        names = getattr(self, "feature_names_in_", None)
+        if names is None:
+            raise ValueError(
+                f"categorical_features names {given.tolist()}, but the columns of X "
+                "have no names; give indices, or pass a table with names."
+            )
+        unknown = sorted(set(given.tolist()) - set(names.tolist()))
+        if unknown:
+            raise ValueError(
+                f"categorical_features names {unknown}, which are no columns of X."
+            )
+        return np.isin(names.astype(str), given.astype(str))
+
+    def _with_indicator(self, has_missing: np.ndarray) -> np.ndarray:
+        """Places of the numbers whose missingness is shown: one per column."""
+        widths = [len(column.parts) for column in self._number_columns]
+        firsts = np.cumsum([0, *widths])[:-1].astype(np.intp)
+        return firsts[has_missing[firsts]]
+
+    def _all_plain(self) -> bool:
+        """Whether the table was nothing but columns of numbers."""
+        return not self._category_columns and all(
+            isinstance(column, PlainColumn) for column in self._number_columns
+        )
+
+    def _read(self, X: Any) -> Reading:
+        """The columns as `fit` learnt to read them."""
+        if self._all_plain():
+            matrix = read_matrix(X)
+            if matrix is not None:
+                return Reading(X.shape[0], matrix.T, [])
+        columns = read_columns(X)
+        numbers: list[np.ndarray] = []
+        for reader in self._number_columns:
+            numbers += reader.read(columns[reader.position])
+        codes = []
+        for fitted in self._category_columns:
+            column = columns[fitted.position]
+            codes.append(fitted.codes(column, factorize(column)))
+        return Reading(X.shape[0], numbers, codes)
+
+    def _write(self, reading: Reading) -> np.ndarray:
+        """The matrix: numbers, where they are missing, and categories."""
+        width = self.n_features_out_
+        out = np.zeros((reading.n_rows, width), dtype=self.dtype)
+        # all columns of some rows, while they are in the cache: 1.5 times as fast
+        size = max(256, BLOCK_OUT // max(width, 1))
+        for start in range(0, reading.n_rows, size):
+            block = slice(start, start + size)
+            self._write_rows(reading.rows(block), out[block])
+        return out
+
+    def _write_rows(self, reading: Reading, out: np.ndarray) -> None:
+        n_numbers = len(self.scale_.center)
+        behind = n_numbers + len(self._missing_of)
+        if n_numbers:
+            numbers, missing = out[:, :n_numbers], out[:, n_numbers:behind]
+            self.scale_.write(reading.numbers, numbers, self._missing_of, missing)
+        for column, codes, part in self._category_slices(reading, out):
+            column.write(codes, part)
+
+    def _category_slices(self, reading: Reading, out: np.ndarray) -> list[tuple]:
+        """Each categorical column with its codes and its slice of the matrix."""
+        slices = []
+        start = len(self.scale_.center) + len(self._missing_of)
+        for column, codes in zip(self._category_columns, reading.codes, strict=True):
+            stop = start + len(column.labels)
+            slices.append((column, codes, out[:, start:stop]))
+            start = stop
+        return slices
+
+
+def check_sparse(X: Any) -> None:
+    """Raise unless a CSR matrix holds real numbers, none of them missing."""
+    if not is_plain_number(X.dtype) and X.dtype.kind != "b":
+        raise TypeError(f"a sparse X must hold real numbers, got dtype {X.dtype}.")
+    if X.dtype.kind == "f" and np.isnan(X.data).any():
+        columns = np.unique(X.indices[np.isnan(X.data)])
+        shown = ", ".join(f"x{place}" for place in columns[:5])
+        raise ValueError(
+            f"a sparse X must not hold NaN, but {len(columns)} columns do (the first: "
+            f"{shown}); fill them in, or pass a dense X, where NaN counts as missing."
+        )
+
+
+def make_unique(names: Sequence[str]) -> list[str]:
+    """The names, with a number behind those that were there before."""
+    taken = set(names)
+    seen: set[str] = set()
+    result = []
+    for name in names:
+        unique, number = name, 2
+        while unique in seen or (unique != name and unique in taken):
+            unique, number = f"{name}_{number}", number + 1
+        seen.add(unique)
+        result.append(unique)
+    return result

@@ -1,0 +1,137 @@
+"""Tables of any kind, read as columns: NumPy arrays or pandas extension arrays."""
+
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+
+import narwhals as nw
+import numpy as np
+import pandas as pd
+
+Values = Any
+"""The values of one column: a NumPy array or a pandas ExtensionArray."""
+
+SMALL_TABLE = 1 << 16
+"""Cells up to which a frame of numbers is copied as a whole, which takes less time."""
+
+SMALL_NUMBERS = (nw.Float32, nw.Float64, nw.Int8, nw.Int16, nw.Int32, nw.Int64)
+"""Dtypes of other libraries that are copied as a whole likewise."""
+
+
+class Column(NamedTuple):
+    """One column: where it stands, what to call it in messages, and its values."""
+
+    position: int
+    name: Any
+    data: Values
+
+    def describe(self) -> str:
+        """Name and dtype, for messages."""
+        return f"column {self.name!r} (dtype {self.data.dtype})"
+
+
+def is_frame(X: Any) -> bool:
+    """Whether X is a table with named columns that narwhals reads eagerly."""
+    return isinstance(X, pd.DataFrame) or nw.dependencies.is_into_dataframe(X)
+
+
+def header(X: Any) -> pd.DataFrame:
+    """The column names of a frame, in a form that every scikit-learn can read."""
+    if isinstance(X, pd.DataFrame):
+        return X
+    return pd.DataFrame(columns=nw.from_native(X, eager_only=True).columns)
+
+
+def is_plain_number(dtype: Any) -> bool:
+    """Whether a dtype is NumPy's own, of real numbers."""
+    return isinstance(dtype, np.dtype) and dtype.kind in "iuf"
+
+
+def read_columns(X: Any) -> list[Column]:
+    """The columns of a frame or of a 2-D array, in order."""
+    if isinstance(X, np.ndarray):
+        return [Column(j, f"x{j}", values) for j, values in enumerate(X.T)]
+    if isinstance(X, pd.DataFrame):
+        # by position, since narwhals refuses names that come twice
+        named = [(name, pandas_values(series)) for name, series in X.items()]
+    else:
+        frame = nw.from_native(X, eager_only=True)
+        named = [(name, narwhals_values(frame[name])) for name in frame.columns]
+    return [Column(j, name, values) for j, (name, values) in enumerate(named)]
+
+
+def read_matrix(X: Any) -> np.ndarray | None:
+    """All columns as one 2-D array of numbers, where that takes no large copy."""
+    if isinstance(X, np.ndarray):
+        return X if is_plain_number(X.dtype) else None
+    if X.shape[0] * X.shape[1] > SMALL_TABLE:
+        return None
+    if not isinstance(X, pd.DataFrame):
+        frame = nw.from_native(X, eager_only=True)
+        if not all(isinstance(dtype, SMALL_NUMBERS) for dtype in frame.schema.values()):
+            return None
+        return frame.to_numpy()
+    dtypes = set(X.dtypes.array)
+    if not all(map(is_plain_number, dtypes)):
+        return None
+    return X.to_numpy() if len(dtypes) == 1 else X.to_numpy(np.float64)
+
+
+def pandas_values(series: pd.Series) -> Values:
+    """The values of a pandas column."""
+    dtype = series.dtype
+    if isinstance(dtype, np.dtype):
+        return series.to_numpy()
+    if isinstance(dtype, pd.ArrowDtype):
+        return narwhals_values(nw.from_native(series, series_only=True))
+    if isinstance(dtype, pd.SparseDtype):
+        return np.asarray(series.array)
+    return series.array
+
+
+def narwhals_values(series: nw.Series) -> Values:
+    """The values of a column of polars, pyarrow or another library."""
+    for kinds, read in READERS:
+        if isinstance(series.dtype, kinds):
+            return read(series)
+    return series.to_numpy()
+
+
+def whole_numbers(series: nw.Series) -> Values:
+    """Integers, exact also beside missing values, which NumPy knows only as floats."""
+    if not series.is_null().any():
+        return series.to_numpy()
+    missing = series.is_null().to_numpy()
+    return pd.arrays.IntegerArray(series.fill_null(0).to_numpy().copy(), missing.copy())
+
+
+def moments(series: nw.Series) -> Values:
+    """Dates and times; those with a time zone stay in it."""
+    zone = getattr(series.dtype, "time_zone", None)
+    if isinstance(series.dtype, nw.Date):
+        series = series.cast(nw.Datetime("us"))
+    elif zone is not None:
+        series = series.dt.convert_time_zone("UTC").dt.replace_time_zone(None)
+    index = pd.DatetimeIndex(series.to_numpy())
+    return (index if zone is None else index.tz_localize("UTC").tz_convert(zone)).array
+
+
+def raise_nested(series: nw.Series) -> Values:
+    """Say that a column holds no plain values."""
+    raise TypeError(
+        f"column {series.name!r} has the dtype {series.dtype}, which holds several "
+        "values per row; spread them over columns of their own, or drop the column."
+    )
+
+
+READERS: Sequence[tuple[tuple[type, ...], Callable[[nw.Series], Values]]] = (
+    (
+        (nw.Decimal, nw.Int128, nw.UInt128),
+        lambda series: series.cast(nw.Float64).to_numpy(),
+    ),
+    # to text first, as narwhals mixes up missing values in pyarrow dictionaries
+    ((nw.Categorical, nw.Enum), lambda series: series.cast(nw.String).to_numpy()),
+    ((nw.Date, nw.Datetime), moments),
+    ((nw.List, nw.Struct, nw.Array), raise_nested),
+    ((nw.Int64, nw.UInt64), whole_numbers),
+)
+"""How dtypes are read that don't come as NumPy arrays as they are."""

@@ -1,0 +1,326 @@
+"""Kinds of columns, each by itself."""
+
+import datetime as dt
+import decimal
+import fractions
+
+import numpy as np
+import pandas as pd
+import pytest
+from numpy.testing import assert_allclose, assert_array_equal
+from sklearn.preprocessing import OneHotEncoder
+
+from skmlp.tabular.columns import (
+    CategoryColumn,
+    DateColumn,
+    PlainColumn,
+    Rows,
+    Target,
+    TargetMeans,
+    factorize,
+    kind_of,
+)
+from skmlp.tabular.tables import Column, pandas_values
+
+ALL = Rows.of(None)
+
+
+def column(values, dtype=None, name="age"):
+    return Column(0, name, pandas_values(pd.Series(values, dtype=dtype)))
+
+
+def of_objects(*values):
+    cells = np.empty(len(values), dtype=object)
+    cells[:] = values
+    return Column(0, "age", cells)
+
+
+def fit(found, rows=ALL, target=None, max_categories=40, min_frequency=1):
+    fitted = CategoryColumn(0, max_categories, min_frequency)
+    codes = fitted.fit(found, factorize(found), rows, target)
+    return fitted, codes
+
+
+def outputs(fitted, found):
+    out = np.zeros((len(found.data), len(fitted.labels)))
+    fitted.write(fitted.codes(found, factorize(found)), out)
+    return out
+
+
+@pytest.mark.parametrize(
+    ("found", "kind"),
+    [
+        (column([1, 2]), "numbers"),
+        (column([1, None], "Int8"), "numbers"),
+        (column([1, None], "Float32"), "numbers"),
+        (column([1.0, 0.0], pd.SparseDtype(float)), "numbers"),
+        (column([True, False]), "categories"),
+        (column([True, None], "boolean"), "categories"),
+        (column([1, 2], "category"), "categories"),
+        (column(["a", "b"], "string"), "categories"),
+        (column(["a", "b"], object), "categories"),
+        (of_objects(1, 2.5, None, np.float32(2)), "numbers"),
+        (of_objects(decimal.Decimal(1), 2.5, fractions.Fraction(1, 3)), "numbers"),
+        (of_objects(1, "1"), "categories"),
+        (of_objects(1, True), "categories"),
+        (of_objects(True, None), "categories"),
+        (of_objects(dt.date(2024, 1, 1), None), "dates"),
+        (of_objects(dt.datetime(2024, 1, 1)), "dates"),
+        (of_objects(dt.timedelta(1)), "durations"),
+        (of_objects(dt.time(1)), "times"),
+        (of_objects(None, float("nan")), "nothing"),
+        (column([None, None], "string"), "nothing"),
+        (column(["2024-01-01"], "datetime64[ns]"), "dates"),
+        (column(["2024-01-01"], "datetime64[ns, UTC]"), "dates"),
+    ],
+    ids=repr,
+)
+def test_the_kind_of_a_column(found, kind):
+    assert kind_of(found) == kind
+
+
+@pytest.mark.parametrize(
+    ("found", "message"),
+    [
+        (column([1j, 2]), "dtype complex128"),
+        (of_objects(1j, 2), "Complex data not supported"),
+        (column(pd.period_range("2024", periods=2, freq="D")), r"dtype period\[D\]"),
+        (column(pd.interval_range(0, 2)), "dtype interval"),
+    ],
+    ids=["complex", "complex objects", "periods", "intervals"],
+)
+def test_what_cannot_be_encoded_is_named(found, message):
+    with pytest.raises((TypeError, ValueError), match=message) as error:
+        kind_of(found)
+    assert str(error.value).startswith("column 'age'")
+
+
+def test_objects_become_numbers():
+    values = [decimal.Decimal("1.5"), None, 2, np.float32(0.5), pd.NA]
+    (numbers,) = PlainColumn(0).read(of_objects(*values))
+    assert_array_equal(numbers, [1.5, np.nan, 2, 0.5, np.nan])
+
+
+def test_a_number_beyond_all_floats_is_named():
+    with pytest.raises(OverflowError, match="column 'age'"):
+        PlainColumn(0).read(of_objects(10**400, 1))
+
+
+@pytest.mark.parametrize(
+    "came",
+    [
+        column([1.0, 2.0]),
+        column([1, 2], "Int64"),
+        column([1, 2], "category"),
+        column([1, 2], object),
+        column([1, 2], np.uint8),
+    ],
+    ids=repr,
+)
+def test_numbers_of_any_type_are_numbers(came):
+    assert_array_equal(PlainColumn(0).read(came), [[1, 2]])
+
+
+def test_truth_values_are_numbers_where_numbers_were():
+    for dtype in ["boolean", "bool", "category", object]:
+        assert_array_equal(PlainColumn(0).read(column([True, False], dtype)), [[1, 0]])
+
+
+@pytest.mark.parametrize(
+    ("came", "message"),
+    [
+        (column(["1", "2"]), "holds categories, but held numbers"),
+        (column(["1", "2"], "category"), "holds categories, but held numbers"),
+        (column(["2024-01-01"], "datetime64[s]"), "holds dates, but held numbers"),
+        (of_objects(dt.timedelta(1)), "holds durations, but held numbers"),
+    ],
+    ids=["text", "categories", "dates", "durations"],
+)
+def test_another_kind_than_in_fit_is_named(came, message):
+    with pytest.raises(ValueError, match=message) as error:
+        PlainColumn(0).read(came)
+    assert "column 'age'" in str(error.value)
+
+
+# Dates
+
+
+def test_dates_show_what_varies():
+    dates = DateColumn(0)
+    found = column(pd.to_datetime(["2024-01-01 05:00", None, "2024-02-05 05:30"]))
+    elapsed, month = dates.fit(found, ALL)
+    assert dates.parts == ("", "month")
+    assert_array_equal(month, [1, np.nan, 2])
+    assert elapsed[2] - elapsed[0] == (35 * 24 + 0.5) * 3600
+    assert_array_equal(dates.read(found), [elapsed, month])
+
+
+def test_parts_are_of_local_time_and_elapsed_is_not():
+    utc = pd.to_datetime(["2024-01-31 23:30", "2024-07-30 12:00"]).tz_localize("UTC")
+    dates, local = DateColumn(0), DateColumn(0)
+    elapsed, month, _, hour = dates.fit(column(utc), ALL)
+    berlin = utc.tz_convert("Europe/Berlin")
+    elapsed_there, month_there, _, hour_there = local.fit(column(berlin), ALL)
+    assert_array_equal(elapsed_there, elapsed)
+    assert_array_equal(month, [1, 7])
+    assert_array_equal(month_there, [2, 7])
+    assert_array_equal(hour, [23, 12])
+    assert_array_equal(hour_there, [0, 14])
+    with pytest.raises(ValueError, match=r"'age'.*without a time zone, but were with"):
+        dates.read(column(utc.tz_localize(None)))
+
+
+@pytest.mark.parametrize("unit", ["s", "ms", "us", "ns"])
+def test_the_unit_of_dates_does_not_matter(unit):
+    found = pd.to_datetime(["2024-01-01 05:00", "2024-02-05 05:30"])
+    (elapsed, *_) = DateColumn(0).fit(column(found.as_unit(unit)), ALL)
+    assert_array_equal(elapsed, [1704085200, 1707111000])
+
+
+# Categories
+
+
+def test_two_values_are_one_output():
+    fitted, _ = fit(column(["no", "yes", "no"]))
+    assert fitted.labels == ["yes"]
+    assert_array_equal(
+        outputs(fitted, column(["no", "yes", "?", None]))[:, 0], [-1, 1, 0, 0]
+    )
+
+
+def test_one_value_and_missing_are_two():
+    fitted, _ = fit(column(["no", None, "no"]))
+    assert fitted.labels == ["missing"]
+    assert_array_equal(outputs(fitted, column(["no", None, "?"]))[:, 0], [-1, 1, 0])
+
+
+def test_one_value_tells_nothing():
+    fitted, _ = fit(column(["no", "no"]))
+    assert_array_equal(outputs(fitted, column(["no", "?"])), [[0], [0]])
+
+
+def test_three_values_are_one_output_each():
+    fitted, _ = fit(column(["c", "a", None, "a"], "category"))
+    assert fitted.labels == ["a", "c", "missing"]
+    out = outputs(fitted, column(["a", "c", None, "b"], "category"))
+    assert_array_equal(out, [[1, 0, 0], [0, 1, 0], [0, 0, 1], [0, 0, 0]])
+
+
+@pytest.mark.parametrize("max_categories", [2, 3, 5, 7, 20])
+@pytest.mark.parametrize("min_frequency", [1, 2, 4])
+def test_one_hot_is_what_scikit_learn_gives(max_categories, min_frequency):
+    rng = np.random.default_rng(0)
+    found = column([f"v{code}" for code in rng.zipf(1.5, 60).clip(max=15)])
+    came = column([f"v{code}" for code in range(18)])
+    fitted, _ = fit(found, max_categories=max_categories, min_frequency=min_frequency)
+    theirs = OneHotEncoder(
+        handle_unknown="infrequent_if_exist",
+        max_categories=max_categories,
+        min_frequency=min_frequency,
+        sparse_output=False,
+    ).fit(np.asarray(found.data, dtype=object)[:, None])
+    expected = theirs.transform(np.asarray(came.data, dtype=object)[:, None])
+    assert_array_equal(outputs(fitted, came), expected)
+
+
+def test_a_category_of_weight_two_is_not_infrequent():
+    found = column(list("aabcd"))
+    for weight in [[1, 1, 2, 1, 1], [0.1, 0.1, 2, 0.1, 0.1]]:
+        fitted, _ = fit(found, Rows.of(np.array(weight)), min_frequency=2)
+        assert fitted.labels == ["a", "b", "infrequent"]
+    fitted, _ = fit(found, Rows.of(np.array([1.0, 1, 0, 0, 1])))
+    assert fitted.known.tolist() == ["a", "d"]
+
+
+def test_values_that_look_alike_stay_apart():
+    fitted, _ = fit(of_objects(1, "1", 1.5, ("1",), None))
+    assert len(fitted.labels) == 5
+    out = outputs(fitted, of_objects("1", 1, None, 1.5, ("1",)))
+    assert_array_equal(np.sort(out.argmax(axis=1)), range(5))
+
+
+def test_lists_are_told_apart_by_their_text():
+    fitted, _ = fit(of_objects([1], {"a": 1}, [1], [2]))
+    out = outputs(fitted, of_objects([2], [1], {"a": 1}, [3], "[1]"))
+    assert len(fitted.known) == 3
+    assert_array_equal(out.sum(axis=1), [1, 1, 1, 0, 0])
+
+
+def test_objects_without_a_hash_are_named():
+    with pytest.raises(TypeError, match=r"column 'age'.*unhashable"):
+        factorize(of_objects(np.ones(2), "a"))
+
+
+@pytest.mark.parametrize(
+    ("fitted", "came", "message"),
+    [
+        (["a", "b"], [1, 2], "holds numbers, but held text"),
+        ([1, 2], ["a", "b"], "holds text, but held numbers"),
+    ],
+)
+def test_categories_of_another_type_are_named(fitted, came, message):
+    fitted, _ = fit(column(fitted, "category"))
+    with pytest.raises(ValueError, match=message) as error:
+        outputs(fitted, column(came, "category"))
+    assert "column 'age'" in str(error.value)
+
+
+@pytest.mark.parametrize("dtype", ["int32", "float64", "Int64", "category", object])
+def test_categories_are_values_whatever_their_dtype(dtype):
+    fitted, _ = fit(column([3, 1, 2]))
+    assert_array_equal(
+        outputs(fitted, column([2, 1, 3], dtype)), [[0, 1, 0], [1, 0, 0], [0, 0, 1]]
+    )
+
+
+# Means of the target
+
+
+def target_means(codes, target, rows=ALL):
+    return TargetMeans().fit(codes, codes.max() + 1, target, rows)
+
+
+def test_target_means_are_drawn_to_the_overall_mean():
+    codes = np.repeat([0, 1, 2], [40, 10, 2])
+    values = np.where(codes == 0, 0.0, 1.0)
+    means = TargetMeans().means(codes, 3, Target(values), ALL)[:, 0]
+    prior = values.mean()
+    share = np.array([40, 10, 2]) / (np.array([40, 10, 2]) + 10)
+    expected = share * [0, 1, 1] + (1 - share) * prior
+    assert_allclose(means, [*expected, prior])
+
+
+def test_two_classes_need_one_mean_and_more_one_each():
+    codes = np.array([0, 1])
+    assert Target(codes, ["x", "y"]).names == ["target_y"]
+    assert Target(codes, list("xyz")).names == ["target_x", "target_y", "target_z"]
+    assert Target(np.array([0.5, 1])).names == ["target"]
+
+
+def test_a_row_has_no_part_in_its_own_target_mean():
+    rng = np.random.default_rng(0)
+    codes = rng.integers(0, 5, 40)
+    values = rng.normal(size=40)
+    folds = np.arange(40) % 5
+    changed = values.copy()
+    changed[folds == 2] += rng.normal(size=8)
+    written = []
+    fitted = target_means(codes, Target(values, folds=folds))
+    for labels in (values, changed):
+        out = np.empty((40, 1))
+        fitted.write_held_out(codes, out, Target(labels, folds=folds), None)
+        written.append(out[:, 0])
+    is_same = written[0] == written[1]
+    assert_array_equal(is_same, folds == 2)
+
+
+def test_weights_count_as_rows_in_target_means():
+    rng = np.random.default_rng(0)
+    codes, values = rng.integers(0, 4, 30), rng.normal(size=30)
+    weight = rng.integers(0, 3, 30)
+    rows = Rows.of(weight.astype(float))
+    weighted = TargetMeans().means(codes, 4, Target(values), rows)
+    repeated = TargetMeans().means(
+        np.repeat(codes, weight), 4, Target(np.repeat(values, weight)), ALL
+    )
+    assert_allclose(weighted, repeated)

