@@ -1,38 +1,69 @@
-"""X as numbers that go straight in: checked, and in the type of the network."""
+"""X to the matrix that the network reads: through an encoder, or straight in."""
 
 from typing import Any
 
 import numpy as np
 from scipy.sparse import issparse
-from sklearn.utils import assert_all_finite
-from sklearn.utils.validation import validate_data
+from sklearn.base import clone
+from sklearn.exceptions import NotFittedError
+from sklearn.utils import assert_all_finite, check_array
+from sklearn.utils.validation import check_is_fitted, has_fit_parameter, validate_data
+
+from skmlp.tabular.encoder import TableEncoder
 
 
-def check_rows(estimator: Any, X: Any, dtype: str) -> Any:
-    """X to predict for, as an array or CSR matrix of `dtype`."""
-    if looks_plain(estimator, X):
+def as_encoder(estimator: Any) -> Any:
+    """The unfitted encoder that `preprocessing` asks for; None for none."""
+    preprocessing = estimator.preprocessing
+    if preprocessing is None:
+        return None
+    if not isinstance(preprocessing, str):
+        return clone(preprocessing)
+    encoder = TableEncoder(
+        estimator.categorical_features,
+        dtype=estimator.dtype,
+        random_state=estimator.random_state,
+    )
+    # an array, whatever scikit-learn is set to give its users
+    return encoder.set_output(transform="default")
+
+
+def is_fitted(preprocessing: Any) -> bool:
+    """Whether this is a transformer that is ready to transform rows."""
+    if not hasattr(preprocessing, "transform"):
+        return False
+    try:
+        check_is_fitted(preprocessing)
+    except NotFittedError:
+        return False
+    return True
+
+
+def fit_transform(encoder: Any, X: Any, y: Any, weight: np.ndarray | None) -> Any:
+    """Fit an encoder, with weights if it takes any, and encode the same rows."""
+    if weight is None or not has_fit_parameter(encoder, "sample_weight"):
+        return encoder.fit_transform(X, y)
+    return encoder.fit_transform(X, y, sample_weight=weight)
+
+
+def check_encoded(encoded: Any, dtype: str) -> Any:
+    """What an encoder gave, as an array or CSR matrix of `dtype`."""
+    if not (type(encoded) is np.ndarray and encoded.dtype == dtype):
+        encoded = check_array(
+            encoded, accept_sparse="csr", input_name="the encoded X", dtype="numeric"
+        )
+    return as_matrix(encoded, dtype)
+
+
+def check_rows(estimator: Any, X: Any, dtype: str, reset: bool = False) -> Any:
+    """X that goes straight in, as an array or CSR matrix of `dtype`."""
+    if not reset and looks_plain(estimator, X):
         # a tenth of the time of scikit-learn's checks, which find nothing else here
         matrix = in_dtype(X, dtype)
         if np.isfinite(matrix).all():
             return matrix
-    X = validate_data(estimator, X, accept_sparse="csr", dtype="numeric", reset=False)
+    X = validate_data(estimator, X, accept_sparse="csr", dtype="numeric", reset=reset)
     return as_matrix(X, dtype)
-
-
-def check_rows_and_labels(
-    estimator: Any, X: Any, y: Any, dtype: str, reset: bool
-) -> tuple[Any, Any]:
-    """X to train on, as an array or CSR matrix of `dtype`, and y as an array."""
-    X, y = validate_data(
-        estimator,
-        X,
-        y,
-        accept_sparse="csr",
-        dtype="numeric",
-        multi_output=True,
-        reset=reset,
-    )
-    return as_matrix(X, dtype), y
 
 
 def as_matrix(X: Any, dtype: str) -> Any:

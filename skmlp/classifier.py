@@ -3,6 +3,7 @@
 import dataclasses
 import warnings
 from collections.abc import Callable, Mapping, Sequence
+from copy import deepcopy
 from numbers import Integral, Real
 from typing import Any, Literal, NamedTuple, Self
 
@@ -10,15 +11,21 @@ import numpy as np
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.metrics import get_scorer_names
-from sklearn.utils import Tags
-from sklearn.utils._param_validation import Interval, Options, StrOptions
+from sklearn.utils import Tags, get_tags
+from sklearn.utils._param_validation import HasMethods, Interval, Options, StrOptions
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import (
     check_consistent_length,
     check_is_fitted,
 )
 
-from skmlp._inputs import check_rows, check_rows_and_labels
+from skmlp._inputs import (
+    as_encoder,
+    check_encoded,
+    check_rows,
+    fit_transform,
+    is_fitted,
+)
 from skmlp._scoring import score_function
 from skmlp._sklearn import as_generator, fit_context, unchanged_on_error
 from skmlp._targets import (
@@ -85,6 +92,18 @@ class MLPSoftmaxClassifier(ClassifierMixin, BaseEstimator):
         ``PReLU(init=0.1, shared=True)`` set what a name leaves open, and a subclass of
         :class:`skmlp.Activation` brings your own. The start values of the weights
         follow the activation (He, Glorot or LeCun).
+
+    preprocessing : "auto", transformer or None, default="auto"
+        How X becomes the numbers that the network reads. "auto" fits a
+        :class:`TableEncoder`, which takes tables as they are: text, categories, dates,
+        missing numbers, any scale. A transformer of your own is cloned and fitted;
+        `partial_fit` uses one that is fitted already as it is. With None, X must be
+        all numbers, which go straight in.
+
+    categorical_features : "from_dtype", array-like of {bool, int, str} or None, \
+            default="from_dtype"
+        Columns that are categories whatever their dtype: a mask, indices or names.
+        Only with ``preprocessing="auto"``.
 
     dropout : float or array-like of float, default=0.0
         Part of the hidden units that is set to 0 at each step of training, for all
@@ -197,6 +216,8 @@ class MLPSoftmaxClassifier(ClassifierMixin, BaseEstimator):
         Number of columns of X.
     feature_names_in_ : ndarray of shape (n_features_in_,)
         Column names of X, where it has some that are all strings.
+    encoder_ : transformer or None
+        The fitted encoder of X; None with ``preprocessing=None``.
     architecture_ : Architecture
         All that is needed to rebuild the network around `parameters_`.
     parameters_ : ndarray of shape (n_parameters_,)
@@ -281,6 +302,8 @@ class MLPSoftmaxClassifier(ClassifierMixin, BaseEstimator):
             Interval(Integral, 1, None, closed="left"),
         ],
         "activation": [StrOptions(set(ACTIVATIONS)), Activation, type, list, tuple],
+        "preprocessing": [StrOptions({"auto"}), HasMethods("fit_transform"), None],
+        "categorical_features": ["array-like", StrOptions({"from_dtype"}), None],
         "dropout": ["array-like", Interval(Real, 0, 1, closed="left")],
         "label_smoothing": [Interval(Real, 0, 1, closed="left")],
         "class_weight": [dict, StrOptions({"balanced"}), None],
@@ -321,6 +344,7 @@ class MLPSoftmaxClassifier(ClassifierMixin, BaseEstimator):
     )
 
     classes_: np.ndarray
+    encoder_: Any
     architecture_: Architecture
     parameters_: np.ndarray
     history_: dict[str, list[float]]
@@ -334,6 +358,8 @@ class MLPSoftmaxClassifier(ClassifierMixin, BaseEstimator):
         hidden_layer_sizes: int | Sequence[int] = (100,),
         activation: ActivationLike | Sequence[ActivationLike] = "relu",
         *,
+        preprocessing: Any = "auto",
+        categorical_features: Any = "from_dtype",
         dropout: float | Sequence[float] = 0.0,
         label_smoothing: float = 0.0,
         class_weight: Mapping[Any, float] | Literal["balanced"] | None = None,
@@ -365,6 +391,8 @@ class MLPSoftmaxClassifier(ClassifierMixin, BaseEstimator):
     ) -> None:
         self.hidden_layer_sizes = hidden_layer_sizes
         self.activation = activation
+        self.preprocessing = preprocessing
+        self.categorical_features = categorical_features
         self.dropout = dropout
         self.label_smoothing = label_smoothing
         self.class_weight = class_weight
@@ -409,13 +437,14 @@ class MLPSoftmaxClassifier(ClassifierMixin, BaseEstimator):
 
         Parameters
         ----------
-        X : {array-like, sparse matrix} of shape (n_samples, n_features)
-            Numbers, best scaled to about unit variance.
+        X : {table, array-like, sparse matrix} of shape (n_samples, n_features)
+            A pandas, polars or pyarrow table, an array, or a sparse matrix.
         y : array-like of shape (n_samples,)
             One label per row: numbers, strings or booleans.
         sample_weight : array-like of shape (n_samples,), default=None
             Non-negative weight per row; None means 1. A row of weight 0 takes no part.
-        X_val : {array-like, sparse matrix} of shape (n_val, n_features), default=None
+        X_val : {table, array-like, sparse matrix} of shape (n_val, n_features), \
+                default=None
             Rows to score after each epoch, in place of a part of X. Given these,
             training stops and chooses weights as with ``early_stopping=True``.
         y_val : array-like of shape (n_val,), default=None
@@ -435,8 +464,7 @@ class MLPSoftmaxClassifier(ClassifierMixin, BaseEstimator):
         """
         with unchanged_on_error(self):
             goes_on = self.warm_start and self.__sklearn_is_fitted__()
-            X, y = check_rows_and_labels(self, X, y, self.dtype, reset=not goes_on)
-            y = check_labels(y)
+            y = self._check_labels(X, y)
             classes, codes = encode_labels(y)
             if goes_on:
                 self._check_same_classes(classes)
@@ -445,12 +473,21 @@ class MLPSoftmaxClassifier(ClassifierMixin, BaseEstimator):
             samples = weighted_samples(X, codes, sample_weight, class_weights)
             check_more_than_one_class(samples.codes, classes)
             rng = as_generator(self.random_state)
-            if X_val is None and y_val is None:
+            held_out = None
+            has_own_rows = X_val is not None or y_val is not None
+            if not has_own_rows:
                 samples, held_out = self._split(samples, rng)
+            if goes_on:
+                x = self._encode(X)
             else:
+                x = self._fit_encoder(X, y, samples.rows, sample_weight)
+            samples = samples._replace(x=x)
+            if has_own_rows:
                 held_out = self._held_out(
                     X_val, y_val, sample_weight_val, class_weights
                 )
+            elif held_out is not None:
+                held_out = held_out._replace(x=x)
             network = self._architecture(samples.x.shape[1])
             if goes_on:
                 start = self._former_weights(network)
@@ -478,8 +515,9 @@ class MLPSoftmaxClassifier(ClassifierMixin, BaseEstimator):
 
         Parameters
         ----------
-        X : {array-like, sparse matrix} of shape (n_samples, n_features)
-            Some of the rows.
+        X : {table, array-like, sparse matrix} of shape (n_samples, n_features)
+            Some of the rows. In the first call, representative ones: the encoder is
+            fitted on them, and what comes later is encoded as it says.
         y : array-like of shape (n_samples,)
             Their labels; not every class has to be there.
         classes : array-like of shape (n_classes,), default=None
@@ -502,12 +540,18 @@ class MLPSoftmaxClassifier(ClassifierMixin, BaseEstimator):
         with unchanged_on_error(self):
             self._check_partial_fit_parameters()
             goes_on = self.__sklearn_is_fitted__()
-            X, y = check_rows_and_labels(self, X, y, self.dtype, reset=not goes_on)
-            y = check_labels(y)
+            y = self._check_labels(X, y)
             self.classes_ = self._all_classes(classes, goes_on)
             _, codes = encode_labels(y, self.classes_)
             class_weights = weights_of_classes(self.class_weight, self.classes_, y)
             samples = weighted_samples(X, codes, sample_weight, class_weights)
+            if not goes_on and is_fitted(self.preprocessing):
+                self._take_encoder(deepcopy(self.preprocessing))
+            if goes_on or is_fitted(self.preprocessing):
+                x = self._encode(X)
+            else:
+                x = self._fit_encoder(X, y, samples.rows, sample_weight)
+            samples = samples._replace(x=x)
             rng = as_generator(self.random_state)
             past = self.history_ if goes_on else {}
             n_past, best_past = (self.n_iter_, self.best_iter_) if goes_on else (0, 0)
@@ -532,7 +576,7 @@ class MLPSoftmaxClassifier(ClassifierMixin, BaseEstimator):
 
         Parameters
         ----------
-        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+        X : {table, array-like, sparse matrix} of shape (n_samples, n_features)
             Rows with the columns that `fit` was given.
 
         Returns
@@ -541,7 +585,7 @@ class MLPSoftmaxClassifier(ClassifierMixin, BaseEstimator):
             In the order of `classes_`, in the type that `dtype` named.
         """
         check_is_fitted(self)
-        X = check_rows(self, X, self.architecture_.dtype)
+        X = self._encode(X, self.architecture_.dtype)
         return softmax(Network(self.architecture_, self.parameters_).logits(X))
 
     def predict_log_proba(self, X: Any) -> np.ndarray:
@@ -549,7 +593,7 @@ class MLPSoftmaxClassifier(ClassifierMixin, BaseEstimator):
 
         Parameters
         ----------
-        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+        X : {table, array-like, sparse matrix} of shape (n_samples, n_features)
             Rows with the columns that `fit` was given.
 
         Returns
@@ -565,7 +609,7 @@ class MLPSoftmaxClassifier(ClassifierMixin, BaseEstimator):
 
         Parameters
         ----------
-        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+        X : {table, array-like, sparse matrix} of shape (n_samples, n_features)
             Rows with the columns that `fit` was given.
 
         Returns
@@ -652,10 +696,59 @@ class MLPSoftmaxClassifier(ClassifierMixin, BaseEstimator):
 
     def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()
-        tags.input_tags.sparse = True
+        encoder = as_encoder(self)
+        if encoder is None:
+            tags.input_tags.sparse = True
+        else:
+            tags.input_tags = get_tags(encoder).input_tags
         return tags
 
     # The steps of fit, in their order
+
+    def _check_labels(self, X: Any, y: Any) -> np.ndarray:
+        """One label per row of X."""
+        if y is None:
+            raise ValueError(
+                f"{type(self).__name__} requires y to be passed, but the target y is "
+                "None."
+            )
+        y = check_labels(y)
+        check_consistent_length(X, y)
+        return y
+
+    def _fit_encoder(
+        self, X: Any, y: np.ndarray, rows: np.ndarray | None, sample_weight: Any
+    ) -> Any:
+        """Fit a new encoder on some of the rows, and encode them all."""
+        encoder = as_encoder(self)
+        if encoder is None:
+            self.encoder_ = None
+            return check_rows(self, X, self.dtype, reset=True)
+        weight = None if sample_weight is None else np.asarray(sample_weight, float)
+        if rows is not None:
+            # held-out rows count as little as those that have no weight
+            all_weight = np.ones(len(y)) if weight is None else weight
+            weight = np.zeros(len(y))
+            weight[rows] = all_weight[rows]
+        x = fit_transform(encoder, X, y, weight)
+        self._take_encoder(encoder)
+        return check_encoded(x, self.dtype)
+
+    def _take_encoder(self, encoder: Any) -> None:
+        """Let a fitted encoder say which columns X has."""
+        self.encoder_ = encoder
+        for name in ("n_features_in_", "feature_names_in_"):
+            if hasattr(encoder, name):
+                setattr(self, name, getattr(encoder, name))
+            elif hasattr(self, name):
+                delattr(self, name)
+
+    def _encode(self, X: Any, dtype: str | None = None) -> Any:
+        """The matrix that the network reads, with what `fit` learnt of X."""
+        dtype = self.dtype if dtype is None else dtype
+        if self.encoder_ is None:
+            return check_rows(self, X, dtype)
+        return check_encoded(self.encoder_.transform(X), dtype)
 
     def _check_same_classes(self, classes: np.ndarray) -> None:
         if not np.array_equal(classes, self.classes_):
@@ -725,7 +818,7 @@ class MLPSoftmaxClassifier(ClassifierMixin, BaseEstimator):
         if X_val is None or y_val is None:
             given, missing = ("y_val", "X_val") if X_val is None else ("X_val", "y_val")
             raise ValueError(f"{given} is given without {missing}; pass both.")
-        X_val = check_rows(self, X_val, self.dtype)
+        X_val = self._encode(X_val)
         y_val = check_labels(y_val)
         check_consistent_length(X_val, y_val)
         _, codes = encode_labels(y_val, self.classes_)

@@ -26,7 +26,7 @@ MAY_IMPORT = {  # besides the standard library and modules of the same folder
     "optim": {"numpy", "scipy", "threadpoolctl"},
     "tabular": {"numpy", "pandas", "narwhals", "sklearn", "skmlp._sklearn"},
     "training": {"numpy"},
-    "_inputs": {"numpy", "scipy", "sklearn"},
+    "_inputs": {"numpy", "scipy", "sklearn", "skmlp.tabular"},
     "_targets": {"numpy", "sklearn", "skmlp._sklearn"},
     "_sklearn": {"numpy", "sklearn", "skmlp._sklearn"},
     "_scoring": {"numpy", "sklearn", "skmlp._sklearn"},
