@@ -43,6 +43,7 @@ from skmlp.nn.network import BLOCK_ROWS, Architecture, Network
 from skmlp.nn.threads import suitable_threads
 from skmlp.optim.optimizers import Adam, Decay, Optimizer, Rule, Sgd, minimize_lbfgs
 from skmlp.optim.schedules import SCHEDULES
+from skmlp.tabular.encoder import TableEncoder
 from skmlp.training.batches import Batches, Samples
 from skmlp.training.loop import full_batch, train
 from skmlp.training.monitor import Monitor, Plateau
@@ -697,10 +698,13 @@ class MLPSoftmaxClassifier(ClassifierMixin, BaseEstimator):
     def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()
         encoder = as_encoder(self)
-        if encoder is None:
-            tags.input_tags.sparse = True
-        else:
+        if isinstance(encoder, TableEncoder):
             tags.input_tags = get_tags(encoder).input_tags
+        else:
+            # whether NaN or text gets through others can't be told beforehand
+            tags.input_tags.sparse = (
+                encoder is None or get_tags(encoder).input_tags.sparse
+            )
         return tags
 
     # The steps of fit, in their order
@@ -714,6 +718,11 @@ class MLPSoftmaxClassifier(ClassifierMixin, BaseEstimator):
             )
         y = check_labels(y)
         check_consistent_length(X, y)
+        if len(y) == 0:
+            raise ValueError(
+                f"Found array with 0 sample(s) while a minimum of 1 is required by "
+                f"{type(self).__name__}."
+            )
         return y
 
     def _fit_encoder(

@@ -23,7 +23,9 @@ def fit_both_from_one_start(X, y, sample_weight=None, **params):
     """
     params = {"alpha": 0.0, "shuffle": False, "random_state": 0, "tol": 0.0} | params
     theirs = MLPClassifier(**params | {"max_iter": 1}).fit(X, y)
-    ours = MLPSoftmaxClassifier(**params | {"max_iter": 1}, dtype="float64").fit(X, y)
+    ours = MLPSoftmaxClassifier(
+        **params | {"max_iter": 1}, preprocessing=None, dtype="float64"
+    ).fit(X, y)
     rng = np.random.default_rng(0)
     for mine, his in zip(
         ours.coefs_ + ours.intercepts_, theirs.coefs_ + theirs.intercepts_, strict=True
@@ -141,7 +143,13 @@ def test_softmax_regression_is_logistic_regression():
     X, y = load_iris(return_X_y=True)
     alpha = 2.0
     ours = MLPSoftmaxClassifier(
-        (), solver="lbfgs", alpha=alpha, tol=1e-9, max_iter=5000, dtype="float64"
+        (),
+        preprocessing=None,
+        solver="lbfgs",
+        alpha=alpha,
+        tol=1e-9,
+        max_iter=5000,
+        dtype="float64",
     ).fit(X, y)
     theirs = LogisticRegression(C=1 / alpha, tol=1e-10, max_iter=5000).fit(X, y)
     assert_allclose(ours.predict_proba(X), theirs.predict_proba(X), atol=1e-5)

@@ -398,6 +398,7 @@ def test_lbfgs_in_float32_reaches_what_it_reaches_in_float64():
 def test_lbfgs_goes_on_until_the_gradient_is_small(n_iter_no_change, learning_rate):
     model = MLPSoftmaxClassifier(
         (8,),
+        preprocessing=None,
         solver="lbfgs",
         n_iter_no_change=n_iter_no_change,
         learning_rate=learning_rate,
@@ -486,7 +487,7 @@ def test_partial_fit_lowers_an_adaptive_rate_over_calls():
 @pytest.mark.parametrize("solver", ["adam", "lbfgs"])
 def test_sparse_rows_give_what_dense_rows_give(kind, solver, monkeypatch):
     params = {"dtype": "float64", "solver": solver, "max_iter": 5}
-    params |= {"early_stopping": True}
+    params |= {"early_stopping": True, "preprocessing": None}
     dense = quick(**params).fit(X_TRAIN, Y_TRAIN)
     for name in ("toarray", "todense"):
         monkeypatch.setattr(kind, name, lambda *args, **kwargs: pytest.fail("dense"))
@@ -507,8 +508,9 @@ def test_sparse_rows_give_what_dense_rows_give(kind, solver, monkeypatch):
 
 def test_sparse_batches_and_weights():
     weight = np.random.default_rng(0).integers(0, 3, len(Y_TRAIN))
-    dense = quick(dtype="float64").fit(X_TRAIN, Y_TRAIN, weight)
-    model = quick(dtype="float64").fit(sparse.csr_array(X_TRAIN), Y_TRAIN, weight)
+    params = {"dtype": "float64", "preprocessing": None}
+    dense = quick(**params).fit(X_TRAIN, Y_TRAIN, weight)
+    model = quick(**params).fit(sparse.csr_array(X_TRAIN), Y_TRAIN, weight)
     assert_allclose(model.parameters_, dense.parameters_, atol=1e-7)
 
 

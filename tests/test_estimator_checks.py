@@ -1,6 +1,7 @@
 """scikit-learn's own checks of an estimator, over defaults, activations and solvers."""
 
 import pytest
+from sklearn.preprocessing import StandardScaler
 from sklearn.utils.estimator_checks import (
     check_dataframe_column_names_consistency,
     check_estimator,
@@ -21,6 +22,10 @@ ESTIMATORS = [
     MLPSoftmaxClassifier(solver="lbfgs"),
     MLPSoftmaxClassifier(hidden_layer_sizes=()),
     MLPSoftmaxClassifier(hidden_layer_sizes=(), solver="lbfgs"),
+    MLPSoftmaxClassifier(preprocessing=None),
+    MLPSoftmaxClassifier(preprocessing=None, solver="lbfgs"),
+    MLPSoftmaxClassifier(preprocessing=StandardScaler()),
+    MLPSoftmaxClassifier(categorical_features=[0]),
 ]
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")

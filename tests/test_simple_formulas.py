@@ -86,6 +86,7 @@ def test_a_fit_gives_the_weights_of_the_simple_formulas(
     row_weight = np.random.default_rng(0).uniform(0.2, 3, len(Y))
     model = MLPSoftmaxClassifier(
         hidden_layer_sizes,
+        preprocessing=None,
         solver=solver,
         learning_rate_init=0.01,
         alpha=2.0,

@@ -243,8 +243,11 @@ def test_rows_of_weight_zero_are_as_if_they_were_not_there_30155():
 def test_balanced_and_sample_weight_multiply_9113():
     X, y = X_IRIS[:120], Y_IRIS[:120]
     weight = np.random.default_rng(0).uniform(0.5, 2, len(y))
-    both = quick(class_weight="balanced").fit(X, y, weight)
-    product = quick().fit(X, y, weight * compute_sample_weight("balanced", y))
+    # the encoder weighs rows by sample_weight alone
+    both = quick(class_weight="balanced", preprocessing=None).fit(X, y, weight)
+    product = quick(preprocessing=None).fit(
+        X, y, weight * compute_sample_weight("balanced", y)
+    )
     assert_allclose(both.parameters_, product.parameters_, rtol=1e-6)
     assert not np.allclose(both.parameters_, quick().fit(X, y, weight).parameters_)
 
@@ -292,7 +295,7 @@ def test_grid_search_in_two_processes_does_not_oversubscribe_7280_7667():
 def test_probabilities_are_one_softmax_of_the_logits_mlxtend():
     X, y = load_breast_cancer(return_X_y=True)
     X = StandardScaler().fit_transform(X)
-    model = quick(activation="tanh", dtype="float64").fit(X, y)
+    model = quick(activation="tanh", dtype="float64", preprocessing=None).fit(X, y)
     (w_1, w_2), (b_1, b_2) = model.coefs_, model.intercepts_
     logits = np.tanh(X @ w_1 + b_1) @ w_2 + b_2
     exponentials = np.exp(logits)

@@ -38,7 +38,9 @@ class Rows(NamedTuple):
         if sample_weight is None or sample_weight.all():
             return cls(slice(None), sample_weight)
         index = np.flatnonzero(sample_weight)
-        return cls(index, sample_weight[index])
+        weight = sample_weight[index]
+        # rows that are all the same need no sorting
+        return cls(index, None if (weight == 1).all() else weight)
 
 
 # What kind a column is

@@ -383,7 +383,8 @@ class TableEncoder(TransformerMixin, BaseEstimator):
                 reader = NUMBER_COLUMNS[kind](column.position)
                 numbers += reader.fit(column, rows)
                 self._number_columns.append(reader)
-        counted = [column[rows.places] for column in numbers]
+        # one by one: a copy of all columns would double the memory that fit needs
+        counted = (column[rows.places] for column in numbers)
         self.scale_ = SmoothScale().fit(counted, rows.weight)
         self._missing_of = self._with_indicator(self.scale_.has_missing)
         matrix = read_matrix(X) if self._all_plain() else None
