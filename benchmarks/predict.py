@@ -42,7 +42,9 @@ def main():
         for kind, X in kinds.items():
             # how well they are fitted is of no account here
             models = [
-                MLPSoftmaxClassifier(hidden, learning_rate="cosine", max_iter=1),
+                MLPSoftmaxClassifier(
+                    hidden, preprocessing=None, learning_rate="cosine", max_iter=1
+                ),
                 MLPClassifier(hidden, early_stopping=True, max_iter=2),
             ]
             with warnings.catch_warnings():

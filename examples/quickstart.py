@@ -1,11 +1,11 @@
-"""From a DataFrame to class probabilities, in one pipeline.
+"""From a DataFrame to class probabilities.
 
 Banks must say how probable it is that a loan goes bad. The table here holds 4454 past
 loans with their `Status` ("good" or "bad"), in columns of numbers and of words, some
 with missing values. One learns here how to
 
-* bring such a table into the form a multilayer perceptron needs: missing values
-  filled in and marked, numbers standardised, categories one-hot encoded;
+* hand such a table to a multilayer perceptron as it is: the estimator fills in and
+  marks what is missing, scales numbers and encodes words by itself;
 * choose the activation, the hidden layers and the dropout by cross-validation, with
   the log-loss as the judge, since it is the probabilities that matter;
 * check on loans held out from all of this what the probabilities are worth: against
@@ -25,15 +25,15 @@ from sklearn.impute import SimpleImputer
 from sklearn.metrics import accuracy_score, log_loss, roc_auc_score
 from sklearn.model_selection import GridSearchCV, train_test_split
 from sklearn.neural_network import MLPClassifier
-from sklearn.pipeline import Pipeline, make_pipeline
+from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
 from skmlp import MLPSoftmaxClassifier
 
 GRID = {
-    "network__activation": ["relu", "prelu", "tanh"],
-    "network__hidden_layer_sizes": [(32,), (128,), (64, 32)],
-    "network__dropout": [0.0, 0.3],
+    "activation": ["relu", "prelu", "tanh"],
+    "hidden_layer_sizes": [(32,), (128,), (64, 32)],
+    "dropout": [0.0, 0.3],
 }
 
 
@@ -44,7 +44,7 @@ def load_loans():
 
 
 def make_pipeline_around(network):
-    """The steps from the raw table to the network, all of them fitted together."""
+    """The steps that scikit-learn's network needs before it can read the table."""
     numbers = make_pipeline(
         # the indicator tells the network where a value was missing
         SimpleImputer(strategy="median", add_indicator=True),
@@ -56,7 +56,7 @@ def make_pipeline_around(network):
         (numbers, make_column_selector(dtype_include="number")),
         (words, make_column_selector(dtype_exclude="number")),
     )
-    return Pipeline([("encode", encode), ("network", network)])
+    return make_pipeline(encode, network)
 
 
 def search(X, y):
@@ -68,9 +68,7 @@ def search(X, y):
         max_iter=30,
         random_state=0,
     )
-    grid_search = GridSearchCV(
-        make_pipeline_around(network), GRID, scoring="neg_log_loss", cv=3, n_jobs=2
-    )
+    grid_search = GridSearchCV(network, GRID, scoring="neg_log_loss", cv=3, n_jobs=2)
     return grid_search.fit(X, y)
 
 
@@ -80,9 +78,9 @@ def grid_as_table(grid_search):
     return pd.DataFrame(
         {
             "rank": results["rank_test_score"],
-            "activation": results["param_network__activation"],
-            "hidden layers": results["param_network__hidden_layer_sizes"].astype(str),
-            "dropout": results["param_network__dropout"].astype(float),
+            "activation": results["param_activation"],
+            "hidden layers": results["param_hidden_layer_sizes"].astype(str),
+            "dropout": results["param_dropout"].astype(float),
             "mean log-loss": -results["mean_test_score"],
         }
     ).sort_values("rank")
@@ -96,14 +94,14 @@ def fit_rivals(X, y):
     """
     rivals = {
         "class shares": DummyClassifier(strategy="prior"),
-        "MLPClassifier": MLPClassifier(early_stopping=True, random_state=0),
+        "MLPClassifier": make_pipeline_around(
+            MLPClassifier(early_stopping=True, random_state=0)
+        ),
         "MLPSoftmaxClassifier": MLPSoftmaxClassifier(
             early_stopping=True, random_state=0
         ),
     }
-    return {
-        name: make_pipeline_around(model).fit(X, y) for name, model in rivals.items()
-    }
+    return {name: model.fit(X, y) for name, model in rivals.items()}
 
 
 def test_report(models, X, y):

@@ -9,14 +9,8 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 
-from skmlp.tabular.scaling import SmoothScale
 from skmlp.tabular.tables import Column
-
-N_FOLDS = 5
-"""Parts of the training rows; none sees its own labels in target means."""
-
-PRIOR_ROWS = 10
-"""Rows that the overall mean counts for in the target mean of a category."""
+from skmlp.tabular.target_means import Rows, Target, TargetMeans
 
 PARTS_OF_DATES: dict[str, Callable[[pd.DatetimeIndex], Any]] = {
     "month": lambda dates: dates.month,
@@ -24,23 +18,6 @@ PARTS_OF_DATES: dict[str, Callable[[pd.DatetimeIndex], Any]] = {
     "hour": lambda dates: dates.hour,
 }
 """What the calendar says of a moment, in local time."""
-
-
-class Rows(NamedTuple):
-    """The training rows that count, and their weights."""
-
-    places: np.ndarray | slice
-    weight: np.ndarray | None
-
-    @classmethod
-    def of(cls, sample_weight: np.ndarray | None) -> "Rows":
-        """All rows, or those of positive weight."""
-        if sample_weight is None or sample_weight.all():
-            return cls(slice(None), sample_weight)
-        index = np.flatnonzero(sample_weight)
-        weight = sample_weight[index]
-        # rows that are all the same need no sorting
-        return cls(index, None if (weight == 1).all() else weight)
 
 
 # What kind a column is
@@ -343,33 +320,6 @@ def with_hashes(values: np.ndarray) -> np.ndarray:
     return copy
 
 
-class Target(NamedTuple):
-    """What target means are of: numbers, or the codes of classes that have labels."""
-
-    numbers: np.ndarray
-    labels: Sequence[str] = ()
-    folds: np.ndarray | None = None
-
-    @property
-    def names(self) -> list[str]:
-        """One name per mean."""
-        if not self.labels:
-            return ["target"]
-        return [f"target_{self.labels[code]}" for code in self.codes]
-
-    @property
-    def codes(self) -> range:
-        """The classes that have a mean of their own; of two, one says it all."""
-        return range(1 if len(self.labels) == 2 else 0, len(self.labels))
-
-    def columns(self) -> Iterator[np.ndarray]:
-        """The numbers, or for each class whether a row is of it."""
-        if not self.labels:
-            yield self.numbers
-        for code in self.codes:
-            yield (self.numbers == code).astype(np.float64)
-
-
 class SignColumn:
     """One output for at most two categories: -1 and +1, and 0 for unknown ones."""
 
@@ -411,76 +361,6 @@ class OneHot:
             is_known = places >= 0
             rows, places = rows[is_known], places[is_known]
         out[rows, places] = 1
-
-
-class TargetMeans:
-    """The mean of the target per category, drawn towards the overall mean.
-
-    Categories of few rows are drawn most. The means are then scaled like numbers.
-    """
-
-    def fit(
-        self, codes: np.ndarray, n_codes: int, target: Target, rows: Rows
-    ) -> "TargetMeans":
-        """Learn the means from the rows that count."""
-        self.labels = target.names
-        means = self.means(codes, n_codes, target, rows)
-        counted = codes[rows.places]
-        self.scale = SmoothScale().fit((mean[counted] for mean in means.T), rows.weight)
-        self.table = self.scaled(means)
-        return self
-
-    def means(
-        self, codes: np.ndarray, n_codes: int, target: Target, rows: Rows
-    ) -> np.ndarray:
-        """Means by category, one column per mean; the last row is the overall mean."""
-        codes = codes[rows.places]
-        n_rows = np.bincount(codes, minlength=n_codes + 1)
-        weight = rows.weight
-        if weight is None:
-            weight = np.ones(len(codes))
-        weights = np.bincount(codes, weight, n_codes + 1)
-        # weights of any size, yet a weight of 2 is as good as a row that comes twice
-        share = np.maximum(n_rows, weights)
-        share /= share + PRIOR_ROWS
-        weights[weights == 0] = 1
-        means = []
-        for values in target.columns():
-            values = values[rows.places]
-            prior = np.average(values, weights=weight)
-            deviations = np.bincount(codes, weight * (values - prior), n_codes + 1)
-            means.append(prior + share * (deviations / weights))
-            means[-1][n_codes] = prior
-        return np.stack(means, axis=1)
-
-    def scaled(self, means: np.ndarray) -> np.ndarray:
-        """Scale means as numbers are."""
-        out = np.empty(means.shape)
-        self.scale.write(means.T, out)
-        return out
-
-    def write(self, codes: np.ndarray, out: np.ndarray) -> None:
-        """Write the mean of each row's category."""
-        out[:] = self.table[codes]
-
-    def write_held_out(
-        self,
-        codes: np.ndarray,
-        out: np.ndarray,
-        target: Target,
-        sample_weight: np.ndarray | None,
-    ) -> None:
-        """Write means to which no row has contributed its own target."""
-        for fold in range(N_FOLDS):
-            is_held_out = np.asarray(target.folds) == fold
-            weight = np.ones(len(codes)) if sample_weight is None else sample_weight
-            weight = np.where(is_held_out, 0.0, weight)
-            rows = Rows.of(weight)
-            if weight.any() and is_held_out.any():
-                means = self.means(codes, len(self.table) - 1, target, rows)
-                out[is_held_out] = self.scaled(means)[codes[is_held_out]]
-            else:
-                out[is_held_out] = self.table[-1]
 
 
 class CategoryColumn:

@@ -20,14 +20,10 @@ from sklearn.utils.validation import (
 
 from skmlp._sklearn import fit_context, unchanged_on_error
 from skmlp.tabular.columns import (
-    N_FOLDS,
     NUMBER_COLUMNS,
     CategoryColumn,
     NumberColumn,
     PlainColumn,
-    Rows,
-    Target,
-    TargetMeans,
     factorize,
     kind_of,
     sorting_order,
@@ -41,6 +37,7 @@ from skmlp.tabular.tables import (
     read_columns,
     read_matrix,
 )
+from skmlp.tabular.target_means import N_FOLDS, Rows, Target, TargetMeans
 
 BLOCK_OUT = 1 << 18
 """Cells of the matrix that are written at a time."""
