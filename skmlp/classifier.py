@@ -736,9 +736,9 @@ class MLPSoftmaxClassifier(ClassifierMixin, BaseEstimator):
         weight = None if sample_weight is None else np.asarray(sample_weight, float)
         if rows is not None:
             # held-out rows count as little as those that have no weight
-            all_weight = np.ones(len(y)) if weight is None else weight
+            counted = 1.0 if weight is None else weight[rows]
             weight = np.zeros(len(y))
-            weight[rows] = all_weight[rows]
+            weight[rows] = counted
         x = fit_transform(encoder, X, y, weight)
         self._take_encoder(encoder)
         return check_encoded(x, self.dtype)
