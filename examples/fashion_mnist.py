@@ -60,7 +60,12 @@ NAMES = np.array(
     ]
 )
 
-SIZES = {"hidden_layer_sizes": (256,), "max_iter": 10, "random_state": 0}
+SIZES = {
+    "hidden_layer_sizes": (256,),
+    "preprocessing": None,  # pixels from 0 to 1 have one scale already
+    "max_iter": 10,
+    "random_state": 0,
+}
 RECIPES = {
     "classic: sgd, constant 0.1": MLPSoftmaxClassifier(
         solver="sgd", learning_rate_init=0.1, momentum=0, batch_size=256, **SIZES

@@ -58,6 +58,7 @@ def train(activation, n_epochs, X, y):
     network = MLPSoftmaxClassifier(
         hidden_layer_sizes=(64,),
         activation=activation,
+        preprocessing=None,
         solver="sgd",
         # no penalty: it would shrink the weights even where no gradient comes through
         alpha=0.0,

@@ -92,6 +92,7 @@ def fit(X, y, hidden_layer_sizes, activation="tanh", alpha=1e-3, random_state=0)
         MLPSoftmaxClassifier(
             hidden_layer_sizes,
             activation,
+            preprocessing=None,  # the scaler in front is all that these columns need
             solver="lbfgs",
             alpha=alpha,
             max_iter=10_000,
