@@ -1052,19 +1052,25 @@ class MLPSoftmaxClassifier(ClassifierMixin, BaseEstimator):
         warnings.warn(
             f"training diverged in epoch {monitor.n_epochs}: the loss became "
             f"{monitor.history['loss'][-1]:.3g}. The last good weights, those {kept}, "
-            f"are kept. Lower learning_rate_init={self.learning_rate_init:g}, or "
-            "scale X.",
+            f"are kept. Lower learning_rate_init={self.learning_rate_init:g}"
+            f"{self._or_scale('or ')}.",
             ConvergenceWarning,
             stacklevel=2,
         )
 
+    def _or_scale(self, conjunction: str = "") -> str:
+        """Advice that only helps where no encoder has scaled X."""
+        return "" if self.encoder_ is not None else f", {conjunction}scale X"
+
     def _warn_not_converged(self) -> None:
         if self.solver == "lbfgs":
-            way_out = f"Raise max_iter={self.max_iter} or max_fun, or scale X."
+            way_out = (
+                f"Raise max_iter={self.max_iter} or max_fun{self._or_scale('or ')}."
+            )
         else:
             way_out = (
-                f"Raise max_iter={self.max_iter}, scale X, or let early_stopping=True "
-                'or learning_rate="cosine" decide when to end.'
+                f"Raise max_iter={self.max_iter}{self._or_scale()}, or let "
+                'early_stopping=True or learning_rate="cosine" decide when to end.'
             )
         warnings.warn(
             f'solver="{self.solver}" ended after {self.n_iter_} iterations, before the '

@@ -127,7 +127,10 @@ def test_refitting_without_names_forgets_them():
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (lambda X: X[["town", "age", "since", "member"]], "same order"),
+        (
+            lambda X: X[["town", "age", "since", "member"]],
+            "same order as they were in fit.\nColumn 'town' is where 'age' was; pass",
+        ),
         (lambda X: X.drop(columns="town"), "missing:\n- town"),
         (lambda X: X.assign(extra=1), "unseen at fit time:\n- extra"),
         (lambda X: X.assign(age="x"), "column 'age'.*numbers in fit"),

@@ -5,6 +5,7 @@ from numbers import Integral
 from typing import Any, Literal, NamedTuple, Self
 
 import numpy as np
+import pandas as pd
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils import Tags, assert_all_finite, check_random_state
 from sklearn.utils._param_validation import Interval, StrOptions
@@ -328,7 +329,11 @@ class TableEncoder(TransformerMixin, BaseEstimator):
     def _validate(self, X: Any, reset: bool) -> Any:
         """X as a table, a 2-D array or a CSR matrix; with the columns of fit."""
         if is_frame(X):
-            validate_data(self, header(X), reset=reset, skip_check_array=True)
+            names = header(X)
+            try:
+                validate_data(self, names, reset=reset, skip_check_array=True)
+            except ValueError as error:
+                raise ValueError(f"{error}{self._hint_on_order(names)}") from error
             for axis, what in enumerate(["sample", "feature"]):
                 if X.shape[axis] == 0:
                     raise ValueError(
@@ -354,6 +359,18 @@ class TableEncoder(TransformerMixin, BaseEstimator):
         if is_sparse(X):
             check_sparse(X)
         return X
+
+    def _hint_on_order(self, names: pd.DataFrame) -> str:
+        """What to add to an error about columns that only come in another order."""
+        came = list(names.columns)
+        known = list(getattr(self, "feature_names_in_", []))
+        if came == known or sorted(map(str, came)) != sorted(known):
+            return ""
+        place = [a == b for a, b in zip(came, known, strict=True)].index(False)
+        return (
+            f"Column {came[place]!r} is where {known[place]!r} was; pass "
+            "X[list(model.feature_names_in_)].\n"
+        )
 
     def _fit(self, X: Any, y: Any, sample_weight: Any) -> tuple[Any, ...]:
         """Learn, and return the table as it was read on the way."""
