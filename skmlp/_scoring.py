@@ -1,5 +1,6 @@
 """Scores of a network in training, by any scikit-learn scorer."""
 
+import inspect
 from collections.abc import Callable
 from typing import Any
 
@@ -38,12 +39,22 @@ def score_function(
 ) -> Callable[[Any, np.ndarray, np.ndarray | None], float]:
     """(X, codes, weight) -> score of the present weights, greater is better."""
     scorer = get_scorer(scoring)
+    parameters = inspect.signature(scorer).parameters.values()
+    takes_weight = any(
+        p.name == "sample_weight" or p.kind == p.VAR_KEYWORD for p in parameters
+    )
     model = ModelInTraining(classes, probabilities)
 
     def score(X: Any, codes: np.ndarray, weight: np.ndarray | None) -> float:
         y = classes[codes]
         if weight is None:
             return float(scorer(model, X, y))
+        if not takes_weight:
+            raise ValueError(
+                f"scoring={scoring!r} takes no sample_weight, but the rows have "
+                "weights (sample_weight or class_weight); let it take sample_weight, "
+                "or choose a scorer of scikit-learn."
+            )
         return float(scorer(model, X, y, sample_weight=weight))
 
     return score

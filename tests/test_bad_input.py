@@ -87,6 +87,12 @@ FIT = {
         lambda m: m.fit(X, Y, sample_weight=np.ones(3)),
         r"sample_weight.shape == \(3,\)",
     ),
+    "scorer without weights": (
+        lambda m: m.set_params(
+            early_stopping=True, class_weight="balanced", scoring=lambda m, X, y: 0.0
+        ).fit(X, Y),
+        "takes no sample_weight, but the rows have weights",
+    ),
     "X_val without y_val": (
         lambda m: m.fit(X, Y, X_val=X),
         "X_val is given without y_val",

@@ -17,6 +17,7 @@ from sklearn.neural_network import MLPClassifier
 from sklearn.preprocessing import StandardScaler
 
 from skmlp import ACTIVATIONS, Activation, MLPSoftmaxClassifier, PReLU
+from skmlp.nn.losses import SoftmaxCrossEntropy
 from skmlp.optim.schedules import SCHEDULES
 
 X, Y = load_digits(return_X_y=True)
@@ -411,6 +412,24 @@ def test_lbfgs_goes_on_until_the_gradient_is_small(n_iter_no_change, learning_ra
     ).fit(X_IRIS, Y_IRIS)
     assert model.n_iter_ > 40
     assert model.loss_ == pytest.approx(theirs.loss_, rel=0.05)
+
+
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+@pytest.mark.parametrize("most", [1, 10])
+def test_lbfgs_evaluates_the_loss_at_most_so_often(most, monkeypatch):
+    calls = []
+    value_and_delta = SoftmaxCrossEntropy.value_and_delta
+
+    def counted(self, *args):
+        calls.append(1)
+        return value_and_delta(self, *args)
+
+    monkeypatch.setattr(SoftmaxCrossEntropy, "value_and_delta", counted)
+    model = MLPSoftmaxClassifier(solver="lbfgs", max_fun=most, random_state=0)
+    model.fit(X_IRIS, Y_IRIS)
+    # scipy may end the line search that it is in
+    assert most <= len(calls) <= most + 20
+    assert model.n_iter_ <= most
 
 
 def test_lbfgs_that_starts_at_the_bottom():

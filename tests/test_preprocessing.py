@@ -1,7 +1,5 @@
 """Tables straight into the classifier: `preprocessing` and `categorical_features`."""
 
-import importlib
-
 import numpy as np
 import pandas as pd
 import polars as pl
@@ -272,12 +270,8 @@ def test_behind_a_column_transformer_that_gives_frames():
     assert model.predict(TABLE).shape == LABELS.shape
 
 
-@pytest.mark.skipif(
-    importlib.util.find_spec("skrub") is None, reason="skrub is not there"
-)
 def test_inside_a_skrub_pipeline():
-    import skrub
-
+    skrub = pytest.importorskip("skrub")
     model = skrub.tabular_pipeline(quick()).fit(TABLE, LABELS)
     assert model.predict(TABLE).shape == LABELS.shape
 
