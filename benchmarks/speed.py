@@ -210,7 +210,7 @@ def compare(n_repeats):
 def draw_comparison(medians, names):
     import matplotlib.pyplot as plt
 
-    figure, ax = plt.subplots(figsize=(9, 4.6), layout="constrained")
+    figure, ax = plt.subplots(figsize=(9, 6.2), layout="constrained")
     height = 0.8 / len(names)
     colors = dict(zip(names, COLORS, strict=False))
     hatches = dict(zip(names, ["", "//", "..", ""], strict=False))

@@ -48,9 +48,13 @@ def fit_transform(encoder: Any, X: Any, y: Any, weight: np.ndarray | None) -> An
 
 def check_encoded(encoded: Any, dtype: str) -> Any:
     """What an encoder gave, as an array or CSR matrix of `dtype`."""
-    if not (type(encoded) is np.ndarray and encoded.dtype == dtype):
+    name = "the encoded X"
+    if type(encoded) is np.ndarray and encoded.dtype == dtype and encoded.ndim == 2:
+        # all that can be wrong with it, at a tenth of the time of all checks
+        assert_all_finite(encoded, input_name=name)
+    else:
         encoded = check_array(
-            encoded, accept_sparse="csr", input_name="the encoded X", dtype="numeric"
+            encoded, accept_sparse="csr", input_name=name, dtype="numeric"
         )
     return as_matrix(encoded, dtype)
 

@@ -546,9 +546,11 @@ class MLPSoftmaxClassifier(ClassifierMixin, BaseEstimator):
             _, codes = encode_labels(y, self.classes_)
             class_weights = weights_of_classes(self.class_weight, self.classes_, y)
             samples = weighted_samples(X, codes, sample_weight, class_weights)
+            has_encoder = goes_on
             if not goes_on and is_fitted(self.preprocessing):
                 self._take_encoder(deepcopy(self.preprocessing))
-            if goes_on or is_fitted(self.preprocessing):
+                has_encoder = True
+            if has_encoder:
                 x = self._encode(X)
             else:
                 x = self._fit_encoder(X, y, samples.rows, sample_weight)

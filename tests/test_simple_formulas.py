@@ -159,8 +159,10 @@ def count_lines(call):
 
     outer = sys.gettrace()
     sys.settrace(trace)
-    call()
-    sys.settrace(outer)
+    try:
+        call()
+    finally:
+        sys.settrace(outer)
     return n_lines
 
 
