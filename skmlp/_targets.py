@@ -1,6 +1,5 @@
 """Targets: labels to codes, weights of rows, and the stratified held-out part."""
 
-import warnings
 from collections.abc import Mapping
 from numbers import Number
 from typing import Any
@@ -128,29 +127,32 @@ def check_more_than_one_class(codes: np.ndarray, classes: np.ndarray) -> None:
 
 
 def split_held_out(
-    codes: np.ndarray, fraction: float, rng: np.random.Generator
+    codes: np.ndarray, fraction: float, rng: np.random.Generator, n_members: int = 1
 ) -> tuple[np.ndarray, np.ndarray]:
     """Row indices of the training part and of the stratified held-out part.
 
     Each class is split by itself, so that every class that is split has rows in either
     part (which scikit-learn's stratified splits don't promise). A class of which
-    `fraction` is less than half a row stays in the training part as a whole. Where that
-    goes for every class, nothing is held out and a warning says so.
+    `fraction` is less than half a row stays in the training part as a whole.
+
+    With several members, each has parts of its own, of the same sizes, one line per
+    member; what they hold out overlaps as little as can be.
     """
     counts = np.bincount(codes)
     is_large = (counts >= 2) & (counts * fraction >= 0.5)
     n_held_out = np.clip(np.rint(fraction * counts).astype(int), 1, counts - 1)
     n_held_out[~is_large] = 0
-    if not is_large.any():
-        warnings.warn(
-            f"no class has enough rows to hold out a part of {fraction:g} (the largest "
-            f"has {counts.max()}), so training uses every row and stops on the "
-            "training loss; raise validation_fraction or pass X_val and y_val.",
-            stacklevel=2,
-        )
-    # class by class, in random order within each; the first so many are held out
+    # class by class, in random order within each: a window of each class is held out
     order = rng.permutation(len(codes))
     order = order[np.argsort(codes[order], kind="stable")]
-    place_in_class = np.arange(len(codes)) - (np.cumsum(counts) - counts)[codes[order]]
-    is_held_out = place_in_class < n_held_out[codes[order]]
-    return np.sort(order[~is_held_out]), np.sort(order[is_held_out])
+    of_row = codes[order]
+    place = np.arange(len(codes)) - (np.cumsum(counts) - counts)[of_row]
+    first, second = [], []
+    for member in range(n_members):
+        start = member * counts // n_members
+        is_held_out = (place - start[of_row]) % counts[of_row] < n_held_out[of_row]
+        first.append(np.sort(order[~is_held_out]))
+        second.append(np.sort(order[is_held_out]))
+    if n_members == 1:
+        return first[0], second[0]
+    return np.stack(first), np.stack(second)

@@ -1,13 +1,13 @@
 """MLPSoftmaxClassifier: its parameters, and fit as a table of contents."""
 
-import dataclasses
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from copy import deepcopy
 from numbers import Integral, Real
-from typing import Any, Literal, NamedTuple, Self
+from typing import Any, Literal, Self
 
 import numpy as np
+from scipy.sparse import issparse
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.metrics import get_scorer_names
@@ -26,7 +26,8 @@ from skmlp._inputs import (
     fit_transform,
     is_fitted,
 )
-from skmlp._scoring import score_function
+from skmlp._recipe import Settings, is_auto, numbers_to_embed, settle
+from skmlp._run import Run, carry_out
 from skmlp._sklearn import as_generator, fit_context, unchanged_on_error
 from skmlp._targets import (
     check_labels,
@@ -38,28 +39,14 @@ from skmlp._targets import (
     weights_of_classes,
 )
 from skmlp.nn.activations import ACTIVATIONS, Activation, as_activation
-from skmlp.nn.losses import SoftmaxCrossEntropy, softmax
-from skmlp.nn.network import BLOCK_ROWS, Architecture, Network
-from skmlp.nn.threads import suitable_threads
-from skmlp.optim.optimizers import Adam, Decay, Optimizer, Rule, Sgd, minimize_lbfgs
+from skmlp.nn.losses import softmax
+from skmlp.nn.network import Architecture, Network
 from skmlp.optim.schedules import SCHEDULES
 from skmlp.tabular.encoder import TableEncoder
-from skmlp.training.batches import Batches, Samples
-from skmlp.training.loop import full_batch, train
+from skmlp.training.batches import Samples
 from skmlp.training.monitor import Monitor, Plateau
 
 ActivationLike = str | type[Activation] | Activation
-
-
-class Run(NamedTuple):
-    """What one call of fit or partial_fit trains, from where, and on what."""
-
-    architecture: Architecture
-    start: np.ndarray
-    samples: Samples
-    held_out: Samples | None
-    n_epochs: int
-    rng: np.random.Generator
 
 
 def weighted_samples(
@@ -73,19 +60,45 @@ def weighted_samples(
     return samples.take(np.flatnonzero(weight))
 
 
-class MLPSoftmaxClassifier(ClassifierMixin, BaseEstimator):
-    """Multilayer perceptron with a softmax output, trained by backpropagation.
+def for_each_member(samples: Samples, n_estimators: int) -> Samples:
+    """The same rows for each network, where there are several."""
+    if n_estimators == 1:
+        return samples
+    rows = np.arange(len(samples.codes))
+    return samples.take(np.tile(rows, (n_estimators, 1)))
 
-    Takes the place of :class:`sklearn.neural_network.MLPClassifier`: parameters of the
-    same name mean the same, unless said otherwise below. With no hidden layer it is
-    softmax (multinomial logistic) regression.
+
+def start_values(
+    network: Architecture,
+    n_estimators: int,
+    rng: np.random.Generator,
+    class_shares: np.ndarray | None = None,
+) -> np.ndarray:
+    """Where training starts: a vector, or a stack of them."""
+    if n_estimators == 1:
+        return network.start_values(rng, class_shares)
+    members = range(n_estimators)
+    return np.stack([network.start_values(rng, class_shares) for _ in members])
+
+
+class MLPSoftmaxClassifier(ClassifierMixin, BaseEstimator):
+    """Multilayer perceptrons with a softmax output, trained by backpropagation.
+
+    By default it is a small ensemble, made for good probabilities on tables without
+    tuning; with ``n_estimators=1`` it is one network, and with no hidden layer softmax
+    (multinomial logistic) regression. It takes the place of
+    :class:`sklearn.neural_network.MLPClassifier`: parameters of the same name mean the
+    same, unless said otherwise below.
+
+    What is "auto" depends on the number of rows: the user guide has the table. With
+    ``solver="lbfgs"`` it means what scikit-learn has by default.
 
     Parameters
     ----------
-    hidden_layer_sizes : int or array-like of int, default=(100,)
+    hidden_layer_sizes : int, array-like of int or "auto", default="auto"
         Units per hidden layer; ``()`` for softmax regression.
 
-    activation : str, Activation, or list of these, default="relu"
+    activation : str, Activation, or list of these, default="prelu"
         What the hidden units do with their input: one for all hidden layers, or a list
         with one per hidden layer. Names are "identity", "relu", "prelu" (learns its
         slope, one per unit), "leaky_relu", "sigmoid" (also "logistic"), "tanh", "elu",
@@ -106,9 +119,15 @@ class MLPSoftmaxClassifier(ClassifierMixin, BaseEstimator):
         Columns that are categories whatever their dtype: a mask, indices or names.
         Only with ``preprocessing="auto"``.
 
-    dropout : float or array-like of float, default=0.0
+    numeric_embedding : "periodic", None or "auto", default="auto"
+        What the network gets beside each number: "periodic" adds three learnt mixtures
+        of 16 cosines of it, with learnt frequencies [4]_. It helps where the classes
+        depend on numbers in other ways than more or less. Not for sparse X.
+
+    dropout : float, array-like of float or "auto", default="auto"
         Part of the hidden units that is set to 0 at each step of training, for all
-        hidden layers or per hidden layer; in [0, 1). Not with ``solver="lbfgs"``.
+        hidden layers or per hidden layer; in [0, 1). "auto" is 0.15. Not with
+        ``solver="lbfgs"``.
 
     label_smoothing : float, default=0.0
         Part of each training target that is spread evenly over all classes; in [0, 1).
@@ -128,18 +147,24 @@ class MLPSoftmaxClassifier(ClassifierMixin, BaseEstimator):
         rows, whatever `batch_size` is. (In scikit-learn the penalty grows as batches
         get smaller.) Biases and learnt slopes are free of it.
 
-    batch_size : int or "auto", default="auto"
-        Rows per step; "auto" is ``min(200, n_samples)``. Not used by "lbfgs".
+    weight_decay : float, default=0.03
+        Part of the weights, times the learning rate, that each step of "sgd" or "adam"
+        takes off beside the gradient's step [5]_. Biases and learnt slopes are free of
+        it.
 
-    learning_rate : {"constant", "invscaling", "adaptive", "cosine", "one_cycle"}, \
-            default="constant"
-        How the learning rate changes, with "sgd" and "adam" alike. "invscaling" divides
+    batch_size : int or "auto", default="auto"
+        Rows per step. Not used by "lbfgs".
+
+    learning_rate : {"auto", "constant", "invscaling", "adaptive", "cosine", \
+            "one_cycle"}, default="auto"
+        How the learning rate changes, with "sgd" and "adam" alike. "auto" is
+        "one_cycle" in `fit` and "constant" in `partial_fit`. "invscaling" divides
         it by ``(t + 1) ** power_t``, t the rows seen before the epoch; "adaptive"
         divides it by 5 at each plateau and ends below 1e-6; "cosine" lets it fall to 0
         over `max_iter` epochs; "one_cycle" lets it rise from 1/25 in the first 30% of
         them, then fall to almost 0.
 
-    learning_rate_init : float, default=0.001
+    learning_rate_init : float, default=0.003
         Learning rate before the schedule's factor.
 
     power_t : float, default=0.5
@@ -154,7 +179,7 @@ class MLPSoftmaxClassifier(ClassifierMixin, BaseEstimator):
     beta_1 : float, default=0.9
         Decay of the first moment of "adam", in [0, 1).
 
-    beta_2 : float, default=0.999
+    beta_2 : float, default=0.95
         Decay of the second moment of "adam", in [0, 1).
 
     epsilon : float, default=1e-8
@@ -163,7 +188,7 @@ class MLPSoftmaxClassifier(ClassifierMixin, BaseEstimator):
     max_fun : int, default=15000
         Most evaluations of the loss by "lbfgs".
 
-    max_iter : int, default=200
+    max_iter : int or "auto", default="auto"
         Most passes over the rows ("sgd", "adam") or iterations ("lbfgs").
 
     tol : float, default=1e-4
@@ -171,24 +196,32 @@ class MLPSoftmaxClassifier(ClassifierMixin, BaseEstimator):
         validation score, by at least this. "lbfgs" ends when no component of the
         gradient is larger, or when its loss has all but stopped falling.
 
-    n_iter_no_change : int or np.inf, default=10
+    n_iter_no_change : int, np.inf or "auto", default="auto"
         Training ends after more than this many epochs in a row without improvement.
-        "lbfgs" counts so only where rows are held out.
+        "lbfgs" counts so only where rows are held out. "auto" is 10, but never where
+        `learning_rate` is laid out over `max_iter` epochs.
 
-    early_stopping : bool, default=False
+    early_stopping : bool or "auto", default="auto"
         Whether to hold out a part of the rows, stratified for any number of classes,
         score it after each epoch, end when the score stops improving, and keep the
         weights of the best epoch. Without it, the training loss is watched and the last
-        weights are kept. A class with too few rows to be split stays in training.
+        weights are kept. A class with too few rows to be split stays in training. "auto"
+        is False for few rows and in `partial_fit`.
 
-    validation_fraction : float, default=0.1
-        Part of the rows that `early_stopping` holds out, in (0, 1).
+    validation_fraction : float, default=0.15
+        Part of the rows that `early_stopping` holds out, in (0, 1). In an ensemble,
+        each network holds out other rows.
 
     scoring : str or callable, default="neg_log_loss"
         What the held-out rows are scored by: any name that
         :func:`sklearn.metrics.get_scorer` knows, or ``scorer(estimator, X, y)``, which
         is called with `sample_weight` too where the rows have weights. (scikit-learn
         uses accuracy, which says little about probabilities.)
+
+    n_estimators : int or "auto", default="auto"
+        Networks whose probabilities are averaged. Each has its own start values,
+        batches and held-out rows; `coefs_` and `intercepts_` get a first axis.
+        `partial_fit` trains one network if it is "auto".
 
     shuffle : bool, default=True
         Whether the rows come in a new random order in each epoch.
@@ -221,18 +254,21 @@ class MLPSoftmaxClassifier(ClassifierMixin, BaseEstimator):
         The fitted encoder of X; None with ``preprocessing=None``.
     architecture_ : Architecture
         All that is needed to rebuild the network around `parameters_`.
-    parameters_ : ndarray of shape (n_parameters_,)
-        Everything that was learnt, in one vector.
-    coefs_ : list of ndarray of shape (fan_in, fan_out)
+    parameters_ : ndarray of shape (n_parameters_,) or (n_estimators_, n_parameters_)
+        Everything that was learnt, in one vector per network.
+    n_estimators_ : int
+        Number of networks.
+    coefs_ : list of ndarray of shape (fan_in, fan_out) or (n_estimators_, fan_in, \
+            fan_out)
         Weight matrices, first layer first; views of `parameters_`.
-    intercepts_ : list of ndarray of shape (fan_out,)
+    intercepts_ : list of ndarray of shape (fan_out,) or (n_estimators_, fan_out)
         Bias vectors, first layer first; views of `parameters_`.
     n_layers_ : int
         Number of layers, with input and output.
     n_outputs_ : int
         Number of outputs: one per class, also for two classes.
     n_parameters_ : int
-        Number of learnt numbers.
+        Number of learnt numbers of a network.
     out_activation_ : str
         Always "softmax".
     n_iter_ : int
@@ -241,7 +277,7 @@ class MLPSoftmaxClassifier(ClassifierMixin, BaseEstimator):
         Training rows seen so far, each epoch counted.
     history_ : dict of str to list of float
         One entry per epoch: "loss", "learning_rate" and, with held-out rows,
-        "validation_loss" and "validation_score".
+        "validation_loss" and "validation_score"; means over the networks.
     loss_curve_ : list of float
         Training loss per epoch, with penalty.
     loss_ : float
@@ -269,28 +305,22 @@ class MLPSoftmaxClassifier(ClassifierMixin, BaseEstimator):
        back-propagating errors", Nature 323, 1986.
     .. [2] Kingma and Ba, "Adam: a method for stochastic optimization", ICLR 2015.
     .. [3] He et al., "Delving deep into rectifiers", ICCV 2015.
+    .. [4] Gorishniy, Rubachev and Babenko, "On embeddings for numerical features in
+       tabular deep learning", NeurIPS 2022.
+    .. [5] Loshchilov and Hutter, "Decoupled weight decay regularization", ICLR 2019.
+    .. [6] Holzmueller, Grinsztajn and Steinwart, "Better by default: strong pre-tuned
+       MLPs and boosted trees on tabular data", NeurIPS 2024.
 
     Examples
     --------
     >>> from sklearn.datasets import load_wine
     >>> from sklearn.model_selection import train_test_split
-    >>> from sklearn.pipeline import make_pipeline
-    >>> from sklearn.preprocessing import StandardScaler
     >>> from skmlp import MLPSoftmaxClassifier
     >>> X, y = load_wine(return_X_y=True, as_frame=True)
     >>> X_train, X_test, y_train, y_test = train_test_split(
     ...     X, y, stratify=y, random_state=0
     ... )
-    >>> model = make_pipeline(
-    ...     StandardScaler(),
-    ...     MLPSoftmaxClassifier(
-    ...         activation="prelu",
-    ...         learning_rate="cosine",
-    ...         learning_rate_init=0.01,
-    ...         max_iter=50,
-    ...         random_state=0,
-    ...     ),
-    ... ).fit(X_train, y_train)
+    >>> model = MLPSoftmaxClassifier(random_state=0).fit(X_train, y_train)
     >>> model.predict_proba(X_test).shape
     (45, 3)
     >>> bool(model.score(X_test, y_test) > 0.9)
@@ -300,21 +330,28 @@ class MLPSoftmaxClassifier(ClassifierMixin, BaseEstimator):
     _parameter_constraints: dict = {
         "hidden_layer_sizes": [
             "array-like",
+            StrOptions({"auto"}),
             Interval(Integral, 1, None, closed="left"),
         ],
         "activation": [StrOptions(set(ACTIVATIONS)), Activation, type, list, tuple],
         "preprocessing": [StrOptions({"auto"}), HasMethods("fit_transform"), None],
         "categorical_features": ["array-like", StrOptions({"from_dtype"}), None],
-        "dropout": ["array-like", Interval(Real, 0, 1, closed="left")],
+        "numeric_embedding": [StrOptions({"auto", "periodic"}), None],
+        "dropout": [
+            "array-like",
+            StrOptions({"auto"}),
+            Interval(Real, 0, 1, closed="left"),
+        ],
         "label_smoothing": [Interval(Real, 0, 1, closed="left")],
         "class_weight": [dict, StrOptions({"balanced"}), None],
         "solver": [StrOptions({"adam", "sgd", "lbfgs"})],
         "alpha": [Interval(Real, 0, None, closed="left")],
+        "weight_decay": [Interval(Real, 0, None, closed="left")],
         "batch_size": [
             StrOptions({"auto"}),
             Interval(Integral, 1, None, closed="left"),
         ],
-        "learning_rate": [StrOptions(set(SCHEDULES))],
+        "learning_rate": [StrOptions({"auto", *SCHEDULES})],
         "learning_rate_init": [Interval(Real, 0, None, closed="neither")],
         "power_t": [Interval(Real, 0, None, closed="left")],
         "momentum": [Interval(Real, 0, 1, closed="both")],
@@ -323,15 +360,20 @@ class MLPSoftmaxClassifier(ClassifierMixin, BaseEstimator):
         "beta_2": [Interval(Real, 0, 1, closed="left")],
         "epsilon": [Interval(Real, 0, None, closed="neither")],
         "max_fun": [Interval(Integral, 1, None, closed="left")],
-        "max_iter": [Interval(Integral, 1, None, closed="left")],
+        "max_iter": [StrOptions({"auto"}), Interval(Integral, 1, None, closed="left")],
         "tol": [Interval(Real, 0, None, closed="left")],
         "n_iter_no_change": [
+            StrOptions({"auto"}),
             Interval(Integral, 1, None, closed="left"),
             Options(Real, {np.inf}),
         ],
-        "early_stopping": ["boolean"],
+        "early_stopping": ["boolean", StrOptions({"auto"})],
         "validation_fraction": [Interval(Real, 0, 1, closed="neither")],
         "scoring": [StrOptions(set(get_scorer_names())), callable],
+        "n_estimators": [
+            StrOptions({"auto"}),
+            Interval(Integral, 1, None, closed="left"),
+        ],
         "shuffle": ["boolean"],
         "warm_start": ["boolean"],
         "dtype": [StrOptions({"float32", "float64"})],
@@ -356,34 +398,37 @@ class MLPSoftmaxClassifier(ClassifierMixin, BaseEstimator):
 
     def __init__(
         self,
-        hidden_layer_sizes: int | Sequence[int] = (100,),
-        activation: ActivationLike | Sequence[ActivationLike] = "relu",
+        hidden_layer_sizes: int | Sequence[int] | Literal["auto"] = "auto",
+        activation: ActivationLike | Sequence[ActivationLike] = "prelu",
         *,
         preprocessing: Any = "auto",
         categorical_features: Any = "from_dtype",
-        dropout: float | Sequence[float] = 0.0,
+        numeric_embedding: Literal["auto", "periodic"] | None = "auto",
+        dropout: float | Sequence[float] | Literal["auto"] = "auto",
         label_smoothing: float = 0.0,
         class_weight: Mapping[Any, float] | Literal["balanced"] | None = None,
         solver: Literal["adam", "sgd", "lbfgs"] = "adam",
         alpha: float = 0.0001,
+        weight_decay: float = 0.03,
         batch_size: int | Literal["auto"] = "auto",
         learning_rate: Literal[
-            "constant", "invscaling", "adaptive", "cosine", "one_cycle"
-        ] = "constant",
-        learning_rate_init: float = 0.001,
+            "auto", "constant", "invscaling", "adaptive", "cosine", "one_cycle"
+        ] = "auto",
+        learning_rate_init: float = 0.003,
         power_t: float = 0.5,
         momentum: float = 0.9,
         nesterovs_momentum: bool = True,
         beta_1: float = 0.9,
-        beta_2: float = 0.999,
+        beta_2: float = 0.95,
         epsilon: float = 1e-8,
         max_fun: int = 15000,
-        max_iter: int = 200,
+        max_iter: int | Literal["auto"] = "auto",
         tol: float = 1e-4,
-        n_iter_no_change: float = 10,
-        early_stopping: bool = False,
-        validation_fraction: float = 0.1,
+        n_iter_no_change: float | Literal["auto"] = "auto",
+        early_stopping: bool | Literal["auto"] = "auto",
+        validation_fraction: float = 0.15,
         scoring: str | Callable = "neg_log_loss",
+        n_estimators: int | Literal["auto"] = "auto",
         shuffle: bool = True,
         warm_start: bool = False,
         dtype: Literal["float32", "float64"] = "float32",
@@ -394,11 +439,13 @@ class MLPSoftmaxClassifier(ClassifierMixin, BaseEstimator):
         self.activation = activation
         self.preprocessing = preprocessing
         self.categorical_features = categorical_features
+        self.numeric_embedding = numeric_embedding
         self.dropout = dropout
         self.label_smoothing = label_smoothing
         self.class_weight = class_weight
         self.solver = solver
         self.alpha = alpha
+        self.weight_decay = weight_decay
         self.batch_size = batch_size
         self.learning_rate = learning_rate
         self.learning_rate_init = learning_rate_init
@@ -415,6 +462,7 @@ class MLPSoftmaxClassifier(ClassifierMixin, BaseEstimator):
         self.early_stopping = early_stopping
         self.validation_fraction = validation_fraction
         self.scoring = scoring
+        self.n_estimators = n_estimators
         self.shuffle = shuffle
         self.warm_start = warm_start
         self.dtype = dtype
@@ -473,11 +521,12 @@ class MLPSoftmaxClassifier(ClassifierMixin, BaseEstimator):
             class_weights = weights_of_classes(self.class_weight, classes, y)
             samples = weighted_samples(X, codes, sample_weight, class_weights)
             check_more_than_one_class(samples.codes, classes)
+            settings = self._settle(len(samples.codes), goes_on)
             rng = as_generator(self.random_state)
-            held_out = None
             has_own_rows = X_val is not None or y_val is not None
-            if not has_own_rows:
-                samples, held_out = self._split(samples, rng)
+            samples, held_out = self._split(
+                samples, settings, settings.early_stopping and not has_own_rows, rng
+            )
             if goes_on:
                 x = self._encode(X)
             else:
@@ -487,15 +536,18 @@ class MLPSoftmaxClassifier(ClassifierMixin, BaseEstimator):
                 held_out = self._held_out(
                     X_val, y_val, sample_weight_val, class_weights
                 )
+                held_out = for_each_member(held_out, settings.n_estimators)
             elif held_out is not None:
                 held_out = held_out._replace(x=x)
-            network = self._architecture(samples.x.shape[1])
+            network = self._architecture(x, settings)
             if goes_on:
-                start = self._former_weights(network)
+                start = self._former_weights(network, settings)
             else:
-                start = network.start_values(rng, samples.class_shares(len(classes)))
+                shares = samples.class_shares(len(classes))
+                start = start_values(network, settings.n_estimators, rng, shares)
                 self._forget()
-            run = Run(network, start, samples, held_out, self.max_iter, rng)
+            settings = self._clip_batch_size(settings, samples)
+            run = Run(self, settings, network, start, samples, held_out, rng)
             ending = self._train(run)
             if ending is None and held_out is None:
                 self._warn_not_converged()
@@ -555,16 +607,21 @@ class MLPSoftmaxClassifier(ClassifierMixin, BaseEstimator):
             else:
                 x = self._fit_encoder(X, y, samples.rows, sample_weight)
             samples = samples._replace(x=x)
+            settings = self._settle(len(samples.codes), goes_on, in_parts=True)
+            samples = for_each_member(samples, settings.n_estimators)
             rng = as_generator(self.random_state)
             past = self.history_ if goes_on else {}
             n_past, best_past = (self.n_iter_, self.best_iter_) if goes_on else (0, 0)
-            network = self._architecture(samples.x.shape[1])
+            network = self._architecture(x, settings)
             if goes_on:
-                start = self._former_weights(network)
+                start = self._former_weights(network, settings)
             else:
-                start = network.start_values(rng)
+                start = start_values(network, settings.n_estimators, rng)
                 self._forget()
-            ending = self._train(Run(network, start, samples, None, 1, rng))
+            settings = self._clip_batch_size(settings, samples)._replace(max_iter=1)
+            ending = self._train(
+                Run(self, settings, network, start, samples, None, rng)
+            )
             if past.keys() == self.history_.keys():
                 self.history_ = {
                     name: past[name] + values for name, values in self.history_.items()
@@ -589,7 +646,10 @@ class MLPSoftmaxClassifier(ClassifierMixin, BaseEstimator):
         """
         check_is_fitted(self)
         X = self._encode(X, self.architecture_.dtype)
-        return softmax(Network(self.architecture_, self.parameters_).logits(X))
+        probabilities = softmax(Network(self.architecture_, self.parameters_).logits(X))
+        if probabilities.ndim == 3:
+            probabilities = probabilities.mean(axis=0)
+        return probabilities
 
     def predict_log_proba(self, X: Any) -> np.ndarray:
         """Natural logarithm of `predict_proba`.
@@ -644,6 +704,11 @@ class MLPSoftmaxClassifier(ClassifierMixin, BaseEstimator):
     def n_outputs_(self) -> int:
         """Number of outputs, one per class (also for two classes)."""
         return self.architecture_.n_classes
+
+    @property
+    def n_estimators_(self) -> int:
+        """Number of networks."""
+        return 1 if self.parameters_.ndim == 1 else len(self.parameters_)
 
     @property
     def n_parameters_(self) -> int:
@@ -770,7 +835,7 @@ class MLPSoftmaxClassifier(ClassifierMixin, BaseEstimator):
             )
 
     def _check_partial_fit_parameters(self) -> None:
-        if self.early_stopping:
+        if self.early_stopping and not is_auto(self.early_stopping):
             raise ValueError(
                 "partial_fit does not support early_stopping=True, since it holds no "
                 "rows out; set early_stopping=False and score rows of your own."
@@ -781,7 +846,7 @@ class MLPSoftmaxClassifier(ClassifierMixin, BaseEstimator):
                 "only some of the rows; pass a dict, for example from "
                 "sklearn.utils.class_weight.compute_class_weight."
             )
-        if SCHEDULES[self.learning_rate].has_end:
+        if not is_auto(self.learning_rate) and SCHEDULES[self.learning_rate].has_end:
             raise ValueError(
                 f"learning_rate={self.learning_rate!r} is laid out over max_iter "
                 "epochs, and partial_fit knows no last epoch; choose "
@@ -807,16 +872,41 @@ class MLPSoftmaxClassifier(ClassifierMixin, BaseEstimator):
             )
         return classes
 
+    def _clip_batch_size(self, settings: Settings, samples: Samples) -> Settings:
+        """No more rows per step than there are rows to train on."""
+        n_samples = samples.codes.shape[-1]
+        if settings.batch_size > n_samples and not is_auto(self.batch_size):
+            warnings.warn(
+                f"batch_size={self.batch_size} is larger than the number of training "
+                f"rows, {n_samples}; it is clipped to that.",
+                stacklevel=2,
+            )
+        return settings._replace(batch_size=min(settings.batch_size, n_samples))
+
     def _split(
-        self, samples: Samples, rng: np.random.Generator
+        self,
+        samples: Samples,
+        settings: Settings,
+        holds_out: bool,
+        rng: np.random.Generator,
     ) -> tuple[Samples, Samples | None]:
-        """Training part, and held-out part if early_stopping asks for one."""
-        if not self.early_stopping:
-            return samples, None
-        rows, held_out = split_held_out(samples.codes, self.validation_fraction, rng)
-        if len(held_out) == 0:
-            return samples, None
-        return samples.take(rows), samples.take(held_out)
+        """Training part, and a held-out part if there is to be one."""
+        if holds_out:
+            rows, held_out = split_held_out(
+                samples.codes, self.validation_fraction, rng, settings.n_estimators
+            )
+            if held_out.size > 0:
+                return samples.take(rows), samples.take(held_out)
+            if not is_auto(self.early_stopping):
+                warnings.warn(
+                    "no class has enough rows to hold out a part of "
+                    f"{self.validation_fraction:g} (the largest has "
+                    f"{np.bincount(samples.codes).max()}), so training uses every row "
+                    "and stops on the training loss; raise validation_fraction or pass "
+                    "X_val and y_val.",
+                    stacklevel=2,
+                )
+        return for_each_member(samples, settings.n_estimators), None
 
     def _held_out(
         self,
@@ -835,9 +925,21 @@ class MLPSoftmaxClassifier(ClassifierMixin, BaseEstimator):
         _, codes = encode_labels(y_val, self.classes_)
         return weighted_samples(X_val, codes, sample_weight_val, class_weights)
 
-    def _architecture(self, n_inputs: int) -> Architecture:
+    def _settle(
+        self, n_samples: int, goes_on: bool, in_parts: bool = False
+    ) -> Settings:
+        """The parameters with "auto" replaced; former networks keep their shape."""
+        settings = settle(self, n_samples, in_parts)
+        if goes_on and is_auto(self.hidden_layer_sizes):
+            sizes = self.architecture_.hidden_layer_sizes
+            settings = settings._replace(hidden_layer_sizes=sizes)
+        if goes_on and is_auto(self.n_estimators):
+            settings = settings._replace(n_estimators=self.n_estimators_)
+        return settings
+
+    def _architecture(self, x: Any, settings: Settings) -> Architecture:
         """What the parameters say of the network, checked and looked up."""
-        sizes = np.atleast_1d(np.asarray(self.hidden_layer_sizes))
+        sizes = np.atleast_1d(np.asarray(settings.hidden_layer_sizes))
         is_whole = sizes.size == 0 or np.issubdtype(sizes.dtype, np.integer)
         if sizes.ndim != 1 or not is_whole or (sizes <= 0).any():
             raise ValueError(
@@ -848,7 +950,7 @@ class MLPSoftmaxClassifier(ClassifierMixin, BaseEstimator):
             activations = list(self.activation)
         else:
             activations = [self.activation] * len(sizes)
-        dropout = np.asarray(self.dropout, dtype=float)
+        dropout = np.asarray(settings.dropout, dtype=float)
         if dropout.ndim == 0:
             dropout = np.full(len(sizes), dropout)
         lengths = {"activation": len(activations), "dropout": len(dropout)}
@@ -865,6 +967,10 @@ class MLPSoftmaxClassifier(ClassifierMixin, BaseEstimator):
                 f"dropout={self.dropout!r} makes the loss random, and no line search "
                 'works on that; set dropout=0.0, or choose solver="adam" or "sgd".'
             )
+        n_inputs = x.shape[1]
+        n_numbers = getattr(self.encoder_, "n_numbers_", n_inputs)
+        if issparse(x):
+            n_numbers = 0
         return Architecture(
             n_inputs,
             tuple(sizes.tolist()),
@@ -872,19 +978,27 @@ class MLPSoftmaxClassifier(ClassifierMixin, BaseEstimator):
             tuple(as_activation(activation) for activation in activations),
             tuple(dropout.tolist()),
             self.dtype,
+            n_periodic=numbers_to_embed(self.numeric_embedding, n_numbers),
         )
 
-    def _former_weights(self, architecture: Architecture) -> np.ndarray:
-        """The weights to go on from, which only fit a network of the same layers."""
+    def _former_weights(
+        self, architecture: Architecture, settings: Settings
+    ) -> np.ndarray:
+        """The weights to go on from, which only fit networks of the same layers."""
         before, now = (
-            (network.hidden_layer_sizes, network.activations)
-            for network in (self.architecture_, architecture)
+            (n_networks, layers.hidden_layer_sizes, layers.activations)
+            for n_networks, layers in [
+                (self.n_estimators_, self.architecture_),
+                (settings.n_estimators, architecture),
+            ]
         )
-        if before != now:
+        same_inputs = self.architecture_.n_periodic == architecture.n_periodic
+        if before != now or not same_inputs:
+            embedding = "" if same_inputs else " (with another numeric_embedding)"
             raise ValueError(
-                f"the fitted network has the hidden layers {before}, but the "
-                f"parameters now say {now}; to train another network, call fit with "
-                "warm_start=False."
+                "the fitted model has networks, hidden layers and activations "
+                f"{before}, but the parameters now say {now}{embedding}; to train "
+                "another one, call fit with warm_start=False."
             )
         return self.parameters_
 
@@ -895,38 +1009,8 @@ class MLPSoftmaxClassifier(ClassifierMixin, BaseEstimator):
 
     def _train(self, run: Run) -> str | None:
         """Train, keep what was learnt, and say how it ended."""
-        steps = self.solver != "lbfgs"
-        dtype = run.architecture.dtype if steps else "float64"
-        parameters = run.start.astype(dtype)
-        network = Network(
-            dataclasses.replace(run.architecture, dtype=dtype),
-            parameters,
-            np.empty_like(parameters),
-            run.rng,
-        )
-        monitor = Monitor(
-            parameters,
-            tol=self.tol,
-            # without held-out rows, "lbfgs" goes on as far as its gradient leads
-            patience=self.n_iter_no_change
-            if steps or run.held_out is not None
-            else np.inf,
-            learning_rate=self.learning_rate_init,
-            plateau_factor=SCHEDULES[self.learning_rate].plateau_factor
-            if steps
-            else None,
-            evaluate=self._evaluation(run.held_out, network),
-            plateau=self._plateau,
-            report=print if self.verbose else None,
-        )
-        solve = self._descend if steps else self._solve_full_batch
-        try:
-            # the monitor says it in a sentence when numbers run away
-            with np.errstate(over="ignore", invalid="ignore"):
-                solve(run, network, monitor)
-        except KeyboardInterrupt:
-            monitor.ending = "interrupted"
-        monitor.finish()
+        outcome = carry_out(run, self._rule_state, self._plateau, self.t_)
+        monitor = outcome.monitor
         if monitor.ending == "interrupted":
             warnings.warn(
                 f"Training interrupted by user in epoch {monitor.n_epochs + 1}; the "
@@ -945,107 +1029,10 @@ class MLPSoftmaxClassifier(ClassifierMixin, BaseEstimator):
         self.parameters_ = monitor.best.astype(run.architecture.dtype)
         self.history_ = monitor.history
         self.best_iter_ = monitor.best_epoch
-        self.t_ += monitor.n_epochs * len(run.samples.codes)
+        self.t_ += monitor.n_epochs * run.samples.codes.shape[-1]
+        self._rule_state = outcome.rule_state
         self._plateau = monitor.plateau
         return monitor.ending
-
-    def _evaluation(
-        self, held_out: Samples | None, network: Network
-    ) -> Callable[[], tuple[float, float]] | None:
-        """A function that gives log-loss and score of the held-out rows."""
-        if held_out is None:
-            return None
-        x, codes, _, rows = held_out
-        weight = held_out.with_mean_weight_one(self.dtype).weight
-        log_loss = SoftmaxCrossEntropy()
-        score = None
-        # our own log-loss also works where a class has no held-out row
-        if self.scoring != "neg_log_loss":
-            score = score_function(
-                self.scoring, self.classes_, lambda X: softmax(network.logits(X))
-            )
-            inputs = held_out.inputs()
-
-        def evaluate() -> tuple[float, float]:
-            loss = log_loss.value(network.logits(x, rows), codes, weight)
-            if score is None or not np.isfinite(loss):
-                return loss, -loss
-            return loss, score(inputs, codes, weight)
-
-        return evaluate
-
-    def _decay(self, run: Run) -> Decay:
-        """The L2 penalty, which leaves biases and slopes alone."""
-        strength = self.alpha / run.samples.total_weight()
-        return Decay(strength, run.architecture.n_weights)
-
-    def _descend(self, run: Run, network: Network, monitor: Monitor) -> None:
-        """Train step by step, with "sgd" or "adam"."""
-        samples = run.samples.with_mean_weight_one(self.dtype)
-        schedule = SCHEDULES[self.learning_rate](
-            power_t=self.power_t,
-            n_epochs=run.n_epochs,
-            n_samples=len(samples.codes),
-            samples_seen=self.t_,
-        )
-        rule: Rule
-        if self.solver == "sgd":
-            rule = Sgd(self.momentum, self.nesterovs_momentum)
-        else:
-            rule = Adam(self.beta_1, self.beta_2, self.epsilon)
-        rule.start(network.parameters, self._rule_state)
-        batch_size = self._batch_size(len(samples.codes))
-        with suitable_threads(run.architecture.largest_product(batch_size)):
-            train(
-                network,
-                SoftmaxCrossEntropy(self.label_smoothing),
-                Optimizer(rule, network.parameters, network.gradient, self._decay(run)),
-                Batches(samples, batch_size, run.rng if self.shuffle else None),
-                monitor,
-                learning_rate=self.learning_rate_init,
-                schedule=schedule,
-                n_epochs=run.n_epochs,
-            )
-        if monitor.ending != "diverged":
-            self._rule_state = rule.state()
-        if monitor.ending is None and schedule.has_end:
-            monitor.ending = "schedule"
-
-    def _batch_size(self, n_samples: int) -> int:
-        if self.batch_size == "auto":
-            return min(200, n_samples)
-        if self.batch_size > n_samples:
-            warnings.warn(
-                f"batch_size={self.batch_size} is larger than the number of training "
-                f"rows, {n_samples}; it is clipped to that.",
-                stacklevel=2,
-            )
-        return min(self.batch_size, n_samples)
-
-    def _solve_full_batch(self, run: Run, network: Network, monitor: Monitor) -> None:
-        """Train on all rows at once, with "lbfgs"."""
-        samples = run.samples.with_mean_weight_one("float64")
-        batch_size = min(BLOCK_ROWS, len(samples.codes))
-        objective = full_batch(
-            network,
-            SoftmaxCrossEntropy(self.label_smoothing),
-            Batches(samples, batch_size, rng=None),
-        )
-        with suitable_threads(run.architecture.largest_product(batch_size)):
-            result = minimize_lbfgs(
-                objective,
-                network.parameters,
-                network.gradient,
-                self._decay(run),
-                monitor.end_iteration,
-                max_iter=run.n_epochs,
-                max_fun=self.max_fun,
-                tol=self.tol,
-            )
-        if monitor.n_epochs == 0:
-            monitor.end_iteration(result.fun, result.x)
-        if monitor.ending is None and result.success:
-            monitor.ending = "converged"
 
     def _warn_diverged(self, monitor: Monitor) -> None:
         kept = (

@@ -2,13 +2,12 @@
 
 import numpy as np
 import pytest
+from networks import classic
 from numpy.testing import assert_allclose
 from sklearn.datasets import load_iris, load_wine
 from sklearn.linear_model import LogisticRegression
 from sklearn.neural_network import MLPClassifier
 from sklearn.preprocessing import StandardScaler
-
-from skmlp import MLPSoftmaxClassifier
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 
@@ -23,9 +22,9 @@ def fit_both_from_one_start(X, y, sample_weight=None, **params):
     """
     params = {"alpha": 0.0, "shuffle": False, "random_state": 0, "tol": 0.0} | params
     theirs = MLPClassifier(**params | {"max_iter": 1}).fit(X, y)
-    ours = MLPSoftmaxClassifier(
-        **params | {"max_iter": 1}, preprocessing=None, dtype="float64"
-    ).fit(X, y)
+    ours = classic(**params | {"max_iter": 1}, preprocessing=None, dtype="float64").fit(
+        X, y
+    )
     rng = np.random.default_rng(0)
     for mine, his in zip(
         ours.coefs_ + ours.intercepts_, theirs.coefs_ + theirs.intercepts_, strict=True
@@ -142,7 +141,7 @@ def test_sample_weights_are_the_same_on_a_full_batch(solver):
 def test_softmax_regression_is_logistic_regression():
     X, y = load_iris(return_X_y=True)
     alpha = 2.0
-    ours = MLPSoftmaxClassifier(
+    ours = classic(
         (),
         preprocessing=None,
         solver="lbfgs",

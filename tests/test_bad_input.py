@@ -5,13 +5,14 @@ import re
 import numpy as np
 import pandas as pd
 import pytest
+from networks import classic
 from numpy.testing import assert_array_equal
 from scipy.sparse import csr_array
 from sklearn.datasets import load_iris
 from sklearn.exceptions import NotFittedError
 from sklearn.preprocessing import StandardScaler
 
-from skmlp import Activation, MLPSoftmaxClassifier
+from skmlp import Activation
 
 X, Y = load_iris(return_X_y=True)
 X = StandardScaler().fit_transform(X)
@@ -20,7 +21,7 @@ FRAME = pd.DataFrame(X, columns=["a", "b", "c", "d"])
 
 def quick(**params):
     """A network that ends by its schedule, so that no warning is due."""
-    return MLPSoftmaxClassifier(
+    return classic(
         **{"learning_rate": "cosine", "max_iter": 3, "random_state": 0} | params
     )
 

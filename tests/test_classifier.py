@@ -6,6 +6,7 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
+from networks import classic
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy import sparse
 from scipy.special import expit
@@ -44,7 +45,7 @@ def quick(**params):
         "max_iter": 10,
         "random_state": 0,
     }
-    return MLPSoftmaxClassifier(**defaults | params)
+    return classic(**defaults | params)
 
 
 @pytest.mark.parametrize("activation", ACTIVATIONS)
@@ -130,7 +131,7 @@ def test_one_row_is_predicted_as_it_is_among_others():
 
 def test_early_stopping_keeps_the_best_epoch():
     X_fit, X_val, y_fit, y_val = train_test_split(X_IRIS, Y_IRIS, random_state=3)
-    model = MLPSoftmaxClassifier(
+    model = classic(
         (64, 64), learning_rate_init=0.03, n_iter_no_change=15, random_state=0
     ).fit(X_fit, y_fit, X_val=X_val, y_val=y_val)
     scores = np.array(model.validation_scores_)
@@ -367,7 +368,7 @@ def test_every_schedule_acts_on_both_solvers(solver, learning_rate):
 
 
 def test_adaptive_ends_when_the_rate_is_used_up():
-    model = MLPSoftmaxClassifier(
+    model = classic(
         learning_rate="adaptive", n_iter_no_change=1, tol=0.1, random_state=0
     ).fit(X_IRIS, Y_IRIS)
     assert 1e-7 < model.history_["learning_rate"][-1] <= 1e-6
@@ -376,7 +377,7 @@ def test_adaptive_ends_when_the_rate_is_used_up():
 
 def test_lbfgs_with_held_out_rows_keeps_the_best_iteration():
     X_fit, X_val, y_fit, y_val = train_test_split(X_IRIS, Y_IRIS, random_state=3)
-    model = MLPSoftmaxClassifier(solver="lbfgs", random_state=0, alpha=0)
+    model = classic(solver="lbfgs", random_state=0, alpha=0)
     model.fit(X_fit, y_fit, X_val=X_val, y_val=y_val)
     best = max(model.validation_scores_)
     assert model.n_iter_ == len(model.validation_scores_) > model.best_iter_
@@ -387,7 +388,7 @@ def test_lbfgs_with_held_out_rows_keeps_the_best_iteration():
 def test_lbfgs_in_float32_reaches_what_it_reaches_in_float64():
     params = {"solver": "lbfgs", "alpha": 1.0, "max_iter": 1000, "random_state": 0}
     single, double = (
-        MLPSoftmaxClassifier((8,), dtype=dtype, **params).fit(X_IRIS, Y_IRIS)
+        classic((8,), dtype=dtype, **params).fit(X_IRIS, Y_IRIS)
         for dtype in ("float32", "float64")
     )
     assert single.parameters_.dtype == np.float32
@@ -397,7 +398,7 @@ def test_lbfgs_in_float32_reaches_what_it_reaches_in_float64():
 @pytest.mark.parametrize("n_iter_no_change", [2, np.inf])
 @pytest.mark.parametrize("learning_rate", ["constant", "adaptive"])
 def test_lbfgs_goes_on_until_the_gradient_is_small(n_iter_no_change, learning_rate):
-    model = MLPSoftmaxClassifier(
+    model = classic(
         (8,),
         preprocessing=None,
         solver="lbfgs",
@@ -425,7 +426,7 @@ def test_lbfgs_evaluates_the_loss_at_most_so_often(most, monkeypatch):
         return value_and_delta(self, *args)
 
     monkeypatch.setattr(SoftmaxCrossEntropy, "value_and_delta", counted)
-    model = MLPSoftmaxClassifier(solver="lbfgs", max_fun=most, random_state=0)
+    model = classic(solver="lbfgs", max_fun=most, random_state=0)
     model.fit(X_IRIS, Y_IRIS)
     # scipy may end the line search that it is in
     assert most <= len(calls) <= most + 20
@@ -433,7 +434,7 @@ def test_lbfgs_evaluates_the_loss_at_most_so_often(most, monkeypatch):
 
 
 def test_lbfgs_that_starts_at_the_bottom():
-    model = MLPSoftmaxClassifier((), solver="lbfgs").fit(np.zeros((6, 2)), [0, 1] * 3)
+    model = classic((), solver="lbfgs").fit(np.zeros((6, 2)), [0, 1] * 3)
     assert model.n_iter_ == 1
     assert model.loss_ == model.best_loss_ == pytest.approx(np.log(2))
     assert_allclose(model.predict_proba(np.zeros((1, 2))), 0.5)
@@ -489,7 +490,7 @@ def test_partial_fit_after_fit_goes_on():
 
 
 def test_partial_fit_lowers_an_adaptive_rate_over_calls():
-    model = MLPSoftmaxClassifier(
+    model = classic(
         learning_rate="adaptive", n_iter_no_change=1, tol=10.0, random_state=0
     )
     for _ in range(8):

@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import sklearn
+from networks import classic
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.base import clone
 from sklearn.compose import make_column_transformer
@@ -26,7 +27,7 @@ from sklearn.multioutput import MultiOutputClassifier
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from skmlp import MLPSoftmaxClassifier, PReLU
+from skmlp import PReLU
 
 FRAME, LABELS = load_wine(return_X_y=True, as_frame=True)
 NAMES = pd.Series(np.array(["barolo", "grignolino", "barbera"])[LABELS], name="wine")
@@ -42,7 +43,7 @@ def quick(**params):
         "batch_size": 32,
         "random_state": 0,
     }
-    return MLPSoftmaxClassifier(**defaults | params)
+    return classic(**defaults | params)
 
 
 def scaled(**params):

@@ -1,6 +1,7 @@
 """scikit-learn's own checks of an estimator, over defaults, activations and solvers."""
 
 import pytest
+from networks import classic
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils.estimator_checks import (
     check_dataframe_column_names_consistency,
@@ -13,19 +14,22 @@ from skmlp import MLPSoftmaxClassifier
 
 ESTIMATORS = [
     MLPSoftmaxClassifier(),
-    MLPSoftmaxClassifier(hidden_layer_sizes=(), early_stopping=True),
-    MLPSoftmaxClassifier(activation="prelu"),
-    MLPSoftmaxClassifier(activation="sigmoid"),
-    MLPSoftmaxClassifier(activation="tanh"),
-    MLPSoftmaxClassifier(solver="sgd"),
-    MLPSoftmaxClassifier(solver="sgd", dtype="float64"),
-    MLPSoftmaxClassifier(solver="lbfgs"),
-    MLPSoftmaxClassifier(hidden_layer_sizes=()),
-    MLPSoftmaxClassifier(hidden_layer_sizes=(), solver="lbfgs"),
-    MLPSoftmaxClassifier(preprocessing=None),
-    MLPSoftmaxClassifier(preprocessing=None, solver="lbfgs"),
-    MLPSoftmaxClassifier(preprocessing=StandardScaler()),
-    MLPSoftmaxClassifier(categorical_features=[0]),
+    MLPSoftmaxClassifier(n_estimators=1),
+    MLPSoftmaxClassifier(n_estimators=2, solver="lbfgs", max_iter=50),
+    classic(),
+    classic((), early_stopping=True),
+    classic(activation="prelu"),
+    classic(activation="sigmoid"),
+    classic(activation="tanh"),
+    classic(solver="sgd"),
+    classic(solver="sgd", dtype="float64"),
+    classic(solver="lbfgs"),
+    classic(()),
+    classic((), solver="lbfgs"),
+    classic(preprocessing=None),
+    classic(preprocessing=None, solver="lbfgs"),
+    classic(preprocessing=StandardScaler()),
+    classic(categorical_features=[0]),
 ]
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
@@ -39,7 +43,7 @@ def expected_failures(estimator):
             "check_sample_weight_equivalence_on_dense_data": reason,
             "check_sample_weight_equivalence_on_sparse_data": reason,
         }
-    if estimator.early_stopping:
+    if estimator.early_stopping is True:
         reason = "partial_fit refuses early_stopping=True, as scikit-learn's does"
         failures |= {
             "check_estimators_partial_fit_n_features": reason,

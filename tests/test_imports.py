@@ -13,6 +13,8 @@ import skmlp
 ROOT = Path(skmlp.__file__).parent
 BELOW = {
     "_inputs",
+    "_recipe",
+    "_run",
     "_scoring",
     "_sklearn",
     "_targets",
@@ -30,6 +32,16 @@ MAY_IMPORT = {  # besides the standard library and modules of the same folder
     "_targets": {"numpy", "sklearn", "skmlp._sklearn"},
     "_sklearn": {"numpy", "sklearn", "skmlp._sklearn"},
     "_scoring": {"numpy", "sklearn", "skmlp._sklearn"},
+    "_recipe": {"numpy"},
+    "_run": {
+        "numpy",
+        "scipy",
+        "skmlp._recipe",
+        "skmlp._scoring",
+        "skmlp.nn",
+        "skmlp.optim",
+        "skmlp.training",
+    },
     "displays": {"numpy", "skmlp.nn"},
     "classifier": {"numpy", "scipy", "sklearn", "pandas"}
     | {f"skmlp.{part}" for part in BELOW},

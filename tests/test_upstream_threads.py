@@ -11,6 +11,7 @@ import joblib
 import numpy as np
 import pandas as pd
 import pytest
+from networks import classic
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.base import is_classifier
 from sklearn.calibration import CalibratedClassifierCV
@@ -42,7 +43,7 @@ def quick(**params):
         "max_iter": 15,
         "random_state": 0,
     }
-    return MLPSoftmaxClassifier(**defaults | params)
+    return classic(**defaults | params)
 
 
 def test_string_labels_with_early_stopping_33760():
@@ -67,8 +68,8 @@ def test_frame_with_early_stopping_raises_no_feature_name_warning_24846(scoring)
 def test_three_class_early_stopping_is_stratified_unreported(monkeypatch):
     parts = []
 
-    def spy(codes, fraction, rng):
-        parts.append([codes[rows] for rows in split(codes, fraction, rng)])
+    def spy(codes, *others):
+        parts.append([codes[rows] for rows in split(codes, *others)])
         return [np.arange(len(codes))[:-15], np.arange(len(codes))[-15:]]
 
     split = _targets.split_held_out
@@ -96,7 +97,7 @@ def test_class_of_one_row_is_kept_for_training_unreported():
 
 
 def test_partial_fit_when_the_first_batch_lacks_a_class_6994():
-    model = MLPSoftmaxClassifier(learning_rate_init=0.02, random_state=0)
+    model = classic(learning_rate_init=0.02, random_state=0)
     two_only = Y_IRIS < 2
     model.partial_fit(X_IRIS[two_only], Y_IRIS[two_only], classes=[0, 1, 2])
     for _ in range(60):
@@ -105,7 +106,7 @@ def test_partial_fit_when_the_first_batch_lacks_a_class_6994():
 
 
 def test_a_loaded_pickle_keeps_learning_19626():
-    model = MLPSoftmaxClassifier(learning_rate_init=0.02, random_state=0)
+    model = classic(learning_rate_init=0.02, random_state=0)
     model.partial_fit(X_IRIS, Y_IRIS, classes=[0, 1, 2])
     loaded = pickle.loads(pickle.dumps(model))
     for _ in range(20):
@@ -117,7 +118,7 @@ def test_a_loaded_pickle_keeps_learning_19626():
 
 
 def test_pickles_do_not_grow_with_partial_fit_19959():
-    model = MLPSoftmaxClassifier((300,), random_state=0)
+    model = classic((300,), random_state=0)
     sizes = []
     for _ in range(30):
         model.partial_fit(X_IRIS, Y_IRIS, classes=[0, 1, 2])
@@ -133,7 +134,7 @@ def test_pickles_of_a_plain_fit_hold_little_but_the_weights_19959():
 
 @quietly
 def test_warm_start_twice_keeps_count_and_curve_in_agreement_24764():
-    model = MLPSoftmaxClassifier(warm_start=True, random_state=0, tol=0)
+    model = classic(warm_start=True, random_state=0, tol=0)
     for max_iter in (5, 7):
         model.set_params(max_iter=max_iter).fit(X_IRIS, Y_IRIS)
         assert model.n_iter_ == max_iter
@@ -144,8 +145,8 @@ def test_warm_start_twice_keeps_count_and_curve_in_agreement_24764():
 @quietly
 def test_warm_start_keeps_the_moments_unreported():
     params = {"shuffle": False, "tol": 0, "random_state": 0, "dtype": "float64"}
-    whole = MLPSoftmaxClassifier(max_iter=12, **params).fit(X_IRIS, Y_IRIS)
-    parts = MLPSoftmaxClassifier(max_iter=6, warm_start=True, **params)
+    whole = classic(max_iter=12, **params).fit(X_IRIS, Y_IRIS)
+    parts = classic(max_iter=6, warm_start=True, **params)
     parts.fit(X_IRIS, Y_IRIS).fit(X_IRIS, Y_IRIS)
     assert_array_equal(parts.parameters_, whole.parameters_)
 
@@ -165,7 +166,7 @@ def test_warm_start_with_other_classes_is_refused_7976():
 def test_divergence_is_said_and_the_last_good_weights_stay_29504(
     early_stopping, solver, batch_size
 ):
-    model = MLPSoftmaxClassifier(
+    model = classic(
         learning_rate_init=1e6,
         solver=solver,
         early_stopping=early_stopping,
@@ -181,7 +182,7 @@ def test_divergence_is_said_and_the_last_good_weights_stay_29504(
 
 
 def test_divergence_after_good_epochs_keeps_those_29504():
-    good = MLPSoftmaxClassifier(solver="sgd", momentum=0.0, random_state=0)
+    good = classic(solver="sgd", momentum=0.0, random_state=0)
     for _ in range(30):
         good.partial_fit(X_IRIS, Y_IRIS, classes=[0, 1, 2])
     before = good.parameters_.copy()
@@ -200,11 +201,11 @@ def test_divergence_after_good_epochs_keeps_those_29504():
 def test_no_warning_when_the_best_epoch_is_chosen_by_held_out_rows_8947():
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        model = MLPSoftmaxClassifier(early_stopping=True, max_iter=5, random_state=0)
+        model = classic(early_stopping=True, max_iter=5, random_state=0)
         model.fit(X_DIGITS, Y_DIGITS)
     assert model.n_iter_ == 5
     with pytest.warns(ConvergenceWarning, match=r"after 5 iterations.*max_iter=5"):
-        MLPSoftmaxClassifier(max_iter=5, random_state=0).fit(X_DIGITS, Y_DIGITS)
+        classic(max_iter=5, random_state=0).fit(X_DIGITS, Y_DIGITS)
 
 
 def test_decay_does_not_depend_on_the_batch_size_10477():
@@ -224,8 +225,8 @@ def test_weights_are_repetitions_on_a_full_batch_30155():
     params |= {"max_iter": 10, "random_state": 0, "alpha": 1.0}
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)
-        weighted = MLPSoftmaxClassifier(**params).fit(X_IRIS, Y_IRIS, weight)
-        repeated = MLPSoftmaxClassifier(**params).fit(
+        weighted = classic(**params).fit(X_IRIS, Y_IRIS, weight)
+        repeated = classic(**params).fit(
             np.repeat(X_IRIS, weight, axis=0), np.repeat(Y_IRIS, weight)
         )
     assert_allclose(weighted.parameters_, repeated.parameters_, atol=1e-8)
@@ -323,7 +324,7 @@ def test_a_model_written_by_joblib_reads_back_the_same_19959():
 
 @pytest.mark.parametrize("scoring", ["accuracy", "roc_auc_ovr"])
 def test_a_scorer_never_sees_the_nan_of_a_run_that_diverged_29504(scoring):
-    model = MLPSoftmaxClassifier(
+    model = classic(
         learning_rate_init=1e30, early_stopping=True, scoring=scoring, random_state=0
     )
     with pytest.warns(ConvergenceWarning, match="diverged in epoch"):

@@ -52,13 +52,15 @@ class Activation:
 
         Parameters
         ----------
-        z : ndarray of shape (n_samples, n_units)
-            What the affine map of the layer gives; must not be overwritten.
-        out : ndarray of shape (n_samples, n_units)
+        z : ndarray of shape (..., n_samples, n_units)
+            What the affine map of the layer gives; must not be overwritten. All axes
+            but the last two are those of a stack of networks, which `p` has as well.
+        out : ndarray of the same shape
             Where the result goes; its content on entry means nothing. It is `z` itself
             in training if there is a `derivative_from_value`.
         p : SimpleNamespace
-            The learnt numbers by name, each of shape (n_units,), or (1,) if shared.
+            The learnt numbers by name, each of shape (1, n_units), or (1, 1) if
+            shared.
         """
         raise NotImplementedError
 

@@ -1,5 +1,6 @@
 """Layers: a forward pass and, directly below it, the backward pass that mirrors it."""
 
+import math
 from collections.abc import Mapping
 from types import SimpleNamespace
 from typing import Any, Literal
@@ -21,9 +22,12 @@ class Layer:
     ----------
     shapes : dict of str to tuple
         Name and shape of each parameter array.
+    learning_rates : dict of str to float
+        Factor on the learning rate of a parameter array; 1 where none is named.
     """
 
     shapes: dict[str, tuple[int, ...]] = {}
+    learning_rates: Mapping[str, float] = {}
 
     def __init__(self) -> None:
         self.p = SimpleNamespace()
@@ -57,15 +61,19 @@ class Layer:
     def scratch(
         self,
         name: str,
-        shape: tuple[int, int],
+        shape: tuple[int, ...],
         dtype: np.typing.DTypeLike,
         order: Literal["C", "F"] = "C",
     ) -> np.ndarray:
-        """A reused array of (n_rows, width) numbers that mean nothing yet."""
-        array = self.arrays.get(name)
-        if array is None or len(array) < shape[0]:
-            array = self.arrays[name] = np.empty(shape, dtype, order)
-        return array[: shape[0]]
+        """A reused array of (..., n_rows, width) numbers that mean nothing yet."""
+        size = math.prod(shape)
+        memory = self.arrays.get(name)
+        if memory is None or len(memory) < size:
+            memory = self.arrays[name] = np.empty(size, dtype)
+        if order == "C":
+            return memory[:size].reshape(shape)
+        # column by column, through all networks of a stack
+        return np.moveaxis(memory[:size].reshape(shape[-1], *shape[:-1]), 0, -1)
 
 
 class Dense(Layer):
@@ -99,21 +107,22 @@ class Dense(Layer):
     def forward(self, x, training=False):
         self.x = x
         weight = self.p.weight
-        shape = (x.shape[0], weight.shape[1])
+        shape = (*weight.shape[:-2], x.shape[-2], weight.shape[-1])
         y = self.scratch("y", shape, weight.dtype, self.order)
         product(x, weight, y)
-        y += self.p.bias
+        y += self.p.bias[..., np.newaxis, :]
         return y
 
     def backward(self, delta, need_input=True):
-        product(self.x.T, delta, self.g.weight)
-        # a product with ones sums the rows in less than half the time of sum(axis=0)
-        np.matmul(self.ones(len(delta), delta.dtype), delta, out=self.g.bias)
+        product(transpose(self.x), delta, self.g.weight)
+        # a product with ones sums the rows in less than half the time of sum(axis=-2)
+        np.matmul(self.ones(delta.shape[-2], delta.dtype), delta, out=self.g.bias)
         if not need_input:
             return delta
         weight = self.p.weight
-        out = self.scratch("delta", (len(delta), weight.shape[0]), weight.dtype)
-        return product(delta, weight.T, out)
+        shape = (*delta.shape[:-1], weight.shape[-2])
+        out = self.scratch("delta", shape, weight.dtype)
+        return product(delta, transpose(weight), out)
 
     def ones(self, n_rows: int, dtype: np.typing.DTypeLike) -> np.ndarray:
         """A reused vector of ones."""
@@ -125,10 +134,91 @@ class Dense(Layer):
 
 def product(a: Any, b: np.ndarray, out: np.ndarray) -> np.ndarray:
     """Write the matrix product of `a`, dense or sparse, and `b` to `out`."""
-    if issparse(a):
-        out[:] = a @ b
+    if not issparse(a):
+        return np.matmul(a, b, out=out)
+    for member in np.ndindex(b.shape[:-2]):
+        out[member] = a @ b[member]
+    return out
+
+
+def transpose(a: Any) -> Any:
+    """The transpose of a matrix, or of each matrix of a stack."""
+    return a.T if a.ndim == 2 else a.swapaxes(-1, -2)
+
+
+class PeriodicEmbedding(Layer):
+    """Lets each number also speak through a few learnt waves of it.
+
+    Behind the columns x come, for each of the first `n_numbers` of them, the outputs
+    cos(frequency * x + phase) . mix, with frequencies, phases and mix of its own: a
+    curve per output, of any shape, where an affine map only has a line. It is the
+    periodic embedding of Gorishniy et al. (2022), as small, linear and beside the
+    number as in Holzmueller et al. (2024).
+
+    Parameters
+    ----------
+    n_inputs : int
+        Columns of the input, the numbers first.
+    n_numbers : int
+        How many of them are embedded.
+    """
+
+    n_waves = 16
+    n_outputs = 3
+    largest_frequency = 0.1 * 2 * np.pi
+
+    def __init__(self, n_inputs: int, n_numbers: int) -> None:
+        super().__init__()
+        self.n_inputs = n_inputs
+        self.n_numbers = n_numbers
+        self.width = n_inputs + n_numbers * self.n_outputs
+        self.shapes = {
+            # frequency and phase of each wave
+            "wave": (n_numbers, self.n_waves, 2),
+            "mix": (n_numbers, self.n_waves, self.n_outputs),
+        }
+
+    def start_values(self, rng):
+        shape = (self.n_numbers, self.n_waves)
+        frequency = rng.normal(0.0, self.largest_frequency, shape)
+        phase = rng.uniform(-np.pi, np.pi, shape)
+        bound = 1 / np.sqrt(self.n_waves)
+        return {
+            "wave": np.stack([frequency, phase], axis=-1),
+            "mix": rng.uniform(-bound, bound, self.shapes["mix"]),
+        }
+
+    def forward(self, x, training=False):
+        wave = self.p.wave
+        members, n_rows = wave.shape[:-3], x.shape[-2]
+        # number by number from here on: (..., n_numbers, what it has, n_rows)
+        numbers = transpose(x[..., : self.n_numbers])[..., np.newaxis, :]
+        self.x = np.concatenate([numbers, np.ones_like(numbers)], axis=-2)
+        shape = (*members, self.n_numbers, self.n_waves, n_rows)
+        self.angle = np.matmul(wave, self.x, out=self.scratch("angle", shape, x.dtype))
+        self.cosine = np.cos(self.angle, out=self.scratch("cosine", shape, x.dtype))
+        curves = np.matmul(transpose(self.p.mix), self.cosine)
+        y = self.scratch("y", (*members, n_rows, self.width), x.dtype)
+        y[..., : self.n_inputs] = x
+        flat = (*members, self.width - self.n_inputs, n_rows)
+        y[..., self.n_inputs :] = transpose(curves.reshape(flat))
+        return y
+
+    def backward(self, delta, need_input=True):
+        shape = (*self.cosine.shape[:-2], self.n_outputs, delta.shape[-2])
+        by_curve = transpose(delta[..., self.n_inputs :]).reshape(shape)
+        np.matmul(self.cosine, transpose(by_curve), out=self.g.mix)
+        slope = np.sin(self.angle, out=self.angle)
+        np.negative(slope, out=slope)
+        slope *= np.matmul(self.p.mix, by_curve, out=self.cosine)
+        np.matmul(slope, transpose(self.x), out=self.g.wave)
+        if not need_input:
+            return delta
+        out = self.scratch("delta", (*delta.shape[:-1], self.n_inputs), delta.dtype)
+        out[...] = delta[..., : self.n_inputs]
+        of_numbers = np.matmul(transpose(self.p.wave[..., :1]), slope)[..., 0, :]
+        out[..., : self.n_numbers] += transpose(of_numbers)
         return out
-    return np.matmul(a, b, out=out)
 
 
 class Activate(Layer):
@@ -146,8 +236,16 @@ class Activate(Layer):
         super().__init__()
         self.activation = activation
         self.shapes = activation.shapes(n_units)
+        # each acts on a whole unit, so that small steps go far
+        self.learning_rates = dict.fromkeys(self.shapes, 0.1)
         # memory traffic is what a step waits for: what need not be kept is overwritten
         self.in_place = activation.needs_only_value
+
+    def bind(self, parameters, gradients):
+        super().bind(parameters, gradients)
+        # an axis for the rows, between that of the units and those of a stack
+        by_row = {name: array[..., np.newaxis, :] for name, array in parameters.items()}
+        self.by_row = SimpleNamespace(**by_row)
 
     def start_values(self, rng):
         return self.activation.initial
@@ -155,18 +253,20 @@ class Activate(Layer):
     def forward(self, x, training=False):
         self.x = x
         self.y = x if self.in_place else self.scratch("y", x.shape, x.dtype)
-        return self.activation.value(x, self.y, self.p)
+        return self.activation.value(x, self.y, self.by_row)
 
     def backward(self, delta, need_input=True):
         if self.in_place:
-            delta *= self.activation.derivative_from_value(self.y, self.y, self.p)
+            delta *= self.activation.derivative_from_value(self.y, self.y, self.by_row)
             return delta
         out = self.y
-        derivatives = self.activation.parameter_derivatives(self.x, out, self.p)
+        derivatives = self.activation.parameter_derivatives(self.x, out, self.by_row)
         for name, derivative in derivatives:
-            axes = "ij,ij->" if self.activation.shared else "ij,ij->j"
-            getattr(self.g, name)[:] = np.einsum(axes, delta, derivative)
-        delta *= self.activation.derivative(self.x, out, self.p)
+            total = np.einsum("...ij,...ij->...j", delta, derivative)
+            if self.activation.shared:
+                total = total.sum(axis=-1, keepdims=True)
+            getattr(self.g, name)[:] = total
+        delta *= self.activation.derivative(self.x, out, self.by_row)
         return delta
 
 

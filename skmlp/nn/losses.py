@@ -10,11 +10,11 @@ def softmax(logits: np.ndarray) -> np.ndarray:
     changes nothing but keeps exp from overflowing.
     """
     # class by class: NumPy is slow along a short last axis
-    p = np.ascontiguousarray(logits.T)
+    p = np.ascontiguousarray(np.moveaxis(logits, -1, 0))
     p -= p.max(axis=0)
     np.exp(p, out=p)
     p /= p.sum(axis=0)
-    logits[:] = p.T
+    logits[:] = np.moveaxis(p, 0, -1)
     return logits
 
 
@@ -52,27 +52,27 @@ class SoftmaxCrossEntropy:
 
         Parameters
         ----------
-        logits : ndarray of shape (n_samples, n_classes)
-            Output of the network; overwritten.
-        codes : ndarray of int of shape (n_samples,)
+        logits : ndarray of shape (..., n_samples, n_classes)
+            Output of the network, or of each network of a stack; overwritten.
+        codes : ndarray of int of shape (..., n_samples)
             Class of each row, from 0 to n_classes - 1.
-        weight : ndarray of shape (n_samples,), default=None
+        weight : ndarray of shape (..., n_samples), default=None
             Weight of each row; None means 1.
 
         Returns
         -------
         value : float
-            Mean of weight * loss over the rows.
-        delta : ndarray of shape (n_samples, n_classes)
-            weight * (p - t) / n_samples.
+            Mean of weight * loss over the rows, and over the networks of a stack.
+        delta : ndarray of shape (..., n_samples, n_classes)
+            weight * (p - t) / n_samples, each network's own.
         """
         # one row per class: reductions then run along whole rows, and the logits that
         # `Dense(order="F")` gives need no copy to be numbered through
-        p = np.ascontiguousarray(logits.T)
-        n_classes, n_samples = p.shape
+        p = np.ascontiguousarray(np.moveaxis(logits, -1, 0))
+        n_classes, n_samples, n_rows = len(p), codes.shape[-1], codes.size
         smoothing = self.label_smoothing
-        own_class = codes * n_samples
-        own_class += np.arange(n_samples)
+        own_class = codes * n_rows
+        own_class += np.arange(n_rows).reshape(codes.shape)
 
         p -= np.maximum.reduce(p, axis=0)
         losses = p.take(own_class)
@@ -85,15 +85,15 @@ class SoftmaxCrossEntropy:
 
         share = 1 / n_samples
         if weight is None:
-            value = float(np.add.reduce(losses, dtype=np.float64)) * share
+            value = float(np.add.reduce(losses, axis=None, dtype=np.float64)) / n_rows
         else:
-            value = float(np.dot(losses.astype(np.float64), weight)) * share
+            value = float(np.vdot(losses.astype(np.float64), weight)) / n_rows
             share = weight * share
         p *= np.divide(share, total, out=total)
         p.ravel()[own_class] -= (1 - smoothing) * share
         if smoothing:
             p -= smoothing / n_classes * share
-        return value, p.T
+        return value, np.moveaxis(p, 0, -1)
 
     def value(
         self,

@@ -8,7 +8,7 @@ import numpy as np
 
 from skmlp.nn.activations import Activation
 from skmlp.nn.initializers import INITIALIZERS
-from skmlp.nn.layers import Activate, Dense, Dropout, Layer
+from skmlp.nn.layers import Activate, Dense, Dropout, Layer, PeriodicEmbedding
 from skmlp.nn.parameters import ParameterLayout
 
 BLOCK_ROWS = 1024
@@ -36,6 +36,8 @@ class Architecture:
         Dropout rate behind each hidden layer.
     dtype : str
         ``"float32"`` or ``"float64"``, of parameters and arithmetic.
+    n_periodic : int, default=0
+        How many of the first input columns get a periodic embedding.
 
     Examples
     --------
@@ -55,6 +57,7 @@ class Architecture:
     activations: tuple[Activation, ...]
     dropout: tuple[float, ...]
     dtype: str
+    n_periodic: int = 0
     layout: ParameterLayout = field(init=False, compare=False, repr=False)
     dense_layers: tuple[int, ...] = field(init=False, compare=False, repr=False)
 
@@ -82,6 +85,10 @@ class Architecture:
         """Fresh layers, bound to no parameters yet."""
         layers: list[Layer] = []
         fan_in = self.n_inputs
+        if self.n_periodic:
+            embedding = PeriodicEmbedding(fan_in, self.n_periodic)
+            layers.append(embedding)
+            fan_in = embedding.width
         for fan_out, activation, rate in zip(
             self.hidden_layer_sizes, self.activations, self.dropout, strict=True
         ):
@@ -90,7 +97,7 @@ class Architecture:
             if rate > 0:
                 layers.append(Dropout(rate, rng))
             fan_in = fan_out
-        last = INITIALIZERS["glorot_uniform" if layers else "zeros"]
+        last = INITIALIZERS["glorot_uniform" if self.hidden_layer_sizes else "zeros"]
         # class by class, since reductions over few adjacent numbers are slow
         layers.append(Dense(fan_in, self.n_classes, last, order="F"))
         return layers
@@ -116,6 +123,16 @@ class Architecture:
             )
         return parameters
 
+    def learning_rate_factors(self) -> np.ndarray | None:
+        """Factors behind the weights, of shape (size - n_weights,); None if all 1."""
+        factors = np.ones(self.layout.size, self.dtype)
+        views = self.layout.views(factors)
+        for index, layer in enumerate(self.layers()):
+            for name, factor in layer.learning_rates.items():
+                views[index, name][:] = factor
+        behind = factors[self.n_weights :]
+        return None if (behind == 1).all() else behind
+
     def largest_product(self, n_rows: int) -> int:
         """Multiplications in the largest matrix product of a batch."""
         sizes = (self.n_inputs, *self.hidden_layer_sizes, self.n_classes)
@@ -134,9 +151,10 @@ class Network:
     ----------
     architecture : Architecture
         What to build.
-    parameters : ndarray of shape (n_parameters,)
-        Read at each pass; never written.
-    gradient : ndarray of shape (n_parameters,), default=None
+    parameters : ndarray of shape (n_parameters,) or (n_members, n_parameters)
+        Read at each pass; never written. A matrix is a stack of networks of the same
+        architecture, each with its own parameters, and all arrays get a first axis.
+    gradient : ndarray of the same shape, default=None
         Written by `backward`; None, kept as an empty vector, if it only predicts.
     rng : numpy.random.Generator, default=None
         Source of dropout; needed in training only.
@@ -180,21 +198,22 @@ class Network:
         ----------
         x : ndarray or CSR of shape (n_samples, n_inputs)
             The input; no part of it but a block of rows is ever copied.
-        rows : ndarray of int of shape (n_rows,), default=None
-            Which rows of `x`; None for all of them.
+        rows : ndarray of int of shape (..., n_rows), default=None
+            Which rows of `x`, one line per network of a stack; None for all of them.
         """
-        n_rows = x.shape[0] if rows is None else len(rows)
+        n_rows = x.shape[0] if rows is None else rows.shape[-1]
         # no row at all is a block too, of shape (0, n_classes)
         starts = range(0, max(n_rows, 1), BLOCK_ROWS)
         blocks = [slice(start, start + BLOCK_ROWS) for start in starts]
         parts = [
-            self._block_logits(x[block if rows is None else rows[block]])
+            self._block_logits(x[block if rows is None else rows[..., block]])
             for block in blocks
         ]
-        return parts[0] if len(parts) == 1 else np.concatenate(parts)
+        return parts[0] if len(parts) == 1 else np.concatenate(parts, axis=-2)
 
     def _block_logits(self, rows: Any) -> np.ndarray:
-        if rows.shape[0] == 1:
+        if rows.shape[-2] == 1:
             # BLAS sums a lone row in another order than a row among others
-            return self.forward(rows[[0, 0]])[:1].copy()
+            two = rows[[0, 0]] if rows.ndim == 2 else rows[:, [0, 0]]
+            return self.forward(two)[..., :1, :].copy()
         return self.forward(rows).copy()

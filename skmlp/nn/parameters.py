@@ -41,9 +41,13 @@ class ParameterLayout:
         self.size = stop
 
     def views(self, vector: np.ndarray) -> dict[Key, np.ndarray]:
-        """Named arrays that share memory with `vector`."""
+        """Named arrays that share memory with `vector`.
+
+        For a stack of vectors, (n_members, size), they are stacks as well.
+        """
+        members = vector.shape[:-1]
         return {
-            key: vector[self.slices[key]].reshape(shape)
+            key: vector[..., self.slices[key]].reshape(members + shape)
             for key, shape in self.shapes.items()
         }
 

@@ -1,7 +1,8 @@
 """How many BLAS threads a product deserves: a small one is slower with two than one."""
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from functools import cache
 from typing import Any
@@ -32,7 +33,16 @@ class OneThread:
     def __init__(self) -> None:
         self.lock = threading.Lock()
         self.n_users = 0
+        self.n_threads = 1
         self.limiter: Any = None
+
+    def n_allowed(self) -> int:
+        """BLAS threads that the process may use where nobody holds them to one."""
+        with self.lock:
+            if self.n_users == 0:
+                info = controller().select(user_api="blas").info()
+                self.n_threads = max((pool["num_threads"] for pool in info), default=1)
+            return self.n_threads
 
     @contextmanager
     def hold(self) -> Iterator[None]:
@@ -54,8 +64,10 @@ ONE_THREAD = OneThread()
 
 
 @contextmanager
-def suitable_threads(n_multiplications: int) -> Iterator[None]:
+def suitable_threads(n_multiplications: int) -> Iterator[Callable]:
     """A block in which products of this size run on as many threads as they deserve.
+
+    It comes with a `map` that runs one task after the other.
 
     Parameters
     ----------
@@ -63,7 +75,24 @@ def suitable_threads(n_multiplications: int) -> Iterator[None]:
         rows x fan_in x fan_out of the largest product.
     """
     if n_multiplications >= SMALLEST_SHARED_PRODUCT:
-        yield
+        yield map
         return
     with ONE_THREAD.hold():
-        yield
+        yield map
+
+
+@contextmanager
+def side_by_side(n_tasks: int) -> Iterator[Callable]:
+    """A block with a `map` that runs so many tasks at the same time.
+
+    Each task runs on one BLAS thread, and there are as many tasks at a time as BLAS
+    would have had threads: tasks that need not wait for each other share the work
+    better than threads that join after each product.
+    """
+    n_threads = min(n_tasks, ONE_THREAD.n_allowed())
+    with ONE_THREAD.hold():
+        if n_threads == 1:
+            yield map
+            return
+        with ThreadPoolExecutor(n_threads) as pool:
+            yield pool.map

@@ -124,24 +124,33 @@ OPTIMIZERS: dict[str, type[Rule]] = {"sgd": Sgd, "adam": Adam}
 
 
 class Decay:
-    """The penalty strength / 2 * ||p||^2 on the first part of a parameter vector.
+    """What pulls the first part of a parameter vector towards 0.
 
     Parameters
     ----------
     strength : float
-        0 for no penalty.
+        Of the penalty strength / 2 * ||p||^2, whose gradient goes through the update
+        rule; 0 for none.
     n_weights : int
-        Length of the part that the penalty acts on: weights, but not biases.
+        Length of the part: weights, but not biases.
+    weight_decay : float, default=0.0
+        Part of the weights, times the learning rate, that each step takes off beside
+        the update rule (Loshchilov and Hutter, 2019).
     """
 
-    def __init__(self, strength: float, n_weights: int) -> None:
+    def __init__(
+        self, strength: float, n_weights: int, weight_decay: float = 0.0
+    ) -> None:
         self.strength = strength
-        self.part = slice(n_weights if strength > 0 else 0)
+        self.weight_decay = weight_decay
+        self.part = np.s_[..., : n_weights if strength > 0 else 0]
+        self.decaying = np.s_[..., :n_weights]
 
     def value(self, parameters: np.ndarray) -> float:
-        """The penalty itself."""
-        weights = parameters[self.part]
-        return 0.5 * self.strength * float(np.dot(weights, weights))
+        """The penalty itself; its mean for a stack of vectors."""
+        weights = parameters[self.part].ravel()
+        n_members = parameters.size // parameters.shape[-1]
+        return 0.5 * self.strength * float(np.dot(weights, weights)) / n_members
 
     def add_gradient(
         self, parameters: np.ndarray, gradient: np.ndarray, scratch: np.ndarray
@@ -152,18 +161,25 @@ class Decay:
             parameters[part], self.strength, out=scratch[part]
         )
 
+    def shrink(self, parameters: np.ndarray, learning_rate: float) -> None:
+        """Take off the weight decay of one step."""
+        if self.weight_decay:
+            parameters[self.decaying] *= 1 - learning_rate * self.weight_decay
+
 
 class Optimizer:
-    """Moves one parameter vector along the direction that a rule gives.
+    """Moves parameters along the direction that a rule gives.
 
     Parameters
     ----------
     rule : Rule
         A started update rule.
-    parameters, gradient : ndarray of shape (n_parameters,)
-        The vector to move and the one to read before each step.
+    parameters, gradient : ndarray of shape (..., n_parameters)
+        The vector, or stack of vectors, to move, and the one to read before each step.
     decay : Decay
         Penalty on the parameters.
+    factors : ndarray of shape (n_factors,), default=None
+        Factors on the learning rate of the last so many parameters; None for all 1.
     """
 
     def __init__(
@@ -172,16 +188,22 @@ class Optimizer:
         parameters: np.ndarray,
         gradient: np.ndarray,
         decay: Decay,
+        factors: np.ndarray | None = None,
     ) -> None:
         self.rule = rule
         self.parameters = parameters
         self.gradient = gradient
         self.decay = decay
+        self.factors = factors
 
     def step(self, learning_rate: float) -> None:
         """Take one step against the gradient, overwriting the parameters."""
         self.decay.add_gradient(self.parameters, self.gradient, self.rule.step)
-        self.parameters -= self.rule.direction(self.gradient, learning_rate)
+        step = self.rule.direction(self.gradient, learning_rate)
+        if self.factors is not None:
+            step[..., -len(self.factors) :] *= self.factors
+        self.decay.shrink(self.parameters, learning_rate)
+        self.parameters -= step
 
     def penalty(self) -> float:
         """Value of the penalty at the present parameters."""
@@ -204,13 +226,14 @@ def minimize_lbfgs(
     Parameters
     ----------
     objective : callable
-        Returns the loss at `parameters` and fills `gradient`.
-    parameters, gradient : ndarray of float64 of shape (n_parameters,)
+        Returns the loss at `parameters` (its mean for a stack of vectors, whose sum is
+        minimised) and fills `gradient`.
+    parameters, gradient : ndarray of float64 of shape (..., n_parameters)
         Overwritten; at the end `parameters` is the solution.
     decay : Decay
         Penalty on the parameters, added to loss and gradient here.
     end_iteration : callable
-        Called with value and parameters after each iteration; True ends the search.
+        Called with loss and parameters after each iteration; True ends the search.
     max_iter, max_fun : int
         Most iterations and most evaluations of the objective.
     tol : float
@@ -222,20 +245,23 @@ def minimize_lbfgs(
     scipy.optimize.OptimizeResult
     """
     scratch = np.empty_like(parameters)
+    shape = parameters.shape
+    n_members = parameters.size // shape[-1]
 
     def value_and_gradient(x: np.ndarray) -> tuple[float, np.ndarray]:
-        parameters[:] = x
+        parameters[...] = x.reshape(shape)
         value = objective() + decay.value(parameters)
         decay.add_gradient(parameters, gradient, scratch)
-        return value, gradient.copy()
+        return value * n_members, gradient.flatten()
 
     def callback(intermediate_result: OptimizeResult) -> None:
-        if end_iteration(float(intermediate_result.fun), intermediate_result.x):
+        loss = float(intermediate_result.fun) / n_members
+        if end_iteration(loss, intermediate_result.x.reshape(shape)):
             raise StopIteration
 
     result = minimize(
         value_and_gradient,
-        parameters.copy(),
+        parameters.flatten(),
         method="L-BFGS-B",
         jac=True,
         callback=callback,
@@ -247,5 +273,5 @@ def minimize_lbfgs(
             "ftol": 2.2e-9 * min(1.0, tol / 1e-4),
         },
     )
-    parameters[:] = result.x
+    parameters[...] = result.x.reshape(shape)
     return result

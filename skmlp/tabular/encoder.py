@@ -119,6 +119,8 @@ class TableEncoder(TransformerMixin, BaseEstimator):
         Column names, where the table has some that are all strings.
     n_features_out_ : int
         Number of columns of the matrix.
+    n_numbers_ : int
+        How many of them, the first ones, are scaled numbers.
     is_categorical_ : ndarray of shape (n_features_in_,)
         Which columns of the table are categories.
     categories_ : list of ndarray
@@ -310,6 +312,11 @@ class TableEncoder(TransformerMixin, BaseEstimator):
         """Number of columns of the matrix."""
         widths = [len(column.labels) for column in self._category_columns]
         return len(self.scale_.center) + len(self._missing_of) + sum(widths)
+
+    @property
+    def n_numbers_(self) -> int:
+        """Number of columns of the matrix, its first ones, that are scaled numbers."""
+        return len(self.scale_.center)
 
     @property
     def categories_(self) -> list[np.ndarray]:

@@ -1,5 +1,6 @@
 """Batches: shuffled rows, gathered into one reused buffer."""
 
+import math
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
@@ -13,11 +14,12 @@ class Samples(NamedTuple):
     ----------
     x : ndarray or CSR of shape (n_samples, n_inputs)
         Input of the network.
-    codes : ndarray of int of shape (n_samples,)
-        Class of each row.
-    weight : ndarray of shape (n_samples,) or None
+    codes : ndarray of int of shape (..., n_samples)
+        Class of each row. For a stack of networks that see different rows, one line
+        of each array per network.
+    weight : ndarray of shape (..., n_samples) or None
         Weight of each row; None means 1.
-    rows : ndarray of int of shape (n_samples,) or None
+    rows : ndarray of int of shape (..., n_samples) or None
         Which rows of `x` these are; None for all of them. A part of the samples so
         shares `x` with the whole, and a large table is never copied to be split.
     """
@@ -40,22 +42,44 @@ class Samples(NamedTuple):
         """The rows of `x` that belong to these samples, in their order."""
         return self.x if self.rows is None else self.x[self.rows]
 
+    def members(self, part: slice) -> "Samples":
+        """Those of some networks of a stack."""
+        x, codes, weight, rows = self
+        assert rows is not None, "a stack says which rows each network sees"
+        return Samples(
+            x, codes[part], None if weight is None else weight[part], rows[part]
+        )
+
+    def each(self) -> list["Samples"]:
+        """Those of each network by itself; of a network alone, all."""
+        if self.codes.ndim == 1:
+            return [self]
+        n_members = len(self.codes)
+        weights = [None] * n_members if self.weight is None else self.weight
+        rows = [None] * n_members if self.rows is None else self.rows
+        return [
+            Samples(self.x, *of_one)
+            for of_one in zip(self.codes, weights, rows, strict=True)
+        ]
+
     def total_weight(self) -> float:
-        """Sum of the weights."""
+        """Sum of the weights, per network."""
         if self.weight is None:
-            return float(len(self.codes))
-        return float(self.weight.sum(dtype=np.float64))
+            return float(self.codes.shape[-1])
+        n_members = self.codes.size // self.codes.shape[-1]
+        return float(self.weight.sum(dtype=np.float64)) / n_members
 
     def class_shares(self, n_classes: int) -> np.ndarray:
         """Part of the total weight that each class has."""
-        totals = np.bincount(self.codes, self.weight, minlength=n_classes)
-        return totals / self.total_weight()
+        weight = None if self.weight is None else self.weight.ravel()
+        totals = np.bincount(self.codes.ravel(), weight, minlength=n_classes)
+        return totals / totals.sum()
 
     def with_mean_weight_one(self, dtype: str) -> "Samples":
         """The same rows, their weights scaled so that the learning rate keeps."""
         if self.weight is None:
             return self
-        factor = len(self.codes) / self.total_weight()
+        factor = self.codes.shape[-1] / self.total_weight()
         return self._replace(weight=(self.weight * factor).astype(dtype))
 
 
@@ -88,26 +112,38 @@ class Batches:
         self.samples = samples
         self.batch_size = batch_size
         self.rng = rng
-        self.n_samples = len(samples.codes)
+        *self.stack, self.n_samples = samples.codes.shape
         self.is_dense = isinstance(samples.x, np.ndarray)
         self.in_order = rng is None and samples.rows is None
         if self.is_dense and not self.in_order:
-            self.buffer = np.empty((batch_size, samples.x.shape[1]), samples.x.dtype)
+            size = batch_size * samples.x.shape[1] * math.prod(self.stack)
+            self.buffer = np.empty(size, samples.x.dtype)
 
     def __len__(self) -> int:
         return -(-self.n_samples // self.batch_size)
 
+    def sizes(self) -> list[int]:
+        """Rows of each batch."""
+        starts = range(0, self.n_samples, self.batch_size)
+        return [min(self.batch_size, self.n_samples - start) for start in starts]
+
     def __iter__(self) -> Iterator[Samples]:
-        if self.rng is None:
-            order = np.arange(self.n_samples)
-        else:
-            order = self.rng.permutation(self.n_samples)
+        order = self.order()
         for start in range(0, self.n_samples, self.batch_size):
-            stop = start + self.batch_size
+            part = slice(start, start + self.batch_size)
             if self.in_order:
-                yield self.cut(slice(start, stop))
+                yield self.cut(part)
             else:
-                yield self.gather(order[start:stop])
+                yield self.gather(order[..., part])
+
+    def order(self) -> np.ndarray:
+        """The samples in the order of one epoch, each network's own."""
+        if self.rng is None:
+            return np.broadcast_to(np.arange(self.n_samples), self.samples.codes.shape)
+        if not self.stack:
+            return self.rng.permutation(self.n_samples)
+        orders = [self.rng.permutation(self.n_samples) for _ in range(*self.stack)]
+        return np.stack(orders)
 
     def cut(self, part: slice) -> Samples:
         """A run of adjacent rows, as views."""
@@ -117,10 +153,17 @@ class Batches:
     def gather(self, part: np.ndarray) -> Samples:
         """The given samples; dense rows are valid until the next call."""
         x, codes, weight, rows = self.samples
-        place = part if rows is None else rows[part]
+        if self.stack:
+            member = np.arange(*self.stack)[:, np.newaxis]
+            chosen: Any = (member, part)
+        else:
+            chosen = part
+        place = part if rows is None else rows[chosen]
         if self.is_dense:
             # mode="clip" lets numpy write to the buffer without one of its own
-            x = np.take(x, place, axis=0, out=self.buffer[: len(part)], mode="clip")
+            shape = (*place.shape, x.shape[1])
+            out = self.buffer[: math.prod(shape)].reshape(shape)
+            x = np.take(x, place, axis=0, out=out, mode="clip")
         else:
-            x = x[place]
-        return Samples(x, codes[part], None if weight is None else weight[part])
+            x = x[place.ravel()]
+        return Samples(x, codes[chosen], None if weight is None else weight[chosen])

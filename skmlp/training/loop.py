@@ -1,7 +1,7 @@
 """The training loop, and the full-batch objective for a solver with its own loop."""
 
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -9,20 +9,10 @@ from skmlp.training.batches import Batches
 from skmlp.training.monitor import Monitor
 
 
-def train(
-    network: Any,
-    loss: Any,
-    optimizer: Any,
-    batches: Batches,
-    monitor: Monitor,
-    *,
-    learning_rate: float,
-    schedule: Callable[[float], float],
-    n_epochs: int,
-) -> None:
-    """Move the network's parameters until the monitor or `n_epochs` ends it.
+class Learner(NamedTuple):
+    """A network, or a stack of them, with all that it takes to train it.
 
-    Parameters
+    Attributes
     ----------
     network : Network
         Gives logits, takes their delta and fills the gradient.
@@ -32,6 +22,45 @@ def train(
         Turns the gradient into a step of the parameters.
     batches : Batches
         The training samples.
+    """
+
+    network: Any
+    loss: Any
+    optimizer: Any
+    batches: Batches
+
+    def epoch(self, rates: Sequence[float]) -> list[float]:
+        """Pass over the samples once, at a learning rate per batch; their losses."""
+        values = []
+        # numbers may run away: it is the monitor that says so, in a sentence
+        with np.errstate(over="ignore", invalid="ignore"):
+            for (x, codes, weight, _), rate in zip(self.batches, rates, strict=True):
+                logits = self.network.forward(x, training=True)
+                value, delta = self.loss.value_and_delta(logits, codes, weight)
+                self.network.backward(delta)
+                self.optimizer.step(rate)
+                values.append(value)
+        return values
+
+
+def train(
+    learners: Sequence[Learner],
+    parameters: np.ndarray,
+    monitor: Monitor,
+    *,
+    learning_rate: float,
+    schedule: Callable[[float], float],
+    n_epochs: int,
+    run: Callable = map,
+) -> None:
+    """Move the parameters until the monitor or `n_epochs` ends it.
+
+    Parameters
+    ----------
+    learners : sequence of Learner
+        Each moves its part of the parameters, in as many batches as the others.
+    parameters : ndarray of shape (..., n_parameters)
+        Those of all learners.
     monitor : Monitor
         Takes in each epoch and decides whether to go on.
     learning_rate : float
@@ -40,18 +69,21 @@ def train(
         Factor on the learning rate at a progress in [0, 1].
     n_epochs : int
         Most passes over the samples.
+    run : callable, default=map
+        Applies a function to each learner, maybe at the same time.
     """
-    step, n_steps = 0, n_epochs * len(batches)
-    for _ in range(n_epochs):
-        for x, codes, weight, _ in batches:
-            rate = learning_rate * monitor.plateau.factor * schedule(step / n_steps)
-            logits = network.forward(x, training=True)
-            value, delta = loss.value_and_delta(logits, codes, weight)
-            network.backward(delta)
-            optimizer.step(rate)
-            monitor.end_batch(value, len(codes))
-            step += 1
-        if monitor.end_epoch(network.parameters, optimizer.penalty(), rate):
+    sizes = learners[0].batches.sizes()
+    n_steps = n_epochs * len(sizes)
+    for epoch in range(n_epochs):
+        steps = range(epoch * len(sizes), (epoch + 1) * len(sizes))
+        base = learning_rate * monitor.plateau.factor
+        rates = [base * schedule(step / n_steps) for step in steps]
+        losses = run(Learner.epoch, learners, [rates] * len(learners))
+        values = np.mean(list(losses), axis=0)
+        penalty = float(np.mean([one.optimizer.penalty() for one in learners]))
+        monitor.start(values[0])
+        loss = float(np.average(values, weights=sizes))
+        if monitor.end_epoch(loss, parameters, rates[-1], penalty):
             break
 
 
@@ -66,14 +98,14 @@ def full_batch(network: Any, loss: Any, batches: Batches) -> Callable[[], float]
         value = 0.0
         total.fill(0)
         for x, codes, weight, _ in batches:
-            share = len(codes) / batches.n_samples
+            share = codes.shape[-1] / batches.n_samples
             logits = network.forward(x, training=True)
             part, delta = loss.value_and_delta(logits, codes, weight)
             delta *= share
             network.backward(delta)
             np.add(total, network.gradient, out=total)
             value += share * part
-        network.gradient[:] = total
+        network.gradient[...] = total
         return value
 
     return objective

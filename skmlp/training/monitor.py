@@ -53,7 +53,7 @@ class Monitor:
 
     Parameters
     ----------
-    parameters : ndarray of shape (n_parameters,)
+    parameters : ndarray of shape (..., n_parameters)
         The weights before training.
     tol : float
         By how much the watched value must improve.
@@ -74,7 +74,7 @@ class Monitor:
     ----------
     history : dict of str to list of float
         One entry per epoch under each name.
-    best : ndarray of shape (n_parameters,)
+    best : ndarray of shape (..., n_parameters)
         The weights to keep, once `finish` was called.
     best_epoch : int
         Epoch that they are from, counted from 1; 0 for the weights before training.
@@ -112,35 +112,28 @@ class Monitor:
         self.best = parameters.copy()
         self._latest = parameters.copy()
         self._limit = math.inf
-        self._sum = 0.0
-        self._n_rows = 0
 
     @property
     def n_epochs(self) -> int:
         """Epochs that have ended, a diverged one included."""
         return len(self.history["loss"])
 
-    def end_batch(self, value: float, n_rows: int) -> None:
-        """Take in the mean loss of one batch."""
-        if self.n_epochs == self._n_rows == 0:
+    def start(self, value: float) -> None:
+        """Take in the loss of the very first batch, and of no other."""
+        if self.n_epochs == 0:
             self._limit = DIVERGED * max(value, 1.0)
-        self._sum += value * n_rows
-        self._n_rows += n_rows
 
     def end_epoch(
-        self, parameters: np.ndarray, penalty: float, learning_rate: float
-    ) -> bool:
-        """Take in the batches since the last call; say whether to stop."""
-        loss = self._sum / self._n_rows
-        self._sum, self._n_rows = 0.0, 0
-        if not loss <= self._limit:
-            self.ending = "diverged"
-        return self.end_iteration(loss + penalty, parameters, learning_rate)
-
-    def end_iteration(
-        self, loss: float, parameters: np.ndarray, learning_rate: float = math.nan
+        self,
+        loss: float,
+        parameters: np.ndarray,
+        learning_rate: float = math.nan,
+        penalty: float = 0.0,
     ) -> bool:
         """Take in one pass over the data; say whether to stop."""
+        if not loss <= self._limit:
+            self.ending = "diverged"
+        loss += penalty
         if not (np.isfinite(loss) and np.isfinite(parameters).all()):
             self.ending = "diverged"
         entry = {"loss": loss, "learning_rate": learning_rate}

@@ -232,8 +232,8 @@ def test_logits_go_through_the_network_block_by_block():
     architecture = build(["tanh"], "float32")
     network = Network(architecture, random_parameters(architecture))
     network.logits(np.ones((5 * BLOCK_ROWS, N_INPUTS), np.float32))
-    scratch = [len(a) for layer in network.layers for a in layer.arrays.values()]
-    assert max(scratch) == BLOCK_ROWS
+    scratch = [a.size for layer in network.layers for a in layer.arrays.values()]
+    assert max(scratch) == BLOCK_ROWS * max(architecture.hidden_layer_sizes)
 
 
 @pytest.mark.parametrize("n_rows", [1, 4, BLOCK_ROWS + 1])

@@ -9,7 +9,7 @@ from skmlp.nn.activations import PReLU, Tanh
 from skmlp.nn.losses import SoftmaxCrossEntropy
 from skmlp.nn.network import Architecture, Network
 from skmlp.training.batches import Batches, Samples
-from skmlp.training.loop import full_batch, train
+from skmlp.training.loop import Learner, full_batch, train
 from skmlp.training.monitor import Plateau
 
 
@@ -31,7 +31,7 @@ class Recorder:
     def value_and_delta(self, logits, codes, weight):
         weight = None if weight is None else weight.tolist()
         self.calls.append(("loss", logits, codes.tolist(), weight))
-        return 2.5, "delta"
+        return float(codes[0]), "delta"
 
     def backward(self, delta):
         self.calls.append(("backward", delta))
@@ -39,14 +39,14 @@ class Recorder:
     def step(self, learning_rate):
         self.calls.append(("step", learning_rate))
 
-    def end_batch(self, value, n_rows):
-        self.calls.append(("end_batch", value, n_rows))
+    def start(self, value):
+        self.calls.append(("start", value))
 
     def penalty(self):
         return 0.125
 
-    def end_epoch(self, parameters, penalty, learning_rate):
-        self.calls.append(("end_epoch", parameters, penalty, learning_rate))
+    def end_epoch(self, loss, parameters, learning_rate, penalty):
+        self.calls.append(("end_epoch", loss, parameters, penalty, learning_rate))
         self.plateau.factor = next(self.factors, 1.0)
         self.n_epochs_left -= 1
         return self.n_epochs_left == 0
@@ -58,11 +58,10 @@ class Recorder:
 def record(n_epochs, schedule=lambda progress: 1.0, weight=None, **params):
     recorder = Recorder(**params)
     samples = Samples(np.arange(5.0)[:, np.newaxis], np.arange(5), weight)
+    batches = Batches(samples, 2, rng=None)
     train(
-        recorder,
-        recorder,
-        recorder,
-        Batches(samples, 2, rng=None),
+        [Learner(recorder, recorder, recorder, batches)],
+        recorder.parameters,
         recorder,
         learning_rate=0.5,
         schedule=schedule,
@@ -80,9 +79,10 @@ def test_each_batch_goes_forward_backward_and_makes_a_step():
             ("loss", "logits", rows, [row / 10 for row in rows]),
             ("backward", "delta"),
             ("step", 0.5),
-            ("end_batch", 2.5, len(rows)),
         ]
-    expected.append(("end_epoch", "parameters", 0.125, 0.5))
+    # the batches' losses are 0, 2 and 4, and the last one has half the rows
+    expected.append(("start", 0.0))
+    expected.append(("end_epoch", 8 / 5, "parameters", 0.125, 0.5))
     assert record(n_epochs=1, weight=np.arange(5) / 10).calls == expected
     assert len(record(n_epochs=4).calls) == 4 * len(expected)
 

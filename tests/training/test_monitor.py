@@ -27,8 +27,8 @@ class Scenario:
 
     def epoch(self, loss, penalty=0.0, learning_rate=1.0):
         self.parameters += 1
-        self.monitor.end_batch(loss, n_rows=10)
-        return self.monitor.end_epoch(self.parameters, penalty, learning_rate)
+        self.monitor.start(loss)
+        return self.monitor.end_epoch(loss, self.parameters, learning_rate, penalty)
 
     def run(self, losses):
         """Show epoch by epoch until the monitor stops; return the finished monitor."""
@@ -67,11 +67,9 @@ def test_an_improvement_by_less_than_tol_is_none():
     assert Scenario(tol=0.25).run([3, 2.75, 2.5, 2.25, 2, 1.75]).ending is None
 
 
-def test_the_loss_of_an_epoch_is_the_mean_over_rows_plus_penalty():
+def test_the_loss_in_the_history_holds_the_penalty():
     scenario = Scenario()
-    scenario.monitor.end_batch(1.0, n_rows=30)
-    scenario.monitor.end_batch(4.0, n_rows=10)
-    scenario.monitor.end_epoch(scenario.parameters, penalty=0.25, learning_rate=0.1)
+    scenario.epoch(1.75, penalty=0.25, learning_rate=0.1)
     scenario.epoch(1.5, penalty=0.5, learning_rate=0.05)
     assert scenario.monitor.history == {
         "loss": [1.75 + 0.25, 1.5 + 0.5],
@@ -227,7 +225,7 @@ def test_iterations_of_a_solver_count_as_epochs():
     parameters = np.zeros(2)
     monitor = Monitor(parameters, tol=1e-4, patience=1)
     losses = [3.0, 1e6, 2.0, 2.0, 2.0]
-    assert [monitor.end_iteration(loss, parameters) for loss in losses] == [
+    assert [monitor.end_epoch(loss, parameters) for loss in losses] == [
         False,
         False,
         False,

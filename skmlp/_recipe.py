@@ -1,0 +1,89 @@
+"""What the size of the table decides, where a parameter says "auto"."""
+
+from typing import Any, NamedTuple
+
+import numpy as np
+
+MOST_NUMBERS_EMBEDDED = 70
+"""Columns of numbers up to which each gets a periodic embedding."""
+
+
+class Settings(NamedTuple):
+    """Those parameters of the classifier that may be "auto", once they are settled."""
+
+    hidden_layer_sizes: Any
+    dropout: Any
+    batch_size: int
+    learning_rate: str
+    max_iter: int
+    n_iter_no_change: float
+    early_stopping: bool
+    n_estimators: int
+
+
+def by_size(n_samples: int) -> Settings:
+    """The settings for a table of so many rows.
+
+    Small tables are learnt by many small networks in many epochs of small batches;
+    large ones, which take longer and vary less, by fewer and wider networks.
+    """
+    if n_samples < 300:
+        members, width, epochs, batch_size = 8, 64, 100, 32
+    elif n_samples < 20_000:
+        members, width, epochs, batch_size = 8, 64, 60, 64
+    else:
+        members, width, epochs, batch_size = 4, 256, 20, 256
+    return Settings(
+        hidden_layer_sizes=(width, width),
+        dropout=0.15,
+        batch_size=batch_size,
+        learning_rate="one_cycle",
+        max_iter=epochs,
+        n_iter_no_change=np.inf,
+        early_stopping=True,
+        n_estimators=members,
+    )
+
+
+IN_PARTS = {"learning_rate": "constant", "early_stopping": False, "n_estimators": 1}
+"""What changes where rows come in parts, and nobody knows how many are to come."""
+
+FULL_BATCH = {
+    "hidden_layer_sizes": (100,),
+    "dropout": 0.0,
+    "max_iter": 200,
+    "early_stopping": False,
+    "n_estimators": 1,
+}
+"""What changes for a solver that works on all rows at once."""
+
+
+def is_auto(value: Any) -> bool:
+    """Whether a parameter leaves its value to the recipe."""
+    return isinstance(value, str) and value == "auto"
+
+
+def settle(estimator: Any, n_samples: int, in_parts: bool = False) -> Settings:
+    """The parameters of an estimator, with "auto" replaced by what the size decides."""
+    settings = by_size(n_samples)
+    if in_parts:
+        settings = settings._replace(**IN_PARTS)
+    if estimator.solver == "lbfgs":
+        settings = settings._replace(**FULL_BATCH)
+    given = {name: getattr(estimator, name) for name in Settings._fields}
+    settings = settings._replace(
+        **{name: value for name, value in given.items() if not is_auto(value)}
+    )
+    if is_auto(estimator.n_iter_no_change):
+        has_end = settings.learning_rate in ("cosine", "one_cycle")
+        settings = settings._replace(n_iter_no_change=np.inf if has_end else 10)
+    return settings
+
+
+def numbers_to_embed(numeric_embedding: str | None, n_numbers: int) -> int:
+    """How many columns of numbers get a periodic embedding: all or none."""
+    if numeric_embedding is None:
+        return 0
+    if numeric_embedding == "auto" and n_numbers > MOST_NUMBERS_EMBEDDED:
+        return 0
+    return n_numbers

@@ -1,0 +1,281 @@
+"""One run of training: from settings and samples to the weights to keep."""
+
+import dataclasses
+from collections.abc import Callable
+from functools import partial
+from typing import Any, NamedTuple
+
+import numpy as np
+from scipy.sparse import issparse
+
+from skmlp._recipe import Settings
+from skmlp._scoring import score_function
+from skmlp.nn.losses import SoftmaxCrossEntropy, softmax
+from skmlp.nn.network import BLOCK_ROWS, Architecture, Network
+from skmlp.nn.threads import side_by_side, suitable_threads
+from skmlp.optim.optimizers import Adam, Decay, Optimizer, Rule, Sgd, minimize_lbfgs
+from skmlp.optim.schedules import SCHEDULES
+from skmlp.training.batches import Batches, Samples
+from skmlp.training.loop import Learner, full_batch, train
+from skmlp.training.monitor import Monitor, Plateau
+
+MEMBERS_TOGETHER = 4
+"""Networks of an ensemble whose matrices are multiplied as one stack."""
+
+
+class Run(NamedTuple):
+    """What one call of fit or partial_fit trains, from where, and on what.
+
+    Attributes
+    ----------
+    estimator : MLPSoftmaxClassifier
+        Its parameters say how; nothing of it is changed.
+    settings : Settings
+        Those parameters that may be "auto".
+    architecture : Architecture
+        Of the network, or of each network of an ensemble.
+    start : ndarray of shape (n_parameters,) or (n_members, n_parameters)
+        Where training starts.
+    samples, held_out : Samples
+        The rows to train on and those to score after each epoch, or None.
+    rng : numpy.random.Generator
+        Source of all draws.
+    """
+
+    estimator: Any
+    settings: Settings
+    architecture: Architecture
+    start: np.ndarray
+    samples: Samples
+    held_out: Samples | None
+    rng: np.random.Generator
+
+    def decay(self) -> Decay:
+        """The L2 penalty and the decay of weights, which leave biases alone."""
+        strength = self.estimator.alpha / self.samples.total_weight()
+        weight_decay = self.estimator.weight_decay
+        return Decay(strength, self.architecture.n_weights, weight_decay)
+
+    def loss(self) -> SoftmaxCrossEntropy:
+        """What the training rows are measured by."""
+        return SoftmaxCrossEntropy(self.estimator.label_smoothing)
+
+    def rule(self) -> Rule:
+        """The update rule of "sgd" or "adam"."""
+        params = self.estimator
+        if params.solver == "sgd":
+            return Sgd(params.momentum, params.nesterovs_momentum)
+        return Adam(params.beta_1, params.beta_2, params.epsilon)
+
+
+class Outcome(NamedTuple):
+    """What a run leaves: what happened, and what the update rule remembers."""
+
+    monitor: Monitor
+    rule_state: dict[str, Any] | None
+
+
+def carry_out(
+    run: Run,
+    rule_state: dict[str, Any] | None,
+    plateau: Plateau | None,
+    samples_seen: int,
+) -> Outcome:
+    """Train, from where former runs have left rule and plateau."""
+    params, settings = run.estimator, run.settings
+    steps = params.solver != "lbfgs"
+    if not steps:
+        # the line search can't meet its tolerances in float32
+        run = run._replace(
+            architecture=dataclasses.replace(run.architecture, dtype="float64")
+        )
+    parameters = run.start.astype(run.architecture.dtype)
+    # without held-out rows, "lbfgs" goes on as far as its gradient leads
+    may_stop = steps or run.held_out is not None
+    schedule = SCHEDULES[settings.learning_rate](
+        power_t=params.power_t,
+        n_epochs=settings.max_iter,
+        n_samples=run.samples.codes.shape[-1],
+        samples_seen=samples_seen,
+    )
+    monitor = Monitor(
+        parameters,
+        tol=params.tol,
+        patience=settings.n_iter_no_change if may_stop else np.inf,
+        learning_rate=params.learning_rate_init,
+        plateau_factor=schedule.plateau_factor if steps else None,
+        evaluate=evaluation(run, parameters),
+        plateau=plateau,
+        report=print if params.verbose else None,
+    )
+    try:
+        if steps:
+            rule_state = descend(run, parameters, monitor, schedule, rule_state)
+        else:
+            solve_full_batch(run, parameters, monitor)
+    except KeyboardInterrupt:
+        monitor.ending = "interrupted"
+    monitor.finish()
+    return Outcome(monitor, rule_state)
+
+
+def descend(
+    run: Run,
+    parameters: np.ndarray,
+    monitor: Monitor,
+    schedule: Any,
+    rule_state: dict[str, Any] | None,
+) -> dict[str, Any] | None:
+    """Train step by step, with "sgd" or "adam"; return the rule's memory."""
+    batch_size = run.settings.batch_size
+    if parameters.ndim == 1:
+        learners = [learner(run, parameters, run.rng, rule_state)]
+        largest = run.architecture.largest_product(batch_size)
+        threads = suitable_threads(largest)
+    else:
+        learners = learners_of_members(run, parameters, rule_state)
+        threads = side_by_side(len(learners))
+    with threads as run_all:
+        train(
+            learners,
+            parameters,
+            monitor,
+            learning_rate=run.estimator.learning_rate_init,
+            schedule=schedule,
+            n_epochs=run.settings.max_iter,
+            run=run_all,
+        )
+    if monitor.ending == "diverged":
+        return rule_state
+    if monitor.ending is None and schedule.has_end:
+        monitor.ending = "schedule"
+    states = [one.optimizer.rule.state() for one in learners]
+    if parameters.ndim == 1:
+        return states[0]
+    stacked = {
+        name: np.concatenate([state[name] for state in states])
+        for name in states[0].keys() - {"t"}
+    }
+    return {"t": states[0]["t"], **stacked}
+
+
+def learners_of_members(
+    run: Run, parameters: np.ndarray, rule_state: dict[str, Any] | None
+) -> list[Learner]:
+    """The networks of an ensemble, some of them as one stack."""
+    # sparse rows can't be stacked
+    together = 1 if issparse(run.samples.x) else MEMBERS_TOGETHER
+    learners = []
+    for start in range(0, len(parameters), together):
+        members = slice(start, start + together)
+        state = None
+        if rule_state is not None:
+            state = {
+                name: memory if name == "t" else memory[members]
+                for name, memory in rule_state.items()
+            }
+        part = run._replace(samples=run.samples.members(members))
+        # draws of its own, so that the threads' timing has no say in the outcome
+        rng = np.random.default_rng(run.rng.integers(2**63, size=2))
+        learners.append(learner(part, parameters[members], rng, state))
+    return learners
+
+
+def learner(
+    run: Run,
+    parameters: np.ndarray,
+    rng: np.random.Generator,
+    rule_state: dict[str, Any] | None,
+) -> Learner:
+    """A network, or a stack of networks, ready to be trained."""
+    gradient = np.empty_like(parameters)
+    return Learner(
+        Network(run.architecture, parameters, gradient, rng),
+        run.loss(),
+        Optimizer(
+            run.rule().start(parameters, rule_state),
+            parameters,
+            gradient,
+            run.decay(),
+            run.architecture.learning_rate_factors(),
+        ),
+        Batches(
+            run.samples.with_mean_weight_one(run.architecture.dtype),
+            run.settings.batch_size,
+            rng if run.estimator.shuffle else None,
+        ),
+    )
+
+
+def solve_full_batch(run: Run, parameters: np.ndarray, monitor: Monitor) -> None:
+    """Train on all rows at once, with "lbfgs"."""
+    samples = run.samples.with_mean_weight_one("float64")
+    batch_size = min(BLOCK_ROWS, samples.codes.shape[-1])
+    network = Network(run.architecture, parameters, np.empty_like(parameters), run.rng)
+    objective = full_batch(network, run.loss(), Batches(samples, batch_size, rng=None))
+    threads = suitable_threads(run.architecture.largest_product(batch_size))
+    with threads, np.errstate(over="ignore", invalid="ignore"):
+        result = minimize_lbfgs(
+            objective,
+            parameters,
+            network.gradient,
+            run.decay(),
+            monitor.end_epoch,
+            max_iter=run.settings.max_iter,
+            max_fun=run.estimator.max_fun,
+            tol=run.estimator.tol,
+        )
+    if monitor.n_epochs == 0:
+        monitor.end_epoch(result.fun, parameters)
+    if monitor.ending is None and result.success:
+        monitor.ending = "converged"
+
+
+def evaluation(
+    run: Run, parameters: np.ndarray
+) -> Callable[[], tuple[float, float]] | None:
+    """A function that gives log-loss and score of the held-out rows.
+
+    For an ensemble, the means over its networks, each on rows of its own.
+    """
+    if run.held_out is None:
+        return None
+    network = Network(run.architecture, parameters)
+    held_out = run.held_out.with_mean_weight_one(run.architecture.dtype)
+    log_loss = SoftmaxCrossEntropy()
+    score = None
+    # our own log-loss also works where a class has no held-out row
+    if run.estimator.scoring != "neg_log_loss":
+        score = member_scores(run, parameters, held_out)
+
+    def evaluate() -> tuple[float, float]:
+        with np.errstate(over="ignore", invalid="ignore"):
+            logits = network.logits(held_out.x, held_out.rows)
+            loss = log_loss.value(logits, held_out.codes, held_out.weight)
+        if score is None or not np.isfinite(loss):
+            return loss, -loss
+        return loss, score()
+
+    return evaluate
+
+
+def member_scores(
+    run: Run, parameters: np.ndarray, held_out: Samples
+) -> Callable[[], float]:
+    """A function that gives the mean score of the networks by the user's scorer."""
+    vectors = parameters.reshape(-1, parameters.shape[-1])
+    scores = []
+    for vector, part in zip(vectors, held_out.each(), strict=True):
+        network = Network(run.architecture, vector)
+        score = score_function(
+            run.estimator.scoring,
+            run.estimator.classes_,
+            partial(probabilities, network),
+        )
+        scores.append(partial(score, part.inputs(), part.codes, part.weight))
+    return lambda: float(np.mean([score() for score in scores]))
+
+
+def probabilities(network: Network, x: Any) -> np.ndarray:
+    """What a network says of the rows of x."""
+    return softmax(network.logits(x))

@@ -1,0 +1,135 @@
+"""A stack of networks is what its networks are one by one."""
+
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose, assert_array_equal
+
+from skmlp.nn.activations import ACTIVATIONS
+from skmlp.nn.losses import SoftmaxCrossEntropy, softmax
+from skmlp.nn.network import Architecture, Network
+from skmlp.optim.optimizers import OPTIMIZERS, Decay, Optimizer
+
+N_MEMBERS, N_ROWS, N_INPUTS, N_CLASSES = 3, 7, 5, 4
+
+
+def build(activation, n_periodic=2):
+    return Architecture(
+        N_INPUTS,
+        (6, 5),
+        N_CLASSES,
+        (ACTIVATIONS[activation](),) * 2,
+        (0.0, 0.0),
+        "float64",
+        n_periodic=n_periodic,
+    )
+
+
+@pytest.fixture
+def rng():
+    return np.random.default_rng(0)
+
+
+def start(architecture, rng):
+    return np.stack([architecture.start_values(rng) for _ in range(N_MEMBERS)])
+
+
+def data(rng):
+    x = rng.normal(size=(N_MEMBERS, N_ROWS, N_INPUTS))
+    codes = rng.integers(N_CLASSES, size=(N_MEMBERS, N_ROWS))
+    weight = rng.uniform(0, 2, codes.shape)
+    return x, codes, weight
+
+
+def passes(architecture, parameters, x, codes, weight):
+    """Loss and gradient of a batch."""
+    gradient = np.full_like(parameters, np.nan)
+    network = Network(architecture, parameters, gradient)
+    loss = SoftmaxCrossEntropy(0.1)
+    logits = network.forward(x, training=True)
+    value, delta = loss.value_and_delta(logits, codes, weight)
+    network.backward(delta)
+    return value, gradient
+
+
+@pytest.mark.parametrize("weighted", [True, False])
+@pytest.mark.parametrize("activation", ACTIVATIONS)
+def test_loss_and_gradients_are_those_of_each_network(activation, weighted, rng):
+    architecture = build(activation)
+    parameters = start(architecture, rng)
+    x, codes, weight = data(rng)
+    weights = weight if weighted else [None] * N_MEMBERS
+    values, gradients = zip(
+        *(
+            passes(architecture, *of_one)
+            for of_one in zip(parameters, x, codes, weights, strict=True)
+        ),
+        strict=True,
+    )
+    weight = weight if weighted else None
+    value, gradient = passes(architecture, parameters, x, codes, weight)
+    assert value == pytest.approx(np.mean(values), rel=1e-12)
+    assert_allclose(gradient, np.stack(gradients), rtol=1e-10, atol=1e-14)
+
+
+@pytest.mark.parametrize("rule", OPTIMIZERS)
+def test_steps_are_those_of_each_network(rule, rng):
+    architecture = build("prelu")
+    parameters = start(architecture, rng)
+    x, codes, weight = data(rng)
+
+    def train(parameters, x, codes, weight):
+        parameters = parameters.copy()
+        gradient = np.empty_like(parameters)
+        network = Network(architecture, parameters, gradient)
+        optimizer = Optimizer(
+            OPTIMIZERS[rule]().start(parameters),
+            parameters,
+            gradient,
+            Decay(0.1, architecture.n_weights, weight_decay=0.5),
+            architecture.learning_rate_factors(),
+        )
+        for _ in range(5):
+            logits = network.forward(x, training=True)
+            _, delta = SoftmaxCrossEntropy().value_and_delta(logits, codes, weight)
+            network.backward(delta)
+            optimizer.step(0.05)
+        return parameters, optimizer.penalty()
+
+    alone = [train(*one) for one in zip(parameters, x, codes, weight, strict=True)]
+    together, penalty = train(parameters, x, codes, weight)
+    assert_allclose(together, np.stack([p for p, _ in alone]), rtol=1e-9, atol=1e-12)
+    assert penalty == pytest.approx(np.mean([penalty for _, penalty in alone]))
+
+
+@pytest.mark.parametrize("n_rows", [0, 1, 5, 1500])
+def test_rows_in_common_are_predicted_by_each_network(n_rows, rng):
+    architecture = build("tanh")
+    parameters = start(architecture, rng)
+    x = rng.normal(size=(n_rows, N_INPUTS))
+    logits = Network(architecture, parameters).logits(x)
+    assert logits.shape == (N_MEMBERS, n_rows, N_CLASSES)
+    for vector, of_one in zip(parameters, logits, strict=True):
+        assert_allclose(Network(architecture, vector).logits(x), of_one, rtol=1e-12)
+    p = softmax(logits.copy())
+    assert_allclose(p.sum(axis=-1), 1)
+
+
+def test_each_network_reads_rows_of_its_own(rng):
+    architecture = build("relu", n_periodic=0)
+    parameters = start(architecture, rng)
+    x = rng.normal(size=(20, N_INPUTS))
+    rows = np.stack([rng.permutation(20)[:9] for _ in range(N_MEMBERS)])
+    logits = Network(architecture, parameters).logits(x, rows)
+    for vector, of_one, logits_of_one in zip(parameters, rows, logits, strict=True):
+        expected = Network(architecture, vector).logits(x[of_one])
+        assert_allclose(logits_of_one, expected, rtol=1e-12)
+
+
+def test_views_of_a_stack_share_its_memory(rng):
+    architecture = build("prelu")
+    stack = start(architecture, rng)
+    for key, view in architecture.layout.views(stack).items():
+        assert np.shares_memory(view, stack)
+        for member in range(N_MEMBERS):
+            of_one = architecture.layout.views(stack[member])[key]
+            assert_array_equal(view[member], of_one)
