@@ -153,13 +153,14 @@ def catboost(seed):
     class CatBoostOnTables(CatBoostClassifier):
         def fit(self, X, y):
             categories = X.select_dtypes("category").columns
-            X = X.assign(**{name: X[name].astype(str) for name in categories})
-            return super().fit(X, y, cat_features=list(categories))
+            return super().fit(as_text(X), y, cat_features=list(categories))
 
         def predict_proba(self, X):
-            categories = X.select_dtypes("category").columns
-            X = X.assign(**{name: X[name].astype(str) for name in categories})
-            return super().predict_proba(X)
+            return super().predict_proba(as_text(X))
+
+    def as_text(X):
+        categories = X.select_dtypes("category").astype(object).fillna("missing")
+        return X.assign(**categories.astype(str))
 
     model = CatBoostOnTables(
         iterations=500, verbose=False, allow_writing_files=False, random_seed=seed
@@ -171,8 +172,6 @@ def realmlp(name, seed):
     import pytabkit
 
     model = getattr(pytabkit, name)(device="cpu", random_state=seed)
-    columns = (make_column_selector(dtype_include="number"), "passthrough")
-    del columns
     fill = make_column_transformer(
         (SimpleImputer(strategy="median"), make_column_selector(dtype_include=float)),
         remainder="passthrough",

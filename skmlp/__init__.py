@@ -1,5 +1,6 @@
 """Multilayer perceptrons with softmax output, at home in scikit-learn."""
 
+from skmlp import search_spaces
 from skmlp.classifier import MLPSoftmaxClassifier
 from skmlp.displays import ActivationDisplay
 from skmlp.nn.activations import ACTIVATIONS, Activation, PReLU
@@ -14,4 +15,5 @@ __all__ = [
     "MLPSoftmaxClassifier",
     "PReLU",
     "TableEncoder",
+    "search_spaces",
 ]

@@ -10,7 +10,7 @@ from scipy.sparse import issparse
 
 from skmlp._recipe import Settings
 from skmlp._scoring import score_function
-from skmlp.nn.losses import SoftmaxCrossEntropy, softmax
+from skmlp.nn.losses import SoftmaxCrossEntropy, best_temperature, softmax
 from skmlp.nn.network import BLOCK_ROWS, Architecture, Network
 from skmlp.nn.threads import side_by_side, suitable_threads
 from skmlp.optim.optimizers import Adam, Decay, Optimizer, Rule, Sgd, minimize_lbfgs
@@ -69,10 +69,11 @@ class Run(NamedTuple):
 
 
 class Outcome(NamedTuple):
-    """What a run leaves: what happened, and what the update rule remembers."""
+    """What a run leaves: what happened, what the rule remembers, how to calibrate."""
 
     monitor: Monitor
     rule_state: dict[str, Any] | None
+    temperature: float
 
 
 def carry_out(
@@ -116,7 +117,29 @@ def carry_out(
     except KeyboardInterrupt:
         monitor.ending = "interrupted"
     monitor.finish()
-    return Outcome(monitor, rule_state)
+    return Outcome(monitor, rule_state, temperature_of(run, monitor.best))
+
+
+def temperature_of(run: Run, parameters: np.ndarray) -> float:
+    """What the logits are divided by: as given, or fitted on the held-out rows.
+
+    Members of an ensemble that hold out other rows each give no row that all of them
+    could be judged by; a fit on the rows of each would make up for a confidence that
+    their mean does not have.
+    """
+    wanted = run.estimator.temperature
+    if wanted != "auto":
+        return 1.0 if wanted is None else float(wanted)
+    if run.held_out is None:
+        return 1.0
+    x, codes, weight, rows = run.held_out.with_mean_weight_one("float64")
+    if codes.ndim == 2:
+        if rows is not None and (rows != rows[0]).any():
+            return 1.0
+        codes = codes[0]
+        weight = None if weight is None else weight[0]
+    logits = Network(run.architecture, parameters).logits(x, rows)
+    return best_temperature(logits.astype(np.float64), codes, weight)
 
 
 def descend(

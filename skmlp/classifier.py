@@ -39,7 +39,7 @@ from skmlp._targets import (
     weights_of_classes,
 )
 from skmlp.nn.activations import ACTIVATIONS, Activation, as_activation
-from skmlp.nn.losses import softmax
+from skmlp.nn.losses import mean_probabilities
 from skmlp.nn.network import Architecture, Network
 from skmlp.optim.schedules import SCHEDULES
 from skmlp.tabular.encoder import TableEncoder
@@ -205,8 +205,8 @@ class MLPSoftmaxClassifier(ClassifierMixin, BaseEstimator):
         Whether to hold out a part of the rows, stratified for any number of classes,
         score it after each epoch, end when the score stops improving, and keep the
         weights of the best epoch. Without it, the training loss is watched and the last
-        weights are kept. A class with too few rows to be split stays in training. "auto"
-        is False for few rows and in `partial_fit`.
+        weights are kept. A class with too few rows to be split stays in training.
+        "auto" is True, but for `partial_fit`.
 
     validation_fraction : float, default=0.15
         Part of the rows that `early_stopping` holds out, in (0, 1). In an ensemble,
@@ -222,6 +222,13 @@ class MLPSoftmaxClassifier(ClassifierMixin, BaseEstimator):
         Networks whose probabilities are averaged. Each has its own start values,
         batches and held-out rows; `coefs_` and `intercepts_` get a first axis.
         `partial_fit` trains one network if it is "auto".
+
+    temperature : float, "auto" or None, default="auto"
+        What the logits are divided by (for an ensemble: the logarithms of the mean
+        probabilities), so that probabilities mean what they say [7]_. "auto" finds it
+        on held-out rows, if these are the same for all networks: with one network, or
+        with `X_val`. Otherwise, and with None, it is 1; means over networks that hold
+        out different rows hardly need one.
 
     shuffle : bool, default=True
         Whether the rows come in a new random order in each epoch.
@@ -290,6 +297,8 @@ class MLPSoftmaxClassifier(ClassifierMixin, BaseEstimator):
         Score of the held-out rows per epoch; None without such rows.
     best_validation_score_ : float or None
         Highest score of the held-out rows; None without such rows.
+    temperature_ : float
+        What the logits are divided by.
     best_iter_ : int
         The epoch that the weights are from, counted from 1; 0 if training diverged
         before any epoch was good.
@@ -310,6 +319,8 @@ class MLPSoftmaxClassifier(ClassifierMixin, BaseEstimator):
     .. [5] Loshchilov and Hutter, "Decoupled weight decay regularization", ICLR 2019.
     .. [6] Holzmueller, Grinsztajn and Steinwart, "Better by default: strong pre-tuned
        MLPs and boosted trees on tabular data", NeurIPS 2024.
+    .. [7] Guo, Pleiss, Sun and Weinberger, "On calibration of modern neural networks",
+       ICML 2017.
 
     Examples
     --------
@@ -374,6 +385,11 @@ class MLPSoftmaxClassifier(ClassifierMixin, BaseEstimator):
             StrOptions({"auto"}),
             Interval(Integral, 1, None, closed="left"),
         ],
+        "temperature": [
+            StrOptions({"auto"}),
+            Interval(Real, 0, None, closed="neither"),
+            None,
+        ],
         "shuffle": ["boolean"],
         "warm_start": ["boolean"],
         "dtype": [StrOptions({"float32", "float64"})],
@@ -392,6 +408,7 @@ class MLPSoftmaxClassifier(ClassifierMixin, BaseEstimator):
     parameters_: np.ndarray
     history_: dict[str, list[float]]
     best_iter_: int
+    temperature_: float
     t_: int
     _rule_state: dict[str, Any] | None
     _plateau: Plateau | None
@@ -429,6 +446,7 @@ class MLPSoftmaxClassifier(ClassifierMixin, BaseEstimator):
         validation_fraction: float = 0.15,
         scoring: str | Callable = "neg_log_loss",
         n_estimators: int | Literal["auto"] = "auto",
+        temperature: float | Literal["auto"] | None = "auto",
         shuffle: bool = True,
         warm_start: bool = False,
         dtype: Literal["float32", "float64"] = "float32",
@@ -463,6 +481,7 @@ class MLPSoftmaxClassifier(ClassifierMixin, BaseEstimator):
         self.validation_fraction = validation_fraction
         self.scoring = scoring
         self.n_estimators = n_estimators
+        self.temperature = temperature
         self.shuffle = shuffle
         self.warm_start = warm_start
         self.dtype = dtype
@@ -646,10 +665,8 @@ class MLPSoftmaxClassifier(ClassifierMixin, BaseEstimator):
         """
         check_is_fitted(self)
         X = self._encode(X, self.architecture_.dtype)
-        probabilities = softmax(Network(self.architecture_, self.parameters_).logits(X))
-        if probabilities.ndim == 3:
-            probabilities = probabilities.mean(axis=0)
-        return probabilities
+        logits = Network(self.architecture_, self.parameters_).logits(X)
+        return mean_probabilities(logits, self.temperature_)
 
     def predict_log_proba(self, X: Any) -> np.ndarray:
         """Natural logarithm of `predict_proba`.
@@ -1029,6 +1046,7 @@ class MLPSoftmaxClassifier(ClassifierMixin, BaseEstimator):
         self.parameters_ = monitor.best.astype(run.architecture.dtype)
         self.history_ = monitor.history
         self.best_iter_ = monitor.best_epoch
+        self.temperature_ = outcome.temperature
         self.t_ += monitor.n_epochs * run.samples.codes.shape[-1]
         self._rule_state = outcome.rule_state
         self._plateau = monitor.plateau

@@ -15,6 +15,7 @@ CLASSIC = {
     "early_stopping": False,
     "validation_fraction": 0.1,
     "n_estimators": 1,
+    "temperature": None,
 }
 """What scikit-learn's MLPClassifier has by default."""
 

@@ -45,7 +45,14 @@ MAY_IMPORT = {  # besides the standard library and modules of the same folder
     "displays": {"numpy", "skmlp.nn"},
     "classifier": {"numpy", "scipy", "sklearn", "pandas"}
     | {f"skmlp.{part}" for part in BELOW},
-    "__init__": {"skmlp.classifier", "skmlp.displays", "skmlp.nn", "skmlp.tabular"},
+    "search_spaces": {"scipy"},
+    "__init__": {
+        "skmlp.classifier",
+        "skmlp.displays",
+        "skmlp.nn",
+        "skmlp.search_spaces",
+        "skmlp.tabular",
+    },
 }
 MODULES = {
     ".".join(path.relative_to(ROOT).with_suffix("").parts): ast.parse(path.read_text())

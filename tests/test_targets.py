@@ -256,14 +256,25 @@ def test_every_class_keeps_a_row_to_train_on(counts, fraction):
 @pytest.mark.parametrize(
     ("counts", "fraction"), [((4, 3), 0.1), ((1, 1), 0.5)], ids=["small", "one each"]
 )
-def test_where_nothing_can_be_held_out_all_rows_train_and_a_warning_says_so(
-    counts, fraction
-):
-    with pytest.warns(UserWarning, match="no class has enough rows") as record:
-        rows, held_out = split(counts, fraction)
+def test_where_nothing_can_be_held_out_all_rows_train(counts, fraction):
+    rows, held_out = split(counts, fraction)
     assert_array_equal(rows, counts)
     assert held_out.sum() == 0
-    assert f"the largest has {max(counts)}" in str(record[0].message)
+
+
+@pytest.mark.parametrize("n_members", [2, 5, 8])
+@pytest.mark.parametrize("fraction", [0.1, 0.15, 0.5])
+def test_members_hold_out_parts_of_one_size_that_overlap_little(n_members, fraction):
+    codes = np.random.default_rng(1).permutation(np.repeat([0, 1, 2], [101, 40, 7]))
+    rng = np.random.default_rng(0)
+    rows, held_out = split_held_out(codes, fraction, rng, n_members)
+    assert len(rows) == len(held_out) == n_members
+    for training, others in zip(rows, held_out, strict=True):
+        assert_array_equal(np.sort(np.append(training, others)), np.arange(len(codes)))
+        assert_array_equal(np.bincount(codes[others]), np.bincount(codes[held_out[0]]))
+    times = np.bincount(held_out.ravel(), minlength=len(codes))
+    for code in range(3):
+        assert np.ptp(times[codes == code]) <= 1 + (code == 2)
 
 
 def test_the_held_out_rows_repeat_with_the_seed():

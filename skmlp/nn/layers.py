@@ -11,6 +11,10 @@ from scipy.sparse import issparse
 from skmlp.nn.activations import Activation
 
 
+N_DRAWS = 2**16
+"""Different draws that dropout makes."""
+
+
 class Layer:
     """One step of the forward pass, and its mirror image in the backward pass.
 
@@ -279,24 +283,25 @@ class Dropout(Layer):
     Parameters
     ----------
     rate : float in [0, 1)
-        Probability that an input is set to 0.
+        Probability that an input is set to 0, to a precision of 2^-16.
     rng : numpy.random.Generator or None
         Source of the draws; needed in training only.
     """
 
     def __init__(self, rate: float, rng: np.random.Generator | None) -> None:
         super().__init__()
-        self.rate = rate
         self.rng = rng
+        self.threshold = np.uint16(rate * N_DRAWS)
+        self.scale = 1 / (1 - float(self.threshold) / N_DRAWS)
 
     def forward(self, x, training=False):
         if not training:
             return x
         assert self.rng is not None, "a network that trains needs a generator"
+        # 16 random bits per number take a fifth of the time of a random float
+        draws = np.frombuffer(self.rng.bytes(2 * x.size), np.uint16).reshape(x.shape)
         self.mask = self.scratch("mask", x.shape, x.dtype)
-        self.rng.random(out=self.mask, dtype=x.dtype)
-        np.greater_equal(self.mask, self.rate, out=self.mask)
-        self.mask *= 1 / (1 - self.rate)
+        np.multiply(draws >= self.threshold, x.dtype.type(self.scale), out=self.mask)
         return np.multiply(x, self.mask, out=self.scratch("y", x.shape, x.dtype))
 
     def backward(self, delta, need_input=True):

@@ -1,6 +1,9 @@
 """The loss: softmax and cross-entropy, joined because their joint gradient is p - t."""
 
+import math
+
 import numpy as np
+from scipy.optimize import minimize_scalar
 
 
 def softmax(logits: np.ndarray) -> np.ndarray:
@@ -16,6 +19,50 @@ def softmax(logits: np.ndarray) -> np.ndarray:
     p /= p.sum(axis=0)
     logits[:] = np.moveaxis(p, 0, -1)
     return logits
+
+
+def mean_probabilities(logits: np.ndarray, temperature: float = 1.0) -> np.ndarray:
+    """Probabilities of a network, or their mean over a stack of them.
+
+    A temperature above 1 draws them towards each other, one below 1 apart; the order
+    of the classes stays. Overwrites `logits`, of shape (..., n_samples, n_classes).
+    """
+    if logits.ndim == 3:
+        logits = log_mean_probabilities(logits)
+    if temperature != 1:
+        logits /= temperature
+    return softmax(logits)
+
+
+def log_mean_probabilities(logits: np.ndarray) -> np.ndarray:
+    """Logarithm of the mean probabilities of a stack, overwriting `logits`."""
+    smallest = np.finfo(logits.dtype).tiny
+    return np.log(np.maximum(softmax(logits).mean(axis=0), smallest))
+
+
+def best_temperature(
+    logits: np.ndarray, codes: np.ndarray, weight: np.ndarray | None = None
+) -> float:
+    """The temperature with the lowest log-loss, from 0.1 to 10 (Guo et al., 2017).
+
+    Parameters
+    ----------
+    logits : ndarray of shape (..., n_samples, n_classes)
+        Of rows that no network was trained on; overwritten.
+    codes : ndarray of int of shape (n_samples,)
+        Class of each row.
+    weight : ndarray of shape (n_samples,), default=None
+        Weight of each row; None means 1.
+    """
+    if logits.ndim == 3:
+        logits = log_mean_probabilities(logits)
+    loss = SoftmaxCrossEntropy()
+    result = minimize_scalar(
+        lambda log_t: loss.value(logits / math.exp(log_t), codes, weight),
+        bounds=(-math.log(10), math.log(10)),
+        method="bounded",
+    )
+    return math.exp(result.x)
 
 
 class SoftmaxCrossEntropy:

@@ -168,7 +168,7 @@ def test_dropout_does_nothing_in_prediction():
 def test_dropout_keeps_the_mean(rate, dtype):
     _, y = trained_dropout(rate, (400, 500), dtype=dtype)
     assert y.dtype == dtype
-    assert_allclose(np.unique(y), [0, 1 / (1 - rate)], rtol=1e-6)
+    assert_allclose(np.unique(y), [0, 1 / (1 - rate)], rtol=2e-4)
     deviation = np.sqrt(rate / (1 - rate) / y.size)
     assert y.mean(dtype=np.float64) == pytest.approx(1, abs=5 * deviation)
 

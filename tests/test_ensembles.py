@@ -1,0 +1,161 @@
+"""Ensembles: networks that are trained together and averaged in probability."""
+
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose, assert_array_equal
+from scipy.sparse import csr_matrix
+from sklearn.base import clone
+from sklearn.datasets import load_digits, load_iris
+from sklearn.metrics import log_loss
+from sklearn.model_selection import train_test_split
+from sklearn.preprocessing import StandardScaler
+from threadpoolctl import threadpool_limits
+
+from skmlp import MLPSoftmaxClassifier
+from skmlp.nn.losses import softmax
+from skmlp.nn.network import Network
+
+X, Y = load_digits(return_X_y=True)
+X_TRAIN, X_TEST, Y_TRAIN, Y_TEST = train_test_split(X, Y, stratify=Y, random_state=0)
+X_IRIS, Y_IRIS = load_iris(return_X_y=True)
+X_IRIS = StandardScaler().fit_transform(X_IRIS)
+IGNORE_CONVERGENCE = pytest.mark.filterwarnings(
+    "ignore::sklearn.exceptions.ConvergenceWarning"
+)
+
+
+def ensemble(**params):
+    defaults = {
+        "hidden_layer_sizes": (16,),
+        "n_estimators": 5,
+        "learning_rate": "one_cycle",
+        "learning_rate_init": 0.01,
+        "max_iter": 10,
+        "random_state": 0,
+    }
+    return MLPSoftmaxClassifier(**defaults | params)
+
+
+def test_probabilities_are_the_mean_over_the_networks():
+    model = ensemble().fit(X_TRAIN, Y_TRAIN)
+    assert model.n_estimators_ == 5
+    assert model.parameters_.shape == (5, model.n_parameters_)
+    x = model.encoder_.transform(X_TEST)
+    expected = np.mean(
+        [
+            softmax(Network(model.architecture_, one).logits(x))
+            for one in model.parameters_
+        ],
+        axis=0,
+    )
+    assert_allclose(model.predict_proba(X_TEST), expected, atol=1e-6)
+    assert [w.shape[0] for w in model.coefs_ + model.intercepts_] == [5] * 4
+    assert np.ptp(model.coefs_[0], axis=0).min() > 0
+
+
+def test_an_ensemble_says_more_than_its_networks():
+    model = ensemble().fit(X_TRAIN, Y_TRAIN)
+    x = model.encoder_.transform(X_TEST)
+    alone = [
+        log_loss(Y_TEST, softmax(Network(model.architecture_, one).logits(x)))
+        for one in model.parameters_
+    ]
+    assert log_loss(Y_TEST, model.predict_proba(X_TEST)) < np.mean(alone)
+
+
+@IGNORE_CONVERGENCE
+@pytest.mark.parametrize("solver", ["adam", "sgd", "lbfgs"])
+def test_an_ensemble_repeats_with_the_seed_however_many_threads(solver):
+    params = {"solver": solver, "dropout": 0.0 if solver == "lbfgs" else 0.2}
+    models = [ensemble(**params).fit(X_IRIS, Y_IRIS)]
+    with threadpool_limits(1):
+        models.append(ensemble(**params).fit(X_IRIS, Y_IRIS))
+    assert_array_equal(models[0].parameters_, models[1].parameters_)
+    other = ensemble(**params | {"random_state": 1}).fit(X_IRIS, Y_IRIS)
+    assert not np.array_equal(other.parameters_, models[0].parameters_)
+
+
+@IGNORE_CONVERGENCE
+def test_going_on_with_an_ensemble_is_one_longer_run():
+    params = {"learning_rate": "constant", "early_stopping": False, "dropout": 0.0}
+    params |= {"shuffle": False, "tol": 0, "n_iter_no_change": np.inf}
+    whole = ensemble(**params).fit(X_IRIS, Y_IRIS)
+    parts = ensemble(**params | {"warm_start": True, "max_iter": 5})
+    parts.fit(X_IRIS, Y_IRIS).fit(X_IRIS, Y_IRIS)
+    assert_allclose(parts.parameters_, whole.parameters_, rtol=1e-5, atol=1e-6)
+
+
+def test_an_ensemble_learns_in_parts():
+    model = ensemble(learning_rate="constant", early_stopping=False)
+    for _ in range(30):
+        model.partial_fit(X_IRIS, Y_IRIS, [0, 1, 2])
+    assert model.n_estimators_ == 5
+    assert model.score(X_IRIS, Y_IRIS) > 0.9
+
+
+def test_partial_fit_trains_one_network_of_the_size_of_the_first_batch():
+    model = MLPSoftmaxClassifier(random_state=0)
+    model.partial_fit(X_IRIS[::3], Y_IRIS[::3], [0, 1, 2])
+    sizes = model.architecture_.hidden_layer_sizes
+    model.partial_fit(np.tile(X_IRIS, (200, 1)), np.tile(Y_IRIS, 200))
+    assert model.n_estimators_ == 1
+    assert model.architecture_.hidden_layer_sizes == sizes
+
+
+def test_another_number_of_networks_does_not_go_on():
+    model = ensemble(warm_start=True).fit(X_IRIS, Y_IRIS)
+    before = model.parameters_
+    with pytest.raises(ValueError, match="networks, hidden layers"):
+        model.set_params(n_estimators=3).fit(X_IRIS, Y_IRIS)
+    assert model.parameters_ is before
+
+
+def test_an_ensemble_takes_sparse_rows_weights_and_rows_of_ones_own():
+    X = csr_matrix(X_TRAIN / 16)
+    weight = np.random.default_rng(0).uniform(0, 2, len(Y_TRAIN))
+    weight[:5] = 0
+    X_val = X_TEST / 16
+    model = ensemble(preprocessing=None)
+    model.fit(X, Y_TRAIN, weight, X_val=X_val, y_val=Y_TEST)
+    dense = clone(model).fit(X.toarray(), Y_TRAIN, weight, X_val=X_val, y_val=Y_TEST)
+    assert model.architecture_.n_periodic == 0 < dense.architecture_.n_periodic
+    assert len(model.validation_scores_) == 10
+    for one in (model, dense):
+        assert one.score(X_val, Y_TEST) > 0.8
+
+
+def test_a_scorer_sees_each_network_on_its_own_rows():
+    seen = []
+
+    def score(model, X, y):
+        seen.append(y)
+        return model.score(X, y)
+
+    model = ensemble(scoring=score, max_iter=2).fit(X_TRAIN, Y_TRAIN)
+    assert len(seen) == 2 * 5
+    assert model.validation_scores_[0] <= 1
+    assert not np.array_equal(seen[0], seen[1])
+
+
+def test_the_default_holds_out_what_it_can_without_a_word():
+    X, y = X_IRIS[::25], Y_IRIS[::25]
+    model = MLPSoftmaxClassifier(random_state=0).fit(X, y)
+    assert model.validation_scores_ is None
+    with pytest.warns(UserWarning, match="no class has enough rows.*largest has 2"):
+        clone(model).set_params(early_stopping=True, validation_fraction=0.1).fit(X, y)
+
+
+def test_a_temperature_is_fitted_where_no_network_has_seen_the_rows():
+    one = ensemble(n_estimators=1).fit(X_TRAIN, Y_TRAIN)
+    assert one.temperature_ != 1
+    assert ensemble().fit(X_TRAIN, Y_TRAIN).temperature_ == 1
+    assert ensemble(early_stopping=False).fit(X_TRAIN, Y_TRAIN).temperature_ == 1
+    model = ensemble(label_smoothing=0.4)
+    model.fit(X_TRAIN, Y_TRAIN, X_val=X_TEST, y_val=Y_TEST)
+    assert model.temperature_ < 0.9
+    fitted = log_loss(Y_TEST, model.predict_proba(X_TEST))
+    for temperature in (None, 0.95 * model.temperature_, 1.05 * model.temperature_):
+        other = clone(model).set_params(temperature=temperature)
+        other.fit(X_TRAIN, Y_TRAIN, X_val=X_TEST, y_val=Y_TEST)
+        assert log_loss(Y_TEST, other.predict_proba(X_TEST)) > fitted
+        assert_array_equal(other.predict(X_TEST), model.predict(X_TEST))
