@@ -20,7 +20,7 @@ from skmlp.training.loop import Learner, full_batch, train
 from skmlp.training.monitor import Monitor, Plateau
 
 MEMBERS_TOGETHER = 4
-"""Networks of an ensemble whose matrices are multiplied as one stack."""
+"""Most networks of an ensemble whose matrices are multiplied as one stack."""
 
 
 class Run(NamedTuple):
@@ -186,8 +186,9 @@ def learners_of_members(
     run: Run, parameters: np.ndarray, rule_state: dict[str, Any] | None
 ) -> list[Learner]:
     """The networks of an ensemble, some of them as one stack."""
-    # sparse rows can't be stacked
-    together = 1 if issparse(run.samples.x) else MEMBERS_TOGETHER
+    # sparse rows can't be stacked; and two stacks, at least, keep two cores busy
+    most = 1 if issparse(run.samples.x) else MEMBERS_TOGETHER
+    together = min(most, -(-len(parameters) // 2))
     learners = []
     for start in range(0, len(parameters), together):
         members = slice(start, start + together)
