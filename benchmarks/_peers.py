@@ -1,6 +1,7 @@
 """Classifiers to compare, each with what it needs around it to take a raw table."""
 
 import importlib.metadata
+import logging
 from functools import partial
 
 import pandas as pd
@@ -130,6 +131,7 @@ def catboost(X, seed):
 def realmlp(kind, X, seed):
     import pytabkit
 
+    logging.getLogger("pytorch_lightning").setLevel(logging.ERROR)
     fill = make_column_transformer(
         (SimpleImputer(strategy="median"), make_column_selector(dtype_include=float)),
         remainder="passthrough",

@@ -31,6 +31,7 @@ import numpy as np
 import pandas as pd
 from _machine import describe_machine, markdown_table, save
 from _peers import CLASSIFIERS, PACKAGES, SLOW, version
+from matplotlib.transforms import Bbox
 from scipy.stats import friedmanchisquare, studentized_range
 from sklearn.datasets import load_breast_cancer, load_digits, load_wine
 from sklearn.metrics import log_loss, roc_auc_score
@@ -190,22 +191,13 @@ def measure_missing(names, tables, n_splits):
                 )
 
 
-def in_common(results, names):
-    """The results of these classifiers, on the splits of tables that all of them have.
-
-    Those who miss some are named and left out.
-    """
-    runs = results[results.classifier.isin(names)].drop_duplicates(
-        ["table", "split", "classifier"]
-    )
-    n_runs = runs.groupby("classifier").size()
-    for name in n_runs[n_runs < n_runs.max()].index:
-        print(
-            f"\n{name} is left out of the ranks: it has {n_runs[name]} of "
-            f"{n_runs.max()} splits of tables"
-        )
-    complete = n_runs[n_runs == n_runs.max()].index
-    return runs[runs.classifier.isin(complete)]
+def in_common(results):
+    """The results of those who have every split of every table; others are named."""
+    n_runs = results.groupby("classifier").size()
+    n_all = len(results.drop_duplicates(["table", "split"]))
+    for name, n in n_runs[n_runs < n_all].items():
+        print(f"\n{name} has {n} of {n_all} splits of tables, so it gets no ranks")
+    return results[results.classifier.map(n_runs) == n_all]
 
 
 def by_table(results, metric):
@@ -346,34 +338,20 @@ def draw_ranks(results):
 
 
 def label_points(ax, names, xs, ys):
-    """Names beside points: of some places, the first where nothing is yet."""
-    figure = ax.figure
-    figure.draw_without_rendering()
-    figure.set_layout_engine("none")  # what was drawn is to stay where it is
+    """Names beside points, each at the first of some places that is free."""
+    ax.figure.draw_without_rendering()
+    ax.figure.set_layout_engine("none")  # what was drawn is to stay where it is
     points = ax.transData.transform(np.column_stack([xs, ys]))
-    taken = []
-    for name, point in zip(names, points, strict=True):
+    taken = [Bbox.from_bounds(x - 6, y - 6, 12, 12) for x, y in points]
+    for name, x, y in zip(names, xs, ys, strict=True):
+        label = ax.annotate(
+            name, (x, y), textcoords="offset points", va="center", color=color_of(name)
+        )
         for dx, dy in [(8, 0), (-8, 0), (8, 9), (8, -9), (-8, 9), (-8, -9), (8, 18)]:
-            label = ax.annotate(
-                name,
-                ax.transData.inverted().transform(point),
-                (dx, dy),
-                textcoords="offset points",
-                ha="left" if dx > 0 else "right",
-                va="center",
-                color=color_of(name),
-            )
+            label.set(position=(dx, dy), ha="left" if dx > 0 else "right")
             box = label.get_window_extent()
-            is_inside = ax.bbox.x0 < box.x0 and box.x1 < ax.bbox.x1
-            if (
-                is_inside
-                and not box.count_overlaps(taken)
-                and not any(box.padded(4).contains(*other) for other in points)
-            ):
+            if ax.bbox.x0 < box.x0 and not box.count_overlaps(taken):
                 break
-            label.remove()
-        else:
-            label = ax.annotate(name, point, xycoords="figure pixels")
         taken.append(box)
 
 
@@ -400,23 +378,28 @@ def draw_ranks_against_time(results):
 
 
 def report(results):
-    usual = in_common(results, [name for name in CLASSIFIERS if name not in SLOW])
-    if usual.empty:
-        print("there are no results yet")
-        return
-    n_tables, n_splits = usual.table.nunique(), usual.split.nunique()
-    print_ranks(usual, f"Means over {n_tables} tables, {n_splits} splits each")
-    print_losses(usual)
-    draw_ranks(usual)
-    draw_ranks_against_time(usual)
-    slow = results[results.classifier.isin(SLOW)]
-    if not slow.empty:
-        runs = slow.groupby(["table", "split"]).classifier.nunique()
-        runs = runs[runs == slow.classifier.nunique()].index
-        everyone = pd.concat([usual, slow]).set_index(["table", "split"])
-        everyone = everyone[everyone.index.isin(runs)].reset_index()
-        n_tables = everyone.table.nunique()
-        print_ranks(everyone, f"With RealMLP, over {n_tables} tables, one split each")
+    is_slow = results.classifier.isin(SLOW)
+    usual, slow = in_common(results[~is_slow]), results[is_slow]
+    if usual.classifier.nunique() > 1:
+        n_tables, n_splits = usual.table.nunique(), usual.split.nunique()
+        print_ranks(usual, f"Over {n_tables} tables, {n_splits} splits of each")
+        print_losses(usual)
+        draw_ranks(usual)
+        draw_ranks_against_time(usual)
+        if not slow.empty:
+            report_slow(usual, slow)
+
+
+def report_slow(usual, slow):
+    """Ranks on those splits of tables on which the slow ones are, too."""
+    keys = ["table", "split"]
+    n_slow = slow.groupby(keys).classifier.nunique()
+    shared = n_slow[n_slow == n_slow.max()].reset_index()[keys]
+    results = pd.concat([usual, slow]).merge(shared)
+    n_tables, n_splits = results.table.nunique(), results.split.nunique()
+    print_ranks(
+        results, f"With RealMLP, over {n_tables} tables, {n_splits} splits of each"
+    )
 
 
 def compare_on_whole_fashion_mnist():
@@ -483,7 +466,10 @@ def main():
     else:
         if not arguments.report:
             run(arguments)
-        report(read_results())
+        results = read_results()
+        if arguments.tables:
+            results = results[results.table.isin(arguments.tables.split(","))]
+        report(results[results.split < arguments.splits])
     packages = ["scikit-learn", "numpy", "lightgbm", "catboost", "pytabkit", "torch"]
     print("\n" + describe_machine(*packages))
 

@@ -45,12 +45,17 @@ def by_size(n_samples: int) -> Settings:
     )
 
 
-IN_PARTS = {"learning_rate": "constant", "early_stopping": False, "n_estimators": 1}
+IN_PARTS: dict[str, Any] = {
+    "learning_rate": "constant",
+    "early_stopping": False,
+    "n_estimators": 1,
+}
 """What changes where rows come in parts, and nobody knows how many are to come."""
 
-FULL_BATCH = {
+FULL_BATCH: dict[str, Any] = {
     "hidden_layer_sizes": (100,),
     "dropout": 0.0,
+    "learning_rate": "constant",
     "max_iter": 200,
     "early_stopping": False,
     "n_estimators": 1,
@@ -80,10 +85,9 @@ def settle(estimator: Any, n_samples: int, in_parts: bool = False) -> Settings:
     return settings
 
 
-def numbers_to_embed(numeric_embedding: str | None, n_numbers: int) -> int:
+def numbers_to_embed(estimator: Any, n_numbers: int) -> int:
     """How many columns of numbers get a periodic embedding: all or none."""
-    if numeric_embedding is None:
+    if estimator.numeric_embedding is None:
         return 0
-    if numeric_embedding == "auto" and n_numbers > MOST_NUMBERS_EMBEDDED:
-        return 0
-    return n_numbers
+    is_too_much = estimator.solver == "lbfgs" or n_numbers > MOST_NUMBERS_EMBEDDED
+    return 0 if is_auto(estimator.numeric_embedding) and is_too_much else n_numbers

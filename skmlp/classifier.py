@@ -569,7 +569,7 @@ class MLPSoftmaxClassifier(ClassifierMixin, BaseEstimator):
             run = Run(self, settings, network, start, samples, held_out, rng)
             ending = self._train(run)
             if ending is None and held_out is None:
-                self._warn_not_converged()
+                self._warn_not_converged(settings.max_iter)
             self._plateau = None
             if not self.warm_start:
                 self._rule_state = None
@@ -995,7 +995,7 @@ class MLPSoftmaxClassifier(ClassifierMixin, BaseEstimator):
             tuple(as_activation(activation) for activation in activations),
             tuple(dropout.tolist()),
             self.dtype,
-            n_periodic=numbers_to_embed(self.numeric_embedding, n_numbers),
+            n_periodic=numbers_to_embed(self, n_numbers),
         )
 
     def _former_weights(
@@ -1069,14 +1069,12 @@ class MLPSoftmaxClassifier(ClassifierMixin, BaseEstimator):
         """Advice that only helps where no encoder has scaled X."""
         return "" if self.encoder_ is not None else f", {conjunction}scale X"
 
-    def _warn_not_converged(self) -> None:
+    def _warn_not_converged(self, max_iter: int) -> None:
         if self.solver == "lbfgs":
-            way_out = (
-                f"Raise max_iter={self.max_iter} or max_fun{self._or_scale('or ')}."
-            )
+            way_out = f"Raise max_iter={max_iter} or max_fun{self._or_scale('or ')}."
         else:
             way_out = (
-                f"Raise max_iter={self.max_iter}{self._or_scale()}, or let "
+                f"Raise max_iter={max_iter}{self._or_scale()}, or let "
                 'early_stopping=True or learning_rate="cosine" decide when to end.'
             )
         warnings.warn(

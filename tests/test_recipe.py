@@ -73,6 +73,7 @@ def test_lbfgs_has_what_scikit_learn_has():
     assert settings.hidden_layer_sizes == (100,)
     assert (settings.n_estimators, settings.max_iter) == (1, 200)
     assert settings.dropout == 0
+    assert settings.n_iter_no_change == 10
 
 
 @pytest.mark.parametrize(
@@ -89,4 +90,11 @@ def test_lbfgs_has_what_scikit_learn_has():
 def test_many_numbers_are_not_embedded_unless_asked_to(
     numeric_embedding, n_numbers, expected
 ):
-    assert numbers_to_embed(numeric_embedding, n_numbers) == expected
+    model = MLPSoftmaxClassifier(numeric_embedding=numeric_embedding)
+    assert numbers_to_embed(model, n_numbers) == expected
+
+
+def test_lbfgs_embeds_only_what_it_is_asked_to():
+    model = MLPSoftmaxClassifier(solver="lbfgs")
+    assert numbers_to_embed(model, 5) == 0
+    assert numbers_to_embed(model.set_params(numeric_embedding="periodic"), 5) == 5

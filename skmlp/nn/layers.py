@@ -10,7 +10,6 @@ from scipy.sparse import issparse
 
 from skmlp.nn.activations import Activation
 
-
 N_DRAWS = 2**16
 """Different draws that dropout makes."""
 
@@ -169,7 +168,7 @@ class PeriodicEmbedding(Layer):
 
     n_waves = 16
     n_outputs = 3
-    largest_frequency = 0.1 * 2 * np.pi
+    spread_of_frequencies = 0.1 * 2 * np.pi
 
     def __init__(self, n_inputs: int, n_numbers: int) -> None:
         super().__init__()
@@ -184,7 +183,7 @@ class PeriodicEmbedding(Layer):
 
     def start_values(self, rng):
         shape = (self.n_numbers, self.n_waves)
-        frequency = rng.normal(0.0, self.largest_frequency, shape)
+        frequency = rng.normal(0.0, self.spread_of_frequencies, shape)
         phase = rng.uniform(-np.pi, np.pi, shape)
         bound = 1 / np.sqrt(self.n_waves)
         return {
