@@ -2,6 +2,7 @@
 
 import importlib.metadata
 import logging
+from collections.abc import Callable
 from functools import partial
 
 import pandas as pd
@@ -141,7 +142,7 @@ def realmlp(kind, X, seed):
     return make_pipeline(AsCategories(), fill, model)
 
 
-CLASSIFIERS = {
+CLASSIFIERS: dict[str, Callable] = {
     "skmlp": lambda X, seed: MLPSoftmaxClassifier(random_state=seed),
     "logistic regression": logistic_regression,
     "scikit-learn MLP": perceptron,

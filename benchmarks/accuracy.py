@@ -24,6 +24,7 @@ import csv
 import sys
 import time
 import warnings
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
@@ -69,7 +70,7 @@ FIELDS = [
 
 def suite():
     """Functions that load X and y, by the name of the table."""
-    tables = {
+    tables: dict[str, Callable] = {
         name: partial(load, package, name, target)
         for (package, name), target in TABLES.items()
     }
@@ -345,7 +346,12 @@ def label_points(ax, names, xs, ys):
     taken = [Bbox.from_bounds(x - 6, y - 6, 12, 12) for x, y in points]
     for name, x, y in zip(names, xs, ys, strict=True):
         label = ax.annotate(
-            name, (x, y), textcoords="offset points", va="center", color=color_of(name)
+            name,
+            (x, y),
+            (8, 0),
+            textcoords="offset points",
+            va="center",
+            color=color_of(name),
         )
         for dx, dy in [(8, 0), (-8, 0), (8, 9), (8, -9), (-8, 9), (-8, -9), (8, 18)]:
             label.set(position=(dx, dy), ha="left" if dx > 0 else "right")
@@ -380,7 +386,7 @@ def draw_ranks_against_time(results):
 def report(results):
     is_slow = results.classifier.isin(SLOW)
     usual, slow = in_common(results[~is_slow]), results[is_slow]
-    if usual.classifier.nunique() > 1:
+    if len(set(usual.classifier)) > 1:
         n_tables, n_splits = usual.table.nunique(), usual.split.nunique()
         print_ranks(usual, f"Over {n_tables} tables, {n_splits} splits of each")
         print_losses(usual)

@@ -18,21 +18,23 @@ class Settings(NamedTuple):
     max_iter: int
     n_iter_no_change: float
     early_stopping: bool
+    validation_fraction: float
     n_estimators: int
 
 
 def by_size(n_samples: int) -> Settings:
     """The settings for a table of so many rows.
 
-    Small tables are learnt by many small networks in many epochs of small batches;
-    large ones, which take longer and vary less, by fewer and wider networks.
+    Small tables are learnt by many narrow networks in many small steps; large ones,
+    which take longer and differ less from one network to the next, by fewer and wider
+    networks.
     """
-    if n_samples < 300:
-        members, width, epochs, batch_size = 8, 64, 100, 32
+    if n_samples < 1000:
+        members, width, epochs, batch_size, held_out = 8, 64, 60, 32, 0.15
     elif n_samples < 20_000:
-        members, width, epochs, batch_size = 8, 64, 60, 64
+        members, width, epochs, batch_size, held_out = 8, 64, 60, 64, 0.15
     else:
-        members, width, epochs, batch_size = 4, 256, 20, 256
+        members, width, epochs, batch_size, held_out = 3, 256, 12, 256, 0.05
     return Settings(
         hidden_layer_sizes=(width, width),
         dropout=0.15,
@@ -41,6 +43,7 @@ def by_size(n_samples: int) -> Settings:
         max_iter=epochs,
         n_iter_no_change=np.inf,
         early_stopping=True,
+        validation_fraction=held_out,
         n_estimators=members,
     )
 
@@ -48,6 +51,7 @@ def by_size(n_samples: int) -> Settings:
 IN_PARTS: dict[str, Any] = {
     "learning_rate": "constant",
     "early_stopping": False,
+    "validation_fraction": 0.1,
     "n_estimators": 1,
 }
 """What changes where rows come in parts, and nobody knows how many are to come."""
@@ -58,6 +62,7 @@ FULL_BATCH: dict[str, Any] = {
     "learning_rate": "constant",
     "max_iter": 200,
     "early_stopping": False,
+    "validation_fraction": 0.1,
     "n_estimators": 1,
 }
 """What changes for a solver that works on all rows at once."""

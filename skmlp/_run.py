@@ -132,12 +132,10 @@ def temperature_of(run: Run, parameters: np.ndarray) -> float:
         return 1.0 if wanted is None else float(wanted)
     if run.held_out is None:
         return 1.0
-    x, codes, weight, rows = run.held_out.with_mean_weight_one("float64")
-    if codes.ndim == 2:
-        if rows is not None and (rows != rows[0]).any():
-            return 1.0
-        codes = codes[0]
-        weight = None if weight is None else weight[0]
+    parts = run.held_out.each()
+    if any(not np.array_equal(part.rows, parts[0].rows) for part in parts[1:]):
+        return 1.0
+    x, codes, weight, rows = parts[0].with_mean_weight_one("float64")
     logits = Network(run.architecture, parameters).logits(x, rows)
     return best_temperature(logits.astype(np.float64), codes, weight)
 
@@ -233,16 +231,27 @@ def learner(
 
 def solve_full_batch(run: Run, parameters: np.ndarray, monitor: Monitor) -> None:
     """Train on all rows at once, with "lbfgs"."""
-    samples = run.samples.with_mean_weight_one("float64")
-    batch_size = min(BLOCK_ROWS, samples.codes.shape[-1])
-    network = Network(run.architecture, parameters, np.empty_like(parameters), run.rng)
-    objective = full_batch(network, run.loss(), Batches(samples, batch_size, rng=None))
+    gradient = np.empty_like(parameters)
+    batch_size = min(BLOCK_ROWS, run.samples.codes.shape[-1])
+    objectives = [
+        full_batch(
+            Network(run.architecture, vector, its_gradient, run.rng),
+            run.loss(),
+            Batches(samples.with_mean_weight_one("float64"), batch_size, rng=None),
+        )
+        for vector, its_gradient, samples in zip(
+            one_by_one(parameters),
+            one_by_one(gradient),
+            run.samples.each(),
+            strict=True,
+        )
+    ]
     threads = suitable_threads(run.architecture.largest_product(batch_size))
     with threads, np.errstate(over="ignore", invalid="ignore"):
         result = minimize_lbfgs(
-            objective,
+            lambda: float(np.mean([objective() for objective in objectives])),
             parameters,
-            network.gradient,
+            gradient,
             run.decay(),
             monitor.end_epoch,
             max_iter=run.settings.max_iter,
@@ -255,6 +264,11 @@ def solve_full_batch(run: Run, parameters: np.ndarray, monitor: Monitor) -> None
         monitor.ending = "converged"
 
 
+def one_by_one(parameters: np.ndarray) -> np.ndarray:
+    """The vectors of a stack, or a vector alone."""
+    return parameters.reshape(-1, parameters.shape[-1])
+
+
 def evaluation(
     run: Run, parameters: np.ndarray
 ) -> Callable[[], tuple[float, float]] | None:
@@ -264,40 +278,34 @@ def evaluation(
     """
     if run.held_out is None:
         return None
-    network = Network(run.architecture, parameters)
-    held_out = run.held_out.with_mean_weight_one(run.architecture.dtype)
-    log_loss = SoftmaxCrossEntropy()
-    score = None
-    # our own log-loss also works where a class has no held-out row
-    if run.estimator.scoring != "neg_log_loss":
-        score = member_scores(run, parameters, held_out)
+    losses, scores = [], []
+    for vector, part in zip(one_by_one(parameters), run.held_out.each(), strict=True):
+        network = Network(run.architecture, vector)
+        part = part.with_mean_weight_one(run.architecture.dtype)
+        losses.append(partial(log_loss, network, part))
+        # our own log-loss also works where a class has no held-out row
+        if run.estimator.scoring != "neg_log_loss":
+            score = score_function(
+                run.estimator.scoring,
+                run.estimator.classes_,
+                partial(probabilities, network),
+            )
+            scores.append(partial(score, part.inputs(), part.codes, part.weight))
 
     def evaluate() -> tuple[float, float]:
         with np.errstate(over="ignore", invalid="ignore"):
-            logits = network.logits(held_out.x, held_out.rows)
-            loss = log_loss.value(logits, held_out.codes, held_out.weight)
-        if score is None or not np.isfinite(loss):
+            loss = float(np.mean([loss() for loss in losses]))
+        if not scores or not np.isfinite(loss):
             return loss, -loss
-        return loss, score()
+        return loss, float(np.mean([score() for score in scores]))
 
     return evaluate
 
 
-def member_scores(
-    run: Run, parameters: np.ndarray, held_out: Samples
-) -> Callable[[], float]:
-    """A function that gives the mean score of the networks by the user's scorer."""
-    vectors = parameters.reshape(-1, parameters.shape[-1])
-    scores = []
-    for vector, part in zip(vectors, held_out.each(), strict=True):
-        network = Network(run.architecture, vector)
-        score = score_function(
-            run.estimator.scoring,
-            run.estimator.classes_,
-            partial(probabilities, network),
-        )
-        scores.append(partial(score, part.inputs(), part.codes, part.weight))
-    return lambda: float(np.mean([score() for score in scores]))
+def log_loss(network: Network, samples: Samples) -> float:
+    """Mean log-loss of samples, without label smoothing."""
+    logits = network.logits(samples.x, samples.rows)
+    return SoftmaxCrossEntropy().value(logits, samples.codes, samples.weight)
 
 
 def probabilities(network: Network, x: Any) -> np.ndarray:

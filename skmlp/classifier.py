@@ -98,7 +98,7 @@ class MLPSoftmaxClassifier(ClassifierMixin, BaseEstimator):
     hidden_layer_sizes : int, array-like of int or "auto", default="auto"
         Units per hidden layer; ``()`` for softmax regression.
 
-    activation : str, Activation, or list of these, default="prelu"
+    activation : str, Activation, or list of these, default="relu"
         What the hidden units do with their input: one for all hidden layers, or a list
         with one per hidden layer. Names are "identity", "relu", "prelu" (learns its
         slope, one per unit), "leaky_relu", "sigmoid" (also "logistic"), "tanh", "elu",
@@ -147,7 +147,7 @@ class MLPSoftmaxClassifier(ClassifierMixin, BaseEstimator):
         rows, whatever `batch_size` is. (In scikit-learn the penalty grows as batches
         get smaller.) Biases and learnt slopes are free of it.
 
-    weight_decay : float, default=0.03
+    weight_decay : float, default=0.3
         Part of the weights, times the learning rate, that each step of "sgd" or "adam"
         takes off beside the gradient's step [5]_. Biases and learnt slopes are free of
         it.
@@ -208,7 +208,7 @@ class MLPSoftmaxClassifier(ClassifierMixin, BaseEstimator):
         weights are kept. A class with too few rows to be split stays in training.
         "auto" is True, but for `partial_fit`.
 
-    validation_fraction : float, default=0.15
+    validation_fraction : float or "auto", default="auto"
         Part of the rows that `early_stopping` holds out, in (0, 1). In an ensemble,
         each network holds out other rows.
 
@@ -379,7 +379,10 @@ class MLPSoftmaxClassifier(ClassifierMixin, BaseEstimator):
             Options(Real, {np.inf}),
         ],
         "early_stopping": ["boolean", StrOptions({"auto"})],
-        "validation_fraction": [Interval(Real, 0, 1, closed="neither")],
+        "validation_fraction": [
+            StrOptions({"auto"}),
+            Interval(Real, 0, 1, closed="neither"),
+        ],
         "scoring": [StrOptions(set(get_scorer_names())), callable],
         "n_estimators": [
             StrOptions({"auto"}),
@@ -416,7 +419,7 @@ class MLPSoftmaxClassifier(ClassifierMixin, BaseEstimator):
     def __init__(
         self,
         hidden_layer_sizes: int | Sequence[int] | Literal["auto"] = "auto",
-        activation: ActivationLike | Sequence[ActivationLike] = "prelu",
+        activation: ActivationLike | Sequence[ActivationLike] = "relu",
         *,
         preprocessing: Any = "auto",
         categorical_features: Any = "from_dtype",
@@ -426,7 +429,7 @@ class MLPSoftmaxClassifier(ClassifierMixin, BaseEstimator):
         class_weight: Mapping[Any, float] | Literal["balanced"] | None = None,
         solver: Literal["adam", "sgd", "lbfgs"] = "adam",
         alpha: float = 0.0001,
-        weight_decay: float = 0.03,
+        weight_decay: float = 0.3,
         batch_size: int | Literal["auto"] = "auto",
         learning_rate: Literal[
             "auto", "constant", "invscaling", "adaptive", "cosine", "one_cycle"
@@ -443,7 +446,7 @@ class MLPSoftmaxClassifier(ClassifierMixin, BaseEstimator):
         tol: float = 1e-4,
         n_iter_no_change: float | Literal["auto"] = "auto",
         early_stopping: bool | Literal["auto"] = "auto",
-        validation_fraction: float = 0.15,
+        validation_fraction: float | Literal["auto"] = "auto",
         scoring: str | Callable = "neg_log_loss",
         n_estimators: int | Literal["auto"] = "auto",
         temperature: float | Literal["auto"] | None = "auto",
@@ -910,14 +913,14 @@ class MLPSoftmaxClassifier(ClassifierMixin, BaseEstimator):
         """Training part, and a held-out part if there is to be one."""
         if holds_out:
             rows, held_out = split_held_out(
-                samples.codes, self.validation_fraction, rng, settings.n_estimators
+                samples.codes, settings.validation_fraction, rng, settings.n_estimators
             )
             if held_out.size > 0:
                 return samples.take(rows), samples.take(held_out)
             if not is_auto(self.early_stopping):
                 warnings.warn(
                     "no class has enough rows to hold out a part of "
-                    f"{self.validation_fraction:g} (the largest has "
+                    f"{settings.validation_fraction:g} (the largest has "
                     f"{np.bincount(samples.codes).max()}), so training uses every row "
                     "and stops on the training loss; raise validation_fraction or pass "
                     "X_val and y_val.",

@@ -12,6 +12,7 @@ import pytest
 from sklearn.neural_network import MLPClassifier
 
 from skmlp import ACTIVATIONS, MLPSoftmaxClassifier
+from skmlp._recipe import Settings, by_size
 
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
@@ -234,3 +235,19 @@ def test_links_lead_somewhere(page, link):
     assert target.exists(), f"{page.name} links to {path}, which does not exist"
     if anchor:
         assert anchor in anchors(target), f"{target.name} has no #{anchor}"
+
+
+def test_the_table_of_auto_is_what_the_recipe_says():
+    text = (DOCS / "user_guide.md").read_text(encoding="utf-8")
+    section = text.split("## What auto means")[1].split("\n## ")[0]
+    lines = [line for line in section.split("\n") if line.startswith("| `")]
+    cells = [[cell.strip(" `") for cell in line.split("|")[1:-1]] for line in lines[1:]]
+    assert {line[0] for line in cells} == set(Settings._fields)
+    bounds = [int(n) for n in re.findall(r"(\d+) rows", lines[0])]
+    sizes = [bounds[0] - 1, bounds[1] - 1, bounds[2]]
+    assert bounds[1] == bounds[2]
+    assert by_size(bounds[0]) == by_size(bounds[1] - 1)
+    assert by_size(bounds[2]) == by_size(10**9)
+    for name, *shown in cells:
+        values = [getattr(by_size(n_samples), name) for n_samples in sizes]
+        assert [cell.strip('"') for cell in shown] == [str(value) for value in values]

@@ -110,6 +110,19 @@ def test_another_number_of_networks_does_not_go_on():
     assert model.parameters_ is before
 
 
+@IGNORE_CONVERGENCE
+@pytest.mark.parametrize("solver", ["adam", "lbfgs"])
+def test_sparse_rows_are_learnt_as_dense_ones(solver):
+    params = {"solver": solver, "numeric_embedding": None, "dtype": "float64"}
+    params |= {"dropout": 0.0, "preprocessing": None, "n_estimators": 3}
+    X = X_TRAIN / 16
+    dense = ensemble(**params).fit(X, Y_TRAIN)
+    model = ensemble(**params).fit(csr_matrix(X), Y_TRAIN)
+    if solver == "lbfgs":
+        assert_allclose(model.parameters_, dense.parameters_, rtol=1e-3, atol=1e-5)
+    assert model.score(X_TEST / 16, Y_TEST) > 0.8
+
+
 def test_an_ensemble_takes_sparse_rows_weights_and_rows_of_ones_own():
     X = csr_matrix(X_TRAIN / 16)
     weight = np.random.default_rng(0).uniform(0, 2, len(Y_TRAIN))

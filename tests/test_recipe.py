@@ -34,6 +34,7 @@ def test_what_is_given_is_not_changed(name, n_samples):
         "max_iter": 11,
         "n_iter_no_change": 3,
         "early_stopping": True,
+        "validation_fraction": 0.2,
         "n_estimators": 5,
     }[name]
     model = MLPSoftmaxClassifier(**{name: given})

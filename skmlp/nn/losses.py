@@ -5,7 +5,6 @@ import math
 import numpy as np
 from scipy.optimize import minimize_scalar
 
-
 SPREAD_OF_LOG_TEMPERATURE = 0.3
 """Standard deviation of the temperature's logarithm, before any row is seen."""
 

@@ -198,22 +198,21 @@ class Network:
         ----------
         x : ndarray or CSR of shape (n_samples, n_inputs)
             The input; no part of it but a block of rows is ever copied.
-        rows : ndarray of int of shape (..., n_rows), default=None
-            Which rows of `x`, one line per network of a stack; None for all of them.
+        rows : ndarray of int of shape (n_rows,), default=None
+            Which rows of `x`; None for all of them.
         """
-        n_rows = x.shape[0] if rows is None else rows.shape[-1]
+        n_rows = x.shape[0] if rows is None else len(rows)
         # no row at all is a block too, of shape (0, n_classes)
         starts = range(0, max(n_rows, 1), BLOCK_ROWS)
         blocks = [slice(start, start + BLOCK_ROWS) for start in starts]
         parts = [
-            self._block_logits(x[block if rows is None else rows[..., block]])
+            self._block_logits(x[block if rows is None else rows[block]])
             for block in blocks
         ]
         return parts[0] if len(parts) == 1 else np.concatenate(parts, axis=-2)
 
     def _block_logits(self, rows: Any) -> np.ndarray:
-        if rows.shape[-2] == 1:
+        if rows.shape[0] == 1:
             # BLAS sums a lone row in another order than a row among others
-            two = rows[[0, 0]] if rows.ndim == 2 else rows[:, [0, 0]]
-            return self.forward(two)[..., :1, :].copy()
+            return self.forward(rows[[0, 0]])[..., :1, :].copy()
         return self.forward(rows).copy()

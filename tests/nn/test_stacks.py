@@ -114,17 +114,6 @@ def test_rows_in_common_are_predicted_by_each_network(n_rows, rng):
     assert_allclose(p.sum(axis=-1), 1)
 
 
-def test_each_network_reads_rows_of_its_own(rng):
-    architecture = build("relu", n_periodic=0)
-    parameters = start(architecture, rng)
-    x = rng.normal(size=(20, N_INPUTS))
-    rows = np.stack([rng.permutation(20)[:9] for _ in range(N_MEMBERS)])
-    logits = Network(architecture, parameters).logits(x, rows)
-    for vector, of_one, logits_of_one in zip(parameters, rows, logits, strict=True):
-        expected = Network(architecture, vector).logits(x[of_one])
-        assert_allclose(logits_of_one, expected, rtol=1e-12)
-
-
 def test_views_of_a_stack_share_its_memory(rng):
     architecture = build("prelu")
     stack = start(architecture, rng)
