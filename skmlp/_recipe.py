@@ -4,7 +4,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-MOST_NUMBERS_EMBEDDED = 70
+MOST_NUMBERS_EMBEDDED = 50
 """Columns of numbers up to which each gets a periodic embedding."""
 
 
@@ -34,7 +34,7 @@ def by_size(n_samples: int) -> Settings:
     elif n_samples < 20_000:
         members, width, epochs, batch_size, held_out = 8, 64, 60, 64, 0.15
     else:
-        members, width, epochs, batch_size, held_out = 3, 256, 12, 256, 0.05
+        members, width, epochs, batch_size, held_out = 4, 256, 14, 256, 0.05
     return Settings(
         hidden_layer_sizes=(width, width),
         dropout=0.15,

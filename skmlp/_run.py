@@ -133,7 +133,8 @@ def temperature_of(run: Run, parameters: np.ndarray) -> float:
     if run.held_out is None:
         return 1.0
     parts = run.held_out.each()
-    if any(not np.array_equal(part.rows, parts[0].rows) for part in parts[1:]):
+    rows_of_each = [part.rows for part in parts if part.rows is not None]
+    if len(rows_of_each) > 1 and np.ptp(rows_of_each, axis=0).any():
         return 1.0
     x, codes, weight, rows = parts[0].with_mean_weight_one("float64")
     logits = Network(run.architecture, parameters).logits(x, rows)

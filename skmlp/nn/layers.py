@@ -168,7 +168,8 @@ class PeriodicEmbedding(Layer):
 
     n_waves = 16
     n_outputs = 3
-    spread_of_frequencies = 0.1 * 2 * np.pi
+    # from slow waves, which bend, to fast ones, which find where something begins
+    slowest, fastest = 0.05 * 2 * np.pi, 3 * 2 * np.pi
 
     def __init__(self, n_inputs: int, n_numbers: int) -> None:
         super().__init__()
@@ -183,7 +184,8 @@ class PeriodicEmbedding(Layer):
 
     def start_values(self, rng):
         shape = (self.n_numbers, self.n_waves)
-        frequency = rng.normal(0.0, self.spread_of_frequencies, shape)
+        scale = np.geomspace(self.slowest, self.fastest, self.n_waves)
+        frequency = rng.normal(0.0, scale, shape)
         phase = rng.uniform(-np.pi, np.pi, shape)
         bound = 1 / np.sqrt(self.n_waves)
         return {
