@@ -16,7 +16,8 @@ that a run only adds what is missing.
 Probabilities are cut at 1e-7 for everyone, a class that was never seen gets that too.
 LightGBM, CatBoost and RealMLP take part where they are installed: the first two come
 with `pip install skmlp[benchmarks]`, RealMLP with `skmlp[realmlp]`. As it takes long,
-it learns only tables of fewer than 4000 rows, on one split, and has ranks of its own.
+it learns only tables of fewer than 4000 rows, on one split. Who lacks some results is
+compared on the splits that it has, in a table of its own.
 """
 
 import argparse
@@ -96,6 +97,16 @@ def load_some_fashion_mnist():
     return pd.DataFrame(X).add_prefix("pixel"), pd.Series(y, dtype=object)
 
 
+def dates_as_days(X):
+    """Dates as days since the first: most of the classifiers do not read them."""
+    dates = X.select_dtypes(["datetime", "datetimetz"])
+    return X.assign(**{name: days_since_first(dates[name]) for name in dates})
+
+
+def days_since_first(dates):
+    return (dates - dates.min()) / pd.Timedelta(days=1)
+
+
 def calibration_error(correct, confidence, n_bins=15):
     """Distance of confidence from accuracy, a mean over bins (Guo et al., 2017)."""
     bins = np.minimum((confidence * n_bins).astype(int), n_bins - 1)
@@ -168,7 +179,7 @@ def measure_missing(names, tables, n_splits):
     for table, load_table in tables.items():
         X, y = load_table()
         has_several = y.map(y.value_counts()) >= 2  # stratified splits want them
-        X, y = X[has_several], y[has_several]
+        X, y = dates_as_days(X[has_several]), y[has_several]
         for split in range(n_splits):
             for name in names:
                 too_slow = name in SLOW and (split or len(X) >= MOST_ROWS_WHEN_SLOW)
@@ -192,13 +203,20 @@ def measure_missing(names, tables, n_splits):
                 )
 
 
-def in_common(results):
-    """The results of those who have every split of every table; others are named."""
-    n_runs = results.groupby("classifier").size()
-    n_all = len(results.drop_duplicates(["table", "split"]))
-    for name, n in n_runs[n_runs < n_all].items():
-        print(f"\n{name} has {n} of {n_all} splits of tables, so it gets no ranks")
-    return results[results.classifier.map(n_runs) == n_all]
+def comparisons(results):
+    """Results on the same splits of tables, those of the fullest classifiers first.
+
+    Each part has the splits of one classifier, with everyone who has all of them.
+    """
+    runs = {
+        name: frozenset(zip(part.table, part.split, strict=True))
+        for name, part in results.groupby("classifier")
+    }
+    pairs = pd.Series(zip(results.table, results.split, strict=True), results.index)
+    for wanted in sorted(set(runs.values()), key=len, reverse=True):
+        names = [name for name, has in runs.items() if has >= wanted]
+        if len(names) > 1:
+            yield results[results.classifier.isin(names) & pairs.isin(wanted)]
 
 
 def by_table(results, metric):
@@ -224,7 +242,7 @@ def print_ranks(results, title):
     seconds = by_table(results, "fit_seconds")
     header = [
         "classifier",
-        *("rank in " + metric.replace("_", " ") for metric in HIGHER_IS_BETTER),
+        *(f"rank, {metric.replace('_', ' ')}" for metric in HIGHER_IS_BETTER),
         "mean calibration error",
         "median fit, s",
         "skmlp's fit / its",
@@ -258,6 +276,7 @@ def print_ranks(results, title):
 def print_losses(results):
     """Log-loss table by table, the smaller tables first."""
     losses = by_table(results, "log_loss")
+    losses = losses[[name for name in CLASSIFIERS if name in losses]]
     sizes = results.groupby("table")[["n_rows", "n_columns", "n_classes"]].first()
     rows = []
     for table, (n_rows, n_columns, n_classes) in sizes.sort_values("n_rows").iterrows():
@@ -384,28 +403,17 @@ def draw_ranks_against_time(results):
 
 
 def report(results):
-    is_slow = results.classifier.isin(SLOW)
-    usual, slow = in_common(results[~is_slow]), results[is_slow]
-    if len(set(usual.classifier)) > 1:
-        n_tables, n_splits = usual.table.nunique(), usual.split.nunique()
-        print_ranks(usual, f"Over {n_tables} tables, {n_splits} splits of each")
-        print_losses(usual)
-        draw_ranks(usual)
-        draw_ranks_against_time(usual)
-        if not slow.empty:
-            report_slow(usual, slow)
-
-
-def report_slow(usual, slow):
-    """Ranks on those splits of tables on which the slow ones are, too."""
-    keys = ["table", "split"]
-    n_slow = slow.groupby(keys).classifier.nunique()
-    shared = n_slow[n_slow == n_slow.max()].reset_index()[keys]
-    results = pd.concat([usual, slow]).merge(shared)
-    n_tables, n_splits = results.table.nunique(), results.split.nunique()
-    print_ranks(
-        results, f"With RealMLP, over {n_tables} tables, {n_splits} splits of each"
-    )
+    """Tables of each comparison, and pictures of that with most usual classifiers."""
+    parts = list(comparisons(results))
+    for part in parts:
+        sizes = part.drop_duplicates(["table", "split"]).groupby("table").size()
+        print_ranks(part, f"Over {len(sizes)} tables, {sizes.sum()} splits in all")
+        print_losses(part)
+    if parts:
+        usual = [part[~part.classifier.isin(SLOW)] for part in parts]
+        most = max(usual, key=lambda part: (part.classifier.nunique(), len(part)))
+        draw_ranks(most)
+        draw_ranks_against_time(most)
 
 
 def compare_on_whole_fashion_mnist():

@@ -54,7 +54,7 @@ def main():
         X, y, test_size=0.5, stratify=y, random_state=0
     )
     figure, panels = plt.subplots(
-        1, len(MODELS), figsize=(13, 3.6), sharey=True, layout="constrained"
+        1, len(MODELS), figsize=(13, 4.2), sharey=True, layout="constrained"
     )
     rows = []
     for panel, (name, model) in zip(panels, MODELS.items(), strict=True):

@@ -34,9 +34,9 @@ def search(X, y):
     return HalvingRandomSearchCV(
         MLPSoftmaxClassifier(n_estimators=1, random_state=0),
         search_spaces.FULL,
-        n_candidates=16,
-        factor=3,
-        min_resources=500,
+        n_candidates=12,
+        factor=2,
+        min_resources=len(X) // 4,
         cv=3,
         scoring="neg_log_loss",
         random_state=0,
