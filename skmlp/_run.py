@@ -19,8 +19,12 @@ from skmlp.training.batches import Batches, Samples
 from skmlp.training.loop import Learner, full_batch, train
 from skmlp.training.monitor import Monitor, Plateau
 
-MEMBERS_TOGETHER = 4
+MEMBERS_TOGETHER = 8
 """Most networks of an ensemble whose matrices are multiplied as one stack."""
+
+SMALLEST_SHARED_LAYER = 2**16
+"""Outputs of a hidden layer, for a batch and two networks, from which stacks are worth
+threads of their own: below, the threads mostly wait for their turn in Python."""
 
 
 class Run(NamedTuple):
@@ -185,9 +189,12 @@ def learners_of_members(
     run: Run, parameters: np.ndarray, rule_state: dict[str, Any] | None
 ) -> list[Learner]:
     """The networks of an ensemble, some of them as one stack."""
-    # sparse rows can't be stacked; and two stacks, at least, keep two cores busy
-    most = 1 if issparse(run.samples.x) else MEMBERS_TOGETHER
-    together = min(most, -(-len(parameters) // 2))
+    together = MEMBERS_TOGETHER
+    widest = max(run.architecture.hidden_layer_sizes, default=0)
+    if 2 * run.settings.batch_size * widest >= SMALLEST_SHARED_LAYER:
+        together = min(together, 2)
+    if issparse(run.samples.x):
+        together = 1  # sparse rows can't be stacked
     learners = []
     for start in range(0, len(parameters), together):
         members = slice(start, start + together)

@@ -33,7 +33,7 @@ SMALL: dict[str, Any] = {
 """What decides how closely the training rows are followed; for some ten trials."""
 
 FULL: dict[str, Any] = SMALL | {
-    "hidden_layer_sizes": [(64, 64), (128, 128), (256, 256), (64, 64, 64), (256,)],
+    "hidden_layer_sizes": [(48, 48), (128, 128), (256, 256), (48, 48, 48), (256,)],
     "numeric_embedding": ["periodic", None],
 }
 """The five parameters that matter most; for thirty trials and more."""

@@ -35,7 +35,8 @@ class Layer:
     def __init__(self) -> None:
         self.p = SimpleNamespace()
         self.g = SimpleNamespace()
-        self.arrays: dict[str, np.ndarray] = {}
+        self.memory: dict[str, np.ndarray] = {}
+        self.arrays: dict[tuple[str, tuple[int, ...]], np.ndarray] = {}
 
     def bind(
         self,
@@ -69,10 +70,24 @@ class Layer:
         order: Literal["C", "F"] = "C",
     ) -> np.ndarray:
         """A reused array of (..., n_rows, width) numbers that mean nothing yet."""
+        array = self.arrays.get((name, shape))
+        if array is None:
+            array = self.arrays[name, shape] = self.cut(name, shape, dtype, order)
+        return array
+
+    def cut(
+        self,
+        name: str,
+        shape: tuple[int, ...],
+        dtype: np.typing.DTypeLike,
+        order: Literal["C", "F"],
+    ) -> np.ndarray:
+        """An array of this shape from memory that arrays of other shapes share."""
         size = math.prod(shape)
-        memory = self.arrays.get(name)
+        memory = self.memory.get(name)
         if memory is None or len(memory) < size:
-            memory = self.arrays[name] = np.empty(size, dtype)
+            memory = self.memory[name] = np.empty(size, dtype)
+            self.arrays = {key: a for key, a in self.arrays.items() if key[0] != name}
         if order == "C":
             return memory[:size].reshape(shape)
         # column by column, through all networks of a stack
@@ -129,9 +144,9 @@ class Dense(Layer):
 
     def ones(self, n_rows: int, dtype: np.typing.DTypeLike) -> np.ndarray:
         """A reused vector of ones."""
-        ones = self.arrays.get("ones")
+        ones = self.memory.get("ones")
         if ones is None or len(ones) < n_rows:
-            ones = self.arrays["ones"] = np.ones(n_rows, dtype)
+            ones = self.memory["ones"] = np.ones(n_rows, dtype)
         return ones[:n_rows]
 
 

@@ -9,6 +9,19 @@ SPREAD_OF_LOG_TEMPERATURE = 0.3
 """Standard deviation of the temperature's logarithm, before any row is seen."""
 
 
+def classes_first(logits: np.ndarray) -> np.ndarray:
+    """The same numbers, seen from (..., n_samples, n_classes) class by class.
+
+    As `np.moveaxis` does, in a fraction of its time.
+    """
+    return logits.T if logits.ndim == 2 else logits.transpose(2, 0, 1)
+
+
+def classes_last(p: np.ndarray) -> np.ndarray:
+    """Back from `classes_first`."""
+    return p.T if p.ndim == 2 else p.transpose(1, 2, 0)
+
+
 def softmax(logits: np.ndarray) -> np.ndarray:
     """Softmax of each row, overwriting `logits`.
 
@@ -16,11 +29,11 @@ def softmax(logits: np.ndarray) -> np.ndarray:
     changes nothing but keeps exp from overflowing.
     """
     # class by class: NumPy is slow along a short last axis
-    p = np.ascontiguousarray(np.moveaxis(logits, -1, 0))
+    p = np.ascontiguousarray(classes_first(logits))
     p -= p.max(axis=0)
     np.exp(p, out=p)
     p /= p.sum(axis=0)
-    logits[:] = np.moveaxis(p, 0, -1)
+    logits[:] = classes_last(p)
     return logits
 
 
@@ -124,7 +137,7 @@ class SoftmaxCrossEntropy:
         """
         # one row per class: reductions then run along whole rows, and the logits that
         # `Dense(order="F")` gives need no copy to be numbered through
-        p = np.ascontiguousarray(np.moveaxis(logits, -1, 0))
+        p = np.ascontiguousarray(classes_first(logits))
         n_classes, n_samples, n_rows = len(p), codes.shape[-1], codes.size
         smoothing = self.label_smoothing
         own_class = codes * n_rows
@@ -149,7 +162,7 @@ class SoftmaxCrossEntropy:
         p.ravel()[own_class] -= (1 - smoothing) * share
         if smoothing:
             p -= smoothing / n_classes * share
-        return value, np.moveaxis(p, 0, -1)
+        return value, classes_last(p)
 
     def value(
         self,
