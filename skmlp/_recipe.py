@@ -31,10 +31,10 @@ def by_size(n_samples: int) -> Settings:
     """
     if n_samples < 1000:
         members, width, epochs, batch_size, held_out = 8, 48, 50, 32, 0.15
-    elif n_samples < 20_000:
+    elif n_samples < 10_000:
         members, width, epochs, batch_size, held_out = 8, 48, 50, 64, 0.15
     else:
-        members, width, epochs, batch_size, held_out = 4, 256, 14, 256, 0.05
+        members, width, epochs, batch_size, held_out = 4, 256, 24, 256, 0.05
     return Settings(
         hidden_layer_sizes=(width, width),
         dropout=0.15,
