@@ -60,12 +60,16 @@ def train(activation, n_epochs, X, y):
         activation=activation,
         preprocessing=None,
         solver="sgd",
-        # no penalty: it would shrink the weights even where no gradient comes through
+        # neither would leave the weights alone where no gradient comes through
         alpha=0.0,
+        weight_decay=0.0,
         batch_size=32,
         learning_rate="cosine",
         learning_rate_init=0.05,
         max_iter=n_epochs,
+        dropout=0.0,
+        early_stopping=False,
+        n_estimators=1,
         random_state=0,
     )
     return network.fit(X, y)

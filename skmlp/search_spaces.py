@@ -28,7 +28,7 @@ from scipy.stats import loguniform, uniform
 SMALL: dict[str, Any] = {
     "learning_rate_init": loguniform(5e-4, 1e-2),
     "dropout": uniform(0.0, 0.4),
-    "weight_decay": loguniform(3e-3, 0.3),
+    "weight_decay": loguniform(1e-2, 1.0),
 }
 """What decides how closely the training rows are followed; for some ten trials."""
 
