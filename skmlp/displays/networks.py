@@ -8,14 +8,11 @@ import numpy as np
 
 from skmlp.classifier import MLPSoftmaxClassifier
 from skmlp.displays.estimators import fitted_classifier
-from skmlp.displays.figures import axes_or_new
+from skmlp.displays.figures import axes_or_new, import_pyplot
 from skmlp.nn.network import LayerSummary
 
 MOST_UNITS = 25
 """Units whose weights are shown."""
-
-FONT_SIZE = 10.0
-"""Size of the text where there is room enough for it."""
 
 BAR = 0.28
 """Width of a layer in the diagram, in which layers are 1 apart."""
@@ -176,7 +173,7 @@ class NetworkDisplay:
         ax.set(xlim=(-0.5, len(heights) - 0.5), ylim=(-1.05, 0.65))
         ax.set_axis_off()
         texts = [describe(layer) for layer in self.layers]
-        size = font_size(ax, texts)
+        size = font_size(ax, texts, import_pyplot().rcParams["font.size"])
         for place, (text, width, height) in enumerate(
             zip(texts, widths, heights, strict=True)
         ):
@@ -191,7 +188,7 @@ class NetworkDisplay:
                 f"{self.n_networks} networks of {title} each, "
                 f"{self.n_networks * total:,} in all"
             )
-        ax.set_title(title, fontsize=size * 1.2)
+        ax.set_title(title, fontsize=size)
 
     def _plot_images(
         self, ax: Any, images: np.ndarray, image_kwargs: Mapping[str, Any]
@@ -212,19 +209,21 @@ def describe(layer: LayerSummary) -> str:
     return "\n".join([layer.name, layer.activation, learnt])
 
 
-def font_size(ax: Any, texts: Sequence[str]) -> float:
+def font_size(ax: Any, texts: Sequence[str], usual: float) -> float:
     """The usual size, or less where layers are so close that texts would touch."""
     longest = max(len(line) for text in texts for line in text.split("\n"))
     room = ax.get_window_extent().width / ax.figure.dpi * 72 / len(texts)
     # the mean letter is little more than half as wide as it is high
-    return min(FONT_SIZE, room / (0.55 * longest))
+    return min(usual, room / (0.55 * longest))
 
 
 def weight_images(
     model: MLPSoftmaxClassifier, image_shape: Any, member: int
 ) -> np.ndarray:
     """Weights from pixels to the first units of the first layer, as images."""
-    if image_shape is None or len(image_shape) != 2:
+    shape = np.asarray(image_shape)
+    is_whole = np.issubdtype(shape.dtype, np.integer)
+    if shape.shape != (2,) or not is_whole or (shape <= 0).any():
         raise ValueError(
             'kind="weights" shows images, so it needs image_shape=(height, width), got '
             f"image_shape={image_shape!r}."
