@@ -413,12 +413,14 @@ def test_softmax_regression_is_a_network_of_two_layers():
     assert display.ax_.get_title() == "15 parameters"
 
 
-@pytest.mark.parametrize("width", [4, 12])
-def test_texts_of_the_diagram_do_not_overlap(ensemble, width):
+@pytest.mark.parametrize("width", [3, 4, 12])
+@pytest.mark.parametrize("stop", [1, 3, 5])
+def test_texts_of_the_diagram_do_not_overlap(ensemble, width, stop):
     figure, ax = plt.subplots(figsize=(width, 2.5), layout="constrained")
-    NetworkDisplay.from_estimator(ensemble, ax=ax)
+    layers = ensemble.architecture_.summary()
+    NetworkDisplay(layers[:stop], n_networks=100).plot(ax=ax)
     figure.canvas.draw()
-    boxes = [text.get_window_extent() for text in ax.texts]
+    boxes = [text.get_window_extent() for text in [*ax.texts, ax.title]]
     for place, box in enumerate(boxes):
         assert not any(box.overlaps(other) for other in boxes[:place])
         assert figure.bbox.x0 <= box.x0

@@ -173,7 +173,7 @@ class NetworkDisplay:
         ax.set(xlim=(-0.5, len(heights) - 0.5), ylim=(-1.05, 0.65))
         ax.set_axis_off()
         texts = [describe(layer) for layer in self.layers]
-        size = font_size(ax, texts, import_pyplot().rcParams["font.size"])
+        size = min(font_size(ax, text, len(texts)) for text in texts)
         for place, (text, width, height) in enumerate(
             zip(texts, widths, heights, strict=True)
         ):
@@ -188,7 +188,7 @@ class NetworkDisplay:
                 f"{self.n_networks} networks of {title} each, "
                 f"{self.n_networks * total:,} in all"
             )
-        ax.set_title(title, fontsize=size)
+        ax.set_title(title, fontsize=font_size(ax, title, 1))
 
     def _plot_images(
         self, ax: Any, images: np.ndarray, image_kwargs: Mapping[str, Any]
@@ -209,12 +209,12 @@ def describe(layer: LayerSummary) -> str:
     return "\n".join([layer.name, layer.activation, learnt])
 
 
-def font_size(ax: Any, texts: Sequence[str], usual: float) -> float:
-    """The usual size, or less where layers are so close that texts would touch."""
-    longest = max(len(line) for text in texts for line in text.split("\n"))
-    room = ax.get_window_extent().width / ax.figure.dpi * 72 / len(texts)
+def font_size(ax: Any, text: str, n_columns: int) -> float:
+    """The usual size, or less where a text has less than its width of the axes."""
+    room = ax.get_window_extent().width / ax.figure.dpi * 72 / n_columns
     # the mean letter is little more than half as wide as it is high
-    return min(usual, room / (0.55 * longest))
+    needed = 0.55 * max(map(len, text.split("\n")))
+    return min(import_pyplot().rcParams["font.size"], room / needed)
 
 
 def weight_images(
