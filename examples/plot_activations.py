@@ -60,8 +60,9 @@ def train(activation, n_epochs, X, y):
         activation=activation,
         preprocessing=None,
         solver="sgd",
-        # no penalty: it would shrink the weights even where no gradient comes through
+        # penalty and decay would shrink weights even where no gradient comes through
         alpha=0.0,
+        weight_decay=0.0,
         batch_size=32,
         learning_rate="cosine",
         learning_rate_init=0.05,
