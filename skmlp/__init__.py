@@ -2,7 +2,9 @@
 
 from skmlp import search_spaces
 from skmlp.classifier import MLPSoftmaxClassifier
-from skmlp.displays import ActivationDisplay
+from skmlp.displays.activations import ActivationDisplay
+from skmlp.displays.loss_curves import LossCurveDisplay
+from skmlp.displays.networks import NetworkDisplay
 from skmlp.nn.activations import ACTIVATIONS, Activation, PReLU
 from skmlp.tabular.encoder import TableEncoder
 
@@ -12,7 +14,9 @@ __all__ = [
     "ACTIVATIONS",
     "Activation",
     "ActivationDisplay",
+    "LossCurveDisplay",
     "MLPSoftmaxClassifier",
+    "NetworkDisplay",
     "PReLU",
     "TableEncoder",
     "search_spaces",

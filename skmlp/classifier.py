@@ -19,6 +19,7 @@ from sklearn.utils.validation import (
     check_is_fitted,
 )
 
+from skmlp._html import details, table
 from skmlp._inputs import (
     as_encoder,
     check_encoded,
@@ -793,6 +794,32 @@ class MLPSoftmaxClassifier(ClassifierMixin, BaseEstimator):
                 encoder is None or get_tags(encoder).input_tags.sparse
             )
         return tags
+
+    def _html_repr(self) -> str:
+        """scikit-learn's diagram and, once fitted, the network below it."""
+        diagram = super()._html_repr()
+        if not self.__sklearn_is_fitted__():
+            return diagram
+        return diagram + self._network_html()
+
+    def _network_html(self) -> str:
+        """The layers as a table, and how well training went."""
+        times = " \N{MULTIPLICATION SIGN} "
+        rows = [
+            (name, activation, times.join(map(str, shape)), n_parameters)
+            for name, activation, shape, n_parameters in self.architecture_.summary()
+        ]
+        n_networks, kept = self.n_estimators_, f"{self.best_iter_} of {self.n_iter_}"
+        facts = {"networks": f"{n_networks} of {self.n_parameters_:,} parameters each"}
+        if self.best_validation_score_ is None:
+            facts |= {"weights of epoch": kept, "training loss": f"{self.loss_:.4g}"}
+        else:
+            score = f"{self.best_validation_score_:.4g}"
+            facts |= {"best epoch": kept, "best validation score": score}
+            if isinstance(self.scoring, str):
+                facts["scored by"] = self.scoring
+        header = ["layer", "activation", "shape", "parameters"]
+        return details("Network", table(header, rows), facts)
 
     # The steps of fit, in their order
 

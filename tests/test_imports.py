@@ -12,6 +12,7 @@ import skmlp
 
 ROOT = Path(skmlp.__file__).parent
 BELOW = {
+    "_html",
     "_inputs",
     "_recipe",
     "_run",
@@ -28,6 +29,7 @@ MAY_IMPORT = {  # besides the standard library and modules of the same folder
     "optim": {"numpy", "scipy", "threadpoolctl"},
     "tabular": {"numpy", "pandas", "narwhals", "sklearn", "skmlp._sklearn"},
     "training": {"numpy"},
+    "_html": set(),
     "_inputs": {"numpy", "scipy", "sklearn", "skmlp.tabular"},
     "_targets": {"numpy", "sklearn", "skmlp._sklearn"},
     "_sklearn": {"numpy", "sklearn", "skmlp._sklearn"},
@@ -42,7 +44,7 @@ MAY_IMPORT = {  # besides the standard library and modules of the same folder
         "skmlp.optim",
         "skmlp.training",
     },
-    "displays": {"numpy", "skmlp.nn"},
+    "displays": {"numpy", "sklearn", "skmlp.classifier", "skmlp.nn"},
     "classifier": {"numpy", "scipy", "sklearn", "pandas"}
     | {f"skmlp.{part}" for part in BELOW},
     "search_spaces": {"scipy"},

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 from itertools import pairwise
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -16,6 +16,27 @@ BLOCK_ROWS = 1024
 
 SMALLEST_SHARE = 1e-7
 """Share of a class that a network starts from where a class has (almost) no weight."""
+
+
+class LayerSummary(NamedTuple):
+    """What is to be said of a layer: in a picture, or in a table.
+
+    Attributes
+    ----------
+    name : str
+        Such as "hidden layer 1".
+    activation : str
+        What its units do with their input; empty where they pass it on.
+    shape : tuple of int
+        Numbers that come in, unless it is the first layer, and numbers that go out.
+    n_parameters : int
+        Learnt numbers.
+    """
+
+    name: str
+    activation: str
+    shape: tuple[int, ...]
+    n_parameters: int
 
 
 @dataclass(frozen=True)
@@ -133,6 +154,27 @@ class Architecture:
         behind = factors[self.n_weights :]
         return None if (behind == 1).all() else behind
 
+    def summary(self) -> list[LayerSummary]:
+        """The layers as one speaks of them; their parameters add up to all of them."""
+        counts = [0] * len(self.layers())
+        for (index, _), place in self.layout.slices.items():
+            counts[index] += place.stop - place.start
+        rows = [LayerSummary("inputs", "", (self.n_inputs,), 0)]
+        shapes = [self.layout.shapes[index, "weight"] for index in self.dense_layers]
+        if self.n_periodic:
+            widths = (self.n_inputs, shapes[0][0])
+            rows.append(LayerSummary("periodic embedding", "cosine", widths, counts[0]))
+        hidden = range(1, len(shapes))
+        names = [f"hidden layer {number}" for number in hidden] + ["outputs"]
+        functions = [type(activation).__name__ for activation in self.activations]
+        # what a dense layer is followed by belongs to it
+        ranges = pairwise((*self.dense_layers, len(counts)))
+        for name, function, shape, (start, stop) in zip(
+            names, [*functions, "softmax"], shapes, ranges, strict=True
+        ):
+            rows.append(LayerSummary(name, function, shape, sum(counts[start:stop])))
+        return rows
+
     def largest_product(self, n_rows: int) -> int:
         """Multiplications in the largest matrix product of a batch."""
         sizes = (self.n_inputs, *self.hidden_layer_sizes, self.n_classes)
@@ -142,6 +184,14 @@ class Architecture:
         """Views of one array (``"weight"`` or ``"bias"``) of each dense layer."""
         views = self.layout.views(vector)
         return [views[index, name] for index in self.dense_layers]
+
+    def learnt_by_activation(
+        self, vector: np.ndarray, layer: int
+    ) -> dict[str, np.ndarray]:
+        """Views of what the activation of a hidden layer has learnt, by name."""
+        views = self.layout.views(vector)
+        behind = self.dense_layers[layer] + 1
+        return {name: views[behind, name] for name in self.activations[layer].initial}
 
 
 class Network:

@@ -334,3 +334,44 @@ def test_the_largest_product_is_that_of_the_widest_pair_of_layers():
         10, (20, 5), 7, (Sigmoid(), GELU()), (0.0, 0.0), "float32"
     )
     assert architecture.largest_product(100) == 100 * 10 * 20
+
+
+@pytest.mark.parametrize("n_periodic", [0, 2])
+@pytest.mark.parametrize("activations", STACKS.values(), ids=STACKS.keys())
+def test_summary_adds_up_to_all_parameters(activations, n_periodic):
+    architecture = dataclasses.replace(build(activations), n_periodic=n_periodic)
+    rows = architecture.summary()
+    assert sum(row.n_parameters for row in rows) == architecture.layout.size
+    for before, row in pairwise(rows):
+        assert row.shape[0] == before.shape[-1]
+    assert rows[0].shape == (N_INPUTS,)
+    assert rows[-1].shape[-1] == N_CLASSES
+
+
+def test_summary_says_what_each_layer_is():
+    architecture = build(["prelu", PReLU(shared=True)], dropout=0.4)
+    architecture = dataclasses.replace(architecture, n_periodic=2)
+    assert [tuple(row) for row in architecture.summary()] == [
+        ("inputs", "", (3,), 0),
+        # 16 waves of 2 numbers, mixed to 3 outputs, for each of the two
+        ("periodic embedding", "cosine", (3, 9), 2 * (16 * 2 + 16 * 3)),
+        ("hidden layer 1", "PReLU", (9, 5), 9 * 5 + 5 + 5),
+        ("hidden layer 2", "PReLU", (5, 4), 5 * 4 + 4 + 1),
+        ("outputs", "softmax", (4, 3), 4 * 3 + 3),
+    ]
+
+
+@pytest.mark.parametrize("n_members", [(), (2,)], ids=["one", "stack"])
+def test_what_activations_learn_is_found(n_members):
+    architecture = build(["relu", GainedSwish, PReLU(shared=True)], dropout=0.4)
+    parameters = np.zeros((*n_members, architecture.layout.size))
+    views = architecture.learnt_by_activation(parameters, 1)
+    assert {name: view.shape for name, view in views.items()} == {
+        "gain": (*n_members, 4),
+        "sharpness": (*n_members, 4),
+    }
+    views["gain"][:] = 1
+    assert parameters.sum() == views["gain"].size
+    assert architecture.learnt_by_activation(parameters, 0) == {}
+    slope = architecture.learnt_by_activation(parameters, 2)["slope"]
+    assert slope.shape == (*n_members, 1)

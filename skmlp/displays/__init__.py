@@ -1,0 +1,1 @@
+"""Pictures in scikit-learn's Display manner; matplotlib is imported when drawing."""
