@@ -12,6 +12,7 @@ import skmlp
 
 ROOT = Path(skmlp.__file__).parent
 BELOW = {
+    "_files",
     "_inputs",
     "_recipe",
     "_run",
@@ -28,6 +29,8 @@ MAY_IMPORT = {  # besides the standard library and modules of the same folder
     "optim": {"numpy", "scipy", "threadpoolctl"},
     "tabular": {"numpy", "pandas", "narwhals", "sklearn", "skmlp._sklearn"},
     "training": {"numpy"},
+    "_version": set(),
+    "_files": {"numpy", "skmlp._version"},
     "_inputs": {"numpy", "scipy", "sklearn", "skmlp.tabular"},
     "_targets": {"numpy", "sklearn", "skmlp._sklearn"},
     "_sklearn": {"numpy", "sklearn", "skmlp._sklearn"},
@@ -47,6 +50,8 @@ MAY_IMPORT = {  # besides the standard library and modules of the same folder
     | {f"skmlp.{part}" for part in BELOW},
     "search_spaces": {"scipy"},
     "__init__": {
+        "skmlp._files",
+        "skmlp._version",
         "skmlp.classifier",
         "skmlp.displays",
         "skmlp.nn",
