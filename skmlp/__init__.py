@@ -5,6 +5,7 @@ from skmlp._files import FileRefusedError
 from skmlp._version import __version__
 from skmlp.classifier import MLPSoftmaxClassifier
 from skmlp.displays import ActivationDisplay
+from skmlp.loading import load
 from skmlp.nn.activations import ACTIVATIONS, Activation, PReLU
 from skmlp.tabular.encoder import TableEncoder
 
@@ -17,5 +18,6 @@ __all__ = [
     "PReLU",
     "TableEncoder",
     "__version__",
+    "load",
     "search_spaces",
 ]

@@ -14,7 +14,8 @@ import re
 import secrets
 import struct
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -69,6 +70,20 @@ class FileRefusedError(ValueError):
 
     It is damaged or incomplete, was not written by this package, holds something else,
     or comes from a newer version; the message says which, and what to do.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from pathlib import Path
+    >>> import skmlp
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = Path(folder) / "notes.txt"
+    ...     _ = path.write_text("not a model")
+    ...     try:
+    ...         skmlp.load(path)
+    ...     except skmlp.FileRefusedError as error:
+    ...         print(str(error).partition("notes.txt ")[2].partition(";")[0])
+    is not a file that skmlp wrote, as it starts with b'not a mo'
     """
 
 
@@ -141,14 +156,21 @@ def read(path: str | os.PathLike, kind: str) -> dict[str, Any]:
     """
     data = Path(path).read_bytes()
     check_seal(path, data)
-    try:
+    with refusing(path):
         archive = open_archive(data)
         tree = json.loads(archive.read(TREE).decode("utf-8", "surrogatepass"))
         check_header(path, kind, tree)
         content = Unpacker(archive).unpack(tree["content"])
         if type(content) is not dict:
             raise TypeError("the content is no dict")
-        return content
+    return content
+
+
+@contextmanager
+def refusing(path: str | os.PathLike) -> Iterator[None]:
+    """Refuse a file if its content can't be made sense of."""
+    try:
+        yield
     except FileRefusedError:
         raise
     except MALFORMED as error:

@@ -12,7 +12,7 @@ import skmlp
 
 ROOT = Path(skmlp.__file__).parent
 BELOW = {
-    "_files",
+    "_saving",
     "_inputs",
     "_recipe",
     "_run",
@@ -31,6 +31,25 @@ MAY_IMPORT = {  # besides the standard library and modules of the same folder
     "training": {"numpy"},
     "_version": set(),
     "_files": {"numpy", "skmlp._version"},
+    "_codec": {
+        "numpy",
+        "pandas",
+        "skmlp._sklearn",
+        "skmlp.nn",
+        "skmlp.tabular",
+        "skmlp.training",
+    },
+    "_saving": {
+        "numpy",
+        "sklearn",
+        "skmlp._codec",
+        "skmlp._files",
+        "skmlp._sklearn",
+        "skmlp.nn",
+        "skmlp.tabular",
+        "skmlp.training",
+    },
+    "loading": {"skmlp._saving", "skmlp.classifier"},
     "_inputs": {"numpy", "scipy", "sklearn", "skmlp.tabular"},
     "_targets": {"numpy", "sklearn", "skmlp._sklearn"},
     "_sklearn": {"numpy", "sklearn", "skmlp._sklearn"},
@@ -54,6 +73,7 @@ MAY_IMPORT = {  # besides the standard library and modules of the same folder
         "skmlp._version",
         "skmlp.classifier",
         "skmlp.displays",
+        "skmlp.loading",
         "skmlp.nn",
         "skmlp.search_spaces",
         "skmlp.tabular",
