@@ -120,6 +120,11 @@ def is_number(value: Any) -> bool:
     return isinstance(value, Real) and not is_flag(value)
 
 
+def is_setting(value: Any) -> bool:
+    """What an activation may be told: a number or a truth value."""
+    return is_number(value) or is_flag(value)
+
+
 def is_list_of(*types: type) -> Check:
     """A list with members of some types."""
     return lambda value: (
@@ -356,12 +361,6 @@ def state_of_class(cls: type) -> State | None:
 
 # The table
 
-IN_ACTIVATIONS: dict[str, Check] = {
-    "init": is_number,
-    "shared": is_flag,
-    "negative_slope": is_number,
-    "alpha": is_number,
-}
 IN_NUMBER_COLUMNS: dict[str, Check] = {"position": is_count}
 IN_DATE_COLUMNS: dict[str, Check] = {
     "position": is_count,
@@ -390,7 +389,7 @@ IN_ARCHITECTURE: dict[str, Check] = {
 FORMS_BY_CLASS: dict[type, Form] = {
     Architecture: by_parts(Architecture, IN_ARCHITECTURE),
     **{
-        cls: by_parts(cls, {part: IN_ACTIVATIONS[part] for part in vars(cls())})
+        cls: by_parts(cls, dict.fromkeys(vars(cls()), is_setting))
         for cls in ACTIVATION_CLASSES.values()
     },
     TableEncoder: Form(state_of_encoder, build_encoder),

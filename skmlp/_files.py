@@ -189,7 +189,7 @@ def write_archive(
 ) -> None:
     """Write all members, the same bytes for the same content."""
     # not only ASCII, so that names stay legible; lone surrogates come back as they are
-    text = json.dumps(tree, ensure_ascii=False, allow_nan=False)
+    text = json.dumps(tree, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
     with zipfile.ZipFile(stream, "w", zipfile.ZIP_STORED) as archive:
         with archive.open(member(TREE), "w", force_zip64=True) as file:
             file.write(text.encode("utf-8", "surrogatepass"))
