@@ -1,23 +1,27 @@
 """Multilayer perceptrons with softmax output, at home in scikit-learn."""
 
 from skmlp import search_spaces
+from skmlp._files import FileRefusedError
+from skmlp._version import __version__
 from skmlp.classifier import MLPSoftmaxClassifier
 from skmlp.displays.activations import ActivationDisplay
 from skmlp.displays.loss_curves import LossCurveDisplay
 from skmlp.displays.networks import NetworkDisplay
+from skmlp.loading import load
 from skmlp.nn.activations import ACTIVATIONS, Activation, PReLU
 from skmlp.tabular.encoder import TableEncoder
-
-__version__ = "0.1.0"
 
 __all__ = [
     "ACTIVATIONS",
     "Activation",
     "ActivationDisplay",
+    "FileRefusedError",
     "LossCurveDisplay",
     "MLPSoftmaxClassifier",
     "NetworkDisplay",
     "PReLU",
     "TableEncoder",
+    "__version__",
+    "load",
     "search_spaces",
 ]

@@ -7,7 +7,7 @@ import numpy as np
 from sklearn.base import BaseEstimator, _fit_context
 from sklearn.utils import check_random_state
 
-__all__ = ["as_generator", "fit_context", "unchanged_on_error"]
+__all__ = ["as_generator", "fit_context", "unchanged_on_error", "validate_parameters"]
 
 fit_context = _fit_context
 """Decorator that validates hyper-parameters before `fit` (private in scikit-learn)."""
@@ -31,3 +31,8 @@ def unchanged_on_error(estimator: BaseEstimator) -> Iterator[None]:
         vars(estimator).clear()
         vars(estimator).update(before)
         raise
+
+
+def validate_parameters(estimator: BaseEstimator) -> None:
+    """Raise unless each hyper-parameter is of a kind that `fit` would take."""
+    estimator._validate_params()

@@ -4,6 +4,7 @@ import warnings
 from collections.abc import Callable, Mapping, Sequence
 from copy import deepcopy
 from numbers import Integral, Real
+from os import PathLike
 from typing import Any, Literal, Self
 
 import numpy as np
@@ -19,6 +20,7 @@ from sklearn.utils.validation import (
     check_is_fitted,
 )
 
+from skmlp import _saving
 from skmlp._html import details, table
 from skmlp._inputs import (
     as_encoder,
@@ -703,6 +705,45 @@ class MLPSoftmaxClassifier(ClassifierMixin, BaseEstimator):
         """
         most_probable = self.predict_proba(X).argmax(axis=1)
         return self.classes_[most_probable]
+
+    def save(self, path: str | PathLike) -> None:
+        """Write the fitted classifier to a file that is safe to load.
+
+        The file holds arrays and text, no code, and ends in a checksum. It has all
+        that is learnt, so that training can go on as well; `skmlp.load` reads it.
+
+        Parameters
+        ----------
+        path : str or os.PathLike
+            Where to, as given. A file that is there already is replaced once the new
+            one is complete.
+
+        Raises
+        ------
+        NotFittedError
+            If there is nothing to save yet.
+        TypeError
+            If the classifier holds what can't be saved without code: a callable as
+            `scoring`, an activation or a transformer that is not from this package.
+            The message names it. Use skops or pickle then.
+
+        See Also
+        --------
+        skmlp.load : Reads such files.
+
+        Examples
+        --------
+        >>> import tempfile
+        >>> from pathlib import Path
+        >>> import skmlp
+        >>> model = skmlp.MLPSoftmaxClassifier((), max_iter=5, preprocessing=None)
+        >>> model = model.fit([[0.0], [1.0]] * 20, ["no", "yes"] * 20)
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     model.save(Path(folder) / "model.skmlp")
+        ...     skmlp.load(Path(folder) / "model.skmlp").classes_
+        array(['no', 'yes'], dtype='<U3')
+        """
+        _saving.save(self, path, MLPSoftmaxClassifier)
 
     # What was learnt, seen from several sides
 

@@ -1,6 +1,6 @@
 """The network: frozen facts about it, and its layers bound to parameter vectors."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from itertools import pairwise
 from typing import Any, NamedTuple
 
@@ -96,6 +96,16 @@ class Architecture:
         layout = ParameterLayout({key: shapes[key] for key in weights + rest})
         object.__setattr__(self, "dense_layers", dense)
         object.__setattr__(self, "layout", layout)
+
+    def __getstate__(self) -> dict[str, Any]:
+        # what is derived takes room, and keys that not every way of saving can take
+        return {
+            fact.name: getattr(self, fact.name) for fact in fields(self) if fact.init
+        }
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        vars(self).update(state)
+        self.__post_init__()
 
     @property
     def n_weights(self) -> int:

@@ -414,6 +414,18 @@ class CategoryColumn:
             self.blocks.append(means)
         return codes
 
+    def __getstate__(self) -> dict[str, Any]:
+        state = vars(self).copy()
+        del state["families"]
+        # an index has parts, made in use, that not every way of saving can take
+        state["known"] = self.known.to_numpy()
+        return state
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        vars(self).update(state)
+        self.known = pd.Index(state["known"], dtype=object)
+        self.families = families(self.known)
+
     @property
     def n_codes(self) -> int:
         """Number of categories, and the code of unknown ones."""

@@ -1,0 +1,487 @@
+"""Objects of this package to trees of plain values and back, by a table of classes.
+
+An object becomes ``{"class": its name, "state": what it holds}``. Reading makes nothing
+but objects of the classes in the table, from states whose types are checked, and calls
+nothing that a file names.
+"""
+
+import datetime as dt
+from collections.abc import Callable, Mapping, Set
+from decimal import Decimal
+from numbers import Real
+from typing import Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from skmlp._sklearn import validate_parameters
+from skmlp.nn.activations import ACTIVATIONS, Activation
+from skmlp.nn.network import Architecture
+from skmlp.tabular.columns import (
+    NUMBER_COLUMNS,
+    PARTS_OF_DATES,
+    CategoryColumn,
+    DateColumn,
+    NumberColumn,
+    OneHot,
+    SignColumn,
+)
+from skmlp.tabular.encoder import TableEncoder
+from skmlp.tabular.scaling import SmoothScale
+from skmlp.tabular.target_means import TargetMeans
+from skmlp.training.monitor import Plateau
+
+PLAIN = (type(None), bool, int, float, str, bytes)
+
+State = dict[str, Any]
+Check = Callable[[Any], bool]
+
+
+class Form(NamedTuple):
+    """How objects of one class are taken apart and put together again.
+
+    Attributes
+    ----------
+    state_of : callable
+        The values that an object is built from, by name; None if it is one of those
+        objects of its class that no file can hold.
+    build : callable
+        An object, from such values; raises an error if they are wrong.
+    """
+
+    state_of: Callable[[Any], State | None]
+    build: Callable[[State], Any]
+
+
+def encode(value: Any, name: str) -> Any:
+    """The plain tree that stands for a value; `name` is for messages."""
+    if isinstance(value, np.generic) or type(value) in PLAIN:
+        return value
+    if type(value) in (list, tuple):
+        entries = [encode(entry, f"{name}[{i}]") for i, entry in enumerate(value)]
+        return type(value)(entries)
+    if isinstance(value, np.ndarray) and value.dtype != object:
+        return value
+    form = FORMS_BY_CLASS.get(type(value))
+    state = None if form is None else form.state_of(value)
+    if state is None:
+        raise TypeError(
+            f"{name} is {describe(value)}, which a file that is safe to load can't "
+            "hold; save the model with skops.io.dump or pickle instead."
+        )
+    encoded = {part: encode(held, f"{name}.{part}") for part, held in state.items()}
+    return {"class": type(value).__name__, "state": encoded}
+
+
+def decode(tree: Any) -> Any:
+    """The value that a tree stands for; raises an error of any kind if it is none."""
+    if type(tree) in (list, tuple):
+        return type(tree)([decode(entry) for entry in tree])
+    if type(tree) is not dict:
+        return tree
+    form = FORMS[tree["class"]]
+    return form.build({part: decode(held) for part, held in tree["state"].items()})
+
+
+def describe(value: Any) -> str:
+    """What a value is, for messages."""
+    if isinstance(value, type):
+        return f"the class {value.__module__}.{value.__qualname__}"
+    kind = type(value)
+    return f"an object of type {kind.__module__}.{kind.__qualname__}"
+
+
+def check_state(name: str, state: State, checks: Mapping[str, Check]) -> None:
+    """Raise unless each part of a state is what it has to be."""
+    unknown = state.keys() - checks.keys()
+    if unknown:
+        raise ValueError(f"{name} can't have {', '.join(sorted(unknown))}")
+    for part, is_right in checks.items():
+        if part not in state or not is_right(state[part]):
+            raise ValueError(f"{part} of {name} is wrong or missing")
+
+
+# What parts of a state may be
+
+
+def is_flag(value: Any) -> bool:
+    """A truth value."""
+    return isinstance(value, bool | np.bool_)
+
+
+def is_count(value: Any) -> bool:
+    """A whole number, at least 0."""
+    is_whole = isinstance(value, int | np.integer) and not is_flag(value)
+    return is_whole and bool(value >= 0)
+
+
+def is_number(value: Any) -> bool:
+    """A real number."""
+    return isinstance(value, Real) and not is_flag(value)
+
+
+def is_setting(value: Any) -> bool:
+    """What an activation may be told: a number or a truth value."""
+    return is_number(value) or is_flag(value)
+
+
+def is_list_of(*types: type) -> Check:
+    """A list with members of some types."""
+    return lambda value: (
+        type(value) is list and all(isinstance(entry, types) for entry in value)
+    )
+
+
+def is_array(kinds: str, ndim: int) -> Check:
+    """An array of dtypes of some kinds."""
+    return lambda value: (
+        isinstance(value, np.ndarray)
+        and value.dtype.kind in kinds
+        and value.ndim == ndim
+    )
+
+
+def is_line_of_names(value: Any) -> bool:
+    """What the columns of a table are called."""
+    return is_array("O", 1)(value) and all(type(name) is str for name in value)
+
+
+def is_a(*types: type) -> Check:
+    """An object of some types."""
+    return lambda value: isinstance(value, types)
+
+
+# Forms
+
+
+def by_parts(
+    cls: type,
+    checks: Mapping[str, Check],
+    fits: Callable[[Any], bool] = lambda built: True,
+) -> Form:
+    """The form of a class whose objects are taken apart as by pickle."""
+
+    def state_of(value: Any) -> State | None:
+        state = value.__getstate__() or {}
+        return state if state.keys() == checks.keys() else None
+
+    def build(state: State) -> Any:
+        check_state(cls.__name__, state, checks)
+        built: Any = object.__new__(cls)
+        if hasattr(built, "__setstate__"):
+            built.__setstate__(state)
+        else:
+            vars(built).update(state)
+        if not fits(built):
+            raise ValueError(f"the parts of a {cls.__name__} don't fit together")
+        return built
+
+    return Form(state_of, build)
+
+
+def by_values(state_of: Callable[[Any], State | None], build: Callable) -> Form:
+    """The form of a class that is built from a few values, by keyword."""
+    return Form(state_of, lambda state: build(**state))
+
+
+def scale_fits(scale: SmoothScale) -> bool:
+    """Whether all columns have all numbers."""
+    return len({len(array) for array in vars(scale).values()}) == 1
+
+
+def one_hot_fits(block: OneHot) -> bool:
+    """Whether each category has its output, or none."""
+    places, n_outputs = block.places, len(block.labels)
+    return bool((places >= -1).all() and (places < n_outputs).all())
+
+
+def category_column_fits(column: CategoryColumn) -> bool:
+    """Whether all blocks know the same categories."""
+    lengths = {
+        OneHot: lambda block: len(block.places),
+        TargetMeans: lambda block: len(block.table),
+        SignColumn: lambda block: column.n_codes + 1,
+    }
+    n_codes = {lengths[type(block)](block) for block in column.blocks}
+    return n_codes == {column.n_codes + 1} and column.known.is_unique
+
+
+def target_means_fit(means: TargetMeans) -> bool:
+    """Whether each mean has its column."""
+    return means.table.shape[1] == len(means.labels) == len(means.scale.center)
+
+
+# TableEncoder
+
+ENCODER_PARTS: dict[str, Check] = {
+    "n_features_in_": is_count,
+    "is_categorical_": is_array("b", 1),
+    "scale_": is_a(SmoothScale),
+    "_number_columns": is_list_of(NumberColumn),
+    "_category_columns": is_list_of(CategoryColumn),
+    "_missing_of": is_array("iu", 1),
+    "_is_sparse": is_flag,
+}
+"""What a fitted encoder holds."""
+
+OPTIONAL_ENCODER_PARTS: dict[str, Check] = {
+    "feature_names_in_": is_line_of_names,
+    "_sklearn_output_config": lambda value: (
+        value
+        in [{"transform": library} for library in ("default", "pandas", "polars", None)]
+    ),
+}
+"""What an encoder, fitted or not, may hold."""
+
+
+def state_of_encoder(encoder: TableEncoder) -> State:
+    """Parameters and, of a fitted encoder, what it has learnt."""
+    return own_attributes(encoder, ENCODER_PARTS.keys() | OPTIONAL_ENCODER_PARTS.keys())
+
+
+def own_attributes(estimator: Any, fitted: Set[str]) -> State:
+    """All attributes of an estimator: its parameters, and some of these others."""
+    attributes = vars(estimator)
+    for name in attributes.keys() - estimator.get_params(deep=False).keys() - fitted:
+        raise TypeError(
+            f"the {type(estimator).__name__} has an attribute {name} that is no part "
+            "of it, for which a file that is safe to load has no place; delete it, or "
+            "save the model with skops.io.dump or pickle instead."
+        )
+    return {name: attributes[name] for name in sorted(attributes)}
+
+
+def with_parameters(cls: type, state: State) -> Any:
+    """A new estimator whose parameters are taken out of a state, and checked."""
+    names = cls._get_param_names()  # type: ignore[attr-defined]
+    estimator = cls(**{name: state.pop(name) for name in names if name in state})
+    validate_parameters(estimator)
+    return estimator
+
+
+def build_encoder(state: State) -> TableEncoder:
+    """An encoder, fitted or not."""
+    encoder = with_parameters(TableEncoder, state)
+    is_fitted = "scale_" in state
+    checks = {
+        part: check for part, check in OPTIONAL_ENCODER_PARTS.items() if part in state
+    }
+    check_state("TableEncoder", state, checks | (ENCODER_PARTS if is_fitted else {}))
+    vars(encoder).update(state)
+    if is_fitted and not encoder_fits(encoder):
+        raise ValueError("the columns of the encoder don't fit together")
+    return encoder
+
+
+def encoder_fits(encoder: TableEncoder) -> bool:
+    """Whether the columns have their places and numbers."""
+    n_numbers = len(encoder.scale_.center)
+    columns: list[Any] = [*encoder._number_columns, *encoder._category_columns]
+    places = sorted(column.position for column in columns)
+    return (
+        places == list(range(len(columns)))
+        and len(columns) == len(encoder.is_categorical_) == encoder.n_features_in_
+        and sum(len(column.parts) for column in encoder._number_columns) == n_numbers
+        and bool(np.isin(encoder._missing_of, np.arange(n_numbers)).all())
+    )
+
+
+# Values
+
+
+def objects(values: list) -> np.ndarray:
+    """A line of Python objects, which may be tuples."""
+    return np.fromiter(values, dtype=object, count=len(values))
+
+
+def state_of_objects(array: np.ndarray) -> State | None:
+    """The members of a line of Python objects."""
+    return {"values": list(array)} if array.ndim == 1 else None
+
+
+def state_of_index(index: pd.Index) -> State | None:
+    """Labels that are Python objects or text."""
+    is_text = str(index.dtype) == "str"
+    if index.dtype != object and not is_text:
+        return None
+    return {
+        "values": list(index),
+        "dtype": "str" if is_text else "object",
+        "name": index.name,
+    }
+
+
+def build_index(values: list, dtype: str, name: Any) -> pd.Index:
+    """Labels that are Python objects or text."""
+    if dtype not in ("str", "object"):
+        raise ValueError("the dtype of an index is wrong")
+    return pd.Index(objects(values), dtype=dtype, name=name)
+
+
+def state_of_random_state(random_state: np.random.RandomState) -> State | None:
+    """Where the usual generator of NumPy's older kind stands."""
+    state: Any = random_state.get_state(legacy=False)
+    if state["bit_generator"] != "MT19937":
+        return None
+    return {"gauss": state["gauss"] if state["has_gauss"] else None, **state["state"]}
+
+
+def build_random_state(key: np.ndarray, pos: int, gauss: Any) -> np.random.RandomState:
+    """A generator of NumPy's older kind, where it stood."""
+    is_right = is_array("u", 1)(key) and key.dtype == np.uint32 and key.shape == (624,)
+    # NumPy takes any place, and would read there
+    if not (is_right and is_count(pos) and pos <= 624):
+        raise ValueError("the state of a RandomState is wrong")
+    random_state = np.random.RandomState()
+    has_gauss = gauss is not None
+    state = {"bit_generator": "MT19937", "state": {"key": key, "pos": pos}}
+    gauss = gauss if has_gauss else 0.0
+    random_state.set_state(state | {"has_gauss": has_gauss, "gauss": gauss})
+    return random_state
+
+
+def state_of_timestamp(moment: pd.Timestamp) -> State | None:
+    """A moment without a time zone."""
+    return {"moment": moment.asm8} if moment.tz is None else None
+
+
+def state_of_date(date: dt.date) -> State | None:
+    """A date, or a moment or time of day without a time zone, as text."""
+    return {"text": date.isoformat()} if getattr(date, "tzinfo", None) is None else None
+
+
+ACTIVATION_CLASSES = {cls.__name__: cls for cls in ACTIVATIONS.values()}
+
+
+def state_of_class(cls: type) -> State | None:
+    """The name of an activation."""
+    is_own = ACTIVATION_CLASSES.get(cls.__name__) is cls
+    return {"name": cls.__name__} if is_own else None
+
+
+# The table
+
+IN_NUMBER_COLUMNS: dict[str, Check] = {"position": is_count}
+IN_DATE_COLUMNS: dict[str, Check] = {
+    "position": is_count,
+    "parts": lambda value: (
+        type(value) is tuple and {""} <= set(value) <= {"", *PARTS_OF_DATES}
+    ),
+    "has_zone": is_flag,
+}
+IN_ARCHITECTURE: dict[str, Check] = {
+    "n_inputs": is_count,
+    "hidden_layer_sizes": lambda value: (
+        type(value) is tuple and all(map(is_count, value))
+    ),
+    "n_classes": is_count,
+    "activations": lambda value: (
+        type(value) is tuple and all(isinstance(entry, Activation) for entry in value)
+    ),
+    "dropout": lambda value: (
+        type(value) is tuple and all(0 <= rate < 1 for rate in value)
+    ),
+    "dtype": lambda value: value in ("float32", "float64"),
+    "n_periodic": is_count,
+}
+
+
+FORMS_BY_CLASS: dict[type, Form] = {
+    Architecture: by_parts(Architecture, IN_ARCHITECTURE),
+    **{
+        cls: by_parts(cls, dict.fromkeys(vars(cls()), is_setting))
+        for cls in ACTIVATION_CLASSES.values()
+    },
+    TableEncoder: Form(state_of_encoder, build_encoder),
+    SmoothScale: by_parts(
+        SmoothScale,
+        {
+            "center": is_array("f", 1),
+            "scale": is_array("f", 1),
+            "has_missing": is_array("b", 1),
+            "is_constant": is_array("b", 1),
+        },
+        scale_fits,
+    ),
+    **{cls: by_parts(cls, IN_NUMBER_COLUMNS) for cls in NUMBER_COLUMNS.values()},
+    DateColumn: by_parts(DateColumn, IN_DATE_COLUMNS),
+    CategoryColumn: by_parts(
+        CategoryColumn,
+        {
+            "position": is_count,
+            "max_categories": is_count,
+            "min_frequency": is_count,
+            "known": is_array("O", 1),
+            "has_missing": is_flag,
+            "is_object": is_flag,
+            "blocks": is_list_of(SignColumn, OneHot, TargetMeans),
+        },
+        category_column_fits,
+    ),
+    SignColumn: by_parts(
+        SignColumn,
+        {"labels": is_list_of(str), "signs": is_array("f", 1)},
+        lambda block: len(block.labels) == 1 and len(block.signs) == 3,
+    ),
+    OneHot: by_parts(
+        OneHot, {"labels": is_list_of(str), "places": is_array("i", 1)}, one_hot_fits
+    ),
+    TargetMeans: by_parts(
+        TargetMeans,
+        {
+            "labels": is_list_of(str),
+            "scale": is_a(SmoothScale),
+            "table": is_array("f", 2),
+        },
+        target_means_fit,
+    ),
+    Plateau: by_parts(
+        Plateau, {"lowest": is_number, "n_bad_epochs": is_count, "factor": is_number}
+    ),
+    dict: by_values(
+        lambda pairs: {"keys": list(pairs), "values": list(pairs.values())},
+        lambda keys, values: dict(zip(keys, values, strict=True)),
+    ),
+    # in an order that does not change from run to run
+    frozenset: by_values(
+        lambda members: {"members": sorted(members, key=repr)},
+        lambda members: frozenset(members),
+    ),
+    type: by_values(state_of_class, lambda name: ACTIVATION_CLASSES[name]),
+    np.ndarray: by_values(state_of_objects, objects),
+    np.random.RandomState: by_values(state_of_random_state, build_random_state),
+    pd.Index: by_values(state_of_index, build_index),
+    pd.Interval: by_values(
+        lambda interval: {
+            "left": interval.left,
+            "right": interval.right,
+            "closed": interval.closed,
+        },
+        pd.Interval,
+    ),
+    pd.Period: by_values(
+        lambda period: {"ordinal": period.ordinal, "freq": period.freqstr}, pd.Period
+    ),
+    pd.Timestamp: by_values(state_of_timestamp, lambda moment: pd.Timestamp(moment)),
+    pd.Timedelta: by_values(
+        lambda duration: {"duration": duration.asm8},
+        lambda duration: pd.Timedelta(duration),
+    ),
+    dt.date: by_values(state_of_date, lambda text: dt.date.fromisoformat(text)),
+    dt.datetime: by_values(state_of_date, lambda text: dt.datetime.fromisoformat(text)),
+    dt.time: by_values(state_of_date, lambda text: dt.time.fromisoformat(text)),
+    dt.timedelta: by_values(
+        lambda duration: {
+            "days": duration.days,
+            "seconds": duration.seconds,
+            "microseconds": duration.microseconds,
+        },
+        dt.timedelta,
+    ),
+    Decimal: by_values(
+        lambda number: {"text": str(number)}, lambda text: Decimal(text)
+    ),
+}
+"""All classes of objects that a file may hold."""
+
+FORMS = {cls.__name__: form for cls, form in FORMS_BY_CLASS.items()}

@@ -1,0 +1,119 @@
+"""Fitted classifiers to files and back."""
+
+import os
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from sklearn.utils.validation import check_is_fitted
+
+from skmlp import _files
+from skmlp._codec import (
+    Check,
+    State,
+    check_state,
+    decode,
+    encode,
+    is_a,
+    is_array,
+    is_count,
+    is_line_of_names,
+    is_list_of,
+    is_number,
+    own_attributes,
+    with_parameters,
+)
+from skmlp._sklearn import validate_parameters
+from skmlp.nn.network import Architecture
+from skmlp.tabular.encoder import TableEncoder
+from skmlp.training.monitor import Plateau
+
+KIND = "saved model"
+
+FITTED: dict[str, Check] = {
+    "classes_": lambda value: isinstance(value, np.ndarray) and value.ndim == 1,
+    "encoder_": is_a(TableEncoder, type(None)),
+    "architecture_": is_a(Architecture),
+    "parameters_": lambda value: is_array("f", 1)(value) or is_array("f", 2)(value),
+    "history_": lambda value: (
+        type(value) is dict and all(map(is_list_of(float), value.values()))
+    ),
+    "best_iter_": is_count,
+    "temperature_": lambda value: is_number(value) and 0 < value < np.inf,
+    "t_": is_count,
+    "n_features_in_": is_count,
+    "_rule_state": is_a(dict, type(None)),
+    "_plateau": is_a(Plateau, type(None)),
+}
+"""What a fitted classifier holds."""
+
+OPTIONAL: dict[str, Check] = {"feature_names_in_": is_line_of_names}
+"""What it holds where the columns of X have names."""
+
+
+def save(estimator: Any, path: str | os.PathLike, cls: type) -> None:
+    """Write a fitted estimator, of just this class, to a file."""
+    check_is_fitted(estimator)
+    if type(estimator) is not cls:
+        raise TypeError(
+            f"{type(estimator).__name__} is a subclass of {cls.__name__}, and "
+            f"skmlp.load gives back none but that; save the model with skops.io.dump "
+            "or pickle instead."
+        )
+    validate_parameters(estimator)
+    state = own_attributes(estimator, FITTED.keys() | OPTIONAL.keys())
+    content = {name: encode(value, name) for name, value in state.items()}
+    _files.write(path, KIND, {"class": cls.__name__, "state": content})
+
+
+def load(path: str | os.PathLike, cls: type) -> Any:
+    """Read a fitted estimator of this class from a file."""
+    content = _files.read(path, KIND)
+    with _files.refusing(path):
+        if content["class"] != cls.__name__:
+            raise ValueError(f"it holds no {cls.__name__}")
+        state = {name: decode(tree) for name, tree in content["state"].items()}
+        estimator = with_parameters(cls, state)
+        present = {name: OPTIONAL[name] for name in OPTIONAL.keys() & state.keys()}
+        check_state(cls.__name__, state, FITTED | present)
+        check_fits(state)
+        vars(estimator).update(state)
+    return estimator
+
+
+def check_fits(state: State) -> None:
+    """Raise unless network, parameters, encoder and classes are made for each other."""
+    network, parameters = state["architecture_"], state["parameters_"]
+    encoder, classes = state["encoder_"], state["classes_"]
+    size = parameters.shape[-1]
+    sizes = (network.n_inputs, *network.hidden_layer_sizes, network.n_classes)
+    # each unit has some parameter, so that no product overflows in `layout`
+    if not (0 < len(sizes) <= size and max(sizes) <= size < 2**31 and min(sizes) > 0):
+        raise ValueError("the layers have more units than there are parameters")
+    if network.layout.size != size or parameters.dtype != network.dtype:
+        raise ValueError("the parameters are not those of the layers")
+    if parameters.size == 0 or len(classes) != network.n_classes:
+        raise ValueError("there are not as many outputs as classes")
+    n_inputs = state["n_features_in_"] if encoder is None else encoder.n_features_out_
+    if n_inputs != network.n_inputs or network.n_periodic > n_inputs:
+        raise ValueError("the encoder does not give what the network reads")
+    check_curves(state["history_"])
+    check_moments(state["_rule_state"], parameters)
+
+
+def check_curves(history: Mapping[str, list[float]]) -> None:
+    """Raise unless all curves have an entry per epoch."""
+    if "loss" not in history or len(set(map(len, history.values()))) != 1:
+        raise ValueError("the curves of its history are not equally long")
+
+
+def check_moments(rule_state: Mapping[str, Any] | None, parameters: np.ndarray) -> None:
+    """Raise unless the optimiser remembers a number per parameter."""
+    for name, memory in (rule_state or {"t": 0}).items():
+        if name == "t":
+            is_right = is_count(memory)
+        else:
+            is_right = is_array("f", parameters.ndim)(memory)
+            is_right = is_right and memory.shape == parameters.shape
+        if not is_right:
+            raise ValueError("what the optimiser remembers is wrong")
