@@ -9,6 +9,7 @@ import datetime as dt
 from collections.abc import Callable, Mapping, Set
 from decimal import Decimal
 from numbers import Real
+from pathlib import Path, PosixPath, WindowsPath
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -239,9 +240,15 @@ def state_of_encoder(encoder: TableEncoder) -> State:
     return own_attributes(encoder, ENCODER_PARTS.keys() | OPTIONAL_ENCODER_PARTS.keys())
 
 
+LEFT_OUT = "_skl_callbacks"
+"""Who looks on while a model is trained, which is no part of it."""
+
+
 def own_attributes(estimator: Any, fitted: Set[str]) -> State:
     """All attributes of an estimator: its parameters, and some of these others."""
-    attributes = vars(estimator)
+    attributes = {
+        name: value for name, value in vars(estimator).items() if name != LEFT_OUT
+    }
     for name in attributes.keys() - estimator.get_params(deep=False).keys() - fitted:
         raise TypeError(
             f"the {type(estimator).__name__} has an attribute {name} that is no part "
@@ -353,6 +360,11 @@ def state_of_date(date: dt.date) -> State | None:
 ACTIVATION_CLASSES = {cls.__name__: cls for cls in ACTIVATIONS.values()}
 
 
+def state_of_path(path: Path) -> State:
+    """A path as text."""
+    return {"text": str(path)}
+
+
 def state_of_class(cls: type) -> State | None:
     """The name of an activation."""
     is_own = ACTIVATION_CLASSES.get(cls.__name__) is cls
@@ -448,6 +460,10 @@ FORMS_BY_CLASS: dict[type, Form] = {
         lambda members: frozenset(members),
     ),
     type: by_values(state_of_class, lambda name: ACTIVATION_CLASSES[name]),
+    **{
+        cls: by_values(state_of_path, lambda text: Path(text))
+        for cls in (PosixPath, WindowsPath)
+    },
     np.ndarray: by_values(state_of_objects, objects),
     np.random.RandomState: by_values(state_of_random_state, build_random_state),
     pd.Index: by_values(state_of_index, build_index),

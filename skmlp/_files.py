@@ -5,6 +5,7 @@ tree, and refers by name to the arrays beside it. The comment at the end of the 
 archive is the SHA-256 of all bytes before it.
 """
 
+import glob
 import hashlib
 import io
 import json
@@ -114,7 +115,7 @@ def write(path: str | os.PathLike, kind: str, content: dict[str, Any]) -> None:
         "content": packer.pack(content, "content"),
     }
     path = Path(path).resolve()  # so that a link stays one
-    temporary = path.with_name(f".{secrets.token_hex(8)}.tmp")
+    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
     stream = open(temporary, "x+b")  # noqa: SIM115
     try:
         with stream:
@@ -126,6 +127,12 @@ def write(path: str | os.PathLike, kind: str, content: dict[str, Any]) -> None:
     except BaseException:
         temporary.unlink()
         raise
+
+
+def remove_leftovers(path: Path) -> None:
+    """Remove what a process left that was killed while it wrote this file."""
+    for temporary in path.parent.glob(f".{glob.escape(path.name)}.????????.tmp"):
+        temporary.unlink(missing_ok=True)
 
 
 def read(path: str | os.PathLike, kind: str) -> dict[str, Any]:

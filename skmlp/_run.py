@@ -1,15 +1,19 @@
 """One run of training: from settings and samples to the weights to keep."""
 
 import dataclasses
-from collections.abc import Callable
+import math
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
 from scipy.sparse import issparse
 
+from skmlp._checkpoint import Checkpoint
 from skmlp._recipe import Settings
 from skmlp._scoring import score_function
+from skmlp._sklearn import FitTask
+from skmlp._verbose import shown
 from skmlp.nn.losses import SoftmaxCrossEntropy, best_temperature, softmax
 from skmlp.nn.network import BLOCK_ROWS, Architecture, Network
 from skmlp.nn.threads import side_by_side, suitable_threads
@@ -17,7 +21,7 @@ from skmlp.optim.optimizers import Adam, Decay, Optimizer, Rule, Sgd, minimize_l
 from skmlp.optim.schedules import SCHEDULES
 from skmlp.training.batches import Batches, Samples
 from skmlp.training.loop import Learner, full_batch, train
-from skmlp.training.monitor import Monitor, Plateau
+from skmlp.training.monitor import Monitor, Observer, Plateau
 
 MEMBERS_TOGETHER = 8
 """Most networks of an ensemble whose matrices are multiplied as one stack."""
@@ -44,6 +48,14 @@ class Run(NamedTuple):
         The rows to train on and those to score after each epoch, or None.
     rng : numpy.random.Generator
         Source of all draws.
+    epochs_before : int
+        Of which the reader of a printed line knows already.
+    deadline : float
+        Value of `time.monotonic` at which training is to end.
+    checkpoint : Checkpoint or None
+        Where the state is saved, and maybe gone on from.
+    task : FitTask or None
+        Where scikit-learn's callbacks hear of epochs.
     """
 
     estimator: Any
@@ -53,6 +65,10 @@ class Run(NamedTuple):
     samples: Samples
     held_out: Samples | None
     rng: np.random.Generator
+    epochs_before: int = 0
+    deadline: float = math.inf
+    checkpoint: Checkpoint | None = None
+    task: FitTask | None = None
 
     def decay(self) -> Decay:
         """The L2 penalty and the decay of weights, which leave biases alone."""
@@ -73,11 +89,66 @@ class Run(NamedTuple):
 
 
 class Outcome(NamedTuple):
-    """What a run leaves: what happened, what the rule remembers, how to calibrate."""
+    """What a run leaves: what happened, and what the rule remembers."""
 
     monitor: Monitor
     rule_state: dict[str, Any] | None
-    temperature: float
+
+
+class EpochTasks(Observer):
+    """Tells scikit-learn's callbacks of epochs, and lets them end training."""
+
+    def __init__(self, run: Run, task: FitTask) -> None:
+        self.run = run
+        self.task = task
+
+    def begin_epoch(self, monitor: Monitor) -> None:
+        # "lbfgs" may evaluate its loss once more after the last iteration
+        if monitor.n_epochs < self.run.settings.max_iter:
+            self.task.begin_epoch()
+
+    def end_epoch(self, monitor: Monitor) -> None:
+        wants_end = self.task.end_epoch(partial(learnt, self.run, monitor))
+        if wants_end and monitor.ending is None:
+            monitor.ending = "callback"
+
+
+class Saver(Observer):
+    """Saves the state of training when the checkpoint is due, and at the end."""
+
+    def __init__(
+        self, run: Run, checkpoint: Checkpoint, learners: Sequence[Learner]
+    ) -> None:
+        self.run = run
+        self.checkpoint = checkpoint
+        self.learners = learners
+
+    def end_epoch(self, monitor: Monitor) -> None:
+        if monitor.is_out_of_time():
+            return  # the epoch may have been cut short, which nobody can go on from
+        is_last = monitor.n_epochs == self.run.settings.max_iter
+        is_over = is_last or monitor.ending is not None
+        if is_over or self.checkpoint.is_due(monitor.n_epochs):
+            self.checkpoint.save(
+                {
+                    "monitor": monitor.state(),
+                    "rule": memory_of(self.learners),
+                    "draws": [one.rng.bit_generator.state for one in self.learners],
+                }
+            )
+
+
+def learnt(run: Run, monitor: Monitor) -> dict[str, Any]:
+    """The fitted attributes of the estimator if training ended here."""
+    vectors, epoch = monitor.kept()
+    parameters = vectors.astype(run.architecture.dtype)
+    return {
+        "architecture_": run.architecture,
+        "parameters_": parameters,
+        "history_": {name: list(values) for name, values in monitor.history.items()},
+        "best_iter_": epoch,
+        "temperature_": temperature_of(run, parameters),
+    }
 
 
 def carry_out(
@@ -89,12 +160,12 @@ def carry_out(
     """Train, from where former runs have left rule and plateau."""
     params, settings = run.estimator, run.settings
     steps = params.solver != "lbfgs"
+    at_work = run
     if not steps:
         # the line search can't meet its tolerances in float32
-        run = run._replace(
-            architecture=dataclasses.replace(run.architecture, dtype="float64")
-        )
-    parameters = run.start.astype(run.architecture.dtype)
+        in_float64 = dataclasses.replace(run.architecture, dtype="float64")
+        at_work = run._replace(architecture=in_float64)
+    parameters = run.start.astype(at_work.architecture.dtype)
     # without held-out rows, "lbfgs" goes on as far as its gradient leads
     may_stop = steps or run.held_out is not None
     schedule = SCHEDULES[settings.learning_rate](
@@ -109,19 +180,23 @@ def carry_out(
         patience=settings.n_iter_no_change if may_stop else np.inf,
         learning_rate=params.learning_rate_init,
         plateau_factor=schedule.plateau_factor if steps else None,
-        evaluate=evaluation(run, parameters),
+        evaluate=evaluation(at_work, parameters),
         plateau=plateau,
-        report=print if params.verbose else None,
+        deadline=run.deadline,
     )
-    try:
-        if steps:
-            rule_state = descend(run, parameters, monitor, schedule, rule_state)
-        else:
-            solve_full_batch(run, parameters, monitor)
-    except KeyboardInterrupt:
-        monitor.ending = "interrupted"
+    with shown(params.verbose, run.epochs_before, settings.max_iter) as observers:
+        monitor.observers += observers
+        if run.task is not None:
+            monitor.observers.append(EpochTasks(run, run.task))
+        try:
+            if steps:
+                rule_state = descend(run, parameters, monitor, schedule, rule_state)
+            else:
+                solve_full_batch(at_work, parameters, monitor)
+        except KeyboardInterrupt:
+            monitor.ending = "interrupted"
     monitor.finish()
-    return Outcome(monitor, rule_state, temperature_of(run, monitor.best))
+    return Outcome(monitor, rule_state)
 
 
 def temperature_of(run: Run, parameters: np.ndarray) -> float:
@@ -154,6 +229,11 @@ def descend(
 ) -> dict[str, Any] | None:
     """Train step by step, with "sgd" or "adam"; return the rule's memory."""
     batch_size = run.settings.batch_size
+    saved = None if run.checkpoint is None else run.checkpoint.training
+    if saved is not None:
+        monitor.restore(saved["monitor"])
+        parameters[...] = monitor.parameters
+        rule_state = saved["rule"]
     if parameters.ndim == 1:
         learners = [learner(run, parameters, run.rng, rule_state)]
         largest = run.architecture.largest_product(batch_size)
@@ -161,6 +241,12 @@ def descend(
     else:
         learners = learners_of_members(run, parameters, rule_state)
         threads = side_by_side(len(learners))
+    if saved is not None:
+        for one, draws in zip(learners, saved["draws"], strict=True):
+            one.rng.bit_generator.state = draws
+    if run.checkpoint is not None:
+        # before those that may take long or raise
+        monitor.observers.insert(0, Saver(run, run.checkpoint, learners))
     with threads as run_all:
         train(
             learners,
@@ -175,14 +261,19 @@ def descend(
         return rule_state
     if monitor.ending is None and schedule.has_end:
         monitor.ending = "schedule"
-    states = [one.optimizer.rule.state() for one in learners]
-    if parameters.ndim == 1:
-        return states[0]
-    stacked = {
-        name: np.concatenate([state[name] for state in states])
-        for name in states[0].keys() - {"t"}
+    return memory_of(learners)
+
+
+def memory_of(learners: Sequence[Learner]) -> dict[str, Any]:
+    """What the update rules remember, put together for all networks."""
+    first, *others = [one.optimizer.rule.state() for one in learners]
+    if not others:
+        return first
+    vectors = {
+        name: np.concatenate([first[name], *(state[name] for state in others)])
+        for name in first.keys() - {"t"}
     }
-    return {"t": states[0]["t"], **stacked}
+    return {"t": first["t"], **vectors}
 
 
 def learners_of_members(
@@ -234,6 +325,7 @@ def learner(
             run.settings.batch_size,
             rng if run.estimator.shuffle else None,
         ),
+        rng,
     )
 
 
@@ -254,10 +346,15 @@ def solve_full_batch(run: Run, parameters: np.ndarray, monitor: Monitor) -> None
             strict=True,
         )
     ]
+
+    def mean_objective() -> float:
+        monitor.begin_epoch()
+        return float(np.mean([objective() for objective in objectives]))
+
     threads = suitable_threads(run.architecture.largest_product(batch_size))
     with threads, np.errstate(over="ignore", invalid="ignore"):
         result = minimize_lbfgs(
-            lambda: float(np.mean([objective() for objective in objectives])),
+            mean_objective,
             parameters,
             gradient,
             run.decay(),

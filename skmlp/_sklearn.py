@@ -1,16 +1,91 @@
 """The one place that knows how scikit-learn versions and their private parts differ."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+import functools
+from collections.abc import Callable
+from typing import Any
 
 import numpy as np
+import sklearn
 from sklearn.base import BaseEstimator, _fit_context
 from sklearn.utils import check_random_state
 
-__all__ = ["as_generator", "fit_context", "unchanged_on_error", "validate_parameters"]
+__all__ = [
+    "CallbackSupportMixin",
+    "FitTask",
+    "as_generator",
+    "fit_context",
+    "unchanged_on_error",
+    "validate_parameters",
+    "with_callbacks",
+]
 
 fit_context = _fit_context
 """Decorator that validates hyper-parameters before `fit` (private in scikit-learn)."""
+
+try:
+    from sklearn.callback import CallbackSupportMixin, with_callbacks
+except ImportError:
+
+    class CallbackSupportMixin:  # type: ignore[no-redef]
+        """Stands for scikit-learn's class of that name, which came with 1.9."""
+
+        def set_callbacks(self, *callbacks: Any) -> Any:
+            """Set callbacks, for which scikit-learn 1.9 or later is needed."""
+            raise NotImplementedError(
+                "set_callbacks needs scikit-learn 1.9 or later, and "
+                f"{sklearn.__version__} is installed; upgrade scikit-learn, or train "
+                "without callbacks (verbose=True and history_ show each epoch too)."
+            )
+
+    def with_callbacks(method: Callable) -> Callable:
+        """Stand for scikit-learn's decorator of that name, which came with 1.9."""
+        return method
+
+
+class FitTask:
+    """A fit, as scikit-learn's callbacks see it: a task with one subtask per epoch.
+
+    Parameters
+    ----------
+    estimator : estimator
+        One with callbacks.
+    n_epochs : int
+        Most epochs that there can be.
+    X, y : any
+        What `fit` was given.
+    sample_weight : array-like or None
+        Likewise.
+    """
+
+    def __init__(
+        self, estimator: Any, n_epochs: int, X: Any, y: Any, sample_weight: Any
+    ) -> None:
+        metadata = None if sample_weight is None else {"sample_weight": sample_weight}
+        self.known = {"estimator": estimator, "X": X, "y": y, "metadata": metadata}
+        self.root = estimator._init_callback_context(max_subtasks=n_epochs)
+        self.root.call_on_fit_task_begin(**self.known)
+        self.epoch: Any = None
+
+    def begin_epoch(self) -> None:
+        """Begin a subtask, unless the last one has not ended yet."""
+        if self.epoch is None:
+            self.epoch = self.root.subcontext(task_name="epoch")
+            self.epoch.call_on_fit_task_begin(**self.known)
+
+    def end_epoch(self, learnt: Callable[[], dict[str, Any]]) -> bool:
+        """End the subtask; say whether a callback wants training to end.
+
+        `learnt` gives the attributes of the estimator if `fit` ended here; it is
+        called if a callback asks for the fitted estimator.
+        """
+        epoch, self.epoch = self.epoch, None
+        return epoch.call_on_fit_task_end(
+            **self.known, reconstruction_attributes=learnt
+        )
+
+    def end(self) -> None:
+        """End the whole task, with an estimator that is fitted."""
+        self.root.call_on_fit_task_end(**self.known, reconstruction_attributes={})
 
 
 def as_generator(
@@ -21,16 +96,23 @@ def as_generator(
     return np.random.default_rng(seed)
 
 
-@contextmanager
-def unchanged_on_error(estimator: BaseEstimator) -> Iterator[None]:
-    """Give the estimator its former attributes back if the block raises."""
-    before = vars(estimator).copy()
-    try:
-        yield
-    except BaseException:
-        vars(estimator).clear()
-        vars(estimator).update(before)
-        raise
+def unchanged_on_error(method: Callable) -> Callable:
+    """Decorator that gives an estimator its former attributes back if a method raises.
+
+    It belongs outside of other decorators, which may still need what they have set.
+    """
+
+    @functools.wraps(method)
+    def guarded(estimator: BaseEstimator, *args: Any, **kwargs: Any) -> Any:
+        before = vars(estimator).copy()
+        try:
+            return method(estimator, *args, **kwargs)
+        except BaseException:
+            vars(estimator).clear()
+            vars(estimator).update(before)
+            raise
+
+    return guarded
 
 
 def validate_parameters(estimator: BaseEstimator) -> None:

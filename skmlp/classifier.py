@@ -1,10 +1,13 @@
 """MLPSoftmaxClassifier: its parameters, and fit as a table of contents."""
 
+import datetime as dt
+import math
+import os
+import time
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from copy import deepcopy
 from numbers import Integral, Real
-from os import PathLike
 from typing import Any, Literal, Self
 
 import numpy as np
@@ -21,6 +24,7 @@ from sklearn.utils.validation import (
 )
 
 from skmlp import _saving
+from skmlp._checkpoint import Checkpoint, describe_fit
 from skmlp._html import details, table
 from skmlp._inputs import (
     as_encoder,
@@ -30,8 +34,15 @@ from skmlp._inputs import (
     is_fitted,
 )
 from skmlp._recipe import Settings, is_auto, numbers_to_embed, settle
-from skmlp._run import Run, carry_out
-from skmlp._sklearn import as_generator, fit_context, unchanged_on_error
+from skmlp._run import Run, carry_out, learnt
+from skmlp._sklearn import (
+    CallbackSupportMixin,
+    FitTask,
+    as_generator,
+    fit_context,
+    unchanged_on_error,
+    with_callbacks,
+)
 from skmlp._targets import (
     check_labels,
     check_more_than_one_class,
@@ -84,7 +95,7 @@ def start_values(
     return np.stack([network.start_values(rng, class_shares) for _ in members])
 
 
-class MLPSoftmaxClassifier(ClassifierMixin, BaseEstimator):
+class MLPSoftmaxClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
     """Multilayer perceptrons with a softmax output, trained by backpropagation.
 
     By default it is a small ensemble, made for good probabilities on tables without
@@ -249,8 +260,26 @@ class MLPSoftmaxClassifier(ClassifierMixin, BaseEstimator):
         Source of start values, held-out rows, batches and dropout. An int gives the
         same model each time.
 
+    max_time : float or None, default=None
+        Seconds after which `fit` ends training, within a batch, and keeps the best
+        weights so far; None for no limit. Not used by `partial_fit`.
+
+    checkpoint : str, path-like or None, default=None
+        Where `fit` saves the whole state of training after epochs, and from where it
+        goes on if it was cut off: the outcome is bit for bit that of a `fit` that was
+        not. A file is for one fit; in a folder (one that exists, or a name with a
+        separator at its end) each combination of parameters and data has a file of its
+        own, which suits :class:`~sklearn.model_selection.GridSearchCV`. A file stays
+        when training has ended. One of other data, other parameters or another version
+        is refused. Not for ``solver="lbfgs"``; not used by `partial_fit`.
+
+    checkpoint_every : int, str or timedelta, default=1
+        Epochs from one save to the next, or the time: "30s", "10min".
+
     verbose : bool or int, default=False
-        Whether to print a line per epoch.
+        1 prints a line per epoch: its number, training loss, validation score,
+        learning rate and seconds since the start. 2 or more shows a progress bar, if
+        tqdm or rich is installed.
 
     Attributes
     ----------
@@ -400,6 +429,13 @@ class MLPSoftmaxClassifier(ClassifierMixin, BaseEstimator):
         "warm_start": ["boolean"],
         "dtype": [StrOptions({"float32", "float64"})],
         "random_state": ["random_state"],
+        "max_time": [Interval(Real, 0, None, closed="neither"), None],
+        "checkpoint": [str, os.PathLike, None],
+        "checkpoint_every": [
+            Interval(Integral, 1, None, closed="left"),
+            str,
+            dt.timedelta,
+        ],
         "verbose": ["verbose"],
     }
 
@@ -457,6 +493,9 @@ class MLPSoftmaxClassifier(ClassifierMixin, BaseEstimator):
         warm_start: bool = False,
         dtype: Literal["float32", "float64"] = "float32",
         random_state: int | np.random.RandomState | None = None,
+        max_time: float | None = None,
+        checkpoint: str | os.PathLike | None = None,
+        checkpoint_every: int | str | dt.timedelta = 1,
         verbose: bool | int = False,
     ) -> None:
         self.hidden_layer_sizes = hidden_layer_sizes
@@ -492,8 +531,13 @@ class MLPSoftmaxClassifier(ClassifierMixin, BaseEstimator):
         self.warm_start = warm_start
         self.dtype = dtype
         self.random_state = random_state
+        self.max_time = max_time
+        self.checkpoint = checkpoint
+        self.checkpoint_every = checkpoint_every
         self.verbose = verbose
 
+    @unchanged_on_error
+    @with_callbacks
     @fit_context(prefer_skip_nested_validation=True)
     def fit(
         self,
@@ -535,53 +579,83 @@ class MLPSoftmaxClassifier(ClassifierMixin, BaseEstimator):
         ------
         ValueError
             If data or parameters don't fit together; the message says how.
+        FileRefusedError
+            If `checkpoint` is a file of another fit or version, or no checkpoint.
         """
-        with unchanged_on_error(self):
-            goes_on = self.warm_start and self.__sklearn_is_fitted__()
-            y = self._check_labels(X, y)
-            classes, codes = encode_labels(y)
-            if goes_on:
-                self._check_same_classes(classes)
-            self.classes_ = classes
-            class_weights = weights_of_classes(self.class_weight, classes, y)
-            samples = weighted_samples(X, codes, sample_weight, class_weights)
-            check_more_than_one_class(samples.codes, classes)
-            settings = self._settle(len(samples.codes), goes_on)
-            rng = as_generator(self.random_state)
-            has_own_rows = X_val is not None or y_val is not None
-            samples, held_out = self._split(
-                samples, settings, settings.early_stopping and not has_own_rows, rng
-            )
-            if goes_on:
-                x = self._encode(X)
-            else:
-                x = self._fit_encoder(X, y, samples.rows, sample_weight)
-            samples = samples._replace(x=x)
-            if has_own_rows:
-                held_out = self._held_out(
-                    X_val, y_val, sample_weight_val, class_weights
-                )
-                held_out = for_each_member(held_out, settings.n_estimators)
-            elif held_out is not None:
-                held_out = held_out._replace(x=x)
-            network = self._architecture(x, settings)
-            if goes_on:
-                start = self._former_weights(network, settings)
-            else:
-                shares = samples.class_shares(len(classes))
-                start = start_values(network, settings.n_estimators, rng, shares)
-                self._forget()
-            settings = self._clip_batch_size(settings, samples)
-            run = Run(self, settings, network, start, samples, held_out, rng)
-            ending = self._train(run)
-            if ending is None and held_out is None:
-                self._warn_not_converged(settings.max_iter)
-            self._plateau = None
-            if not self.warm_start:
-                self._rule_state = None
+        deadline = math.inf
+        if self.max_time is not None:
+            deadline = time.monotonic() + self.max_time
+        goes_on = self.warm_start and self.__sklearn_is_fitted__()
+        y = self._check_labels(X, y)
+        classes, codes = encode_labels(y)
+        if goes_on:
+            self._check_same_classes(classes)
+        self.classes_ = classes
+        class_weights = weights_of_classes(self.class_weight, classes, y)
+        samples = weighted_samples(X, codes, sample_weight, class_weights)
+        check_more_than_one_class(samples.codes, classes)
+        settings = self._settle(len(samples.codes), goes_on)
+        rng = as_generator(self.random_state)
+        checkpoint = self._checkpoint(
+            goes_on,
+            X=X,
+            y=y,
+            sample_weight=sample_weight,
+            X_val=X_val,
+            y_val=y_val,
+            sample_weight_val=sample_weight_val,
+        )
+        if checkpoint is not None:
+            checkpoint.start(rng)
+        has_own_rows = X_val is not None or y_val is not None
+        samples, held_out = self._split(
+            samples, settings, settings.early_stopping and not has_own_rows, rng
+        )
+        if goes_on:
+            x = self._encode(X)
+        else:
+            x = self._fit_encoder(X, y, samples.rows, sample_weight)
+        samples = samples._replace(x=x)
+        if has_own_rows:
+            held_out = self._held_out(X_val, y_val, sample_weight_val, class_weights)
+            held_out = for_each_member(held_out, settings.n_estimators)
+        elif held_out is not None:
+            held_out = held_out._replace(x=x)
+        network = self._architecture(x, settings)
+        if goes_on:
+            start = self._former_weights(network, settings)
+        else:
+            shares = samples.class_shares(len(classes))
+            start = start_values(network, settings.n_estimators, rng, shares)
+            self._forget()
+        settings = self._clip_batch_size(settings, samples)
+        task = None
+        if hasattr(self, "_skl_callbacks"):
+            task = FitTask(self, settings.max_iter, X, y, sample_weight)
+        run = Run(
+            self,
+            settings,
+            network,
+            start,
+            samples,
+            held_out,
+            rng,
+            deadline=deadline,
+            checkpoint=checkpoint,
+            task=task,
+        )
+        ending = self._train(run)
+        if ending is None and held_out is None:
+            self._warn_not_converged(settings.max_iter)
+        self._plateau = None
+        if not self.warm_start:
+            self._rule_state = None
+        if task is not None:
+            task.end()
         return self
 
     @available_if(lambda self: self.solver != "lbfgs")
+    @unchanged_on_error
     @fit_context(prefer_skip_nested_validation=True)
     def partial_fit(
         self, X: Any, y: Any, classes: Any = None, sample_weight: Any = None
@@ -615,43 +689,51 @@ class MLPSoftmaxClassifier(ClassifierMixin, BaseEstimator):
             ``early_stopping=True``, ``class_weight="balanced"`` and a `learning_rate`
             that is laid out over `max_iter` epochs.
         """
-        with unchanged_on_error(self):
-            self._check_partial_fit_parameters()
-            goes_on = self.__sklearn_is_fitted__()
-            y = self._check_labels(X, y)
-            self.classes_ = self._all_classes(classes, goes_on)
-            _, codes = encode_labels(y, self.classes_)
-            class_weights = weights_of_classes(self.class_weight, self.classes_, y)
-            samples = weighted_samples(X, codes, sample_weight, class_weights)
-            has_encoder = goes_on
-            if not goes_on and is_fitted(self.preprocessing):
-                self._take_encoder(deepcopy(self.preprocessing))
-                has_encoder = True
-            if has_encoder:
-                x = self._encode(X)
-            else:
-                x = self._fit_encoder(X, y, samples.rows, sample_weight)
-            samples = samples._replace(x=x)
-            settings = self._settle(len(samples.codes), goes_on, in_parts=True)
-            samples = for_each_member(samples, settings.n_estimators)
-            rng = as_generator(self.random_state)
-            past = self.history_ if goes_on else {}
-            n_past, best_past = (self.n_iter_, self.best_iter_) if goes_on else (0, 0)
-            network = self._architecture(x, settings)
-            if goes_on:
-                start = self._former_weights(network, settings)
-            else:
-                start = start_values(network, settings.n_estimators, rng)
-                self._forget()
-            settings = self._clip_batch_size(settings, samples)._replace(max_iter=1)
-            ending = self._train(
-                Run(self, settings, network, start, samples, None, rng)
+        self._check_partial_fit_parameters()
+        goes_on = self.__sklearn_is_fitted__()
+        y = self._check_labels(X, y)
+        self.classes_ = self._all_classes(classes, goes_on)
+        _, codes = encode_labels(y, self.classes_)
+        class_weights = weights_of_classes(self.class_weight, self.classes_, y)
+        samples = weighted_samples(X, codes, sample_weight, class_weights)
+        has_encoder = goes_on
+        if not goes_on and is_fitted(self.preprocessing):
+            self._take_encoder(deepcopy(self.preprocessing))
+            has_encoder = True
+        if has_encoder:
+            x = self._encode(X)
+        else:
+            x = self._fit_encoder(X, y, samples.rows, sample_weight)
+        samples = samples._replace(x=x)
+        settings = self._settle(len(samples.codes), goes_on, in_parts=True)
+        samples = for_each_member(samples, settings.n_estimators)
+        rng = as_generator(self.random_state)
+        past = self.history_ if goes_on else {}
+        n_past, best_past = (self.n_iter_, self.best_iter_) if goes_on else (0, 0)
+        network = self._architecture(x, settings)
+        if goes_on:
+            start = self._former_weights(network, settings)
+        else:
+            start = start_values(network, settings.n_estimators, rng)
+            self._forget()
+        settings = self._clip_batch_size(settings, samples)._replace(max_iter=1)
+        ending = self._train(
+            Run(
+                self,
+                settings,
+                network,
+                start,
+                samples,
+                None,
+                rng,
+                epochs_before=n_past,
             )
-            if past.keys() == self.history_.keys():
-                self.history_ = {
-                    name: past[name] + values for name, values in self.history_.items()
-                }
-                self.best_iter_ += n_past if ending != "diverged" else best_past
+        )
+        if past.keys() == self.history_.keys():
+            self.history_ = {
+                name: past[name] + values for name, values in self.history_.items()
+            }
+            self.best_iter_ += n_past if ending != "diverged" else best_past
         return self
 
     def predict_proba(self, X: Any) -> np.ndarray:
@@ -706,11 +788,12 @@ class MLPSoftmaxClassifier(ClassifierMixin, BaseEstimator):
         most_probable = self.predict_proba(X).argmax(axis=1)
         return self.classes_[most_probable]
 
-    def save(self, path: str | PathLike) -> None:
+    def save(self, path: str | os.PathLike) -> None:
         """Write the fitted classifier to a file that is safe to load.
 
         The file holds arrays and text, no code, and ends in a checksum. It has all
         that is learnt, so that training can go on as well; `skmlp.load` reads it.
+        Callbacks are left out.
 
         Parameters
         ----------
@@ -1095,6 +1178,23 @@ class MLPSoftmaxClassifier(ClassifierMixin, BaseEstimator):
         self.t_ = 0
         self._rule_state = self._plateau = None
 
+    def _checkpoint(self, goes_on: bool, **data: Any) -> Checkpoint | None:
+        """Where the state of this fit is saved, or was by one that was cut off."""
+        if self.checkpoint is None:
+            return None
+        if self.solver == "lbfgs":
+            raise ValueError(
+                f'checkpoint={os.fspath(self.checkpoint)!r} with solver="lbfgs": what '
+                "that solver remembers lies out of reach in scipy; set "
+                'checkpoint=None, or choose solver="adam" or "sgd".'
+            )
+        start = self.parameters_ if goes_on else None
+        return Checkpoint(
+            self.checkpoint,
+            self.checkpoint_every,
+            describe_fit(self, {**data, "start (the former weights)": start}),
+        )
+
     def _train(self, run: Run) -> str | None:
         """Train, keep what was learnt, and say how it ended."""
         outcome = carry_out(run, self._rule_state, self._plateau, self.t_)
@@ -1113,11 +1213,7 @@ class MLPSoftmaxClassifier(ClassifierMixin, BaseEstimator):
                 "in any epoch; the last weights are kept.",
                 stacklevel=2,
             )
-        self.architecture_ = run.architecture
-        self.parameters_ = monitor.best.astype(run.architecture.dtype)
-        self.history_ = monitor.history
-        self.best_iter_ = monitor.best_epoch
-        self.temperature_ = outcome.temperature
+        self.__dict__.update(learnt(run, monitor))
         self.t_ += monitor.n_epochs * run.samples.codes.shape[-1]
         self._rule_state = outcome.rule_state
         self._plateau = monitor.plateau

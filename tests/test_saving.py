@@ -9,6 +9,7 @@ import io
 import json
 import os
 import pickle
+import re
 import subprocess
 import sys
 import tracemalloc
@@ -233,9 +234,10 @@ def test_every_activation(tmp_path, name):
         quick(n_iter_no_change=np.inf, learning_rate_init=np.float64(0.01)),
         quick(random_state=np.random.RandomState(3)),
         quick(verbose=0, tol=0, alpha=0),
+        quick(max_time=60, checkpoint_every=dt.timedelta(seconds=30)),
         MLPSoftmaxClassifier(n_estimators=2, max_iter=2, random_state=0),
     ],
-    ids=repr,
+    ids=lambda model: re.sub(r" at 0x\w+|\s+", "", repr(model)),
 )
 def test_parameters(tmp_path, model):
     X = NUMBERS.round(1)
@@ -332,7 +334,7 @@ def test_a_warm_start_goes_on_as_it_would_have(tmp_path):
         pd.Index(["a", "b"], dtype="str"),
         ACTIVATIONS["relu"],
     ],
-    ids=repr,
+    ids=lambda value: type(value).__name__,
 )
 def test_values_that_tables_hold(tmp_path, value):
     write(tmp_path / "value", "test", {"value": encode(value, "value")})
@@ -411,6 +413,20 @@ def test_further_attributes_are_refused(tmp_path):
         model.fit(NUMBERS, CODES)
     with pytest.raises(TypeError, match="attribute _metadata_request"):
         model.save(tmp_path / "model")
+
+
+def test_callbacks_are_left_out(tmp_path):
+    model = quick().fit(NUMBERS, CODES)
+    model._skl_callbacks = [object()]
+    model.save(tmp_path / "model")
+    assert not hasattr(skmlp.load(tmp_path / "model"), "_skl_callbacks")
+
+
+def test_a_path_stays_one(tmp_path):
+    params = {"checkpoint": tmp_path / "fit.npz", "max_iter": 2, "random_state": 0}
+    model = MLPSoftmaxClassifier(**params).fit(NUMBERS, CODES)
+    model.save(tmp_path / "model")
+    assert skmlp.load(tmp_path / "model").checkpoint == tmp_path / "fit.npz"
 
 
 def test_without_a_fit_there_is_nothing_to_save(tmp_path):

@@ -43,6 +43,7 @@ LEFT_OUT = {
     "test_lbfgs_classification_maxfun": (
         "wants raw X to need more steps; encoded, it needs fewer. See test_classifier"
     ),
+    "test_verbose_sgd": "wants the word Iteration; see test_verbose",
     "test_preserve_feature_names": "fits one class only; ours refuses that",
 }
 

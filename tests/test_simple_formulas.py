@@ -183,5 +183,5 @@ def test_a_fit_adds_few_lines_to_its_steps():
 
     twenty_steps, forty_steps = (lines(n, 2) - lines(n, 1) for n in (80, 160))
     per_step = (forty_steps - twenty_steps) / 20
-    assert per_step <= 76 + 52 + 28
-    assert twenty_steps - 20 * per_step <= 65
+    assert per_step <= 76 + 52 + 30
+    assert twenty_steps - 20 * per_step <= 75

@@ -183,6 +183,7 @@ class TableEncoder(TransformerMixin, BaseEstimator):
         self.dtype = dtype
         self.random_state = random_state
 
+    @unchanged_on_error
     @fit_context(prefer_skip_nested_validation=True)
     def fit(self, X: Any, y: Any = None, sample_weight: Any = None) -> Self:
         """Learn how to encode the columns of X.
@@ -208,10 +209,10 @@ class TableEncoder(TransformerMixin, BaseEstimator):
         ValueError, TypeError
             If a column can't be encoded; the message names it and says why.
         """
-        with unchanged_on_error(self):
-            self._fit(X, y, sample_weight)
+        self._fit(X, y, sample_weight)
         return self
 
+    @unchanged_on_error
     @fit_context(prefer_skip_nested_validation=True)
     def fit_transform(self, X: Any, y: Any = None, sample_weight: Any = None) -> Any:
         """Learn how to encode the columns of X, and encode its rows.
@@ -239,16 +240,15 @@ class TableEncoder(TransformerMixin, BaseEstimator):
         ValueError, TypeError
             If a column can't be encoded; the message names it and says why.
         """
-        with unchanged_on_error(self):
-            X, reading, target, weight = self._fit(X, y, sample_weight)
-            if self._is_sparse:
-                return self.scale_.encode_sparse(X, self.dtype)
-            out = self._write(reading)
-            if target is not None:
-                for column, codes, part in self._category_slices(reading, out):
-                    for block, slot in column.slices(part):
-                        if isinstance(block, TargetMeans):
-                            block.write_held_out(codes, slot, target, weight)
+        X, reading, target, weight = self._fit(X, y, sample_weight)
+        if self._is_sparse:
+            return self.scale_.encode_sparse(X, self.dtype)
+        out = self._write(reading)
+        if target is not None:
+            for column, codes, part in self._category_slices(reading, out):
+                for block, slot in column.slices(part):
+                    if isinstance(block, TargetMeans):
+                        block.write_held_out(codes, slot, target, weight)
         return out
 
     def transform(self, X: Any) -> Any:

@@ -1,6 +1,7 @@
 """The training loop, and the full-batch objective for a solver with its own loop."""
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -22,15 +23,21 @@ class Learner(NamedTuple):
         Turns the gradient into a step of the parameters.
     batches : Batches
         The training samples.
+    rng : numpy.random.Generator
+        Source of all draws, of dropout and of the order of the samples.
     """
 
     network: Any
     loss: Any
     optimizer: Any
     batches: Batches
+    rng: np.random.Generator
 
-    def epoch(self, rates: Sequence[float]) -> list[float]:
-        """Pass over the samples once, at a learning rate per batch; their losses."""
+    def epoch(self, rates: Sequence[float], is_over: Callable[[], bool]) -> list[float]:
+        """Pass over the samples once, at a learning rate per batch; their losses.
+
+        The pass is cut short behind the batch after which `is_over`.
+        """
         values = []
         # numbers may run away: it is the monitor that says so, in a sentence
         with np.errstate(over="ignore", invalid="ignore"):
@@ -40,6 +47,8 @@ class Learner(NamedTuple):
                 self.network.backward(delta)
                 self.optimizer.step(rate)
                 values.append(value)
+                if is_over():
+                    break
         return values
 
 
@@ -54,6 +63,8 @@ def train(
     run: Callable = map,
 ) -> None:
     """Move the parameters until the monitor or `n_epochs` ends it.
+
+    A monitor that knows of epochs already is taken to go on from there.
 
     Parameters
     ----------
@@ -74,15 +85,22 @@ def train(
     """
     sizes = learners[0].batches.sizes()
     n_steps = n_epochs * len(sizes)
-    for epoch in range(n_epochs):
+    if monitor.ending is not None:
+        return
+    for epoch in range(monitor.n_epochs, n_epochs):
+        monitor.begin_epoch()
         steps = range(epoch * len(sizes), (epoch + 1) * len(sizes))
         base = learning_rate * monitor.plateau.factor
         rates = [base * schedule(step / n_steps) for step in steps]
-        losses = run(Learner.epoch, learners, [rates] * len(learners))
-        values = np.mean(list(losses), axis=0)
+        passes = run(
+            partial(Learner.epoch, rates=rates, is_over=monitor.is_out_of_time),
+            learners,
+        )
+        # learners that run out of time do so in different batches
+        values = np.mean(list(zip(*passes, strict=False)), axis=1)
         penalty = float(np.mean([one.optimizer.penalty() for one in learners]))
         monitor.start(values[0])
-        loss = float(np.average(values, weights=sizes))
+        loss = float(np.average(values, weights=sizes[: len(values)]))
         if monitor.end_epoch(loss, parameters, rates[-1], penalty):
             break
 

@@ -1,8 +1,10 @@
 """The monitor: what happened in each epoch, the weights to keep, when to stop."""
 
 import math
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from typing import Any
 
 import numpy as np
 
@@ -44,6 +46,16 @@ class Plateau:
         return False
 
 
+class Observer:
+    """What looks on while a network is trained; does nothing, to be overridden."""
+
+    def begin_epoch(self, monitor: "Monitor") -> None:
+        """Take notice that an epoch begins."""
+
+    def end_epoch(self, monitor: "Monitor") -> None:
+        """Take notice of an epoch; may set `monitor.ending` to end training."""
+
+
 class Monitor:
     """Keeps history and weights, and decides at the end of each epoch.
 
@@ -67,8 +79,10 @@ class Monitor:
         Returns loss and score (greater is better) on the held-out part.
     plateau : Plateau, default=None
         State to go on from.
-    report : callable, default=None
-        Takes a line of text per epoch.
+    deadline : float, default=inf
+        Value of `time.monotonic` at which training is to end.
+    observers : sequence of Observer, default=()
+        Told of each epoch, in their order.
 
     Attributes
     ----------
@@ -79,8 +93,11 @@ class Monitor:
     best_epoch : int
         Epoch that they are from, counted from 1; 0 for the weights before training.
     ending : str or None
-        "converged" if nothing improved any more, "diverged" if the loss ran away;
-        None as long as training may go on.
+        "converged" if nothing improved any more, "diverged" if the loss ran away,
+        "time" at the deadline, what an observer set, or what the caller sets when it
+        ends training by itself; None as long as training may go on.
+    parameters : ndarray of shape (..., n_parameters)
+        The weights at the end of the latest epoch; a copy.
     """
 
     def __init__(
@@ -93,7 +110,8 @@ class Monitor:
         plateau_factor: float | None = None,
         evaluate: Callable[[], tuple[float, float]] | None = None,
         plateau: Plateau | None = None,
-        report: Callable[[str], None] | None = None,
+        deadline: float = math.inf,
+        observers: Sequence[Observer] = (),
     ) -> None:
         self.tol = tol
         self.patience = patience
@@ -101,7 +119,8 @@ class Monitor:
         self.plateau_factor = plateau_factor
         self.evaluate = evaluate
         self.plateau = Plateau() if plateau is None else replace(plateau)
-        self.report = report
+        self.deadline = deadline
+        self.observers = list(observers)
 
         names = ["loss", "learning_rate"]
         if evaluate is not None:
@@ -110,13 +129,22 @@ class Monitor:
         self.best_epoch = 0
         self.ending: str | None = None
         self.best = parameters.copy()
-        self._latest = parameters.copy()
+        self.parameters = parameters.copy()
         self._limit = math.inf
 
     @property
     def n_epochs(self) -> int:
         """Epochs that have ended, a diverged one included."""
         return len(self.history["loss"])
+
+    def is_out_of_time(self) -> bool:
+        """Whether the deadline has passed."""
+        return time.monotonic() >= self.deadline
+
+    def begin_epoch(self) -> None:
+        """Tell the observers that an epoch begins."""
+        for observer in self.observers:
+            observer.begin_epoch(self)
 
     def start(self, value: float) -> None:
         """Take in the loss of the very first batch, and of no other."""
@@ -131,6 +159,20 @@ class Monitor:
         penalty: float = 0.0,
     ) -> bool:
         """Take in one pass over the data; say whether to stop."""
+        self._judge(loss, parameters, learning_rate, penalty)
+        for observer in self.observers:
+            observer.end_epoch(self)
+        if self.ending is None and self.is_out_of_time():
+            self.ending = "time"
+        return self.ending is not None
+
+    def _judge(
+        self,
+        loss: float,
+        parameters: np.ndarray,
+        learning_rate: float,
+        penalty: float,
+    ) -> None:
         if not loss <= self._limit:
             self.ending = "diverged"
         loss += penalty
@@ -146,44 +188,65 @@ class Monitor:
             watched = -score
             if not held_out_loss <= self._limit:
                 self.ending = "diverged"
-        self._record(entry)
+        for name, value in entry.items():
+            self.history[name].append(float(value))
         if self.ending == "diverged":
-            return True
+            return
 
         improved = self.plateau.update(watched, self.tol)
         if self.evaluate is None:
             # this epoch's loss speaks for the weights at its start, not at its end
-            self._keep(self._latest, self.n_epochs - 1)
+            self._keep(self.parameters, self.n_epochs - 1)
         elif improved:
             self._keep(parameters, self.n_epochs)
-        self._latest[:] = parameters
-        return self._plateau_ends_training()
+        self.parameters[:] = parameters
+        self._act_on_plateau()
 
     def _keep(self, parameters: np.ndarray, epoch: int) -> None:
         self.best[:] = parameters
         self.best_epoch = epoch
 
-    def finish(self) -> None:
-        """Settle on the last weights where nothing speaks for others."""
+    def kept(self) -> tuple[np.ndarray, int]:
+        """The weights to keep if training ended here, and the epoch they are from.
+
+        These are the best, or the last ones where nothing speaks for others.
+        """
         no_score_spoke = self.best_epoch == 0 and self.ending != "interrupted"
         if self.ending != "diverged" and (self.evaluate is None or no_score_spoke):
-            self._keep(self._latest, self.n_epochs)
+            return self.parameters, self.n_epochs
+        return self.best, self.best_epoch
 
-    def _record(self, entry: dict[str, float]) -> None:
-        for name, value in entry.items():
-            self.history[name].append(float(value))
-        if self.report is not None:
-            self.report(f"Iteration {self.n_epochs}, loss = {entry['loss']:.8f}")
-            if "validation_score" in entry:
-                self.report(f"Validation score: {entry['validation_score']:.6f}")
+    def finish(self) -> None:
+        """Settle on the weights to keep."""
+        self._keep(*self.kept())
 
-    def _plateau_ends_training(self) -> bool:
+    def state(self) -> dict[str, Any]:
+        """What `restore` needs to go on from the latest epoch."""
+        return {
+            "history": self.history,
+            "best": self.best,
+            "best_epoch": self.best_epoch,
+            "parameters": self.parameters,
+            "plateau": asdict(self.plateau),
+            "limit": self._limit,
+            "ending": self.ending,
+        }
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Go on from what `state` gave at the end of an epoch."""
+        self.history = {name: list(values) for name, values in state["history"].items()}
+        self._keep(state["best"], state["best_epoch"])
+        self.parameters[:] = state["parameters"]
+        self.plateau = Plateau(**state["plateau"])
+        self._limit = state["limit"]
+        self.ending = state["ending"]
+
+    def _act_on_plateau(self) -> None:
         if self.plateau.n_bad_epochs <= self.patience:
-            return False
+            return
         rate = self.learning_rate * self.plateau.factor
         if self.plateau_factor is None or rate <= SMALLEST_LEARNING_RATE:
             self.ending = "converged"
-            return True
+            return
         self.plateau.factor *= self.plateau_factor
         self.plateau.n_bad_epochs = 0
-        return False

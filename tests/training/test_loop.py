@@ -18,10 +18,13 @@ class Recorder:
 
     parameters = "parameters"
 
-    def __init__(self, n_epochs_until_stop=99, factors=()):
+    def __init__(self, n_epochs_until_stop=99, factors=(), batches_left=999):
         self.calls = []
         self.plateau = Plateau()
         self.n_epochs_left = n_epochs_until_stop
+        self.n_epochs = 0
+        self.ending = None
+        self.batches_left = batches_left
         self.factors = iter(factors)
 
     def forward(self, x, training):
@@ -38,6 +41,13 @@ class Recorder:
 
     def step(self, learning_rate):
         self.calls.append(("step", learning_rate))
+
+    def is_out_of_time(self):
+        self.batches_left -= 1
+        return self.batches_left < 0
+
+    def begin_epoch(self):
+        self.calls.append(("begin_epoch",))
 
     def start(self, value):
         self.calls.append(("start", value))
@@ -60,7 +70,7 @@ def record(n_epochs, schedule=lambda progress: 1.0, weight=None, **params):
     samples = Samples(np.arange(5.0)[:, np.newaxis], np.arange(5), weight)
     batches = Batches(samples, 2, rng=None)
     train(
-        [Learner(recorder, recorder, recorder, batches)],
+        [Learner(recorder, recorder, recorder, batches, None)],
         recorder.parameters,
         recorder,
         learning_rate=0.5,
@@ -72,7 +82,7 @@ def record(n_epochs, schedule=lambda progress: 1.0, weight=None, **params):
 
 def test_each_batch_goes_forward_backward_and_makes_a_step():
     batches = [[0, 1], [2, 3], [4]]
-    expected = []
+    expected = [("begin_epoch",)]
     for rows in batches:
         expected += [
             ("forward", rows, True),
@@ -111,6 +121,37 @@ def test_the_monitor_ends_training():
     recorder = record(n_epochs=10, n_epochs_until_stop=3)
     assert len(recorder.named("end_epoch")) == 3
     assert len(recorder.named("step")) == 3 * 3
+
+
+def test_the_deadline_cuts_an_epoch_short():
+    recorder = record(n_epochs=2, n_epochs_until_stop=2, batches_left=4)
+    assert len(recorder.named("step")) == 3 + 2
+    # the second epoch saw the batches whose losses are 0 and 2
+    assert [loss for loss, *_ in recorder.named("end_epoch")] == [8 / 5, 1.0]
+
+
+def test_a_monitor_that_knows_of_epochs_is_gone_on_with():
+    recorder = Recorder()
+    samples = Samples(np.arange(5.0)[:, np.newaxis], np.arange(5))
+    learner = Learner(recorder, recorder, recorder, Batches(samples, 2, None), None)
+    seen = []
+
+    def go_on(n_epochs):
+        train(
+            [learner],
+            recorder.parameters,
+            recorder,
+            learning_rate=0.5,
+            schedule=lambda progress: seen.append(progress) or 1.0,
+            n_epochs=n_epochs,
+        )
+
+    recorder.n_epochs = 3
+    go_on(4)
+    assert seen == [step / 12 for step in range(9, 12)]
+    recorder.ending = "converged"
+    go_on(10)
+    assert len(seen) == 3
 
 
 N_SAMPLES = 23

@@ -1,12 +1,13 @@
 """The monitor, told as scenarios: what it is shown, what it decides, what it keeps."""
 
+import copy
 import math
 
 import numpy as np
 import pytest
 from numpy.testing import assert_array_equal
 
-from skmlp.training.monitor import DIVERGED, Monitor, Plateau
+from skmlp.training.monitor import DIVERGED, Monitor, Observer, Plateau
 
 NAN, INF = math.nan, math.inf
 
@@ -26,6 +27,7 @@ class Scenario:
         )
 
     def epoch(self, loss, penalty=0.0, learning_rate=1.0):
+        self.monitor.begin_epoch()
         self.parameters += 1
         self.monitor.start(loss)
         return self.monitor.end_epoch(loss, self.parameters, learning_rate, penalty)
@@ -236,12 +238,91 @@ def test_iterations_of_a_solver_count_as_epochs():
     assert all(math.isnan(rate) for rate in monitor.history["learning_rate"])
 
 
-def test_each_epoch_is_reported_with_loss_and_score():
-    lines = []
-    Scenario([0.5, 0.75], report=lines.append).run([2, 1.5])
-    assert lines == [
-        "Iteration 1, loss = 2.00000000",
-        "Validation score: 0.500000",
-        "Iteration 2, loss = 1.50000000",
-        "Validation score: 0.750000",
+class Witness(Observer):
+    """Writes down what it is told of, and may set how training ends."""
+
+    def __init__(self, ending=None):
+        self.seen = []
+        self.ending = ending
+
+    def begin_epoch(self, monitor):
+        self.seen.append(("begin", monitor.n_epochs))
+
+    def end_epoch(self, monitor):
+        self.seen.append(("end", monitor.n_epochs, monitor.ending))
+        monitor.ending = monitor.ending or self.ending
+
+
+def test_observers_see_each_epoch_with_the_verdict_on_it():
+    witness = Witness()
+    Scenario([0.5, 0.4, 0.3], observers=[witness], patience=1).run([3, 2, 1])
+    assert witness.seen == [
+        ("begin", 0),
+        ("end", 1, None),
+        ("begin", 1),
+        ("end", 2, None),
+        ("begin", 2),
+        ("end", 3, "converged"),
     ]
+
+
+def test_an_observer_may_end_training():
+    monitor = Scenario([0.5, 0.75], observers=[Witness("enough")]).run([2, 1.5])
+    assert (monitor.ending, monitor.n_epochs, monitor.best_epoch) == ("enough", 1, 1)
+
+
+def test_the_deadline_ends_training_at_the_best_weights_so_far():
+    scenario = Scenario([0.5, 0.75, 0.6, 0.9], patience=INF)
+    assert not any(scenario.epoch(1) for _ in range(2))
+    scenario.monitor.deadline = 0
+    assert scenario.epoch(1)
+    scenario.monitor.finish()
+    assert scenario.monitor.ending == "time"
+    assert_array_equal(scenario.monitor.best, [2, 2])
+
+
+def test_kept_is_what_finish_settles_on():
+    for scores in (None, [0.5, 0.75, 0.25], [NAN, NAN, NAN]):
+        scenario = Scenario(scores, patience=INF)
+        for _ in range(3):
+            scenario.epoch(1)
+            weights, epoch = scenario.monitor.kept()
+            weights = weights.copy()
+        scenario.monitor.finish()
+        assert_array_equal(weights, scenario.monitor.best)
+        assert epoch == scenario.monitor.best_epoch
+
+
+SCORES = [0.5, 0.75, 0.6, 0.9, 0.1, 0.2, 0.3]
+
+
+@pytest.mark.parametrize("n_before", range(1, 6))
+@pytest.mark.parametrize(
+    ("scores", "losses"),
+    [
+        (SCORES, [1] * 7),
+        (None, [3, 2, 1.5, 1.6, 1.7, 1.4, 1.45]),
+        (None, [1, 0.9, 0.8, 1e9, 1, 1, 1]),
+    ],
+)
+def test_a_restored_monitor_goes_on_as_if_nothing_had_happened(
+    n_before, scores, losses
+):
+    params = {"patience": 2, "plateau_factor": 0.2}
+    whole = Scenario(scores, **params).run(losses)
+
+    first = Scenario(scores, **params)
+    for loss in losses[:n_before]:
+        if first.epoch(loss):
+            break
+    second = Scenario(None if scores is None else scores[n_before:], **params)
+    second.monitor.restore(copy.deepcopy(first.monitor.state()))
+    second.parameters += n_before
+    if second.monitor.ending is None:
+        monitor = second.run(losses[n_before:])
+    else:
+        monitor = second.run([])
+    assert monitor.history == whole.history
+    assert (monitor.ending, monitor.best_epoch) == (whole.ending, whole.best_epoch)
+    assert monitor.plateau == whole.plateau
+    assert_array_equal(monitor.best, whole.best)

@@ -1,0 +1,304 @@
+"""Checkpoints: a fit that was killed goes on, and ends as if nothing had happened."""
+
+import datetime as dt
+import itertools
+import multiprocessing
+import signal
+import time
+
+import killed_fit
+import numpy as np
+import pandas as pd
+import pytest
+from networks import classic
+from numpy.testing import assert_array_equal
+from scipy import sparse
+from sklearn.base import clone
+from sklearn.datasets import load_wine
+from sklearn.model_selection import GridSearchCV
+from sklearn.preprocessing import StandardScaler
+
+import skmlp
+from skmlp import FileRefusedError, MLPSoftmaxClassifier
+from skmlp._checkpoint import VERSIONS, digest_of
+from skmlp._files import read, write
+
+X, Y = load_wine(return_X_y=True, as_frame=True)
+pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+
+FITS = {
+    "default": {},
+    "one network": {"n_estimators": 1, "dropout": 0.3},
+    "threads": {
+        "hidden_layer_sizes": (300, 300),
+        "batch_size": 150,
+        "n_estimators": 4,
+        "max_iter": 30,
+    },
+    "sgd": {
+        "solver": "sgd",
+        "learning_rate": "adaptive",
+        "early_stopping": False,
+        "activation": ["prelu", "tanh"],
+        "hidden_layer_sizes": (20, 10),
+        "tol": 0.02,
+    },
+}
+every_fit = pytest.mark.parametrize("params", FITS.values(), ids=FITS)
+
+
+def make(**params):
+    return MLPSoftmaxClassifier(**{"max_iter": 60, "random_state": 0} | params)
+
+
+class KilledError(Exception):
+    """Stands for what ends a process."""
+
+
+def cut_off(monkeypatch, model, n_epochs, **fit_params):
+    """Train until the checkpoint was saved so many times, and no further."""
+    n_saved = itertools.count(1)
+
+    def save_and_die(*args):
+        write(*args)
+        if next(n_saved) == n_epochs:
+            raise KilledError
+
+    with monkeypatch.context() as patch:
+        patch.setattr("skmlp._checkpoint.write", save_and_die)
+        with pytest.raises(KilledError):
+            model.fit(X, Y, **fit_params)
+
+
+def assert_same(model, expected):
+    assert_array_equal(model.parameters_, expected.parameters_)
+    assert model.history_ == expected.history_
+    assert model.best_iter_ == expected.best_iter_
+    assert model.temperature_ == expected.temperature_
+    assert_array_equal(model.predict_proba(X), expected.predict_proba(X))
+
+
+def test_a_fit_killed_at_ten_random_moments_ends_bit_for_bit_the_same(tmp_path):
+    path = tmp_path / "fit.npz"
+    params = {"max_iter": 500, "batch_size": 16, "random_state": 0}
+    expected = make(**params).fit(X, Y)
+    processes = multiprocessing.get_context("forkserver")
+    processes.set_forkserver_preload(["skmlp", "sklearn.datasets"])
+    rng = np.random.default_rng()
+    n_epochs = []
+    for _ in range(10):
+        begun = processes.Event()
+        process = processes.Process(
+            target=killed_fit.fit, args=(params | {"checkpoint": path}, begun)
+        )
+        process.start()
+        assert begun.wait(60)
+        time.sleep(rng.uniform(0, 0.2))
+        process.kill()
+        process.join()
+        assert process.exitcode == -signal.SIGKILL, "it ended before it was killed"
+        if path.exists():
+            content = read(path, "checkpoint")
+            n_epochs.append(len(content["training"]["monitor"]["history"]["loss"]))
+    assert n_epochs == sorted(n_epochs)
+    assert 0 < n_epochs[-1] < 500
+    assert_same(make(checkpoint=path, **params).fit(X, Y), expected)
+    assert [file.name for file in tmp_path.iterdir()] == ["fit.npz"]
+
+
+@every_fit
+@pytest.mark.parametrize("n_epochs", [1, 7, 20])
+def test_a_fit_that_was_cut_off_goes_on(params, n_epochs, tmp_path, monkeypatch):
+    expected = make(**params).fit(X, Y)
+    path = tmp_path / "fit.npz"
+    cut_off(monkeypatch, make(checkpoint=path, **params), n_epochs)
+    assert_same(make(checkpoint=path, **params).fit(X, Y), expected)
+
+
+@every_fit
+def test_a_fit_that_ended_is_not_trained_again(params, tmp_path, monkeypatch):
+    model = make(checkpoint=tmp_path / "fit.npz", **params).fit(X, Y)
+
+    def train(*args):
+        raise AssertionError("an epoch is trained")
+
+    monkeypatch.setattr("skmlp.training.loop.Learner.epoch", train)
+    assert_same(clone(model).fit(X, Y), model)
+
+
+def test_without_a_seed_the_draws_are_those_of_the_fit_cut_off(tmp_path, monkeypatch):
+    path = tmp_path / "fit.npz"
+    for seed in (None, np.random.RandomState(3)):
+        path.unlink(missing_ok=True)
+        model = make(checkpoint=path, random_state=seed)
+        cut_off(monkeypatch, model, 5)
+        first, second = (clone(model).fit(X, Y) for _ in range(2))
+        assert_same(first, second)
+
+
+def test_own_rows_weights_and_warm_start_go_on(tmp_path, monkeypatch):
+    weight = np.linspace(1, 2, len(Y))
+    fit_params = {"sample_weight": weight, "X_val": X[::2], "y_val": Y[::2]}
+    expected, model = (make(warm_start=True, max_iter=20).fit(X, Y) for _ in range(2))
+    expected.set_params(alpha=0.1).fit(X, Y, **fit_params)
+    model.set_params(alpha=0.1, checkpoint=tmp_path / "fit.npz")
+    again = clone(model).set_params(checkpoint=None, alpha=0.0001).fit(X, Y)
+    again.set_params(alpha=0.1, checkpoint=tmp_path / "fit.npz")
+    cut_off(monkeypatch, model, 5, **fit_params)
+    assert_same(again.fit(X, Y, **fit_params), expected)
+
+
+@pytest.mark.parametrize(
+    ("every", "expected"),
+    [
+        (1, 60),
+        (25, 3),
+        ("1h", 1),
+        (dt.timedelta(hours=1), 1),
+        (pd.Timedelta("1us"), 60),
+    ],
+)
+def test_how_often_it_is_saved(every, expected, tmp_path, monkeypatch):
+    n_saved = []
+    monkeypatch.setattr(
+        "skmlp._checkpoint.write", lambda *args: n_saved.append(write(*args))
+    )
+    path = tmp_path / "fit.npz"
+    model = make(checkpoint=path, checkpoint_every=every).fit(X, Y)
+    assert len(n_saved) == expected
+    assert len(read(path, "checkpoint")["training"]["draws"]) == 1
+    assert_same(clone(model).fit(X, Y), model)
+
+
+def test_a_failed_save_leaves_the_former_state(tmp_path, monkeypatch):
+    path = tmp_path / "fit.npz"
+    cut_off(monkeypatch, make(checkpoint=path), 5)
+    before = path.read_bytes()
+
+    def no_space(handle):
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("os.fsync", no_space)
+        with pytest.raises(OSError, match="No space"):
+            make(checkpoint=path).fit(X, Y)
+    assert path.read_bytes() == before
+    assert [file.name for file in tmp_path.iterdir()] == ["fit.npz"]
+
+
+def refused(path, X=X, Y=Y, fit_params=None, **params):
+    with pytest.raises(FileRefusedError) as raised:
+        make(checkpoint=path, **params).fit(X, Y, **(fit_params or {}))
+    assert str(path) in str(raised.value)
+    return str(raised.value)
+
+
+def test_what_is_not_of_this_fit_is_refused_with_a_sentence(tmp_path, monkeypatch):
+    path = tmp_path / "fit.npz"
+    make(checkpoint=path).fit(X, Y)
+    saved = path.read_bytes()
+
+    assert "alpha=0.0001, and this one has alpha=0.1" in refused(path, alpha=0.1)
+    assert "random_state=0, and this one has random_state=1" in refused(
+        path, random_state=1
+    )
+    assert "another X" in refused(path, X=X + 1)
+    assert "another X" in refused(path, X=X.rename(columns={"ash": "Ash"}))
+    assert "another y" in refused(path, Y=Y.replace({1: 0}))
+    weight = {"sample_weight": np.ones(len(Y))}
+    assert "another sample_weight" in refused(path, fit_params=weight)
+    assert "another X_val" in refused(path, fit_params={"X_val": X, "y_val": Y})
+    with monkeypatch.context() as patch:
+        patch.setitem(VERSIONS, "skmlp", "9.0")
+        assert f"skmlp {skmlp.__version__}, and this is skmlp 9.0" in refused(path)
+    assert path.read_bytes() == saved
+
+    path.write_bytes(saved[:-1])
+    assert "damaged or incomplete" in refused(path)
+    path.write_text("a recipe for soup")
+    assert "not a file that skmlp wrote" in refused(path)
+    write(path, "saved model", {})
+    assert "is a saved model, not a checkpoint" in refused(path)
+
+
+def test_what_does_not_matter_may_differ(tmp_path):
+    path = tmp_path / "fit.npz"
+    model = make(checkpoint=path).fit(X, Y)
+    other = make(checkpoint=str(path), verbose=1, max_time=60, checkpoint_every=5)
+    assert_same(other.fit(X, Y), model)
+
+
+def test_a_folder_has_a_file_for_each_fit(tmp_path):
+    folder = tmp_path / "of" / "fits"
+    search = GridSearchCV(
+        make(n_estimators=1, max_iter=10, checkpoint=f"{folder}/"),
+        {"alpha": [1e-4, 1e-2]},
+        cv=3,
+        scoring="neg_log_loss",
+        n_jobs=2,
+    ).fit(X, Y)
+    files = {file: file.stat().st_mtime_ns for file in folder.iterdir()}
+    assert len(files) == 2 * 3 + 1
+    again = clone(search).fit(X, Y)
+    assert files == {file: file.stat().st_mtime_ns for file in folder.iterdir()}
+    assert_array_equal(
+        again.cv_results_["mean_test_score"], search.cv_results_["mean_test_score"]
+    )
+
+
+def test_own_encoders_and_scorers_are_told_apart(tmp_path):
+    path = tmp_path / "fit.npz"
+
+    def score(model, X, y):
+        return model.predict_proba(X)[:, 0].mean()
+
+    params = {"preprocessing": StandardScaler(), "scoring": score}
+    model = make(checkpoint=path, **params).fit(X, Y)
+    assert_same(make(checkpoint=path, **params).fit(X, Y), model)
+    params["preprocessing"] = StandardScaler(with_mean=False)
+    assert "with_mean" in refused(path, **params)
+
+
+def test_bad_places_and_intervals_are_named(tmp_path):
+    with pytest.raises(ValueError, match="out of reach in scipy"):
+        make(solver="lbfgs", checkpoint=tmp_path).fit(X, Y)
+    with pytest.raises(FileNotFoundError, match="no_such_folder"):
+        make(checkpoint=tmp_path / "no_such_folder" / "fit.npz").fit(X, Y)
+    for every in ("soon", "-3s"):
+        with pytest.raises(ValueError, match="neither a number of epochs nor a time"):
+            make(checkpoint=tmp_path, checkpoint_every=every).fit(X, Y)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_partial_fit_leaves_the_checkpoint_alone(tmp_path):
+    model = classic(checkpoint=tmp_path / "fit.npz")
+    model.partial_fit(X, Y, classes=[0, 1, 2])
+    assert list(tmp_path.iterdir()) == []
+
+
+TABLES = {
+    "numbers": X,
+    "array": X.to_numpy(),
+    "float32": X.to_numpy(np.float32),
+    "sparse": sparse.csr_array(X.to_numpy()),
+    "objects": X.to_numpy().astype(object),
+    "mixed": X.assign(
+        text=["a", "b"] * 89,
+        category=pd.Categorical(["x", None] * 89),
+        day=pd.Timestamp("2020-01-01"),
+        maybe=pd.array([1, None] * 89, dtype="Int64"),
+    ),
+}
+
+
+def test_digests_tell_tables_apart_by_what_they_hold():
+    digests = {name: digest_of(table) for name, table in TABLES.items()}
+    assert len(set(digests.values())) == len(TABLES)
+    for name, table in TABLES.items():
+        assert digest_of(table.copy()) == digests[name]
+    mixed = TABLES["mixed"]
+    for column in mixed:
+        changed = mixed.copy()
+        changed[column] = changed[column].iloc[::-1].to_numpy()
+        is_same = changed[column].equals(mixed[column])
+        assert (digest_of(changed) == digests["mixed"]) == is_same
