@@ -13,7 +13,14 @@ import numpy as np
 import pandas as pd
 from scipy.sparse import issparse
 
-from skmlp._files import FileRefusedError, read, remove_leftovers, write
+from skmlp._files import (
+    FileRefusedError,
+    check_folder,
+    read,
+    refusing,
+    remove_leftovers,
+    write,
+)
 from skmlp._version import __version__
 from skmlp.tabular.tables import is_frame, read_columns
 
@@ -132,12 +139,14 @@ class Checkpoint:
         self.content: dict[str, Any] = {"fit": fit, "versions": VERSIONS}
         self.training: dict[str, Any] | None = None
         self.last_time = time.monotonic()
+        check_folder(self.path)
         remove_leftovers(self.path)
         if self.path.exists():
             before = read(self.path, KIND)
-            self._check(before)
-            self.content["draws"] = before["draws"]
-            self.training = before["training"]
+            with refusing(self.path):
+                self._check(before)
+                self.content["draws"] = before["draws"]
+                self.training = before["training"]
 
     def _check(self, before: Mapping[str, Any]) -> None:
         for package, version in VERSIONS.items():

@@ -115,6 +115,7 @@ def write(path: str | os.PathLike, kind: str, content: dict[str, Any]) -> None:
         "content": packer.pack(content, "content"),
     }
     path = Path(path).resolve()  # so that a link stays one
+    check_folder(path)
     temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
     stream = open(temporary, "x+b")  # noqa: SIM115
     try:
@@ -127,6 +128,15 @@ def write(path: str | os.PathLike, kind: str, content: dict[str, Any]) -> None:
     except BaseException:
         temporary.unlink()
         raise
+
+
+def check_folder(path: Path) -> None:
+    """Raise unless there is a folder to write a file to."""
+    if not path.parent.is_dir():
+        raise FileNotFoundError(
+            f"there is no folder {os.fspath(path.parent)!r} to write {path.name!r} to; "
+            "make it first, or pass another path."
+        )
 
 
 def remove_leftovers(path: Path) -> None:

@@ -219,6 +219,8 @@ def test_what_is_not_of_this_fit_is_refused_with_a_sentence(tmp_path, monkeypatc
     assert "not a file that skmlp wrote" in refused(path)
     write(path, "saved model", {})
     assert "is a saved model, not a checkpoint" in refused(path)
+    write(path, "checkpoint", {"versions": VERSIONS})
+    assert "not laid out as skmlp does it" in refused(path)
 
 
 def test_what_does_not_matter_may_differ(tmp_path):
@@ -262,7 +264,9 @@ def test_own_encoders_and_scorers_are_told_apart(tmp_path):
 def test_bad_places_and_intervals_are_named(tmp_path):
     with pytest.raises(ValueError, match="out of reach in scipy"):
         make(solver="lbfgs", checkpoint=tmp_path).fit(X, Y)
-    with pytest.raises(FileNotFoundError, match="no_such_folder"):
+    with pytest.raises(
+        FileNotFoundError, match=r"no folder .*no_such_folder' to write"
+    ):
         make(checkpoint=tmp_path / "no_such_folder" / "fit.npz").fit(X, Y)
     for every in ("soon", "-3s"):
         with pytest.raises(ValueError, match="neither a number of epochs nor a time"):
