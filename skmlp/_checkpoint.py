@@ -58,6 +58,9 @@ def digest_of(data: Any) -> str | None:
             digest.update(np.ascontiguousarray(part).tobytes())
         else:
             values = pd.Series(np.ravel(part) if part.dtype == object else part)
+            is_text = pd.api.types.infer_dtype(values, skipna=True) == "string"
+            if values.dtype == object and not is_text:
+                values = values.map(repr)  # pandas can't hash lists, nor mixed types
             hashes = pd.util.hash_pandas_object(values, index=False)
             digest.update(hashes.to_numpy().tobytes())
     return digest.hexdigest()

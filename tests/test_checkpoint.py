@@ -291,6 +291,7 @@ TABLES = {
         category=pd.Categorical(["x", None] * 89),
         day=pd.Timestamp("2020-01-01"),
         maybe=pd.array([1, None] * 89, dtype="Int64"),
+        lists=[[1], [2, 3]] * 89,
     ),
 }
 
