@@ -91,7 +91,8 @@ class Layer:
         if order == "C":
             return memory[:size].reshape(shape)
         # column by column, through all networks of a stack
-        return np.moveaxis(memory[:size].reshape(shape[-1], *shape[:-1]), 0, -1)
+        by_column = memory[:size].reshape(shape[-1], *shape[:-1])
+        return by_column.transpose(*range(1, len(shape)), 0)
 
 
 class Dense(Layer):
