@@ -32,8 +32,7 @@ VERSIONS = {"skmlp": __version__, "numpy": np.__version__}
 MAY_DIFFER = {"checkpoint", "checkpoint_every", "max_time", "random_state", "verbose"}
 """Parameters that may differ between the run that was cut off and the one that goes on.
 
-`random_state` is among them as the checkpoint holds what was drawn from it, and is told
-apart by its own entry where it is a number.
+`random_state` is among them where it is no number, as the checkpoint holds what was drawn.
 """
 
 
@@ -92,8 +91,8 @@ def describe_fit(estimator: Any, data: Mapping[str, Any]) -> dict[str, Any]:
         if name not in MAY_DIFFER
     }
     seed = params["random_state"]
-    if isinstance(seed, int | np.integer):
-        described["random_state"] = repr(int(seed))
+    is_number = isinstance(seed, int | np.integer)
+    described["random_state"] = repr(int(seed)) if is_number else "no number"
     return {
         "parameters": described,
         "data": {name: digest_of(values) for name, values in data.items()},

@@ -202,6 +202,7 @@ def test_what_is_not_of_this_fit_is_refused_with_a_sentence(tmp_path, monkeypatc
     assert "random_state=0, and this one has random_state=1" in refused(
         path, random_state=1
     )
+    assert "this one has random_state=no number" in refused(path, random_state=None)
     assert "another X" in refused(path, X=X + 1)
     assert "another X" in refused(path, X=X.rename(columns={"ash": "Ash"}))
     assert "another y" in refused(path, Y=Y.replace({1: 0}))
