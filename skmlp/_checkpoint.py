@@ -32,8 +32,8 @@ VERSIONS = {"skmlp": __version__, "numpy": np.__version__}
 MAY_DIFFER = {"checkpoint", "checkpoint_every", "max_time", "random_state", "verbose"}
 """Parameters that may differ between the run that was cut off and the one that goes on.
 
-`random_state` is told apart by itself: where it is no number, the checkpoint holds what was
-drawn.
+`random_state` is compared by itself: where it is no number, the checkpoint holds what
+was drawn.
 """
 
 
