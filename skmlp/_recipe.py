@@ -25,31 +25,39 @@ class Settings(NamedTuple):
 def by_size(n_samples: int) -> Settings:
     """The settings for a table of so many rows.
 
-    Small tables are learnt by many narrow networks in many small steps; large ones,
-    which take longer and differ less from one network to the next, by fewer and wider
-    networks.
+    Small tables are learnt by many narrow networks in small steps, for as many epochs
+    as the held-out rows ask for: few where classes are noisy. Large ones, which take
+    longer and differ less from one network to the next, are learnt by fewer and wider
+    networks, in a set number of epochs at the end of which the steps get small.
     """
-    if n_samples < 1000:
-        members, width, epochs, batch_size, held_out = 8, 48, 50, 32, 0.15
-    elif n_samples < 10_000:
-        members, width, epochs, batch_size, held_out = 8, 48, 50, 64, 0.15
-    else:
-        members, width, epochs, batch_size, held_out = 4, 256, 24, 256, 0.05
+    if n_samples < 10_000:
+        return Settings(
+            hidden_layer_sizes=(48, 48),
+            dropout=0.15,
+            batch_size=32 if n_samples < 1000 else 64,
+            learning_rate="constant",
+            max_iter=50,
+            n_iter_no_change=15,
+            early_stopping=True,
+            validation_fraction=0.15,
+            n_estimators=10,
+        )
     return Settings(
-        hidden_layer_sizes=(width, width),
+        hidden_layer_sizes=(256, 256),
         dropout=0.15,
-        batch_size=batch_size,
+        batch_size=256,
         learning_rate="one_cycle",
-        max_iter=epochs,
+        max_iter=24,
         n_iter_no_change=np.inf,
         early_stopping=True,
-        validation_fraction=held_out,
-        n_estimators=members,
+        validation_fraction=0.05,
+        n_estimators=4,
     )
 
 
 IN_PARTS: dict[str, Any] = {
     "learning_rate": "constant",
+    "n_iter_no_change": 10,
     "early_stopping": False,
     "validation_fraction": 0.1,
     "n_estimators": 1,
@@ -61,6 +69,7 @@ FULL_BATCH: dict[str, Any] = {
     "dropout": 0.0,
     "learning_rate": "constant",
     "max_iter": 200,
+    "n_iter_no_change": 10,
     "early_stopping": False,
     "validation_fraction": 0.1,
     "n_estimators": 1,
@@ -84,7 +93,8 @@ def settle(estimator: Any, n_samples: int, in_parts: bool = False) -> Settings:
     settings = settings._replace(
         **{name: value for name, value in given.items() if not is_auto(value)}
     )
-    if is_auto(estimator.n_iter_no_change):
+    # patience suits the schedule that it came with
+    if is_auto(estimator.n_iter_no_change) and not is_auto(estimator.learning_rate):
         has_end = settings.learning_rate in ("cosine", "one_cycle")
         settings = settings._replace(n_iter_no_change=np.inf if has_end else 10)
     return settings

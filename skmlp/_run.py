@@ -23,7 +23,7 @@ from skmlp.training.batches import Batches, Samples
 from skmlp.training.loop import Learner, full_batch, train
 from skmlp.training.monitor import Monitor, Observer, Plateau
 
-MEMBERS_TOGETHER = 8
+MEMBERS_TOGETHER = 16
 """Most networks of an ensemble whose matrices are multiplied as one stack."""
 
 SMALLEST_SHARED_LAYER = 2**16

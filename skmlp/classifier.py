@@ -172,9 +172,9 @@ class MLPSoftmaxClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
     learning_rate : {"auto", "constant", "invscaling", "adaptive", "cosine", \
             "one_cycle"}, default="auto"
         How the learning rate changes, with "sgd" and "adam" alike. "auto" is
-        "one_cycle" in `fit` and "constant" in `partial_fit`. "invscaling" divides
-        it by ``(t + 1) ** power_t``, t the rows seen before the epoch; "adaptive"
-        divides it by 5 at each plateau and ends below 1e-6; "cosine" lets it fall to 0
+        "one_cycle" where rows are many, else "constant". "invscaling" divides it by
+        ``(t + 1) ** power_t``, t the rows seen before the epoch; "adaptive" divides it
+        by 5 at each plateau and ends below 1e-6; "cosine" lets it fall to 0
         over `max_iter` epochs; "one_cycle" lets it rise from 1/25 in the first 30% of
         them, then fall to almost 0.
 
@@ -212,8 +212,9 @@ class MLPSoftmaxClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
 
     n_iter_no_change : int, np.inf or "auto", default="auto"
         Training ends after more than this many epochs in a row without improvement.
-        "lbfgs" counts so only where rows are held out. "auto" is 10, but never where
-        `learning_rate` is laid out over `max_iter` epochs.
+        "lbfgs" counts so only where rows are held out. "auto" goes with
+        `learning_rate`: never for those that are laid out over `max_iter` epochs, 15 or
+        10 for others.
 
     early_stopping : bool or "auto", default="auto"
         Whether to hold out a part of the rows, stratified for any number of classes,
@@ -645,7 +646,8 @@ class MLPSoftmaxClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
             task=task,
         )
         ending = self._train(run)
-        if ending is None and held_out is None:
+        is_left_to_recipe = is_auto(self.max_iter) and self.solver != "lbfgs"
+        if ending is None and held_out is None and not is_left_to_recipe:
             self._warn_not_converged(settings.max_iter)
         self._plateau = None
         if not self.warm_start:

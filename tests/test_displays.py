@@ -77,6 +77,7 @@ def covered_by_legend(display):
 
 @pytest.fixture(autouse=True)
 def close_figures():
+    plt.close("all")  # those that examples elsewhere have left open
     yield
     plt.close("all")
 
