@@ -41,6 +41,7 @@ FITS = {
         "early_stopping": False,
         "activation": ["prelu", "tanh"],
         "hidden_layer_sizes": (20, 10),
+        "n_iter_no_change": 5,
         "tol": 0.02,
     },
 }
@@ -48,7 +49,8 @@ every_fit = pytest.mark.parametrize("params", FITS.values(), ids=FITS)
 
 
 def make(**params):
-    return MLPSoftmaxClassifier(**{"max_iter": 60, "random_state": 0} | params)
+    defaults = {"max_iter": 60, "n_iter_no_change": np.inf, "random_state": 0}
+    return MLPSoftmaxClassifier(**defaults | params)
 
 
 class KilledError(Exception):
@@ -80,8 +82,9 @@ def assert_same(model, expected):
 
 def test_a_fit_killed_at_ten_random_moments_ends_bit_for_bit_the_same(tmp_path):
     path = tmp_path / "fit.npz"
-    params = {"max_iter": 1000, "batch_size": 32, "random_state": 0}
-    expected = make(**params).fit(X, Y)
+    model = make(max_iter=1000, batch_size=32)
+    params = model.get_params(deep=False)
+    expected = model.fit(X, Y)
     processes = multiprocessing.get_context("forkserver")
     processes.set_forkserver_preload(["skmlp", "sklearn.datasets"])
     rng = np.random.default_rng()
@@ -104,7 +107,7 @@ def test_a_fit_killed_at_ten_random_moments_ends_bit_for_bit_the_same(tmp_path):
             n_epochs.append(len(content["training"]["monitor"]["history"]["loss"]))
     assert n_epochs == sorted(n_epochs)
     assert 0 < n_epochs[-1] < 1000
-    assert_same(make(checkpoint=path, **params).fit(X, Y), expected)
+    assert_same(make(**params | {"checkpoint": path}).fit(X, Y), expected)
     assert [file.name for file in tmp_path.iterdir()] == ["fit.npz"]
 
 
