@@ -227,6 +227,7 @@ ENCODER_PARTS: dict[str, Check] = {
 
 OPTIONAL_ENCODER_PARTS: dict[str, Check] = {
     "feature_names_in_": is_line_of_names,
+    "_column_names": is_list_of(object),
     "_sklearn_output_config": lambda value: (
         value
         in [{"transform": library} for library in ("default", "pandas", "polars", None)]

@@ -10,22 +10,34 @@ from sklearn.utils import assert_all_finite, check_array
 from sklearn.utils.validation import check_is_fitted, has_fit_parameter, validate_data
 
 from skmlp.tabular.encoder import TableEncoder
+from skmlp.tabular.tables import plain
 
 
-def as_encoder(estimator: Any) -> Any:
-    """The unfitted encoder that `preprocessing` asks for; None for none."""
+def as_encoder(estimator: Any, rng: np.random.Generator | None = None) -> Any:
+    """The unfitted encoder that `preprocessing` asks for; None for none.
+
+    Parts of it that would draw from a source of their own get a seed from `rng`.
+    """
     preprocessing = estimator.preprocessing
     if preprocessing is None:
         return None
-    if not isinstance(preprocessing, str):
-        return clone(preprocessing)
-    encoder = TableEncoder(
-        estimator.categorical_features,
-        dtype=estimator.dtype,
-        random_state=estimator.random_state,
-    )
-    # an array, whatever scikit-learn is set to give its users
-    return encoder.set_output(transform="default")
+    if isinstance(preprocessing, str):
+        encoder = TableEncoder(estimator.categorical_features, dtype=estimator.dtype)
+        # an array, whatever scikit-learn is set to give its users
+        encoder.set_output(transform="default")
+    else:
+        encoder = clone(preprocessing)
+    return encoder if rng is None else with_seeds(encoder, rng)
+
+
+def with_seeds(encoder: Any, rng: np.random.Generator) -> Any:
+    """The encoder, with a seed wherever it or a part of it has none."""
+    seeds = {
+        name: int(rng.integers(2**31))
+        for name, value in encoder.get_params().items()
+        if name.split("__")[-1] == "random_state" and value is None
+    }
+    return encoder.set_params(**seeds)
 
 
 def is_fitted(preprocessing: Any) -> bool:
@@ -41,6 +53,7 @@ def is_fitted(preprocessing: Any) -> bool:
 
 def fit_transform(encoder: Any, X: Any, y: Any, weight: np.ndarray | None) -> Any:
     """Fit an encoder, with weights if it takes any, and encode the same rows."""
+    X = plain(X)
     if weight is None or not has_fit_parameter(encoder, "sample_weight"):
         return encoder.fit_transform(X, y)
     return encoder.fit_transform(X, y, sample_weight=weight)
@@ -54,7 +67,7 @@ def check_encoded(encoded: Any, dtype: str) -> Any:
         assert_all_finite(encoded, input_name=name)
     else:
         encoded = check_array(
-            encoded, accept_sparse="csr", input_name=name, dtype="numeric"
+            plain(encoded), accept_sparse="csr", input_name=name, dtype="numeric"
         )
     return as_matrix(encoded, dtype)
 
@@ -66,7 +79,9 @@ def check_rows(estimator: Any, X: Any, dtype: str, reset: bool = False) -> Any:
         matrix = in_dtype(X, dtype)
         if np.isfinite(matrix).all():
             return matrix
-    X = validate_data(estimator, X, accept_sparse="csr", dtype="numeric", reset=reset)
+    X = validate_data(
+        estimator, plain(X), accept_sparse="csr", dtype="numeric", reset=reset
+    )
     return as_matrix(X, dtype)
 
 
@@ -82,11 +97,11 @@ def as_matrix(X: Any, dtype: str) -> Any:
     return matrix
 
 
+@np.errstate(all="ignore")
 def in_dtype(X: Any, dtype: str) -> Any:
     """X in `dtype`; a number that is too large for it becomes inf."""
     options = {} if issparse(X) else {"order": "C"}
-    with np.errstate(over="ignore"):
-        return X.astype(dtype, copy=False, **options)
+    return X.astype(dtype, copy=False, **options)
 
 
 def looks_plain(estimator: Any, X: Any) -> bool:

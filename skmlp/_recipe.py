@@ -4,6 +4,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from skmlp.optim.schedules import SCHEDULES
+
 MOST_NUMBERS_EMBEDDED = 50
 """Columns of numbers up to which each gets a periodic embedding."""
 
@@ -95,7 +97,7 @@ def settle(estimator: Any, n_samples: int, in_parts: bool = False) -> Settings:
     )
     # patience suits the schedule that it came with
     if is_auto(estimator.n_iter_no_change) and not is_auto(estimator.learning_rate):
-        has_end = settings.learning_rate in ("cosine", "one_cycle")
+        has_end = SCHEDULES[settings.learning_rate].has_end
         settings = settings._replace(n_iter_no_change=np.inf if has_end else 10)
     return settings
 

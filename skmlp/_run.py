@@ -1,6 +1,7 @@
 """One run of training: from settings and samples to the weights to keep."""
 
 import dataclasses
+import inspect
 import math
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -17,7 +18,13 @@ from skmlp._verbose import shown
 from skmlp.nn.losses import SoftmaxCrossEntropy, best_temperature, softmax
 from skmlp.nn.network import BLOCK_ROWS, Architecture, Network
 from skmlp.nn.threads import side_by_side, suitable_threads
-from skmlp.optim.optimizers import Adam, Decay, Optimizer, Rule, Sgd, minimize_lbfgs
+from skmlp.optim.optimizers import (
+    OPTIMIZERS,
+    Decay,
+    Optimizer,
+    Rule,
+    minimize_lbfgs,
+)
 from skmlp.optim.schedules import SCHEDULES
 from skmlp.training.batches import Batches, Samples
 from skmlp.training.loop import Learner, full_batch, train
@@ -71,8 +78,13 @@ class Run(NamedTuple):
     task: FitTask | None = None
 
     def decay(self) -> Decay:
-        """The L2 penalty and the decay of weights, which leave biases alone."""
-        strength = self.estimator.alpha / self.samples.total_weight()
+        """The L2 penalty and the decay of weights, which leave biases alone.
+
+        A row of weight 2 counts as two; but weights that are small altogether are as
+        good as larger ones, and rows count no less than one each.
+        """
+        n_rows = self.samples.codes.shape[-1]
+        strength = self.estimator.alpha / max(self.samples.total_weight(), n_rows)
         weight_decay = self.estimator.weight_decay
         return Decay(strength, self.architecture.n_weights, weight_decay)
 
@@ -82,10 +94,9 @@ class Run(NamedTuple):
 
     def rule(self) -> Rule:
         """The update rule of "sgd" or "adam"."""
-        params = self.estimator
-        if params.solver == "sgd":
-            return Sgd(params.momentum, params.nesterovs_momentum)
-        return Adam(params.beta_1, params.beta_2, params.epsilon)
+        rule = OPTIMIZERS[self.estimator.solver]
+        names = inspect.signature(rule).parameters
+        return rule(**{name: getattr(self.estimator, name) for name in names})
 
 
 class Outcome(NamedTuple):
@@ -138,6 +149,7 @@ class Saver(Observer):
             )
 
 
+@np.errstate(all="ignore")
 def learnt(run: Run, monitor: Monitor) -> dict[str, Any]:
     """The fitted attributes of the estimator if training ended here."""
     vectors, epoch = monitor.kept()
@@ -352,7 +364,7 @@ def solve_full_batch(run: Run, parameters: np.ndarray, monitor: Monitor) -> None
         return float(np.mean([objective() for objective in objectives]))
 
     threads = suitable_threads(run.architecture.largest_product(batch_size))
-    with threads, np.errstate(over="ignore", invalid="ignore"):
+    with threads, np.errstate(all="ignore"):
         result = minimize_lbfgs(
             mean_objective,
             parameters,
@@ -398,7 +410,7 @@ def evaluation(
             scores.append(partial(score, part.inputs(), part.codes, part.weight))
 
     def evaluate() -> tuple[float, float]:
-        with np.errstate(over="ignore", invalid="ignore"):
+        with np.errstate(all="ignore"):
             loss = float(np.mean([loss() for loss in losses]))
         if not scores or not np.isfinite(loss):
             return loss, -loss

@@ -47,7 +47,10 @@ FITTED: dict[str, Check] = {
 }
 """What a fitted classifier holds."""
 
-OPTIONAL: dict[str, Check] = {"feature_names_in_": is_line_of_names}
+OPTIONAL: dict[str, Check] = {
+    "feature_names_in_": is_line_of_names,
+    "_column_names": is_list_of(object),
+}
 """What it holds where the columns of X have names."""
 
 

@@ -1,4 +1,4 @@
-"""The one place that knows how scikit-learn versions and their private parts differ."""
+"""All that is used of scikit-learn's private parts, and how its versions differ."""
 
 import functools
 from collections.abc import Callable
@@ -8,11 +8,19 @@ import numpy as np
 import sklearn
 from sklearn.base import BaseEstimator, _fit_context
 from sklearn.utils import check_random_state
+from sklearn.utils._param_validation import HasMethods, Interval, Options, StrOptions
+from sklearn.utils.validation import _check_feature_names_in, _check_sample_weight
 
 __all__ = [
     "CallbackSupportMixin",
     "FitTask",
+    "HasMethods",
+    "Interval",
+    "Options",
+    "StrOptions",
     "as_generator",
+    "check_feature_names_in",
+    "check_sample_weight",
     "fit_context",
     "unchanged_on_error",
     "validate_parameters",
@@ -20,7 +28,10 @@ __all__ = [
 ]
 
 fit_context = _fit_context
-"""Decorator that validates hyper-parameters before `fit` (private in scikit-learn)."""
+"""Decorator that validates hyper-parameters before `fit`."""
+
+check_feature_names_in = _check_feature_names_in
+"""The names that `get_feature_names_out` is given or knows."""
 
 try:
     from sklearn.callback import CallbackSupportMixin, with_callbacks
@@ -94,6 +105,14 @@ def as_generator(
     """A generator that all draws of one fit come from."""
     seed = check_random_state(random_state).randint(np.iinfo(np.int32).max, size=4)
     return np.random.default_rng(seed)
+
+
+def check_sample_weight(sample_weight: Any, n_rows: int) -> np.ndarray:
+    """A new array of one non-negative float64 per row."""
+    rows = np.empty((n_rows, 1))
+    return _check_sample_weight(
+        sample_weight, rows, dtype=np.float64, ensure_non_negative=True, copy=True
+    )
 
 
 def unchanged_on_error(method: Callable) -> Callable:

@@ -9,11 +9,15 @@ from sklearn.preprocessing import LabelEncoder
 from sklearn.utils import column_or_1d
 from sklearn.utils.class_weight import compute_class_weight
 from sklearn.utils.multiclass import check_classification_targets, type_of_target
-from sklearn.utils.validation import _check_sample_weight
+
+from skmlp.tabular.labels import read_labels
+from skmlp.tabular.names import list_some
+from skmlp.tabular.weights import check_weights, in_range
 
 
 def check_labels(y: Any) -> np.ndarray:
     """One label per row as a 1-D array, or a sentence that says what came instead."""
+    y = read_labels(y)
     if not hasattr(y, "toarray"):
         check_label_types(np.asarray(y))
     with np.errstate(invalid="ignore"):  # of NaN, which gets a sentence
@@ -67,13 +71,6 @@ def encode_labels(
     return encoder.classes_, encoder.transform(y)
 
 
-def list_some(values: np.ndarray, most: int = 10) -> str:
-    """The first values as text, for messages."""
-    shown = ", ".join(repr(value) for value in values[:most].tolist())
-    rest = len(values) - most
-    return f"[{shown}]" if rest <= 0 else f"[{shown}, and {rest} more]"
-
-
 def weights_of_classes(
     class_weight: Mapping[Any, float] | str | None, classes: np.ndarray, y: np.ndarray
 ) -> np.ndarray | None:
@@ -91,11 +88,11 @@ def weights_of_classes(
             )
         if min(class_weight.values(), default=0) < 0:
             raise ValueError(f"class_weight must not be negative, got {class_weight}.")
-    return compute_class_weight(class_weight, classes=classes, y=y)
+    return in_range(compute_class_weight(class_weight, classes=classes, y=y))
 
 
+@np.errstate(all="ignore")
 def row_weights(
-    X: Any,
     codes: np.ndarray,
     sample_weight: Any = None,
     class_weights: np.ndarray | None = None,
@@ -103,27 +100,15 @@ def row_weights(
     """Class weight x sample_weight per row in float64; None where none is given."""
     if sample_weight is None and class_weights is None:
         return None
-    weight = _check_sample_weight(
-        sample_weight, X, dtype=np.float64, ensure_non_negative=True, copy=True
-    )
+    weight = check_weights(sample_weight, len(codes))
     if class_weights is not None:
-        weight *= class_weights[codes]
+        weight = in_range(weight * class_weights[codes])
     if not weight.any():
         raise ValueError(
             "all weights are zero: sample_weight times class_weight must be positive "
             "for some row."
         )
     return weight
-
-
-def check_more_than_one_class(codes: np.ndarray, classes: np.ndarray) -> None:
-    """Raise unless the rows show at least two classes."""
-    present = np.unique(codes)
-    if len(present) < 2:
-        raise ValueError(
-            "a classifier needs samples of at least 2 classes, but the samples with "
-            f"positive weight have only one class: {list_some(classes[present])}."
-        )
 
 
 def split_held_out(

@@ -16,7 +16,6 @@ from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.metrics import get_scorer_names
 from sklearn.utils import Tags, get_tags
-from sklearn.utils._param_validation import HasMethods, Interval, Options, StrOptions
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import (
     check_consistent_length,
@@ -38,6 +37,10 @@ from skmlp._run import Run, carry_out, learnt
 from skmlp._sklearn import (
     CallbackSupportMixin,
     FitTask,
+    HasMethods,
+    Interval,
+    Options,
+    StrOptions,
     as_generator,
     fit_context,
     unchanged_on_error,
@@ -45,9 +48,7 @@ from skmlp._sklearn import (
 )
 from skmlp._targets import (
     check_labels,
-    check_more_than_one_class,
     encode_labels,
-    list_some,
     row_weights,
     split_held_out,
     weights_of_classes,
@@ -55,8 +56,13 @@ from skmlp._targets import (
 from skmlp.nn.activations import ACTIVATIONS, Activation, as_activation
 from skmlp.nn.losses import mean_probabilities
 from skmlp.nn.network import Architecture, Network
+from skmlp.optim.optimizers import OPTIMIZERS
 from skmlp.optim.schedules import SCHEDULES
 from skmlp.tabular.encoder import TableEncoder
+from skmlp.tabular.labels import read_labels
+from skmlp.tabular.names import check_names, list_some, remember_names
+from skmlp.tabular.tables import plain
+from skmlp.tabular.weights import check_weights
 from skmlp.training.batches import Samples
 from skmlp.training.monitor import Monitor, Plateau
 
@@ -67,7 +73,7 @@ def weighted_samples(
     X: Any, codes: np.ndarray, sample_weight: Any, class_weights: np.ndarray | None
 ) -> Samples:
     """Rows with their weight; those of weight 0 are left out, as if not there."""
-    weight = row_weights(X, codes, sample_weight, class_weights)
+    weight = row_weights(codes, sample_weight, class_weights)
     samples = Samples(X, codes, weight)
     if weight is None or weight.all():
         return samples
@@ -159,7 +165,8 @@ class MLPSoftmaxClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
         Strength of the L2 penalty: the objective is
         ``(sum_i w_i loss_i + alpha / 2 * ||weights||^2) / sum_i w_i`` over the training
         rows, whatever `batch_size` is. (In scikit-learn the penalty grows as batches
-        get smaller.) Biases and learnt slopes are free of it.
+        get smaller.) Weights of rows that are less than 1 on average are first raised
+        to that. Biases and learnt slopes are free of the penalty.
 
     weight_decay : float, default=0.3
         Part of the weights, times the learning rate, that each step of "sgd" or "adam"
@@ -388,7 +395,7 @@ class MLPSoftmaxClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
         ],
         "label_smoothing": [Interval(Real, 0, 1, closed="left")],
         "class_weight": [dict, StrOptions({"balanced"}), None],
-        "solver": [StrOptions({"adam", "sgd", "lbfgs"})],
+        "solver": [StrOptions({*OPTIMIZERS, "lbfgs"})],
         "alpha": [Interval(Real, 0, None, closed="left")],
         "weight_decay": [Interval(Real, 0, None, closed="left")],
         "batch_size": [
@@ -593,9 +600,15 @@ class MLPSoftmaxClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
             self._check_same_classes(classes)
         self.classes_ = classes
         class_weights = weights_of_classes(self.class_weight, classes, y)
-        samples = weighted_samples(X, codes, sample_weight, class_weights)
-        check_more_than_one_class(samples.codes, classes)
+        weight = sample_weight
+        if weight is not None:
+            weight = check_weights(weight, len(y))
+        samples = weighted_samples(X, codes, weight, class_weights)
         settings = self._settle(len(samples.codes), goes_on)
+        has_one_class = np.ptp(samples.codes) == 0
+        if has_one_class:
+            # the start values know it already, and no score could tell better
+            settings = settings._replace(max_iter=1, early_stopping=False)
         rng = as_generator(self.random_state)
         checkpoint = self._checkpoint(
             goes_on,
@@ -615,7 +628,7 @@ class MLPSoftmaxClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
         if goes_on:
             x = self._encode(X)
         else:
-            x = self._fit_encoder(X, y, samples.rows, sample_weight)
+            x = self._fit_encoder(X, y, samples.rows, weight, rng)
         samples = samples._replace(x=x)
         if has_own_rows:
             held_out = self._held_out(X_val, y_val, sample_weight_val, class_weights)
@@ -647,7 +660,8 @@ class MLPSoftmaxClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
         )
         ending = self._train(run)
         is_left_to_recipe = is_auto(self.max_iter) and self.solver != "lbfgs"
-        if ending is None and held_out is None and not is_left_to_recipe:
+        is_settled = is_left_to_recipe or has_one_class
+        if ending is None and held_out is None and not is_settled:
             self._warn_not_converged(settings.max_iter)
         self._plateau = None
         if not self.warm_start:
@@ -697,19 +711,24 @@ class MLPSoftmaxClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
         self.classes_ = self._all_classes(classes, goes_on)
         _, codes = encode_labels(y, self.classes_)
         class_weights = weights_of_classes(self.class_weight, self.classes_, y)
-        samples = weighted_samples(X, codes, sample_weight, class_weights)
+        weight = sample_weight
+        if weight is not None:
+            weight = check_weights(weight, len(y))
+        samples = weighted_samples(X, codes, weight, class_weights)
+        rng = as_generator(self.random_state)
         has_encoder = goes_on
         if not goes_on and is_fitted(self.preprocessing):
             self._take_encoder(deepcopy(self.preprocessing))
+            remember_names(self, None)
             has_encoder = True
         if has_encoder:
             x = self._encode(X)
         else:
-            x = self._fit_encoder(X, y, samples.rows, sample_weight)
+            x = self._fit_encoder(X, y, samples.rows, weight, rng)
+            self._warn_of_dead_columns()
         samples = samples._replace(x=x)
         settings = self._settle(len(samples.codes), goes_on, in_parts=True)
         samples = for_each_member(samples, settings.n_estimators)
-        rng = as_generator(self.random_state)
         past = self.history_ if goes_on else {}
         n_past, best_past = (self.n_iter_, self.best_iter_) if goes_on else (0, 0)
         network = self._architecture(x, settings)
@@ -737,6 +756,35 @@ class MLPSoftmaxClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
             }
             self.best_iter_ += n_past if ending != "diverged" else best_past
         return self
+
+    def set_params(self, **params: Any) -> Self:
+        """Set parameters, also those of a transformer given as `preprocessing`.
+
+        Parameters
+        ----------
+        **params : dict
+            By name; ``preprocessing__max_categories`` is one of a
+            :class:`TableEncoder`.
+
+        Returns
+        -------
+        self : MLPSoftmaxClassifier
+            The estimator itself.
+
+        Raises
+        ------
+        ValueError
+            If there is no such parameter.
+        """
+        encoder = params.get("preprocessing", self.preprocessing)
+        nested = [name for name in params if name.startswith("preprocessing__")]
+        if nested and (encoder is None or is_auto(encoder)):
+            raise ValueError(
+                f"{nested[0]} is a parameter of a transformer, and preprocessing is "
+                f"{encoder!r}; pass preprocessing=TableEncoder() as well, which "
+                'encodes as "auto" does.'
+            )
+        return super().set_params(**params)
 
     def predict_proba(self, X: Any) -> np.ndarray:
         """Probability of each class for each row.
@@ -771,7 +819,7 @@ class MLPSoftmaxClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
         log_probabilities : ndarray of shape (n_samples, n_classes)
             -inf where a probability is 0 in its type.
         """
-        with np.errstate(divide="ignore"):
+        with np.errstate(all="ignore"):
             return np.log(self.predict_proba(X))
 
     def predict(self, X: Any) -> np.ndarray:
@@ -966,14 +1014,21 @@ class MLPSoftmaxClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
         return y
 
     def _fit_encoder(
-        self, X: Any, y: np.ndarray, rows: np.ndarray | None, sample_weight: Any
+        self,
+        X: Any,
+        y: np.ndarray,
+        rows: np.ndarray | None,
+        weight: np.ndarray | None,
+        rng: np.random.Generator,
     ) -> Any:
         """Fit a new encoder on some of the rows, and encode them all."""
-        encoder = as_encoder(self)
+        # drawn for any encoder, so that the network's draws don't depend on which
+        encoder = as_encoder(self, np.random.default_rng(rng.integers(2**63, size=2)))
+        # a TableEncoder remembers all names by itself
+        remember_names(self, None if isinstance(encoder, TableEncoder) else X)
         if encoder is None:
             self.encoder_ = None
             return check_rows(self, X, self.dtype, reset=True)
-        weight = None if sample_weight is None else np.asarray(sample_weight, float)
         if rows is not None:
             # held-out rows count as little as those that have no weight
             counted = 1.0 if weight is None else weight[rows]
@@ -995,9 +1050,25 @@ class MLPSoftmaxClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
     def _encode(self, X: Any, dtype: str | None = None) -> Any:
         """The matrix that the network reads, with what `fit` learnt of X."""
         dtype = self.dtype if dtype is None else dtype
+        check_names(self, X)
         if self.encoder_ is None:
             return check_rows(self, X, dtype)
-        return check_encoded(self.encoder_.transform(X), dtype)
+        return check_encoded(self.encoder_.transform(plain(X)), dtype)
+
+    def _warn_of_dead_columns(self) -> None:
+        """Say which columns a first batch has shown too little of."""
+        if not isinstance(self.encoder_, TableEncoder):
+            return
+        dead = self.encoder_.columns_without_use()
+        if dead:
+            warnings.warn(
+                f"{len(dead)} of {self.n_features_in_} columns hold no two different "
+                f"values in the first batch of partial_fit, {list_some(dead)}; the "
+                "encoder, which is fitted on that batch alone, takes no notice of "
+                "them from now on. Begin with more rows, or pass a TableEncoder that "
+                "was fitted on representative rows as preprocessing.",
+                stacklevel=2,
+            )
 
     def _check_same_classes(self, classes: np.ndarray) -> None:
         if not np.array_equal(classes, self.classes_):
@@ -1032,7 +1103,7 @@ class MLPSoftmaxClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
             if goes_on:
                 return self.classes_
             raise ValueError("classes must be passed on the first call to partial_fit.")
-        classes = np.unique(classes)
+        classes = np.unique(read_labels(classes))
         if goes_on and not np.array_equal(classes, self.classes_):
             raise ValueError(
                 f"classes={list_some(classes)} differs from what the network was "

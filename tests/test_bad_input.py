@@ -63,11 +63,6 @@ FIT = {
         lambda m: m.fit(X, np.array([1, "b", 2.5] * 50, dtype=object)),
         "labels of the types float, int, str, but",
     ),
-    "one class": (lambda m: m.fit(X, np.zeros(150)), r"at least 2 classes.*\[0\.0\]"),
-    "one class with weight": (
-        lambda m: m.fit(X, Y, sample_weight=Y == 1),
-        r"positive weight have only one class: \[1\]",
-    ),
     "negative weight": (
         lambda m: m.fit(X, Y, sample_weight=np.linspace(-1, 1, 150)),
         "Negative values in data passed to `sample_weight`",

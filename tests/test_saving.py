@@ -290,6 +290,7 @@ def test_a_fitted_encoder_as_preprocessing(tmp_path):
     assert list(loaded.preprocessing.transform(TABLE)) == list(encoder.transform(TABLE))
 
 
+@pytest.mark.filterwarnings("ignore:1 of .* columns hold no two different values")
 @pytest.mark.parametrize("learning_rate", ["constant", "adaptive"])
 @pytest.mark.parametrize("random_state", [0, np.random.RandomState(0)], ids=type)
 def test_training_goes_on_as_it_would_have(tmp_path, learning_rate, random_state):

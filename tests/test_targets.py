@@ -9,9 +9,7 @@ from sklearn.exceptions import DataConversionWarning
 
 from skmlp._targets import (
     check_labels,
-    check_more_than_one_class,
     encode_labels,
-    list_some,
     row_weights,
     split_held_out,
     weights_of_classes,
@@ -104,28 +102,9 @@ def test_unseen_labels_are_named():
     assert "['a', 'b']" in str(error.value)
 
 
-def test_messages_show_the_first_values_only():
-    assert list_some(np.array([1, 2])) == "[1, 2]"
-    assert list_some(np.array(["a", "b", "c"]), most=2) == "['a', 'b', and 1 more]"
-    assert list_some(np.arange(10)).endswith(" 9]")
-
-
-@pytest.mark.parametrize("codes", [[1, 1, 1], [0]])
-def test_one_class_is_not_enough_and_named(codes):
-    classes = np.array(["no", "yes"])
-    with pytest.raises(ValueError, match="at least 2 classes") as error:
-        check_more_than_one_class(np.array(codes), classes)
-    assert f"['{classes[codes[0]]}']" in str(error.value)
-
-
-def test_two_classes_are_enough():
-    check_more_than_one_class(np.array([2, 0, 2]), np.array(["a", "b", "c"]))
-
-
 CLASSES = np.array(["a", "b"])
 Y = np.array(["a", "a", "a", "b"])
 CODES = np.array([0, 0, 0, 1])
-X = np.zeros((4, 2))
 
 
 @pytest.mark.parametrize(
@@ -159,7 +138,7 @@ def test_class_weights_that_make_no_sense_are_errors(class_weight, message):
 
 
 def test_no_weights_are_none():
-    assert row_weights(X, CODES) is None
+    assert row_weights(CODES) is None
 
 
 @pytest.mark.parametrize(
@@ -173,7 +152,7 @@ def test_no_weights_are_none():
     ids=["of rows", "both", "one for all rows", "of classes"],
 )
 def test_class_weights_multiply_sample_weight(sample_weight, class_weights, expected):
-    weight = row_weights(X, CODES, sample_weight, class_weights)
+    weight = row_weights(CODES, sample_weight, class_weights)
     assert weight.dtype == np.float64
     assert_allclose(weight, expected)
 
@@ -181,7 +160,7 @@ def test_class_weights_multiply_sample_weight(sample_weight, class_weights, expe
 def test_the_callers_weights_are_never_written():
     sample_weight = np.array([1.0, 2, 3, 4])
     class_weights = np.array([10.0, 20.0])
-    row_weights(X, CODES, sample_weight, class_weights)
+    row_weights(CODES, sample_weight, class_weights)
     assert_array_equal(sample_weight, [1, 2, 3, 4])
     assert_array_equal(class_weights, [10, 20])
 
@@ -200,7 +179,7 @@ def test_the_callers_weights_are_never_written():
 )
 def test_weights_that_make_no_sense_are_errors(sample_weight, class_weights, message):
     with pytest.raises(ValueError, match=message):
-        row_weights(X, CODES, sample_weight, class_weights)
+        row_weights(CODES, sample_weight, class_weights)
 
 
 def split(counts, fraction, seed=0):

@@ -22,6 +22,7 @@ def classes_last(p: np.ndarray) -> np.ndarray:
     return p.T if p.ndim == 2 else p.transpose(1, 2, 0)
 
 
+@np.errstate(all="ignore")
 def softmax(logits: np.ndarray) -> np.ndarray:
     """Softmax of each row, overwriting `logits`.
 
@@ -32,11 +33,13 @@ def softmax(logits: np.ndarray) -> np.ndarray:
     p = np.ascontiguousarray(classes_first(logits))
     p -= p.max(axis=0)
     np.exp(p, out=p)
-    p /= p.sum(axis=0)
+    # class after class, as NumPy by itself sums all but a lone row
+    p /= p.sum(axis=0) if p[0].size > 1 else np.cumsum(p, axis=0)[-1]
     logits[:] = classes_last(p)
     return logits
 
 
+@np.errstate(all="ignore")
 def mean_probabilities(logits: np.ndarray, temperature: float = 1.0) -> np.ndarray:
     """Probabilities of a network, or their mean over a stack of them.
 
@@ -56,6 +59,7 @@ def log_mean_probabilities(logits: np.ndarray) -> np.ndarray:
     return np.log(np.maximum(softmax(logits).mean(axis=0), smallest))
 
 
+@np.errstate(all="ignore")
 def best_temperature(
     logits: np.ndarray, codes: np.ndarray, weight: np.ndarray | None = None
 ) -> float:

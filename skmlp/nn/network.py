@@ -133,6 +133,7 @@ class Architecture:
         layers.append(Dense(fan_in, self.n_classes, last, order="F"))
         return layers
 
+    @np.errstate(all="ignore")
     def start_values(
         self, rng: np.random.Generator, class_shares: np.ndarray | None = None
     ) -> np.ndarray:
@@ -251,6 +252,7 @@ class Network:
         for layer in reversed(self.layers):
             delta = layer.backward(delta, need_input=layer is not first)
 
+    @np.errstate(all="ignore")
     def logits(self, x: Any, rows: np.ndarray | None = None) -> np.ndarray:
         """Logits of any number of rows, in an array of their own.
 

@@ -53,21 +53,21 @@ class Sgd(Rule):
     ----------
     momentum : float in [0, 1], default=0.9
         How much of the last step goes into the next.
-    nesterov : bool, default=True
+    nesterovs_momentum : bool, default=True
         Whether to look ahead.
     """
 
     memory = ("velocity",)
     velocity: np.ndarray
 
-    def __init__(self, momentum: float = 0.9, nesterov: bool = True) -> None:
+    def __init__(self, momentum: float = 0.9, nesterovs_momentum: bool = True) -> None:
         self.momentum = momentum
-        self.nesterov = nesterov
+        self.nesterovs_momentum = nesterovs_momentum
 
     def direction(self, gradient, learning_rate=1.0):
         self.velocity *= self.momentum
         self.velocity += gradient
-        if not self.nesterov:
+        if not self.nesterovs_momentum:
             return np.multiply(self.velocity, learning_rate, out=self.step)
         np.multiply(self.velocity, self.momentum, out=self.step)
         self.step += gradient
@@ -120,7 +120,10 @@ class Adam(Rule):
 
 
 OPTIMIZERS: dict[str, type[Rule]] = {"sgd": Sgd, "adam": Adam}
-"""Update rules by the name that `MLPSoftmaxClassifier(solver=...)` takes."""
+"""Update rules by the name that `MLPSoftmaxClassifier(solver=...)` takes.
+
+What their constructors ask for are parameters of the classifier, by the same names.
+"""
 
 
 class Decay:
@@ -205,6 +208,7 @@ class Optimizer:
         self.decay.shrink(self.parameters, learning_rate)
         self.parameters -= step
 
+    @np.errstate(all="ignore")
     def penalty(self) -> float:
         """Value of the penalty at the present parameters."""
         return self.decay.value(self.parameters)

@@ -8,10 +8,7 @@ import numpy as np
 import pandas as pd
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils import Tags, assert_all_finite, check_random_state
-from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import (
-    _check_feature_names_in,
-    _check_sample_weight,
     check_array,
     check_consistent_length,
     check_is_fitted,
@@ -19,7 +16,13 @@ from sklearn.utils.validation import (
     validate_data,
 )
 
-from skmlp._sklearn import fit_context, unchanged_on_error
+from skmlp._sklearn import (
+    Interval,
+    StrOptions,
+    check_feature_names_in,
+    fit_context,
+    unchanged_on_error,
+)
 from skmlp.tabular.columns import (
     NUMBER_COLUMNS,
     CategoryColumn,
@@ -29,16 +32,21 @@ from skmlp.tabular.columns import (
     kind_of,
     sorting_order,
 )
+from skmlp.tabular.labels import read_labels
+from skmlp.tabular.names import check_names, list_some, remember_names
 from skmlp.tabular.scaling import Numbers, SmoothScale
 from skmlp.tabular.tables import (
     Column,
     header,
     is_frame,
     is_plain_number,
+    is_sparse,
+    plain,
     read_columns,
     read_matrix,
 )
 from skmlp.tabular.target_means import N_FOLDS, Rows, Target, TargetMeans
+from skmlp.tabular.weights import check_weights
 
 BLOCK_OUT = 1 << 18
 """Cells of the matrix that are written at a time."""
@@ -60,11 +68,6 @@ class Reading(NamedTuple):
             numbers = [column[block] for column in self.numbers]
         codes = [column[block] for column in self.codes]
         return Reading(min(block.stop, self.n_rows) - block.start, numbers, codes)
-
-
-def is_sparse(X: Any) -> bool:
-    """Whether X is one of SciPy's sparse matrices or arrays."""
-    return hasattr(X, "tocsr")
 
 
 class TableEncoder(TransformerMixin, BaseEstimator):
@@ -292,7 +295,7 @@ class TableEncoder(TransformerMixin, BaseEstimator):
             As many different names as there are columns.
         """
         check_is_fitted(self, "scale_")
-        inputs = _check_feature_names_in(self, input_features)
+        inputs = check_feature_names_in(self, input_features)
         parts = [
             (column.position, part)
             for column in self._number_columns
@@ -323,6 +326,34 @@ class TableEncoder(TransformerMixin, BaseEstimator):
         """The values of each categorical column."""
         return [column.known.to_numpy() for column in self._category_columns]
 
+    def columns_without_use(self) -> list:
+        """The columns that the training rows had no two different values of.
+
+        Whatever may come in them, the matrix shows at most where it is missing.
+
+        Returns
+        -------
+        names : list
+            By name, or as "x0", "x1" and so on where columns have no names.
+        """
+        widths = [len(column.parts) for column in self._number_columns]
+        firsts = np.cumsum([0, *widths])[:-1].astype(np.intp)
+        has_use = ~self.scale_.is_constant
+        places = [
+            column.position
+            for column, first, width in zip(
+                self._number_columns, firsts, widths, strict=True
+            )
+            if not has_use[first : first + width].any()
+        ]
+        places += [
+            column.position for column in self._category_columns if column.n_codes < 2
+        ]
+        names = getattr(self, "_column_names", None)
+        if names is None:
+            names = check_feature_names_in(self)
+        return [names[place] for place in sorted(places)]
+
     def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()
         tags.input_tags.allow_nan = True
@@ -335,6 +366,10 @@ class TableEncoder(TransformerMixin, BaseEstimator):
 
     def _validate(self, X: Any, reset: bool) -> Any:
         """X as a table, a 2-D array or a CSR matrix; with the columns of fit."""
+        if reset:
+            remember_names(self, X)
+        else:
+            check_names(self, X)
         if is_frame(X):
             names = header(X)
             try:
@@ -352,6 +387,7 @@ class TableEncoder(TransformerMixin, BaseEstimator):
             raise TypeError(
                 f"X is a {type(X).__name__}, which holds no rows yet; pass X.collect()."
             )
+        X = plain(X)
         options: dict[str, Any] = {
             "dtype": None,
             "accept_sparse": "csr",
@@ -382,7 +418,9 @@ class TableEncoder(TransformerMixin, BaseEstimator):
     def _fit(self, X: Any, y: Any, sample_weight: Any) -> tuple[Any, ...]:
         """Learn, and return the table as it was read on the way."""
         X = self._validate(X, reset=True)
-        weight = self._row_weights(sample_weight, X)
+        weight = None
+        if sample_weight is not None:
+            weight = check_weights(sample_weight, X.shape[0])
         rows = Rows.of(weight)
         target = None if y is None else self._target(y, X)
         is_forced = self._forced_categories()
@@ -438,20 +476,9 @@ class TableEncoder(TransformerMixin, BaseEstimator):
         self._category_columns = []
         self._missing_of = np.array([], dtype=np.intp)
 
-    def _row_weights(self, sample_weight: Any, X: Any) -> np.ndarray | None:
-        if sample_weight is None:
-            return None
-        anything = np.empty((X.shape[0], 1))
-        weight = _check_sample_weight(
-            sample_weight, anything, dtype=np.float64, ensure_non_negative=True
-        )
-        if not weight.any():
-            raise ValueError("sample_weight must be positive for some row.")
-        return weight
-
     def _target(self, y: Any, X: Any) -> Target | None:
         """What means per category are of; None where there would be too many."""
-        y = column_or_1d(y)
+        y = column_or_1d(read_labels(y))
         check_consistent_length(X, y)
         folds = check_random_state(self.random_state).permutation(len(y)) % N_FOLDS
         if y.dtype.kind == "f":

@@ -33,11 +33,13 @@ class SmoothScale:
         Which columns had missing numbers.
     """
 
+    @np.errstate(all="ignore")
     def fit(self, columns: Iterable[np.ndarray], weight: np.ndarray | None) -> Self:
         """Learn median, scale and missingness of each column of numbers."""
         facts = [describe(column, weight) for column in columns]
         return self._keep(facts)
 
+    @np.errstate(all="ignore")
     def fit_sparse(self, X: Any, weight: np.ndarray | None) -> Self:
         """Learn the scale of each column of a CSC matrix, zeros included."""
         n_rows = X.shape[0]
@@ -72,6 +74,7 @@ class SmoothScale:
         self.scale[self.is_constant] = 1
         return self
 
+    @np.errstate(all="ignore")
     def write(
         self,
         columns: Numbers,
@@ -95,19 +98,18 @@ class SmoothScale:
 
     def _encode(self, x: np.ndarray) -> np.ndarray:
         """The formula, overwriting `x`."""
-        with np.errstate(over="ignore", invalid="ignore"):
-            x -= self.center
-            x /= self.scale
+        x -= self.center
+        x /= self.scale
         smooth_clip(x)
         if self.is_constant.any():
             x[:, self.is_constant] = 0
         return x
 
+    @np.errstate(all="ignore")
     def encode_sparse(self, X: Any, dtype: str) -> Any:
         """A CSR matrix of the same pattern, encoded without centring."""
         z = X.data.astype(np.float64)
-        with np.errstate(over="ignore"):
-            z /= self.scale[X.indices]
+        z /= self.scale[X.indices]
         smooth_clip(z)
         z[self.is_constant[X.indices]] = 0
         encoded = X.astype(dtype)

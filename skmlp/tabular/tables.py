@@ -1,6 +1,6 @@
 """Tables of any kind, read as columns: NumPy arrays or pandas extension arrays."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, NamedTuple
 
 import narwhals as nw
@@ -27,6 +27,75 @@ class Column(NamedTuple):
     def describe(self) -> str:
         """Name and dtype, for messages."""
         return f"column {self.name!r} (dtype {self.data.dtype})"
+
+
+# What NumPy and SciPy leave to whoever reads their arrays
+
+
+def plain(X: Any) -> Any:
+    """X with missing values for masked ones, native bytes and canonical sparse rows.
+
+    Whatever needs nothing of this comes back as it is; the caller's X is never written.
+    """
+    if is_sparse(X):
+        return canonical_rows(X) if X.ndim == 2 else X
+    if isinstance(X, np.ndarray):
+        return native(masked_as_missing(X))
+    if isinstance(X, list | tuple) and has_masked(X):
+        return plain(np.ma.array(X))
+    return X
+
+
+def is_sparse(X: Any) -> bool:
+    """Whether X is one of SciPy's sparse matrices or arrays."""
+    return hasattr(X, "tocsr")
+
+
+def canonical_rows(X: Any) -> Any:
+    """X as CSR with each entry once, in order of the columns, as `toarray` reads it."""
+    rows = X.tocsr()
+    parts = (native(rows.data), rows.indices, rows.indptr)
+    # what the caller's matrix believes of its order may be out of date, and asking it
+    # would write to it
+    rows = type(rows)(parts, shape=rows.shape)
+    if not rows.has_canonical_format:
+        rows = rows.copy()
+        rows.sum_duplicates()
+    return rows
+
+
+def native(array: np.ndarray) -> np.ndarray:
+    """The array in this machine's order of bytes, which pandas asks for."""
+    return array.astype(array.dtype.newbyteorder("="), copy=False)
+
+
+def has_masked(values: Iterable[Any]) -> bool:
+    """Whether some of the values are arrays with a mask."""
+    return any(isinstance(value, np.ma.MaskedArray) for value in values)
+
+
+def masked_as_missing(array: np.ndarray) -> np.ndarray:
+    """The array with NaN, NaT or None in place of what a mask covers."""
+    if not isinstance(array, np.ma.MaskedArray):
+        return array
+    if not np.ma.getmaskarray(array).any():
+        return array.data
+    dtype, missing = MISSING_OF_NUMPY.get(array.dtype.kind, (object, None))
+    return array.astype(dtype or array.dtype).filled(missing)
+
+
+MISSING_OF_NUMPY: dict[str, tuple[Any, Any]] = {
+    "f": (None, np.nan),
+    "c": (None, np.nan),
+    "i": (np.float64, np.nan),
+    "u": (np.float64, np.nan),
+    "M": (None, np.datetime64("NaT")),
+    "m": (None, np.timedelta64("NaT")),
+}
+"""By kind: the dtype that knows a missing value (None for its own), and that value."""
+
+
+# Tables of named columns
 
 
 def is_frame(X: Any) -> bool:
@@ -80,7 +149,7 @@ def pandas_values(series: pd.Series) -> Values:
     """The values of a pandas column."""
     dtype = series.dtype
     if isinstance(dtype, np.dtype):
-        return series.to_numpy()
+        return native(series.to_numpy())
     if isinstance(dtype, pd.ArrowDtype):
         return narwhals_values(nw.from_native(series, series_only=True))
     if isinstance(dtype, pd.SparseDtype):

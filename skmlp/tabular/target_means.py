@@ -58,27 +58,49 @@ class Target(NamedTuple):
             yield (self.numbers == code).astype(np.float64)
 
 
+def overall_means(target: Target, rows: Rows) -> list[float]:
+    """The weighted mean of each column of the target over the rows that count."""
+    return [
+        float(np.average(values[rows.places], weights=rows.weight))
+        for values in target.columns()
+    ]
+
+
 class TargetMeans:
     """The mean of the target per category, drawn towards the overall mean.
 
-    Categories of few rows are drawn most. The means are then scaled like numbers.
+    Categories of few rows are drawn most, those of one row all the way. The means are
+    then scaled like numbers.
     """
 
+    @np.errstate(all="ignore")
     def fit(
         self, codes: np.ndarray, n_codes: int, target: Target, rows: Rows
     ) -> "TargetMeans":
         """Learn the means from the rows that count."""
         self.labels = target.names
-        means = self.means(codes, n_codes, target, rows)
+        priors = overall_means(target, rows)
+        means = self.means(codes, n_codes, target, rows, priors)
         counted = codes[rows.places]
+        # the mean of a value seen once is its row's own label: cross-fitted it says
+        # nothing, so no network can have learnt what to make of it
+        means[np.bincount(counted, minlength=len(means)) < 2] = priors
         self.scale = SmoothScale().fit((mean[counted] for mean in means.T), rows.weight)
         self.table = self.scaled(means)
         return self
 
     def means(
-        self, codes: np.ndarray, n_codes: int, target: Target, rows: Rows
+        self,
+        codes: np.ndarray,
+        n_codes: int,
+        target: Target,
+        rows: Rows,
+        priors: Sequence[float],
     ) -> np.ndarray:
-        """Means by category, one column per mean; the last row is the overall mean."""
+        """Means by category, one column per mean, drawn towards its prior.
+
+        The last row is for categories that no row has: the priors themselves.
+        """
         codes = codes[rows.places]
         n_rows = np.bincount(codes, minlength=n_codes + 1)
         weight = rows.weight
@@ -90,9 +112,8 @@ class TargetMeans:
         share /= share + PRIOR_ROWS
         weights[weights == 0] = 1
         means = []
-        for values in target.columns():
+        for values, prior in zip(target.columns(), priors, strict=True):
             values = values[rows.places]
-            prior = np.average(values, weights=weight)
             deviations = np.bincount(codes, weight * (values - prior), n_codes + 1)
             means.append(prior + share * (deviations / weights))
             means[-1][n_codes] = prior
@@ -108,6 +129,7 @@ class TargetMeans:
         """Write the mean of each row's category."""
         out[:] = self.table[codes]
 
+    @np.errstate(all="ignore")
     def write_held_out(
         self,
         codes: np.ndarray,
@@ -115,14 +137,21 @@ class TargetMeans:
         target: Target,
         sample_weight: np.ndarray | None,
     ) -> None:
-        """Write means to which no row has contributed its own target."""
+        """Write means to which no row has contributed its own target.
+
+        They are drawn towards the mean of all rows, its own among them: that of the
+        other folds lies the further from a row's label the rarer the label is there,
+        and a network would learn to contradict it.
+        """
+        priors = overall_means(target, Rows.of(sample_weight))
         for fold in range(N_FOLDS):
             is_held_out = np.asarray(target.folds) == fold
             weight = np.ones(len(codes)) if sample_weight is None else sample_weight
             weight = np.where(is_held_out, 0.0, weight)
             rows = Rows.of(weight)
             if weight.any() and is_held_out.any():
-                means = self.means(codes, len(self.table) - 1, target, rows)
+                n_codes = len(self.table) - 1
+                means = self.means(codes, n_codes, target, rows, priors)
                 out[is_held_out] = self.scaled(means)[codes[is_held_out]]
             else:
                 out[is_held_out] = self.table[-1]

@@ -75,6 +75,7 @@ class Samples(NamedTuple):
         totals = np.bincount(self.codes.ravel(), weight, minlength=n_classes)
         return totals / totals.sum()
 
+    @np.errstate(all="ignore")
     def with_mean_weight_one(self, dtype: str) -> "Samples":
         """The same rows, their weights scaled so that the learning rate keeps."""
         if self.weight is None:

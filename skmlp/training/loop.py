@@ -40,7 +40,7 @@ class Learner(NamedTuple):
         """
         values = []
         # numbers may run away: it is the monitor that says so, in a sentence
-        with np.errstate(over="ignore", invalid="ignore"):
+        with np.errstate(all="ignore"):
             for (x, codes, weight, _), rate in zip(self.batches, rates, strict=True):
                 logits = self.network.forward(x, training=True)
                 value, delta = self.loss.value_and_delta(logits, codes, weight)

@@ -182,3 +182,13 @@ def test_probabilities_of_0_in_a_stack_stay_finite():
     logits = np.array([[[0.0, -2000.0]], [[0.0, -1000.0]]], dtype=np.float32)
     p = mean_probabilities(logits, 0.7)
     assert_allclose(p, [[1, 0]], atol=1e-6)
+
+
+@pytest.mark.parametrize("n_classes", [2, 3, 10, 11, 40, 200])
+def test_a_lone_row_gets_the_probabilities_that_it_gets_among_others(n_classes):
+    logits = np.random.default_rng(0).normal(size=(33, n_classes)).astype("float32")
+    of_all = softmax(logits.copy())
+    for start in range(33):
+        for n_rows in (1, 2, 3):
+            rows = slice(start, start + n_rows)
+            assert_array_equal(softmax(logits[rows].copy()), of_all[rows])

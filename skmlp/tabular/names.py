@@ -1,0 +1,73 @@
+"""Names of columns that are no strings, which scikit-learn does not remember."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+ATTRIBUTE = "_column_names"
+"""Where a fitted estimator keeps such names; it has none where there are none."""
+
+
+def remember_names(estimator: Any, X: Any) -> None:
+    """Let an estimator know the columns that it is fitted on."""
+    names = names_without_strings(X)
+    if names is not None:
+        setattr(estimator, ATTRIBUTE, names)
+    elif hasattr(estimator, ATTRIBUTE):
+        delattr(estimator, ATTRIBUTE)
+
+
+def check_names(estimator: Any, X: Any) -> None:
+    """Raise if a frame has other columns than those remembered, or in another order."""
+    known = getattr(estimator, ATTRIBUTE, None)
+    came = None if known is None else names_without_strings(X)
+    if known is None or came is None:
+        return
+    now, before = as_index(came), as_index(known)
+    if now.equals(before):
+        return
+    new, missing = list(now[~now.isin(before)]), list(before[~before.isin(now)])
+    if new or missing or len(came) != len(known):
+        raise ValueError(
+            "the columns of X should be those of fit, but "
+            f"{list_some(new)} came that fit did not see, and {list_some(missing)} that it saw "
+            f"did not come ({len(came)} columns in place of {len(known)})."
+        )
+    raise ValueError(
+        f"the columns of X should be in the order of fit. {hint_on_order(came, known)}"
+    )
+
+
+def names_without_strings(X: Any) -> list | None:
+    """The column names of a data frame if no name is a string; else None."""
+    if not isinstance(X, pd.DataFrame):
+        return None
+    names = list(X.columns)
+    return None if any(isinstance(name, str) for name in names) else names
+
+
+def as_index(names: list) -> pd.Index:
+    """Names in a form that finds NaN equal to NaN."""
+    return pd.Index(names, dtype=object, tupleize_cols=False)
+
+
+def list_some(values: Sequence | np.ndarray, most: int = 10) -> str:
+    """The first values as text, for messages."""
+    first = values[:most]
+    if isinstance(first, np.ndarray):
+        first = first.tolist()  # numbers of Python, which print as such
+    shown = ", ".join(map(repr, first))
+    rest = len(values) - most
+    return f"[{shown}]" if rest <= 0 else f"[{shown}, and {rest} more]"
+
+
+def hint_on_order(came: list, known: list) -> str:
+    """What to say of the same names in another order."""
+    pairs = zip(came, known, strict=True)
+    place = [as_index([a]).equals(as_index([b])) for a, b in pairs].index(False)
+    return (
+        f"Column {came[place]!r} is where {known[place]!r} was; pass X with its "
+        f"columns in this order: {list_some(known)}."
+    )
