@@ -11,7 +11,7 @@ from scipy.sparse import issparse
 
 from skmlp._checkpoint import Checkpoint
 from skmlp._recipe import Settings
-from skmlp._scoring import score_function
+from skmlp._scoring import ModelInTraining, score_function
 from skmlp._sklearn import FitTask
 from skmlp._verbose import shown
 from skmlp.nn.losses import SoftmaxCrossEntropy, best_temperature, softmax
@@ -390,12 +390,13 @@ def evaluation(
         losses.append(partial(log_loss, network, part))
         # our own log-loss also works where a class has no held-out row
         if run.estimator.scoring != "neg_log_loss":
-            score = score_function(
-                run.estimator.scoring,
-                run.estimator.classes_,
-                partial(probabilities, network),
+            model = ModelInTraining(
+                run.estimator.classes_, partial(probabilities, network)
             )
-            scores.append(partial(score, part.inputs(), part.codes, part.weight))
+            score = score_function(
+                run.estimator.scoring, model, part.inputs(), part.codes, part.weight
+            )
+            scores.append(score)
 
     def evaluate() -> tuple[float, float]:
         with np.errstate(over="ignore", invalid="ignore"):
