@@ -22,7 +22,7 @@ from skmlp._files import (
     write,
 )
 from skmlp._version import __version__
-from skmlp.tabular.tables import canonical_rows, is_frame, plain, read_columns
+from skmlp.tabular.tables import is_frame, plain, read_columns
 
 KIND = "checkpoint"
 
@@ -42,8 +42,8 @@ def digest_of(data: Any) -> str | None:
     if data is None:
         return None
     digest = hashlib.sha256()
+    data = plain(data)
     if issparse(data):
-        data = canonical_rows(data)
         parts = [np.array(data.shape), data.indptr, data.indices, data.data]
     elif is_frame(data):
         columns = read_columns(data)

@@ -12,7 +12,7 @@ from scipy.sparse import issparse
 
 from skmlp._checkpoint import Checkpoint
 from skmlp._recipe import Settings
-from skmlp._scoring import score_function
+from skmlp._scoring import ModelInTraining, score_function
 from skmlp._sklearn import FitTask
 from skmlp._verbose import shown
 from skmlp.nn.losses import SoftmaxCrossEntropy, best_temperature, softmax
@@ -400,14 +400,16 @@ def evaluation(
         network = Network(run.architecture, vector)
         part = part.with_mean_weight_one(run.architecture.dtype)
         losses.append(partial(log_loss, network, part))
-        # our own log-loss also works where a class has no held-out row
-        if run.estimator.scoring != "neg_log_loss":
-            score = score_function(
-                run.estimator.scoring,
-                run.estimator.classes_,
-                partial(probabilities, network),
+        # our own log-loss also works where a class has no held-out row, and with one
+        # class, where nothing could be scored
+        if run.estimator.scoring != "neg_log_loss" and run.architecture.n_classes > 1:
+            model = ModelInTraining(
+                run.estimator.classes_, partial(probabilities, network)
             )
-            scores.append(partial(score, part.inputs(), part.codes, part.weight))
+            score = score_function(
+                run.estimator.scoring, model, part.inputs(), part.codes, part.weight
+            )
+            scores.append(score)
 
     def evaluate() -> tuple[float, float]:
         with np.errstate(all="ignore"):

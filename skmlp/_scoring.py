@@ -1,12 +1,28 @@
-"""Scores of a network in training, by any scikit-learn scorer."""
+"""Scores of a network in training, by any scikit-learn scorer that suits the rows."""
 
 import inspect
+import re
+import threading
+import warnings
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
 from sklearn.base import BaseEstimator, ClassifierMixin
-from sklearn.metrics import get_scorer
+from sklearn.metrics import get_scorer, get_scorer_names
+
+from skmlp._sklearn import (
+    calls_a_metric,
+    is_for_regression,
+    metric_of,
+    response_methods,
+    with_arguments,
+)
+from skmlp.tabular.names import list_some
+
+FILTERS = threading.RLock()
+"""Held while the filters of warnings, which all threads share, are changed."""
 
 
 class ModelInTraining(ClassifierMixin, BaseEstimator):
@@ -35,26 +51,177 @@ class ModelInTraining(ClassifierMixin, BaseEstimator):
 
 
 def score_function(
-    scoring: str | Callable, classes: np.ndarray, probabilities: Callable
-) -> Callable[[Any, np.ndarray, np.ndarray | None], float]:
-    """(X, codes, weight) -> score of the present weights, greater is better."""
-    scorer = get_scorer(scoring)
-    parameters = inspect.signature(scorer).parameters.values()
-    takes_weight = any(
-        p.name == "sample_weight" or p.kind == p.VAR_KEYWORD for p in parameters
+    scoring: str | Callable,
+    model: ModelInTraining,
+    X: Any,
+    codes: np.ndarray,
+    weight: np.ndarray | None,
+) -> Callable[[], float]:
+    """A function that scores the present weights on held-out rows, greater is better.
+
+    A scorer of scikit-learn that can't do so gives an error here, before anything is
+    trained. Other callables are left to themselves.
+    """
+    scorer, classes = get_scorer(scoring), model.classes_
+    weights = {} if weight is None else {"sample_weight": weight}
+    if weight is not None:
+        check_takes_weights(scorer, scoring)
+    if calls_a_metric(scorer):
+        check_is_for_classes(scorer, scoring)
+        scorer = with_classes(scorer, classes)
+        start = model.predict_proba(X)
+        if np.isfinite(start).all():  # or training ends as diverged, without a score
+            score = partial(score_quietly, scorer, classes, weights)
+            try_out(score, start, classes, codes, scoring)
+    y = classes[codes]
+    return lambda: float(scorer(model, X, y, **weights))
+
+
+def check_takes_weights(scorer: Callable, scoring: Any) -> None:
+    """Raise if a scorer has no argument for the weights that the rows have."""
+    called = metric_of(scorer)[0] if calls_a_metric(scorer) else scorer
+    parameters = inspect.signature(called).parameters.values()
+    if any(p.name == "sample_weight" or p.kind == p.VAR_KEYWORD for p in parameters):
+        return
+    raise ValueError(
+        f"{named(scoring)} takes no sample_weight, but the rows have weights "
+        "(sample_weight or class_weight); let it take sample_weight, or choose one "
+        'that does, such as "neg_log_loss".'
     )
-    model = ModelInTraining(classes, probabilities)
 
-    def score(X: Any, codes: np.ndarray, weight: np.ndarray | None) -> float:
-        y = classes[codes]
-        if weight is None:
-            return float(scorer(model, X, y))
-        if not takes_weight:
-            raise ValueError(
-                f"scoring={scoring!r} takes no sample_weight, but the rows have "
-                "weights (sample_weight or class_weight); let it take sample_weight, "
-                "or choose a scorer of scikit-learn."
-            )
-        return float(scorer(model, X, y, sample_weight=weight))
 
-    return score
+def check_is_for_classes(scorer: Callable, scoring: Any) -> None:
+    """Raise if the metric measures how far numbers are from each other."""
+    if is_for_regression(metric_of(scorer)[0]):
+        raise ValueError(
+            f"{named(scoring)} is for regression, which takes labels for numbers; "
+            'choose one for classes, such as "neg_log_loss" or "accuracy".'
+        )
+
+
+def with_classes(scorer: Callable, classes: np.ndarray) -> Callable:
+    """A scorer whose metric knows the positive class, or all classes.
+
+    What was set is kept, as are defaults that work: 1 is positive among 1 and 2.
+    """
+    metric, given = metric_of(scorer)
+    defaults = {
+        name: parameter.default
+        for name, parameter in inspect.signature(metric).parameters.items()
+        if name not in given
+    }
+    known = {}
+    asks = len(classes) == 2 and "pos_label" in defaults
+    if asks and defaults["pos_label"] not in classes.tolist():
+        known["pos_label"] = classes[1]
+    # a metric on predictions would look at these labels only, rather than know of them
+    reads = [
+        name for name in response_methods(scorer) if hasattr(ModelInTraining, name)
+    ]
+    if reads[:1] == ["predict_proba"] and defaults.get("labels", "") is None:
+        known["labels"] = classes
+    return with_arguments(scorer, known)
+
+
+def score_quietly(
+    scorer: Callable,
+    classes: np.ndarray,
+    weights: dict,
+    probabilities: np.ndarray,
+    codes: np.ndarray,
+) -> float:
+    """What a scorer makes of probabilities, without the warnings that it may give."""
+    model = ModelInTraining(classes, probabilities=lambda given: given)
+    with FILTERS, warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return float(scorer(model, probabilities, classes[codes], **weights))
+
+
+def try_out(
+    score: Callable[[np.ndarray, np.ndarray], float],
+    start: np.ndarray,
+    classes: np.ndarray,
+    codes: np.ndarray,
+    scoring: Any,
+) -> None:
+    """Raise in one sentence if the rows can't be scored.
+
+    Where classes are absent, what a metric sees of them depends on the predictions: so
+    it gets those of the start weights, the right ones, and some of every class.
+    """
+    absent = np.setdiff1d(np.arange(len(classes)), codes)
+    in_turn = np.arange(len(codes)) % len(classes)
+    try:
+        result = score(start, codes)
+        if len(absent):
+            score(certainty(codes, like=start), codes)
+            score(certainty(in_turn, like=start), codes)
+    except Exception as error:
+        cause: Exception | None = error
+        if len(absent):
+            # would it fail as well if the rows had every class?
+            cause = failure(score, certainty(in_turn, like=start), in_turn)
+        if cause is None:
+            raise absence(scoring, classes[absent]) from error
+        raise misfit(scoring, len(classes), cause) from error
+    if len(absent) and not np.isfinite(result):
+        raise absence(scoring, classes[absent])
+
+
+def certainty(codes: np.ndarray, like: np.ndarray) -> np.ndarray:
+    """Probabilities that are 1 for the given class of each row."""
+    probabilities = np.zeros_like(like)
+    np.put_along_axis(probabilities, codes[:, np.newaxis], 1, axis=1)
+    return probabilities
+
+
+def failure(
+    score: Callable, probabilities: np.ndarray, codes: np.ndarray
+) -> Exception | None:
+    """The error that scoring ends in, if any."""
+    try:
+        score(probabilities, codes)
+    except Exception as error:
+        return error
+    return None
+
+
+def absence(scoring: Any, absent: np.ndarray) -> ValueError:
+    """What to say where a scorer needs rows of classes that have none."""
+    return ValueError(
+        f"{named(scoring)} needs held-out rows of every class, but there are none "
+        f"of {list_some(absent)}; pass X_val and y_val that have every class, raise "
+        'validation_fraction, or choose "neg_log_loss".'
+    )
+
+
+def misfit(scoring: Any, n_classes: int, error: Exception) -> ValueError:
+    """What to say where a scorer is for other predictions than these."""
+    name = scoring if isinstance(scoring, str) else name_of_metric(scoring)
+    stem = name.removesuffix("_score").removesuffix("_samples")
+    likes = [f"{stem}_{kind}" for kind in ("macro", "ovr")]
+    known = [one for one in likes if one in get_scorer_names() and one != name]
+    instead = " or ".join(f'"{one}"' for one in (*known, "neg_log_loss"))
+    return ValueError(
+        f"{named(scoring)} can't score predictions of {n_classes} classes: "
+        f"{first_sentence(error)}; choose {instead}."
+    )
+
+
+def first_sentence(error: Exception) -> str:
+    """The first sentence of an error's message, without its period."""
+    message = " ".join(str(error).split()) or type(error).__name__
+    return re.split(r"\.\s+(?=[A-Z])", message)[0].rstrip(".")
+
+
+def named(scoring: Any) -> str:
+    """The parameter as a message shows it."""
+    if isinstance(scoring, str) or not calls_a_metric(scoring):
+        return f"scoring={scoring!r}"
+    return f"scoring=make_scorer({name_of_metric(scoring)}, ...)"
+
+
+def name_of_metric(scorer: Callable) -> str:
+    """The name of the function that a scorer calls."""
+    metric, _ = metric_of(scorer)
+    return getattr(metric, "__name__", type(metric).__name__)

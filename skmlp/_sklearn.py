@@ -1,12 +1,15 @@
 """All that is used of scikit-learn's private parts, and how its versions differ."""
 
+import copy
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 import sklearn
 from sklearn.base import BaseEstimator, _fit_context
+from sklearn.metrics import mean_squared_error
+from sklearn.metrics._scorer import _BaseScorer
 from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import HasMethods, Interval, Options, StrOptions
 from sklearn.utils.validation import _check_feature_names_in, _check_sample_weight
@@ -19,11 +22,16 @@ __all__ = [
     "Options",
     "StrOptions",
     "as_generator",
+    "calls_a_metric",
     "check_feature_names_in",
     "check_sample_weight",
     "fit_context",
+    "is_for_regression",
+    "metric_of",
+    "response_methods",
     "unchanged_on_error",
     "validate_parameters",
+    "with_arguments",
     "with_callbacks",
 ]
 
@@ -137,3 +145,34 @@ def unchanged_on_error(method: Callable) -> Callable:
 def validate_parameters(estimator: BaseEstimator) -> None:
     """Raise unless each hyper-parameter is of a kind that `fit` would take."""
     estimator._validate_params()
+
+
+def calls_a_metric(scorer: Callable) -> bool:
+    """Whether a scorer is one of scikit-learn's names, or from `make_scorer`."""
+    return isinstance(scorer, _BaseScorer)
+
+
+def metric_of(scorer: Any) -> tuple[Callable, dict[str, Any]]:
+    """The metric that such a scorer calls, and the arguments that were set for it."""
+    metric, given = scorer._score_func, scorer._kwargs
+    if isinstance(metric, functools.partial):
+        return metric.func, metric.keywords | given
+    return metric, given
+
+
+def response_methods(scorer: Any) -> Sequence[str]:
+    """The methods of a model that such a scorer may call, the preferred one first."""
+    methods = scorer._response_method
+    return [methods] if isinstance(methods, str) else methods
+
+
+def with_arguments(scorer: Any, arguments: dict[str, Any]) -> Callable:
+    """Such a scorer whose metric gets further arguments."""
+    completed = copy.copy(scorer)
+    completed._kwargs = scorer._kwargs | arguments
+    return completed
+
+
+def is_for_regression(metric: Callable) -> bool:
+    """Whether a metric comes from where scikit-learn has those of regression."""
+    return getattr(metric, "__module__", None) == mean_squared_error.__module__

@@ -235,10 +235,13 @@ class MLPSoftmaxClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
         each network holds out other rows.
 
     scoring : str or callable, default="neg_log_loss"
-        What the held-out rows are scored by: any name that
+        What the held-out rows are scored by: a name that
         :func:`sklearn.metrics.get_scorer` knows, or ``scorer(estimator, X, y)``, which
-        is called with `sample_weight` too where the rows have weights. (scikit-learn
-        uses accuracy, which says little about probabilities.)
+        is called with `sample_weight` too where the rows have weights. Where a scorer
+        of scikit-learn asks for a positive class and its own choice, mostly 1, is no
+        label, it is ``classes_[1]``. One that can't score the held-out rows, or is for
+        regression, is refused before training. (scikit-learn uses accuracy, which says
+        little about probabilities.)
 
     n_estimators : int or "auto", default="auto"
         Networks whose probabilities are averaged. Each has its own start values,

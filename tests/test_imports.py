@@ -57,7 +57,7 @@ MAY_IMPORT = {  # besides the standard library and modules of the same folder
     "_inputs": {"numpy", "scipy", "sklearn", "skmlp.tabular"},
     "_targets": {"numpy", "sklearn", "skmlp._sklearn", "skmlp.tabular"},
     "_sklearn": {"numpy", "sklearn", "skmlp._sklearn"},
-    "_scoring": {"numpy", "sklearn", "skmlp._sklearn"},
+    "_scoring": {"numpy", "sklearn", "skmlp._sklearn", "skmlp.tabular"},
     "_recipe": {"numpy", "skmlp.optim"},
     "_files": {"numpy", "skmlp._version"},
     "_checkpoint": {

@@ -33,7 +33,7 @@ from skmlp.tabular.columns import (
     sorting_order,
 )
 from skmlp.tabular.labels import read_labels
-from skmlp.tabular.names import check_names, list_some, remember_names
+from skmlp.tabular.names import check_names, remember_names
 from skmlp.tabular.scaling import Numbers, SmoothScale
 from skmlp.tabular.tables import (
     Column,

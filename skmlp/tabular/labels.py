@@ -23,17 +23,18 @@ def read_labels(y: Any) -> Any:
     elif nw.dependencies.is_into_series(y):
         y = narwhals_values(nw.from_native(y, series_only=True))
     if isinstance(y, np.ndarray):
-        refuse_missing(y, np.ma.getmaskarray(y) if has_masked([y]) else np.False_)
+        if has_masked([y]):
+            refuse_missing(np.ma.getmaskarray(y))
         return native(np.asarray(y))
     if not isinstance(y, pd.api.extensions.ExtensionArray):
         return y
-    refuse_missing(y, y.isna())
+    refuse_missing(y.isna())
     if isinstance(y, pd.Categorical):
         return read_labels(y.categories)[y.codes]
     return y.to_numpy(getattr(y.dtype, "numpy_dtype", None))
 
 
-def refuse_missing(y: Any, is_missing: np.ndarray) -> None:
+def refuse_missing(is_missing: np.ndarray) -> None:
     """Raise where rows have no label."""
     if is_missing.any():
         raise ValueError(

@@ -31,9 +31,9 @@ def check_names(estimator: Any, X: Any) -> None:
     new, missing = list(now[~now.isin(before)]), list(before[~before.isin(now)])
     if new or missing or len(came) != len(known):
         raise ValueError(
-            "the columns of X should be those of fit, but "
-            f"{list_some(new)} came that fit did not see, and {list_some(missing)} that it saw "
-            f"did not come ({len(came)} columns in place of {len(known)})."
+            f"the columns of X should be those of fit, but {list_some(new)} came that "
+            f"fit did not see, and {list_some(missing)} that it saw did not come "
+            f"({len(came)} columns in place of {len(known)})."
         )
     raise ValueError(
         f"the columns of X should be in the order of fit. {hint_on_order(came, known)}"

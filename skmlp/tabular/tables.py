@@ -81,7 +81,7 @@ def masked_as_missing(array: np.ndarray) -> np.ndarray:
     if not np.ma.getmaskarray(array).any():
         return array.data
     dtype, missing = MISSING_OF_NUMPY.get(array.dtype.kind, (object, None))
-    return array.astype(dtype or array.dtype).filled(missing)
+    return np.ma.filled(array.astype(dtype or array.dtype), missing)
 
 
 MISSING_OF_NUMPY: dict[str, tuple[Any, Any]] = {

@@ -1,0 +1,418 @@
+"""Scores of held-out rows: every scorer of scikit-learn works, or says why it can't."""
+
+import re
+import warnings
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+from numpy.testing import assert_array_equal
+from sklearn.exceptions import ConvergenceWarning, UndefinedMetricWarning
+from sklearn.metrics import (
+    average_precision_score,
+    brier_score_loss,
+    d2_log_loss_score,
+    f1_score,
+    get_scorer_names,
+    jaccard_score,
+    log_loss,
+    make_scorer,
+    mean_squared_error,
+    precision_score,
+    r2_score,
+    recall_score,
+    roc_auc_score,
+    top_k_accuracy_score,
+)
+
+from skmlp import MLPSoftmaxClassifier
+from skmlp._run import Run, evaluation
+from skmlp._scoring import ModelInTraining, score_function
+from skmlp.nn.network import Architecture
+from skmlp.training.batches import Samples
+from skmlp.training.monitor import Monitor
+
+RNG = np.random.default_rng(0)
+X = RNG.normal(size=(200, 3))
+NOISY = X[:, 0] + RNG.normal(scale=0.5, size=200)
+TWO = (NOISY > 0).astype(int)
+THREE = np.digitize(NOISY, [-0.5, 0.5])
+RARE = np.where(np.arange(200) < 2, 2, TWO)  # 2 rows in 200 are too few to hold one out
+NAMES, LETTERS = np.array(["no", "yes"]), np.array(["a", "b", "c"])
+TARGETS = {
+    "two texts": NAMES[TWO],
+    "three texts": LETTERS[THREE],
+    "a rare text": LETTERS[RARE],
+    "0 and 1": TWO,
+    "a rare number": RARE,
+    "booleans": TWO.astype(bool),
+}
+
+SCORERS = get_scorer_names()
+AVERAGED = {"f1", "jaccard", "precision", "recall"}
+FOR_NUMBERS = {"r2", "explained_variance", "neg_max_error", "d2_absolute_error_score"}
+FOR_NUMBERS |= {name for name in SCORERS if re.match(r"neg_(root_)?me(di)?an_", name)}
+FOR_SETS_OF_LABELS = {f"{name}_samples" for name in AVERAGED}
+FOR_TWO_CLASSES = AVERAGED | {
+    "roc_auc",
+    "positive_likelihood_ratio",
+    "neg_negative_likelihood_ratio",
+}
+NEED_EVERY_CLASS = {"average_precision", "roc_auc_ovr"}
+UP_TO_SCIKIT_LEARN = {  # depends on its version
+    ("average_precision", "three texts"),
+    ("roc_auc_ovr_weighted", "a rare text"),
+    ("roc_auc_ovr_weighted", "a rare number"),
+}
+
+
+def tiny(**params):
+    defaults = {
+        "hidden_layer_sizes": (8,),
+        "n_estimators": 1,
+        "max_iter": 2,
+        "early_stopping": True,
+        "temperature": None,
+        "random_state": 0,
+    }
+    return MLPSoftmaxClassifier(**defaults | params)
+
+
+@pytest.fixture
+def epochs(monkeypatch):
+    """Grows with each epoch that begins."""
+    begun = []
+    begin = Monitor.begin_epoch
+
+    def begin_epoch(monitor):
+        begun.append(monitor.n_epochs)
+        begin(monitor)
+
+    monkeypatch.setattr(Monitor, "begin_epoch", begin_epoch)
+    return begun
+
+
+def refusal(fit, *args, **kwargs):
+    """The sentence that a fit refuses its scorer with."""
+    with pytest.raises(ValueError, match=r"^scoring=") as caught:
+        fit(*args, **kwargs)
+    message = str(caught.value)
+    assert re.fullmatch(r'[^;]*; [^;]*"neg_log_loss"[^;]*', message)
+    assert message.endswith(".")
+    assert not re.search(r"[.!?] ", message)
+    return message
+
+
+def is_refused(name, kind):
+    refused = FOR_NUMBERS | FOR_SETS_OF_LABELS
+    if len(np.unique(TARGETS[kind])) > 2:
+        refused = refused | FOR_TWO_CLASSES
+    if "rare" in kind:
+        refused = refused | NEED_EVERY_CLASS
+    return name in refused
+
+
+# what scikit-learn's metrics say of the scores that they give
+@pytest.mark.filterwarnings(
+    r"ignore:'k' \(2\) greater than or equal to 'n_classes' \(2\)",
+    "ignore:`positive_likelihood_ratio` is ill-defined",
+    "ignore:Only one class is present in y_true",
+)
+@pytest.mark.parametrize("kind", TARGETS)
+@pytest.mark.parametrize("name", SCORERS)
+def test_a_scorer_gives_scores_or_is_refused_before_training(name, kind, epochs):
+    model, y = tiny(scoring=name), TARGETS[kind]
+    if is_refused(name, kind):
+        assert repr(name) in refusal(model.fit, X, y)
+        assert not epochs
+        return
+    try:
+        model.fit(X, y)
+    except ValueError:
+        assert (name, kind) in UP_TO_SCIKIT_LEARN
+        refusal(model.fit, X, y)
+        assert not epochs
+    else:
+        assert np.isfinite(model.validation_scores_).all()
+        assert len(epochs) == 2
+
+
+@pytest.mark.parametrize(
+    ("scoring", "metric"),
+    [
+        ("f1", f1_score),
+        ("precision", precision_score),
+        ("recall", recall_score),
+        ("jaccard", jaccard_score),
+        (make_scorer(f1_score), f1_score),
+        (make_scorer(f1_score, pos_label="no"), partial(f1_score, pos_label="no")),
+        (
+            make_scorer(partial(f1_score, pos_label="no")),
+            partial(f1_score, pos_label="no"),
+        ),
+    ],
+    ids=["f1", "precision", "recall", "jaccard", "made", "set", "set in a partial"],
+)
+@pytest.mark.parametrize("dtype", [str, object])
+def test_the_second_class_is_the_positive_one(scoring, metric, dtype):
+    y = NAMES[TWO].astype(dtype)
+    weight = 1 + TWO[100:]
+    model = tiny(scoring=scoring).fit(
+        X[:100], y[:100], X_val=X[100:], y_val=y[100:], sample_weight_val=weight
+    )
+    if not isinstance(metric, partial):
+        metric = partial(metric, pos_label=model.classes_[1])
+    expected = metric(y[100:], model.predict(X[100:]), sample_weight=weight)
+    assert model.best_validation_score_ == pytest.approx(expected)
+
+
+@pytest.mark.parametrize(
+    ("scoring", "metric"),
+    [
+        ("average_precision", partial(average_precision_score, pos_label="yes")),
+        ("roc_auc", roc_auc_score),
+        ("neg_brier_score", lambda y, p: -brier_score_loss(y, p, pos_label="yes")),
+    ],
+    ids=["average_precision", "roc_auc", "neg_brier_score"],
+)
+def test_its_probability_is_what_a_scorer_reads(scoring, metric):
+    y = NAMES[TWO]
+    model = tiny(scoring=scoring).fit(X[:100], y[:100], X_val=X[100:], y_val=y[100:])
+    expected = metric(y[100:], model.predict_proba(X[100:])[:, 1])
+    assert model.best_validation_score_ == pytest.approx(expected)
+
+
+@pytest.mark.parametrize(
+    ("labels", "positive"), [([0, 1], 1), ([1, 2], 1), ([-1, 1], 1)]
+)
+def test_one_is_positive_where_it_is_a_label_as_scikit_learn_has_it(labels, positive):
+    y = np.array(labels)[TWO]
+    model = tiny(scoring="precision")
+    model.fit(X[:100], y[:100], X_val=X[100:], y_val=y[100:])
+    expected = precision_score(y[100:], model.predict(X[100:]), pos_label=positive)
+    assert model.best_validation_score_ == expected
+
+
+@pytest.mark.parametrize(
+    ("scoring", "metric"),
+    [
+        ("top_k_accuracy", top_k_accuracy_score),
+        (
+            make_scorer(d2_log_loss_score, response_method="predict_proba"),
+            d2_log_loss_score,
+        ),
+        (
+            make_scorer(
+                log_loss, greater_is_better=False, response_method="predict_proba"
+            ),
+            lambda *args, **kwargs: -log_loss(*args, **kwargs),
+        ),
+        (
+            make_scorer(
+                top_k_accuracy_score,
+                response_method="predict_proba",
+                k=1,
+                labels=["a", "b", "c"],
+            ),
+            partial(top_k_accuracy_score, k=1),
+        ),
+    ],
+    ids=["top_k_accuracy", "d2_log_loss_score", "log_loss", "set"],
+)
+def test_a_metric_of_probabilities_knows_the_classes_that_have_no_row(scoring, metric):
+    y = LETTERS[THREE]
+    is_val = (np.arange(200) >= 100) & (y != "b")
+    model = tiny(scoring=scoring).fit(X, y, X_val=X[is_val], y_val=y[is_val])
+    expected = metric(y[is_val], model.predict_proba(X[is_val]), labels=model.classes_)
+    assert model.best_validation_score_ == pytest.approx(expected, rel=1e-5)
+
+
+def test_a_metric_of_predictions_looks_at_the_classes_that_it_sees():
+    y, is_a_or_b = LETTERS[THREE], THREE < 2
+    model = tiny(scoring="f1_macro").fit(X, y, X_val=X[is_a_or_b], y_val=y[is_a_or_b])
+    expected = f1_score(y[is_a_or_b], model.predict(X[is_a_or_b]), average="macro")
+    assert model.best_validation_score_ == pytest.approx(expected)
+
+
+def takes_no_labels(y, predicted):
+    raise RuntimeError("Labels are\n  strange. Call for help.")
+
+
+def says_nothing(y, predicted):
+    raise RuntimeError
+
+
+ROC_AUC = make_scorer(roc_auc_score, response_method="predict_proba", average=None)
+SENTENCES = {
+    "two classes only": (
+        {"scoring": "f1"},
+        TARGETS["three texts"],
+        r'f1. can\'t score predictions of 3 classes: .*; choose "f1_macro" or "neg_log',
+    ),
+    "two classes only, and one absent": (
+        {"scoring": "roc_auc"},
+        RARE,
+        r"multi_class must be in \('ovo', 'ovr'\); choose \"roc_auc_ovr\" or",
+    ),
+    "an object": (
+        {"scoring": make_scorer(f1_score)},
+        THREE,
+        r"make_scorer\(f1_score, ...\) can't .*average='binary'; choose",
+    ),
+    "sets of labels": (
+        {"scoring": "recall_samples"},
+        TWO,
+        r"of 2 classes: Samplewise .* multilabel .*; choose \"recall_macro\" or",
+    ),
+    "a class that is too rare": (
+        {"scoring": "roc_auc_ovr"},
+        TARGETS["a rare text"],
+        r"needs held-out rows of every class, but there are none of \['c'\]; pass",
+    ),
+    "numbers": ({"scoring": "r2"}, TWO, "'r2' is for regression, which takes labels"),
+    "numbers by an object": (
+        {"scoring": make_scorer(mean_squared_error, greater_is_better=False)},
+        TWO,
+        r"scoring=make_scorer\(mean_squared_error.* is for regression",
+    ),
+    "numbers by a partial": (
+        {"scoring": make_scorer(partial(r2_score, force_finite=False))},
+        TWO,
+        r"scoring=make_scorer\(r2_score, ...\) is for regression",
+    ),
+    "a typing error": (
+        {"scoring": make_scorer(f1_score, pos_label="yess")},
+        TARGETS["two texts"],
+        "of 2 classes: pos_label=yess is not a valid label",
+    ),
+    "a metric of one's own": (
+        {"scoring": make_scorer(takes_no_labels)},
+        TWO,
+        "classes: Labels are strange; choose",
+    ),
+    "an error without a message": (
+        {"scoring": make_scorer(says_nothing)},
+        TWO,
+        "classes: RuntimeError; choose",
+    ),
+    "several scores": (
+        {"scoring": ROC_AUC},
+        LETTERS[THREE],
+        "of 3 classes: .*; choose",
+    ),
+    "a method that is not there": (
+        {"scoring": make_scorer(f1_score, response_method="decision_function")},
+        TWO,
+        "decision_function",
+    ),
+    "no weights": (
+        {"scoring": "rand_score", "class_weight": "balanced"},
+        TWO,
+        "'rand_score' takes no sample_weight, but the rows have weights",
+    ),
+    "no weights for many classes": (
+        {"scoring": "roc_auc_ovo", "class_weight": "balanced"},
+        THREE,
+        "sample_weight is not supported for multiclass one-vs-one ROC AUC",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", SENTENCES)
+def test_the_sentence_names_scorer_reason_and_way_out(case, epochs):
+    params, y, sentence = SENTENCES[case]
+    assert re.search(sentence, refusal(tiny(**params).fit, X, y))
+    assert not epochs
+
+
+@pytest.mark.parametrize("solver", ["adam", "sgd", "lbfgs"])
+@pytest.mark.parametrize("n_estimators", [1, 2])
+def test_a_refusal_leaves_the_estimator_as_it_was(solver, n_estimators, epochs, capsys):
+    params = {"solver": solver, "n_estimators": n_estimators, "dropout": 0.0}
+    model = tiny(**params).fit(X, TWO)
+    before, n_epochs = model.predict_proba(X), len(epochs)
+    model.set_params(scoring="roc_auc_ovr", verbose=True)
+    refusal(model.fit, X, TARGETS["a rare text"])
+    assert len(epochs) == n_epochs
+    assert capsys.readouterr().out == ""
+    assert_array_equal(model.predict_proba(X), before)
+    assert_array_equal(model.classes_, [0, 1])
+
+
+def test_the_reason_in_full_is_the_cause():
+    with pytest.raises(ValueError, match="Labels are strange; choose") as caught:
+        tiny(scoring=make_scorer(takes_no_labels)).fit(X, TWO)
+    assert "Call for help" in str(caught.value.__cause__)
+
+
+def test_a_class_that_one_network_alone_has_no_row_of_is_absent():
+    estimator = SimpleNamespace(scoring="roc_auc_ovr", classes_=LETTERS)
+    architecture = Architecture(3, (), 3, (), (), "float32")
+    start = np.zeros((2, architecture.layout.size), np.float32)
+    rows = np.array([[0, 1, 2, 3], [4, 5, 6, 7]])
+    x = X[:8].astype(np.float32)
+    for codes in ([0, 1, 2, 0], [0, 1, 1, 0]):
+        held_out = Samples(x, np.array([[0, 1, 2, 0], codes]), None, rows)
+        run = Run(estimator, None, architecture, start, None, held_out, RNG)
+        if 2 in codes:
+            assert evaluation(run, start)()[1] == 0.5
+        else:
+            assert "there are none of ['c']" in refusal(evaluation, run, start)
+
+
+def test_it_is_no_use_to_train_until_the_first_row_of_a_third_class_is_predicted(
+    epochs,
+):
+    start = tiny(scoring="accuracy", max_iter=1).fit(X, RARE).predict(X)
+    assert set(start) == {0, 1}
+    assert "average='binary'" in refusal(tiny(scoring="f1").fit, X, RARE)
+    only_zeros = {"X_val": X[TWO == 0], "y_val": TWO[TWO == 0]}
+    model = tiny(scoring="positive_likelihood_ratio")
+    assert "none of [1]" in refusal(model.fit, X, TWO, **only_zeros)
+    assert len(epochs) == 1
+
+
+def test_no_warning_of_the_trial_comes_out():
+    model = ModelInTraining(NAMES, lambda X: np.tile([0.9, 0.1], (len(X), 1)))
+    with warnings.catch_warnings(record=True) as given:
+        warnings.simplefilter("always")
+        score = score_function("precision", model, X, TWO, None)
+        refusal(score_function, "roc_auc", model, X, np.zeros_like(TWO), None)
+        assert given == []
+        assert score() == 0
+    assert [one.category for one in given] == [UndefinedMetricWarning]
+
+
+def test_fits_side_by_side_leave_the_filters_of_warnings_alone():
+    before = list(warnings.filters)
+    with ThreadPoolExecutor(4) as threads:
+        fits = [
+            threads.submit(tiny(scoring="f1", n_estimators=4).fit, X, NAMES[TWO])
+            for _ in range(8)
+        ]
+        for one in fits:
+            one.result()
+    assert list(warnings.filters) == before
+
+
+def test_a_function_is_called_once_an_epoch_and_its_errors_are_its_own():
+    seen = []
+
+    def score(model, X, y):
+        seen.append(y)
+        if len(seen) == 3:
+            raise KeyError("third")
+        return -mean_squared_error(y, model.predict(X))
+
+    model = tiny(scoring=score).fit(X, TWO)
+    assert len(seen) == len(model.validation_scores_) == 2
+    with pytest.raises(KeyError, match="third"):
+        model.fit(X, TWO)
+
+
+def test_weights_that_overflow_at_the_start_are_left_to_the_end_of_training():
+    model = tiny(scoring="accuracy", preprocessing=None, numeric_embedding=None)
+    with pytest.warns(ConvergenceWarning, match="diverged in epoch 1"):
+        model.fit(np.full((200, 30), 1e38, np.float32), NAMES[TWO])
