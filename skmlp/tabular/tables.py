@@ -78,10 +78,13 @@ def masked_as_missing(array: np.ndarray) -> np.ndarray:
     """The array with NaN, NaT or None in place of what a mask covers."""
     if not isinstance(array, np.ma.MaskedArray):
         return array
-    if not np.ma.getmaskarray(array).any():
+    mask = np.ma.getmaskarray(array)
+    if not mask.any():
         return array.data
     dtype, missing = MISSING_OF_NUMPY.get(array.dtype.kind, (object, None))
-    return np.ma.filled(array.astype(dtype or array.dtype), missing)
+    result = array.data.astype(dtype or array.dtype)
+    result[mask] = missing
+    return result
 
 
 MISSING_OF_NUMPY: dict[str, tuple[Any, Any]] = {
