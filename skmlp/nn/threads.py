@@ -20,7 +20,7 @@ another program keeps a core busy, waiting for each other makes it many times sl
 @cache
 def controller() -> ThreadpoolController:
     """Found once: to search the process for its BLAS libraries takes milliseconds."""
-    return ThreadpoolController()
+    return ThreadpoolController().select(user_api="blas")
 
 
 class OneThread:
@@ -40,7 +40,7 @@ class OneThread:
         """BLAS threads that the process may use where nobody holds them to one."""
         with self.lock:
             if self.n_users == 0:
-                info = controller().select(user_api="blas").info()
+                info = controller().info()
                 self.n_threads = max((pool["num_threads"] for pool in info), default=1)
             return self.n_threads
 
@@ -49,7 +49,7 @@ class OneThread:
         """One thread within the block; as before once all such blocks have ended."""
         with self.lock:
             if self.n_users == 0:
-                self.limiter = controller().limit(limits=1, user_api="blas")
+                self.limiter = controller().limit(limits=1)
             self.n_users += 1
         try:
             yield
