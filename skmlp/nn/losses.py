@@ -22,6 +22,14 @@ def classes_last(p: np.ndarray) -> np.ndarray:
     return p.T if p.ndim == 2 else p.transpose(1, 2, 0)
 
 
+def sum_over_classes(p: np.ndarray) -> np.ndarray:
+    """Sum over the first axis in its order, also for a lone row.
+
+    NumPy by itself would sum that one in another order than rows among others.
+    """
+    return p.sum(axis=0) if p[0].size > 1 else np.cumsum(p, axis=0)[-1]
+
+
 @np.errstate(all="ignore")
 def softmax(logits: np.ndarray) -> np.ndarray:
     """Softmax of each row, overwriting `logits`.
@@ -33,8 +41,7 @@ def softmax(logits: np.ndarray) -> np.ndarray:
     p = np.ascontiguousarray(classes_first(logits))
     p -= p.max(axis=0)
     np.exp(p, out=p)
-    # class after class, as NumPy by itself sums all but a lone row
-    p /= p.sum(axis=0) if p[0].size > 1 else np.cumsum(p, axis=0)[-1]
+    p /= sum_over_classes(p)
     logits[:] = classes_last(p)
     return logits
 

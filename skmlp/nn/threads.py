@@ -1,5 +1,6 @@
 """How many BLAS threads a product deserves: a small one is slower with two than one."""
 
+import os
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -20,7 +21,7 @@ another program keeps a core busy, waiting for each other makes it many times sl
 @cache
 def controller() -> ThreadpoolController:
     """Found once: to search the process for its BLAS libraries takes milliseconds."""
-    return ThreadpoolController()
+    return ThreadpoolController().select(user_api="blas")
 
 
 class OneThread:
@@ -28,19 +29,22 @@ class OneThread:
 
     The setting belongs to the process: were it set and reset by each of several
     trainings that overlap, the last to end would reset it to another's limit.
+
+    A forked process has the setting of its parent, but of the parent's threads only the
+    one that forked: it starts with no users and the setting of before there were any.
     """
 
     def __init__(self) -> None:
         self.lock = threading.Lock()
         self.n_users = 0
         self.n_threads = 1
-        self.limiter: Any = None
+        self.limiter: Any = None  # what to restore; there while there are users
 
     def n_allowed(self) -> int:
         """BLAS threads that the process may use where nobody holds them to one."""
         with self.lock:
             if self.n_users == 0:
-                info = controller().select(user_api="blas").info()
+                info = controller().info()
                 self.n_threads = max((pool["num_threads"] for pool in info), default=1)
             return self.n_threads
 
@@ -49,18 +53,46 @@ class OneThread:
         """One thread within the block; as before once all such blocks have ended."""
         with self.lock:
             if self.n_users == 0:
-                self.limiter = controller().limit(limits=1, user_api="blas")
+                self.limiter = controller().limit(limits=1)
             self.n_users += 1
+            limiter = self.limiter
         try:
             yield
         finally:
             with self.lock:
-                self.n_users -= 1
-                if self.n_users == 0:
-                    self.limiter.restore_original_limits()
+                if limiter is self.limiter:  # else a fork has ended this use already
+                    self.n_users -= 1
+                    if self.n_users == 0:
+                        self.restore()
+
+    def restore(self) -> None:
+        """Give BLAS back the threads it had, as nobody holds it any more."""
+        limiter, self.limiter = self.limiter, None
+        limiter.restore_original_limits()
+
+    def before_fork(self) -> None:
+        """Wait for other threads, lest a process be copied in the midst of a change."""
+        self.lock.acquire()
+
+    def after_fork_in_parent(self) -> None:
+        """Let the other threads go on."""
+        self.lock.release()
+
+    def after_fork_in_child(self) -> None:
+        """Forget the users: this process has no thread that would count them down."""
+        self.lock = threading.Lock()  # others may have been queueing for the copied one
+        if self.n_users > 0:
+            self.n_users = 0
+            self.restore()
 
 
 ONE_THREAD = OneThread()
+if hasattr(os, "register_at_fork"):  # Windows has no fork
+    os.register_at_fork(
+        before=ONE_THREAD.before_fork,
+        after_in_parent=ONE_THREAD.after_fork_in_parent,
+        after_in_child=ONE_THREAD.after_fork_in_child,
+    )
 
 
 @contextmanager

@@ -576,6 +576,7 @@ class TableEncoder(TransformerMixin, BaseEstimator):
             codes.append(fitted.codes(column, factorize(column)))
         return Reading(X.shape[0], numbers, codes)
 
+    @np.errstate(all="ignore")
     def _write(self, reading: Reading) -> np.ndarray:
         """The matrix: numbers, where they are missing, and categories."""
         width = self.n_features_out_

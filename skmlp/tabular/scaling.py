@@ -74,7 +74,6 @@ class SmoothScale:
         self.scale[self.is_constant] = 1
         return self
 
-    @np.errstate(all="ignore")
     def write(
         self,
         columns: Numbers,

@@ -10,9 +10,13 @@ from skmlp import MLPSoftmaxClassifier
 from skmlp.nn.threads import SMALLEST_SHARED_PRODUCT, suitable_threads
 
 
-def blas_threads():
+def n_threads(user_api):
     pools = threadpool_info()
-    return [pool["num_threads"] for pool in pools if pool["user_api"] == "blas"]
+    return [pool["num_threads"] for pool in pools if pool["user_api"] == user_api]
+
+
+def blas_threads():
+    return n_threads("blas")
 
 
 @pytest.fixture(autouse=True)
@@ -56,3 +60,13 @@ def test_overlapping_blocks_end_in_any_order():
     assert set(blas_threads()) == {1}
     second.__exit__(None, None, None)
     assert set(blas_threads()) == {2}
+
+
+def test_limits_of_other_libraries_are_left_alone():
+    if any(pool.get("threading_layer") == "openmp" for pool in threadpool_info()):
+        pytest.skip("the threads of BLAS are those of OpenMP")
+    block = suitable_threads(1)
+    block.__enter__()
+    with threadpool_limits(3, user_api="openmp"):
+        block.__exit__(None, None, None)
+        assert set(n_threads("openmp")) <= {3}
