@@ -256,9 +256,13 @@ def varies(numbers: np.ndarray) -> bool:
 
 def in_seconds(index: pd.DatetimeIndex | pd.TimedeltaIndex) -> np.ndarray:
     """Seconds since 1970 (UTC), or that durations last; NaN where missing."""
-    ticks = index.asi8 / {"s": 1.0, "ms": 1e3, "us": 1e6, "ns": 1e9}[index.unit]
-    ticks[index.isna()] = np.nan
-    return ticks
+    # whole seconds apart: beside a moment in nanoseconds all come in these, and floats
+    # would round such large numbers
+    per_second = {"s": 1, "ms": 10**3, "us": 10**6, "ns": 10**9}[index.unit]
+    whole, ticks = np.divmod(index.asi8, per_second)
+    seconds = whole + ticks / per_second
+    seconds[index.isna()] = np.nan
+    return seconds
 
 
 def seconds_of_day(value: dt.time | None) -> float:

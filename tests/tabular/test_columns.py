@@ -177,6 +177,13 @@ def test_the_unit_of_dates_does_not_matter(unit):
     assert_array_equal(elapsed, [1704085200, 1707111000])
 
 
+def test_a_finer_unit_does_not_round_seconds():
+    found = pd.to_datetime(["2024-03-31 01:30:00.385989"])
+    for unit in ("us", "ns"):
+        (elapsed, *_) = DateColumn(0).fit(column(found.as_unit(unit)), ALL)
+        assert_array_equal(elapsed, [1711848600.385989])
+
+
 # Categories
 
 
