@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping, Set
 from decimal import Decimal
 from numbers import Real
 from pathlib import Path, PosixPath, WindowsPath
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -159,14 +160,20 @@ def by_parts(
     cls: type,
     checks: Mapping[str, Check],
     fits: Callable[[Any], bool] = lambda built: True,
+    once_absent: Mapping[str, Any] = MappingProxyType({}),
 ) -> Form:
-    """The form of a class whose objects are taken apart as by pickle."""
+    """The form of a class whose objects are taken apart as by pickle.
+
+    Parts that older versions did not have are `once_absent`, with what stands for them
+    in what these versions made.
+    """
 
     def state_of(value: Any) -> State | None:
-        state = value.__getstate__() or {}
+        state = {**once_absent, **(value.__getstate__() or {})}
         return state if state.keys() == checks.keys() else None
 
     def build(state: State) -> Any:
+        state = {**once_absent, **state}
         check_state(cls.__name__, state, checks)
         built: Any = object.__new__(cls)
         if hasattr(built, "__setstate__"):
@@ -381,6 +388,7 @@ IN_DATE_COLUMNS: dict[str, Check] = {
         type(value) is tuple and {""} <= set(value) <= {"", *PARTS_OF_DATES}
     ),
     "has_zone": is_flag,
+    "in_utc": is_flag,
 }
 IN_ARCHITECTURE: dict[str, Check] = {
     "n_inputs": is_count,
@@ -417,7 +425,9 @@ FORMS_BY_CLASS: dict[type, Form] = {
         scale_fits,
     ),
     **{cls: by_parts(cls, IN_NUMBER_COLUMNS) for cls in NUMBER_COLUMNS.values()},
-    DateColumn: by_parts(DateColumn, IN_DATE_COLUMNS),
+    DateColumn: by_parts(
+        DateColumn, IN_DATE_COLUMNS, once_absent={"in_utc": DateColumn.in_utc}
+    ),
     CategoryColumn: by_parts(
         CategoryColumn,
         {

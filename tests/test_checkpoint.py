@@ -57,7 +57,7 @@ class KilledError(Exception):
     """Stands for what ends a process."""
 
 
-def cut_off(monkeypatch, model, n_epochs, **fit_params):
+def cut_off(monkeypatch, model, n_epochs, X=X, **fit_params):
     """Train until the checkpoint was saved so many times, and no further."""
     n_saved = itertools.count(1)
 
@@ -286,6 +286,10 @@ def test_partial_fit_leaves_the_checkpoint_alone(tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
+OF_SEVERAL_OFFSETS = [
+    dt.datetime(2020, 1, 1 + hours, tzinfo=dt.timezone(dt.timedelta(hours=hours)))
+    for hours in (1, 2)
+] * 89
 TABLES = {
     "numbers": X,
     "array": X.to_numpy(),
@@ -298,6 +302,12 @@ TABLES = {
         day=pd.Timestamp("2020-01-01"),
         maybe=pd.array([1, None] * 89, dtype="Int64"),
         lists=[[1], [2, 3]] * 89,
+        months=pd.period_range("2020", periods=178, freq="M"),
+        periods=[pd.Period("2020-01"), pd.Period("2020-01-01")] * 89,
+        intervals=pd.interval_range(0, 178),
+        pieces=[pd.Interval(0, 1), pd.Interval(0, 1, closed="left")] * 89,
+        cut=pd.cut(np.arange(178), 3),
+        moments=pd.Series(OF_SEVERAL_OFFSETS, dtype=object),
     ),
 }
 
@@ -313,3 +323,19 @@ def test_digests_tell_tables_apart_by_what_they_hold():
         changed[column] = changed[column].iloc[::-1].to_numpy()
         is_same = changed[column].equals(mixed[column])
         assert (digest_of(changed) == digests["mixed"]) == is_same
+
+
+def test_a_fit_on_dates_of_several_offsets_periods_and_intervals_goes_on(
+    tmp_path, monkeypatch
+):
+    table = TABLES["mixed"][["moments", "months", "periods", "intervals", "pieces"]]
+    expected = make(n_estimators=1, max_iter=10).fit(table, Y).parameters_
+    path = tmp_path / "fit.npz"
+    model = make(n_estimators=1, max_iter=10, checkpoint=path)
+    cut_off(monkeypatch, model, 5, X=table)
+    for column in table:
+        values = table[column].astype(object).tolist()
+        changed = pd.Series(values[::-1], index=table.index, dtype=object)
+        other = table.assign(**{column: changed.astype(table[column].dtype)})
+        assert "another X" in refused(path, other, n_estimators=1, max_iter=10)
+    assert_array_equal(model.fit(table, Y).parameters_, expected)

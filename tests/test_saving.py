@@ -42,6 +42,7 @@ from skmlp import (
 from skmlp._codec import decode, encode
 from skmlp._files import read, write
 from skmlp._saving import KIND
+from skmlp.tabular.columns import DateColumn
 
 DATA = Path(__file__).parent / "data"
 
@@ -161,6 +162,26 @@ def test_a_table_with_every_kind_of_column(tmp_path):
     assert_array_equal(again.parameters_, model.parameters_)
     assert_equal(vars(pickle.loads(pickle.dumps(loaded))), vars(loaded))
     assert_equal(vars(copy.deepcopy(loaded)), vars(loaded))
+
+
+def test_dates_of_several_offsets_periods_and_intervals(tmp_path):
+    offsets = [dt.timezone(dt.timedelta(hours=hours)) for hours in (1, 2)]
+    moments = [
+        dt.datetime(2024, 1, 1 + day, tzinfo=offsets[day % 2]) for day in range(9)
+    ]
+    table = pd.DataFrame(
+        {
+            "call": pd.Series(moments, dtype=object),
+            "month": pd.period_range("2024", periods=9, freq="M"),
+            "income": pd.interval_range(0, 9),
+            "week": pd.IntervalIndex.from_breaks(pd.date_range("2024", periods=10)),
+        }
+    )
+    model = quick().fit(table, CODES[:9])
+    assert [column.in_utc for column in model.encoder_._number_columns] == [True, False]
+    loaded = round_trip(model, tmp_path)
+    for rows in (table, table.iloc[[1]]):
+        assert_array_equal(loaded.predict_proba(rows), model.predict_proba(rows))
 
 
 REAL = [
@@ -628,6 +649,26 @@ def test_a_file_of_version_0_1_0_loads():
     assert_allclose(
         loaded.predict_proba(rows), np.column_stack(expected), rtol=1e-5, atol=1e-7
     )
+
+
+def test_dates_of_version_0_1_0_are_not_all_in_utc(tmp_path):
+    model = quick().fit(TABLE[["call", "age"]], LABELS)
+    (column,) = (c for c in model.encoder_._number_columns if isinstance(c, DateColumn))
+    saved = encode(column, "column")
+    assert saved["state"].pop("in_utc") is False
+    assert decode(saved).in_utc is False
+    for wrong in (None, 1, "no"):
+        with pytest.raises(ValueError, match="in_utc of DateColumn is wrong"):
+            decode({"class": "DateColumn", "state": saved["state"] | {"in_utc": wrong}})
+    del column.in_utc  # as in a pickle of that version
+    unpickled = pickle.loads(pickle.dumps(model))
+    assert_array_equal(
+        unpickled.predict_proba(TABLE[["call", "age"]]),
+        model.predict_proba(TABLE[["call", "age"]]),
+    )
+    unpickled.save(tmp_path / "model")
+    loaded = skmlp.load(tmp_path / "model")
+    assert loaded.encoder_._number_columns[0].in_utc is False
 
 
 def test_skops_works_as_well(tmp_path):

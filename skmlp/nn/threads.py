@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from functools import cache
 from typing import Any
 
-from threadpoolctl import ThreadpoolController
+import threadpoolctl
 
 SMALLEST_SHARED_PRODUCT = 2**24
 """Multiplications from which several threads are worth their risk.
@@ -19,9 +19,30 @@ another program keeps a core busy, waiting for each other makes it many times sl
 
 
 @cache
-def controller() -> ThreadpoolController:
+def controller() -> threadpoolctl.ThreadpoolController:
     """Found once: to search the process for its BLAS libraries takes milliseconds."""
-    return ThreadpoolController().select(user_api="blas")
+    return threadpoolctl.ThreadpoolController().select(user_api="blas")
+
+
+def blas_threads() -> int:
+    """How many threads BLAS uses now."""
+    return max((pool["num_threads"] for pool in controller().info()), default=1)
+
+
+@contextmanager
+def control() -> Iterator[None]:
+    """A block in which this thread may set limits.
+
+    From threadpoolctl 3.8 on, the first thread that sets a limit is the only one whose
+    calls have an effect while it lives; here the last to go restores what another set.
+    """
+    openblas = getattr(threadpoolctl, "OpenBLASController", None)
+    clear = getattr(openblas, "clear_controlling_thread", lambda force: None)
+    clear(force=True)
+    try:
+        yield
+    finally:
+        clear(force=True)
 
 
 class OneThread:
@@ -37,23 +58,22 @@ class OneThread:
     def __init__(self) -> None:
         self.lock = threading.Lock()
         self.n_users = 0
-        self.n_threads = 1
+        self.n_threads = 1  # what BLAS had before there were users
         self.limiter: Any = None  # what to restore; there while there are users
 
     def n_allowed(self) -> int:
         """BLAS threads that the process may use where nobody holds them to one."""
         with self.lock:
-            if self.n_users == 0:
-                info = controller().info()
-                self.n_threads = max((pool["num_threads"] for pool in info), default=1)
-            return self.n_threads
+            return self.n_threads if self.n_users > 0 else blas_threads()
 
     @contextmanager
     def hold(self) -> Iterator[None]:
         """One thread within the block; as before once all such blocks have ended."""
         with self.lock:
             if self.n_users == 0:
-                self.limiter = controller().limit(limits=1)
+                self.n_threads = blas_threads()
+                with control():
+                    self.limiter = controller().limit(limits=1)
             self.n_users += 1
             limiter = self.limiter
         try:
@@ -68,7 +88,8 @@ class OneThread:
     def restore(self) -> None:
         """Give BLAS back the threads it had, as nobody holds it any more."""
         limiter, self.limiter = self.limiter, None
-        limiter.restore_original_limits()
+        with control():
+            limiter.restore_original_limits()
 
     def before_fork(self) -> None:
         """Wait for other threads, lest a process be copied in the midst of a change."""

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 
-from skmlp.tabular.tables import Column
+from skmlp.tabular.tables import Column, Values
 from skmlp.tabular.target_means import Rows, Target, TargetMeans
 
 PARTS_OF_DATES: dict[str, Callable[[pd.DatetimeIndex], Any]] = {
@@ -33,15 +33,12 @@ def kind_of_values(column: Column) -> str:
     dtype = column.data.dtype
     if is_object(column):
         return kind_of_objects(column)
-    if isinstance(dtype, pd.CategoricalDtype | pd.StringDtype | pd.BooleanDtype):
-        return "categories"
-    if isinstance(dtype, pd.DatetimeTZDtype):
-        return "dates"
     if isinstance(dtype, np.dtype):
         kind = KIND_OF_NUMPY.get(dtype.kind)
     else:
-        is_number = pd.api.types.is_any_real_numeric_dtype(dtype)
-        kind = "numbers" if is_number else None
+        kind = KIND_OF_PANDAS.get(type(dtype))
+        if kind is None and pd.api.types.is_any_real_numeric_dtype(dtype):
+            kind = "numbers"
     if kind is None:
         raise TypeError(
             f"{column.describe()} can't be encoded: it holds neither real numbers, "
@@ -53,9 +50,12 @@ def kind_of_values(column: Column) -> str:
 
 def is_object(column: Column) -> bool:
     """Whether a column holds Python objects, which may be anything."""
-    return getattr(column.data.dtype, "kind", None) == "O" and isinstance(
-        column.data, np.ndarray
-    )
+    return has_objects(column.data)
+
+
+def has_objects(values: Values) -> bool:
+    """Whether values are Python objects, which may be anything."""
+    return isinstance(values, np.ndarray) and values.dtype.kind == "O"
 
 
 def kind_of_objects(column: Column) -> str:
@@ -67,6 +67,8 @@ def kind_of_objects(column: Column) -> str:
             inferred = "complex"
         elif all(map(is_real_number, values)):
             return "numbers"
+        elif all(isinstance(value, MOMENTS) for value in values):
+            return "dates"
     if inferred == "complex":
         raise ValueError(
             f"{column.describe()} holds complex numbers; Complex data not supported: "
@@ -90,6 +92,14 @@ KIND_OF_NUMPY = {
     "M": "dates",
     "m": "durations",
 }
+KIND_OF_PANDAS = {
+    pd.CategoricalDtype: "categories",
+    pd.StringDtype: "categories",
+    pd.BooleanDtype: "categories",
+    pd.IntervalDtype: "categories",
+    pd.DatetimeTZDtype: "dates",
+    pd.PeriodDtype: "dates",
+}
 KIND_OF_INFERRED = {
     "integer": "numbers",
     "floating": "numbers",
@@ -98,10 +108,13 @@ KIND_OF_INFERRED = {
     "date": "dates",
     "datetime": "dates",
     "datetime64": "dates",
+    "period": "dates",
     "timedelta": "durations",
     "timedelta64": "durations",
     "time": "times",
 }
+MOMENTS = (dt.date, np.datetime64, pd.Period)
+"""What may come together in a column of dates, and in periods of any length."""
 
 
 # Columns that become numbers, to be scaled
@@ -190,25 +203,32 @@ class EmptyColumn(NumberColumn):
 
 
 class DateColumn(NumberColumn):
-    """Elapsed seconds, and month, weekday and hour where they vary in training."""
+    """Elapsed seconds, and month, weekday and hour where they vary in training.
+
+    Attributes
+    ----------
+    has_zone : bool
+        Whether the moments have a time zone.
+    in_utc : bool
+        Whether the calendar is that of UTC for all rows, as the training rows had
+        several time zones; else it is that of each row's own zone.
+    """
 
     kind = "dates"
+    in_utc = False  # as in columns that were saved before there were others
 
     def fit(self, column, rows):
         self.parts, self.has_zone = ("", *PARTS_OF_DATES), None
+        self.in_utc = has_several_zones(column.data[rows.places])
         arrays = self.read(column)
-        self.has_zone = self.dates(column).tz is not None
+        self.has_zone = as_dates(column.data).tz is not None
         vary = [varies(array[rows.places]) for array in arrays[1:]]
         kept = [0] + [place for place, does in enumerate(vary, start=1) if does]
         self.parts = tuple(self.parts[place] for place in kept)
         return [arrays[place] for place in kept]
 
-    def dates(self, column: Column) -> pd.DatetimeIndex:
-        """The column as moments, in its time zone if it has one."""
-        return pd.DatetimeIndex(column.data)
-
     def numbers(self, column):
-        dates = self.dates(column)
+        dates = as_dates(column.data)
         has_zone = dates.tz is not None
         if self.has_zone not in (None, has_zone):
             kinds = ["without a time zone", "with a time zone"]
@@ -217,10 +237,17 @@ class DateColumn(NumberColumn):
                 "fit; use tz_localize or tz_convert."
             )
         arrays = [in_seconds(dates)]
+        local = self.local(column.data, dates)
         for name in self.parts[1:]:
-            array = np.asarray(PARTS_OF_DATES[name](dates), dtype=np.float64)
+            array = np.asarray(PARTS_OF_DATES[name](local), dtype=np.float64)
             arrays.append(array)
         return arrays
+
+    def local(self, values: Values, dates: pd.DatetimeIndex) -> pd.DatetimeIndex:
+        """The moments on the calendar and clock that parts are read from."""
+        if self.in_utc:
+            return dates.tz_convert("UTC")
+        return in_own_zones(values, dates) if has_several_zones(values) else dates
 
 
 class DurationColumn(NumberColumn):
@@ -254,11 +281,64 @@ def varies(numbers: np.ndarray) -> bool:
     return len(present) > 0 and bool((present != present[0]).any())
 
 
+def as_dates(values: Values) -> pd.DatetimeIndex:
+    """Moments in their time zone if they have one, and in UTC if they have several."""
+    if isinstance(values.dtype, pd.PeriodDtype):
+        return pd.DatetimeIndex(values.to_timestamp())
+    if not has_objects(values):
+        return pd.DatetimeIndex(values)
+    starts = values.copy()
+    for place, value in enumerate(values):
+        if isinstance(value, pd.Period):
+            starts[place] = value.to_timestamp()
+    if not has_several_zones(starts):
+        return pd.DatetimeIndex(starts)
+    if None in zones(starts):
+        raise ValueError(
+            "some of its dates have a time zone and some have none; give these one "
+            "with tz_localize."
+        )
+    return pd.to_datetime(starts, utc=True)
+
+
+def zones(values: np.ndarray) -> list[dt.tzinfo | None]:
+    """The time zone of each moment that is not missing."""
+    return [getattr(value, "tzinfo", None) for value in values[~pd.isna(values)]]
+
+
+def has_several_zones(values: Values) -> bool:
+    """Whether moments have different time zones, or only some have one."""
+    if not has_objects(values):
+        return False
+    found = zones(values)
+    if all(zone is found[0] for zone in found):
+        return False
+    # pandas knows which objects stand for one zone: its dtype has room for them all
+    present = pd.Series(values[~pd.isna(values)], dtype=object)
+    return present.infer_objects().dtype == object
+
+
+def in_own_zones(values: np.ndarray, dates: pd.DatetimeIndex) -> pd.DatetimeIndex:
+    """What clocks in each row's own time zone show."""
+    # as where a row comes by itself; converting all to the zone of `fit` would need a
+    # zone in saved files, for which each library of zones has objects of its own
+    return pd.DatetimeIndex(
+        [
+            date if date is pd.NaT else date.tz_convert(value.tzinfo).tz_localize(None)
+            for value, date in zip(values, dates, strict=True)
+        ]
+    )
+
+
 def in_seconds(index: pd.DatetimeIndex | pd.TimedeltaIndex) -> np.ndarray:
     """Seconds since 1970 (UTC), or that durations last; NaN where missing."""
-    ticks = index.asi8 / {"s": 1.0, "ms": 1e3, "us": 1e6, "ns": 1e9}[index.unit]
-    ticks[index.isna()] = np.nan
-    return ticks
+    # whole seconds apart: beside a moment in nanoseconds all come in these, and floats
+    # would round such large numbers
+    per_second = {"s": 1, "ms": 10**3, "us": 10**6, "ns": 10**9}[index.unit]
+    whole, ticks = np.divmod(index.asi8, per_second)
+    seconds = whole + ticks / per_second
+    seconds[index.isna()] = np.nan
+    return seconds
 
 
 def seconds_of_day(value: dt.time | None) -> float:

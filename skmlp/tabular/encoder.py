@@ -83,12 +83,13 @@ class TableEncoder(TransformerMixin, BaseEstimator):
       column becomes 0. A missing number counts as the median, and where the training
       rows had any, a column of 0 and 1 says where.
     - Dates become elapsed seconds, and month (1 to 12), weekday (0 is Monday) and hour
-      in local time where these vary; durations and times of the day become seconds.
-      All are then treated as numbers.
-    - Text, truth values and categories become one column of 0 and 1 per value; missing
-      is a value of its own. Two values share one column of -1 and +1. Where there are
-      more than `max_categories` values, the rarer ones share a column, and if `fit` was
-      given `y`, the means of the target per value (cross-fitted, as in
+      in local time where these vary, or in UTC if the training rows have several time
+      zones; periods are the dates that they start on. Durations and times of the day
+      become seconds. All are then treated as numbers.
+    - Text, truth values, intervals and categories become one column of 0 and 1 per
+      value; missing is a value of its own. Two values share one column of -1 and +1.
+      Where there are more than `max_categories` values, the rarer ones share a column,
+      and if `fit` was given `y`, the means of the target per value (cross-fitted, as in
       :class:`sklearn.preprocessing.TargetEncoder`) come on top. Values that the
       training rows did not have count as rare ones, or become 0.
     - Columns of sparse matrices are scaled without being centred; zeros stay zeros.
@@ -576,7 +577,6 @@ class TableEncoder(TransformerMixin, BaseEstimator):
             codes.append(fitted.codes(column, factorize(column)))
         return Reading(X.shape[0], numbers, codes)
 
-    @np.errstate(all="ignore")
     def _write(self, reading: Reading) -> np.ndarray:
         """The matrix: numbers, where they are missing, and categories."""
         width = self.n_features_out_

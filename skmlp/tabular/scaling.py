@@ -74,6 +74,7 @@ class SmoothScale:
         self.scale[self.is_constant] = 1
         return self
 
+    @np.errstate(all="ignore")
     def write(
         self,
         columns: Numbers,

@@ -125,6 +125,7 @@ class TargetMeans:
         self.scale.write(means.T, out)
         return out
 
+    @np.errstate(all="ignore")
     def write(self, codes: np.ndarray, out: np.ndarray) -> None:
         """Write the mean of each row's category."""
         out[:] = self.table[codes]

@@ -1,5 +1,6 @@
 """BLAS threads follow the size of the product, and are given back."""
 
+import threading
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -7,7 +8,7 @@ import pytest
 from threadpoolctl import threadpool_info, threadpool_limits
 
 from skmlp import MLPSoftmaxClassifier
-from skmlp.nn.threads import SMALLEST_SHARED_PRODUCT, suitable_threads
+from skmlp.nn.threads import ONE_THREAD, SMALLEST_SHARED_PRODUCT, suitable_threads
 
 
 def n_threads(user_api):
@@ -70,3 +71,36 @@ def test_limits_of_other_libraries_are_left_alone():
     with threadpool_limits(3, user_api="openmp"):
         block.__exit__(None, None, None)
         assert set(n_threads("openmp")) <= {3}
+
+
+def test_threads_are_given_back_by_another_thread_than_held_them_first():
+    inside, leave, alive = (threading.Event() for _ in range(3))
+
+    def hold_first_and_live_on():
+        with ONE_THREAD.hold():
+            inside.set()
+            leave.wait()
+        alive.wait()
+
+    first = threading.Thread(target=hold_first_and_live_on)
+    # as in a pool, where no thread has set a limit before
+    with threadpool_limits(2, user_api="blas"):
+        pass
+    first.start()
+    inside.wait()
+    with ONE_THREAD.hold():
+        assert set(blas_threads()) == {1}
+        assert ONE_THREAD.n_allowed() == 2
+        leave.set()
+        while ONE_THREAD.n_users > 1:
+            pass
+    assert set(blas_threads()) == {2}
+    with threadpool_limits(1, user_api="blas"):  # others are not locked out either
+        assert set(blas_threads()) == {1}
+    alive.set()
+    first.join()
+
+
+def test_a_first_question_while_somebody_holds_gets_the_right_number():
+    with ONE_THREAD.hold():
+        assert ONE_THREAD.n_allowed() == 2

@@ -3,6 +3,7 @@
 import datetime as dt
 import decimal
 import fractions
+from zoneinfo import ZoneInfo
 
 import numpy as np
 import pandas as pd
@@ -33,6 +34,11 @@ def of_objects(*values):
     cells = np.empty(len(values), dtype=object)
     cells[:] = values
     return Column(0, "age", cells)
+
+
+def at(hours):
+    """A fixed offset, as a new object."""
+    return dt.timezone(dt.timedelta(hours=hours))
 
 
 def fit(found, rows=ALL, target=None, max_categories=40, min_frequency=1):
@@ -72,6 +78,11 @@ def outputs(fitted, found):
         (column([None, None], "string"), "nothing"),
         (column(["2024-01-01"], "datetime64[ns]"), "dates"),
         (column(["2024-01-01"], "datetime64[ns, UTC]"), "dates"),
+        (column(pd.period_range("2024", periods=2, freq="D")), "dates"),
+        (of_objects(pd.Period("2024-01"), None), "dates"),
+        (of_objects(pd.Period("2024-01"), pd.Period("2024-01-02"), pd.NA), "dates"),
+        (of_objects(pd.Period("2024-01"), dt.datetime(2024, 1, 1)), "dates"),
+        (column(pd.interval_range(0, 2)), "categories"),
     ],
     ids=repr,
 )
@@ -84,10 +95,8 @@ def test_the_kind_of_a_column(found, kind):
     [
         (column([1j, 2]), "dtype complex128"),
         (of_objects(1j, 2), "Complex data not supported"),
-        (column(pd.period_range("2024", periods=2, freq="D")), r"dtype period\[D\]"),
-        (column(pd.interval_range(0, 2)), "dtype interval"),
     ],
-    ids=["complex", "complex objects", "periods", "intervals"],
+    ids=["complex", "complex objects"],
 )
 def test_what_cannot_be_encoded_is_named(found, message):
     with pytest.raises((TypeError, ValueError), match=message) as error:
@@ -177,7 +186,158 @@ def test_the_unit_of_dates_does_not_matter(unit):
     assert_array_equal(elapsed, [1704085200, 1707111000])
 
 
+def test_a_finer_unit_does_not_round_seconds():
+    found = pd.to_datetime(["2024-03-31 01:30:00.385989"])
+    for unit in ("us", "ns"):
+        (elapsed, *_) = DateColumn(0).fit(column(found.as_unit(unit)), ALL)
+        assert_array_equal(elapsed, [1711848600.385989])
+
+
+BERLIN = ZoneInfo("Europe/Berlin")
+MISSING = (None, pd.NaT, float("nan"), pd.NA)
+OF_SEVERAL_OFFSETS = of_objects(
+    # the clock in Berlin shows 2:30 twice
+    dt.datetime(2024, 10, 27, 2, 30, tzinfo=at(2)),
+    *MISSING,
+    dt.datetime(2024, 10, 27, 2, 30, tzinfo=at(1)),
+    dt.datetime(2024, 3, 31, 3, 30, 0, 385989, tzinfo=at(2)),
+    pd.Timestamp("2024-03-31 00:30:00.000000007", tz="Asia/Tokyo"),
+)
+IN_BERLIN = of_objects(
+    dt.datetime(2024, 1, 31, 23, 30, tzinfo=BERLIN),
+    *MISSING,
+    dt.datetime(2024, 3, 31, 2, 30, tzinfo=BERLIN),  # an hour that was skipped
+    dt.datetime(2024, 10, 27, 2, 30, tzinfo=BERLIN),
+    dt.datetime(2024, 10, 27, 2, 30, tzinfo=BERLIN, fold=1),
+)
+
+
+def test_dates_of_several_offsets_are_read_in_utc():
+    dates, in_utc = DateColumn(0), DateColumn(0)
+    arrays = dates.fit(OF_SEVERAL_OFFSETS, ALL)
+    moments = pd.to_datetime(OF_SEVERAL_OFFSETS.data, utc=True)
+    assert_array_equal(arrays, in_utc.fit(column(moments), ALL))
+    assert dates.parts == ("", "month", "weekday", "hour")
+    assert_array_equal(arrays[3], [0, *[np.nan] * 4, 1, 1, 15])
+    assert arrays[0][5] - arrays[0][0] == 3600
+    for zone in ("UTC", "Europe/Berlin"):
+        assert_array_equal(dates.read(column(moments.tz_convert(zone))), arrays)
+
+
+@pytest.mark.parametrize(
+    ("found", "in_utc"),
+    [
+        (OF_SEVERAL_OFFSETS, True),
+        (IN_BERLIN, False),
+        (of_objects(*[pd.Timestamp(0, tz=at(1)) for _ in range(2)]), False),
+        (of_objects(*[dt.datetime(2024, 1, 1, tzinfo=at(h)) for h in (1, 1)]), False),
+        (of_objects(*[dt.datetime(2024, 1, 1, tzinfo=at(h)) for h in (1, 2)]), True),
+        (of_objects(dt.datetime(2024, 1, 1), dt.date(2024, 1, 1)), False),
+        (column(IN_BERLIN.data, "datetime64[us, Europe/Berlin]"), False),
+        (column(pd.period_range("2024", periods=2, freq="D")), False),
+    ],
+)
+def test_dates_of_one_zone_stay_in_it(found, in_utc):
+    dates = DateColumn(0)
+    dates.fit(found, ALL)
+    assert dates.in_utc == in_utc
+
+
+def test_rows_of_weight_zero_have_no_offset():
+    dates = DateColumn(0)
+    rows = Rows.of(np.array([1.0] + [0.0] * (len(OF_SEVERAL_OFFSETS.data) - 1)))
+    dates.fit(OF_SEVERAL_OFFSETS, rows)
+    assert not dates.in_utc
+
+
+@pytest.mark.parametrize(
+    "fitted",
+    [
+        OF_SEVERAL_OFFSETS,
+        IN_BERLIN,
+        of_objects(dt.datetime(2024, 1, 1, tzinfo=at(5)), None),
+        column(IN_BERLIN.data, "datetime64[us, Europe/Berlin]"),
+    ],
+    ids=["several offsets", "one zone", "one offset", "dtype"],
+)
+def test_a_date_is_read_by_itself_as_among_others(fitted):
+    dates = DateColumn(0)
+    dates.fit(fitted, ALL)
+    dates.parts = ("", "month", "weekday", "hour")
+    came = of_objects(*IN_BERLIN.data, *OF_SEVERAL_OFFSETS.data)
+    together = np.array(dates.read(came))
+    for row in range(len(came.data)):
+        alone = dates.read(came._replace(data=came.data[[row]]))
+        assert_array_equal(np.ravel(alone), together[:, row])
+    tokyo_and_berlin = together[3, [-1, 0]]
+    assert_array_equal(tokyo_and_berlin, [15, 22] if dates.in_utc else [0, 23])
+
+
+def test_dates_with_and_without_a_time_zone_are_named():
+    some = of_objects(dt.datetime(2024, 1, 1, tzinfo=at(1)), dt.datetime(2024, 1, 1))
+    with_date = of_objects(dt.date(2024, 1, 1), dt.datetime(2024, 1, 1, tzinfo=at(1)))
+    fitted = DateColumn(0)
+    fitted.fit(OF_SEVERAL_OFFSETS, ALL)
+    message = "column 'age'.* some have none; give these one with tz_localize"
+    for found in (some, with_date):
+        with pytest.raises(ValueError, match=message):
+            DateColumn(0).fit(found, ALL)
+        with pytest.raises(ValueError, match=message):
+            fitted.read(found)
+    with pytest.raises(ValueError, match="without a time zone, but were with"):
+        fitted.read(of_objects(some.data[1]))
+
+
+@pytest.mark.parametrize(
+    "periods",
+    [
+        column([pd.Period("2024-01-08"), pd.NaT, pd.Period("2024-02-01")]),
+        of_objects(pd.Period("2024-01-08"), None, pd.Period("2024-02-01")),
+        of_objects(pd.Period("2024-01-08", "W"), pd.NA, pd.Period("2024-02")),
+        of_objects(pd.Period("2024-01-08", "h"), pd.NaT, dt.date(2024, 2, 1)),
+    ],
+    ids=["dtype", "objects", "of several lengths", "and dates"],
+)
+def test_periods_are_dates_that_they_start_on(periods):
+    starts = column(pd.to_datetime(["2024-01-08", None, "2024-02-01"]))
+    of_periods, of_starts = DateColumn(0), DateColumn(0)
+    expected = of_starts.fit(starts, ALL)
+    assert_array_equal(of_periods.fit(periods, ALL), expected)
+    assert of_periods.parts == of_starts.parts == ("", "month", "weekday")
+    for dates in (of_periods, of_starts):
+        for found in (periods, starts):
+            assert_array_equal(dates.read(found), expected)
+            one = found._replace(data=found.data[:1])
+            assert_array_equal(np.ravel(dates.read(one)), np.array(expected)[:, 0])
+    with pytest.raises(ValueError, match="with a time zone, but were without"):
+        of_periods.read(IN_BERLIN)
+
+
+def test_a_period_where_numbers_were_is_named():
+    with pytest.raises(ValueError, match=r"'age'.*holds dates, but held numbers"):
+        PlainColumn(0).read(column(pd.period_range("2024", periods=2, freq="D")))
+
+
 # Categories
+
+
+def test_intervals_are_categories():
+    cells = [pd.Interval(1, 2), None, pd.Interval(0, 1), pd.Interval(1, 2)]
+    forms = [
+        Column(0, "age", pd.arrays.IntervalArray(cells)),
+        of_objects(*cells),
+        column(cells, "category"),
+    ]
+    came = [pd.Interval(0, 1), pd.Interval(0, 1, closed="left"), pd.Interval(5, 6)]
+    for found in forms:
+        fitted, _ = fit(found)
+        assert fitted.labels[-1] == "missing"
+        assert fitted.known.tolist() == [cells[2], cells[0]]
+        for other in forms:
+            assert_array_equal(outputs(fitted, other).argmax(axis=1), [1, 2, 0, 1])
+        for value, n_ones in zip(came, [1, 0, 0], strict=True):
+            unseen = Column(0, "age", pd.arrays.IntervalArray([value]))
+            assert outputs(fitted, unseen).sum() == n_ones
 
 
 def test_two_values_are_one_output():

