@@ -118,6 +118,7 @@ def is_refused(name, kind):
 @pytest.mark.filterwarnings(
     r"ignore:'k' \(2\) greater than or equal to 'n_classes' \(2\)",
     "ignore:`positive_likelihood_ratio` is ill-defined",
+    "ignore:Precision is ill-defined",
     "ignore:Only one class is present in y_true",
 )
 @pytest.mark.parametrize("kind", TARGETS)
