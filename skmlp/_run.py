@@ -427,6 +427,7 @@ def log_loss(network: Network, samples: Samples) -> float:
     return SoftmaxCrossEntropy().value(logits, samples.codes, samples.weight)
 
 
+@np.errstate(all="ignore")
 def probabilities(network: Network, x: Any) -> np.ndarray:
     """What a network says of the rows of x."""
     return softmax(network.logits(x))

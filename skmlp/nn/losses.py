@@ -27,10 +27,9 @@ def sum_over_classes(p: np.ndarray) -> np.ndarray:
 
     NumPy by itself would sum that one in another order than rows among others.
     """
-    return p.sum(axis=0) if p[0].size > 1 else np.cumsum(p, axis=0)[-1]
+    return p.sum(axis=0) if p[0].size > 1 else np.add.accumulate(p)[-1]
 
 
-@np.errstate(all="ignore")
 def softmax(logits: np.ndarray) -> np.ndarray:
     """Softmax of each row, overwriting `logits`.
 

@@ -12,8 +12,8 @@ ATTRIBUTE = "_column_names"
 
 def remember_names(estimator: Any, X: Any) -> None:
     """Let an estimator know the columns that it is fitted on."""
-    names = names_without_strings(X)
-    if names is not None:
+    names = list(X.columns) if isinstance(X, pd.DataFrame) else []
+    if names and not any(isinstance(name, str) for name in names):
         setattr(estimator, ATTRIBUTE, names)
     elif hasattr(estimator, ATTRIBUTE):
         delattr(estimator, ATTRIBUTE)
@@ -22,8 +22,10 @@ def remember_names(estimator: Any, X: Any) -> None:
 def check_names(estimator: Any, X: Any) -> None:
     """Raise if a frame has other columns than those remembered, or in another order."""
     known = getattr(estimator, ATTRIBUTE, None)
-    came = None if known is None else names_without_strings(X)
-    if known is None or came is None:
+    if known is None or not isinstance(X, pd.DataFrame):
+        return
+    came = list(X.columns)
+    if came == known or any(isinstance(name, str) for name in came):
         return
     now, before = as_index(came), as_index(known)
     if now.equals(before):
@@ -38,14 +40,6 @@ def check_names(estimator: Any, X: Any) -> None:
     raise ValueError(
         f"the columns of X should be in the order of fit. {hint_on_order(came, known)}"
     )
-
-
-def names_without_strings(X: Any) -> list | None:
-    """The column names of a data frame if no name is a string; else None."""
-    if not isinstance(X, pd.DataFrame):
-        return None
-    names = list(X.columns)
-    return None if any(isinstance(name, str) for name in names) else names
 
 
 def as_index(names: list) -> pd.Index:

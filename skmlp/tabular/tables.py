@@ -48,7 +48,8 @@ def plain(X: Any) -> Any:
 
 def is_sparse(X: Any) -> bool:
     """Whether X is one of SciPy's sparse matrices or arrays."""
-    return hasattr(X, "tocsr")
+    # a frame takes microseconds to find that it has no such attribute
+    return not isinstance(X, pd.DataFrame) and hasattr(X, "tocsr")
 
 
 def canonical_rows(X: Any) -> Any:
