@@ -1,7 +1,6 @@
 """Multilayer perceptrons with softmax output, at home in scikit-learn."""
 
 from skmlp import search_spaces
-from skmlp._files import FileRefusedError
 from skmlp._version import __version__
 from skmlp.classifier import MLPSoftmaxClassifier
 from skmlp.displays.activations import ActivationDisplay
@@ -9,6 +8,7 @@ from skmlp.displays.loss_curves import LossCurveDisplay
 from skmlp.displays.networks import NetworkDisplay
 from skmlp.loading import load
 from skmlp.nn.activations import ACTIVATIONS, Activation, PReLU
+from skmlp.saving.archive import FileRefusedError
 from skmlp.tabular.encoder import TableEncoder
 
 __all__ = [

@@ -22,18 +22,7 @@ from sklearn.utils.validation import (
     check_is_fitted,
 )
 
-from skmlp import _saving
-from skmlp._checkpoint import Checkpoint, describe_fit
 from skmlp._html import details, table
-from skmlp._inputs import (
-    as_encoder,
-    check_encoded,
-    check_rows,
-    fit_transform,
-    is_fitted,
-)
-from skmlp._recipe import Settings, is_auto, numbers_to_embed, settle
-from skmlp._run import Run, carry_out, learnt
 from skmlp._sklearn import (
     CallbackSupportMixin,
     FitTask,
@@ -46,7 +35,16 @@ from skmlp._sklearn import (
     unchanged_on_error,
     with_callbacks,
 )
-from skmlp._targets import (
+from skmlp.fitting.inputs import (
+    as_encoder,
+    check_encoded,
+    check_rows,
+    fit_transform,
+    is_fitted,
+)
+from skmlp.fitting.recipe import Settings, is_auto, numbers_to_embed, settle
+from skmlp.fitting.run import Run, carry_out, learnt
+from skmlp.fitting.targets import (
     check_labels,
     encode_labels,
     row_weights,
@@ -58,6 +56,8 @@ from skmlp.nn.losses import mean_probabilities
 from skmlp.nn.network import Architecture, Network
 from skmlp.optim.optimizers import OPTIMIZERS
 from skmlp.optim.schedules import SCHEDULES
+from skmlp.saving import models
+from skmlp.saving.checkpoints import Checkpoint, describe_fit
 from skmlp.tabular.encoder import TableEncoder
 from skmlp.tabular.labels import read_labels
 from skmlp.tabular.names import check_names, list_some, remember_names
@@ -879,7 +879,7 @@ class MLPSoftmaxClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
         ...     skmlp.load(Path(folder) / "model.skmlp").classes_
         array(['no', 'yes'], dtype='<U3')
         """
-        _saving.save(self, path, MLPSoftmaxClassifier)
+        models.save(self, path, MLPSoftmaxClassifier)
 
     # What was learnt, seen from several sides
 

@@ -2,8 +2,8 @@
 
 import os
 
-from skmlp import _saving
 from skmlp.classifier import MLPSoftmaxClassifier
+from skmlp.saving import models
 
 
 def load(path: str | os.PathLike) -> MLPSoftmaxClassifier:
@@ -49,4 +49,4 @@ def load(path: str | os.PathLike) -> MLPSoftmaxClassifier:
     >>> bool((loaded.predict_proba(X) == model.predict_proba(X)).all())
     True
     """
-    return _saving.load(path, MLPSoftmaxClassifier)
+    return models.load(path, MLPSoftmaxClassifier)

@@ -7,7 +7,7 @@ from scipy.sparse import csr_array
 from threadpoolctl import threadpool_info
 
 from skmlp import MLPSoftmaxClassifier
-from skmlp.nn.threads import ONE_THREAD
+from skmlp.training.threads import ONE_THREAD
 
 X = csr_array(np.random.default_rng(0).random((60, 4)))  # sparse: a thread per network
 Y = np.arange(60) % 3

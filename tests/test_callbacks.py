@@ -96,7 +96,7 @@ def test_a_fitted_estimator_is_made_only_if_asked_for(monkeypatch):
         lambda *args: asked.append(1) or original(*args),
     )
     monkeypatch.setattr(
-        "skmlp._run.temperature_of", lambda *args: asked.append(2) or 1.0
+        "skmlp.fitting.run.temperature_of", lambda *args: asked.append(2) or 1.0
     )
     default().set_callbacks(Idle()).fit(X, Y)
     assert asked == [2]  # for the end of fit

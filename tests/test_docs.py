@@ -13,7 +13,7 @@ import pytest
 from sklearn.neural_network import MLPClassifier
 
 from skmlp import ACTIVATIONS, MLPSoftmaxClassifier
-from skmlp._recipe import Settings, by_size
+from skmlp.fitting.recipe import Settings, by_size
 
 HAS_CALLBACKS = importlib.util.find_spec("sklearn.callback") is not None
 ROOT = Path(__file__).parents[1]

@@ -16,7 +16,7 @@ from numpy.testing import assert_array_equal
 from sklearn.base import clone
 from threadpoolctl import threadpool_limits
 
-from skmlp.nn.threads import ONE_THREAD
+from skmlp.training.threads import ONE_THREAD
 
 pytestmark = pytest.mark.filterwarnings(
     r"ignore:This process \(pid=\d+\) is multi-threaded:DeprecationWarning"

@@ -22,7 +22,7 @@ from sklearn.preprocessing import FunctionTransformer, QuantileTransformer
 
 import skmlp
 from skmlp import MLPSoftmaxClassifier, TableEncoder
-from skmlp._recipe import settle
+from skmlp.fitting.recipe import settle
 from skmlp.nn.activations import ACTIVATIONS
 from skmlp.optim.schedules import SCHEDULES, Cosine
 from skmlp.training.monitor import Monitor

@@ -39,12 +39,12 @@ from skmlp import (
     PReLU,
     TableEncoder,
 )
-from skmlp._codec import decode, encode
-from skmlp._files import read, write
-from skmlp._saving import KIND
+from skmlp.saving.archive import read, write
+from skmlp.saving.classes import decode, encode
+from skmlp.saving.models import KIND
 from skmlp.tabular.columns import DateColumn
 
-DATA = Path(__file__).parent / "data"
+DATA = Path(__file__).parents[1] / "data"
 
 
 def quick(*args, **params):

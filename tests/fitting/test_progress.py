@@ -8,7 +8,7 @@ from networks import classic
 from sklearn.datasets import load_wine
 
 from skmlp import MLPSoftmaxClassifier
-from skmlp._verbose import shown
+from skmlp.fitting.progress import shown
 
 X, Y = load_wine(return_X_y=True)
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")

@@ -10,14 +10,12 @@ from typing import Any, NamedTuple
 import numpy as np
 from scipy.sparse import issparse
 
-from skmlp._checkpoint import Checkpoint
-from skmlp._recipe import Settings
-from skmlp._scoring import ModelInTraining, score_function
 from skmlp._sklearn import FitTask
-from skmlp._verbose import shown
+from skmlp.fitting.progress import shown
+from skmlp.fitting.recipe import Settings
+from skmlp.fitting.scoring import ModelInTraining, score_function
 from skmlp.nn.losses import SoftmaxCrossEntropy, best_temperature, softmax
 from skmlp.nn.network import BLOCK_ROWS, Architecture, Network
-from skmlp.nn.threads import side_by_side, suitable_threads
 from skmlp.optim.optimizers import (
     OPTIMIZERS,
     Decay,
@@ -26,9 +24,11 @@ from skmlp.optim.optimizers import (
     minimize_lbfgs,
 )
 from skmlp.optim.schedules import SCHEDULES
+from skmlp.saving.checkpoints import Checkpoint
 from skmlp.training.batches import Batches, Samples
 from skmlp.training.loop import Learner, full_batch, train
 from skmlp.training.monitor import Monitor, Observer, Plateau
+from skmlp.training.threads import side_by_side, suitable_threads
 
 MEMBERS_TOGETHER = 16
 """Most networks of an ensemble whose matrices are multiplied as one stack."""

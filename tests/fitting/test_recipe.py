@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from skmlp import MLPSoftmaxClassifier
-from skmlp._recipe import (
+from skmlp.fitting.recipe import (
     MOST_NUMBERS_EMBEDDED,
     Settings,
     by_size,

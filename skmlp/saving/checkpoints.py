@@ -13,7 +13,8 @@ import numpy as np
 import pandas as pd
 from scipy.sparse import issparse
 
-from skmlp._files import (
+from skmlp._version import __version__
+from skmlp.saving.archive import (
     FileRefusedError,
     check_folder,
     read,
@@ -21,7 +22,6 @@ from skmlp._files import (
     remove_leftovers,
     write,
 )
-from skmlp._version import __version__
 from skmlp.tabular.tables import is_frame, plain, read_columns
 
 KIND = "checkpoint"

@@ -8,7 +8,7 @@ import pytest
 from threadpoolctl import threadpool_info, threadpool_limits
 
 from skmlp import MLPSoftmaxClassifier
-from skmlp.nn.threads import ONE_THREAD, SMALLEST_SHARED_PRODUCT, suitable_threads
+from skmlp.training.threads import ONE_THREAD, SMALLEST_SHARED_PRODUCT, suitable_threads
 
 
 def n_threads(user_api):

@@ -7,8 +7,10 @@ from typing import Any
 import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
-from skmlp import _files
-from skmlp._codec import (
+from skmlp._sklearn import validate_parameters
+from skmlp.nn.network import Architecture
+from skmlp.saving import archive
+from skmlp.saving.classes import (
     Check,
     State,
     check_state,
@@ -23,8 +25,6 @@ from skmlp._codec import (
     own_attributes,
     with_parameters,
 )
-from skmlp._sklearn import validate_parameters
-from skmlp.nn.network import Architecture
 from skmlp.tabular.encoder import TableEncoder
 from skmlp.training.monitor import Plateau
 
@@ -66,13 +66,13 @@ def save(estimator: Any, path: str | os.PathLike, cls: type) -> None:
     validate_parameters(estimator)
     state = own_attributes(estimator, FITTED.keys() | OPTIONAL.keys())
     content = {name: encode(value, name) for name, value in state.items()}
-    _files.write(path, KIND, {"class": cls.__name__, "state": content})
+    archive.write(path, KIND, {"class": cls.__name__, "state": content})
 
 
 def load(path: str | os.PathLike, cls: type) -> Any:
     """Read a fitted estimator of this class from a file."""
-    content = _files.read(path, KIND)
-    with _files.refusing(path):
+    content = archive.read(path, KIND)
+    with archive.refusing(path):
         if content["class"] != cls.__name__:
             raise ValueError(f"it holds no {cls.__name__}")
         state = {name: decode(tree) for name, tree in content["state"].items()}

@@ -20,8 +20,8 @@ from sklearn.preprocessing import StandardScaler
 
 import skmlp
 from skmlp import FileRefusedError, MLPSoftmaxClassifier
-from skmlp._checkpoint import VERSIONS, digest_of
-from skmlp._files import read, write
+from skmlp.saving.archive import read, write
+from skmlp.saving.checkpoints import VERSIONS, digest_of
 
 X, Y = load_wine(return_X_y=True, as_frame=True)
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
@@ -67,7 +67,7 @@ def cut_off(monkeypatch, model, n_epochs, X=X, **fit_params):
             raise KilledError
 
     with monkeypatch.context() as patch:
-        patch.setattr("skmlp._checkpoint.write", save_and_die)
+        patch.setattr("skmlp.saving.checkpoints.write", save_and_die)
         with pytest.raises(KilledError):
             model.fit(X, Y, **fit_params)
 
@@ -166,7 +166,7 @@ def test_own_rows_weights_and_warm_start_go_on(tmp_path, monkeypatch):
 def test_how_often_it_is_saved(every, expected, tmp_path, monkeypatch):
     n_saved = []
     monkeypatch.setattr(
-        "skmlp._checkpoint.write", lambda *args: n_saved.append(write(*args))
+        "skmlp.saving.checkpoints.write", lambda *args: n_saved.append(write(*args))
     )
     path = tmp_path / "fit.npz"
     model = make(checkpoint=path, checkpoint_every=every).fit(X, Y)

@@ -7,7 +7,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 from scipy import sparse
 from sklearn.exceptions import DataConversionWarning
 
-from skmlp._targets import (
+from skmlp.fitting.targets import (
     check_labels,
     encode_labels,
     row_weights,

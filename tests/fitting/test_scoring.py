@@ -28,8 +28,8 @@ from sklearn.metrics import (
 )
 
 from skmlp import MLPSoftmaxClassifier
-from skmlp._run import Run, evaluation
-from skmlp._scoring import ModelInTraining, score_function
+from skmlp.fitting.run import Run, evaluation
+from skmlp.fitting.scoring import ModelInTraining, score_function
 from skmlp.nn.network import Architecture
 from skmlp.training.batches import Samples
 from skmlp.training.monitor import Monitor
