@@ -4,21 +4,17 @@ import datetime as dt
 import math
 import os
 import time
-import warnings
 from collections.abc import Callable, Mapping, Sequence
-from copy import deepcopy
+from dataclasses import replace
 from numbers import Integral, Real
 from typing import Any, Literal, Self
 
 import numpy as np
-from scipy.sparse import issparse
 from sklearn.base import BaseEstimator, ClassifierMixin
-from sklearn.exceptions import ConvergenceWarning
 from sklearn.metrics import get_scorer_names
 from sklearn.utils import Tags, get_tags
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import (
-    check_consistent_length,
     check_is_fitted,
 )
 
@@ -35,70 +31,35 @@ from skmlp._sklearn import (
     unchanged_on_error,
     with_callbacks,
 )
+from skmlp.fitting.endings import advise, warn_of
 from skmlp.fitting.inputs import (
+    OwnRows,
     as_encoder,
-    check_encoded,
-    check_rows,
-    fit_transform,
-    is_fitted,
+    data_of_batch,
+    data_of_fit,
+    read_inputs,
 )
-from skmlp.fitting.recipe import Settings, is_auto, numbers_to_embed, settle
-from skmlp.fitting.run import Run, carry_out, learnt
-from skmlp.fitting.targets import (
-    check_labels,
-    encode_labels,
-    row_weights,
-    split_held_out,
-    weights_of_classes,
+from skmlp.fitting.parameters import ActivationLike
+from skmlp.fitting.recipe import Settings, check_in_parts, is_auto
+from skmlp.fitting.run import carry_out
+from skmlp.fitting.solvers import SOLVERS
+from skmlp.fitting.start import (
+    Past,
+    all_classes,
+    checkpoint_of,
+    settle_fit,
+    task_of,
 )
-from skmlp.nn.activations import ACTIVATIONS, Activation, as_activation
+from skmlp.fitting.targets import read_targets
+from skmlp.fitting.task import Learnt, Memory, Outcome, Task
+from skmlp.nn.activations import ACTIVATIONS, Activation
 from skmlp.nn.losses import mean_probabilities
 from skmlp.nn.network import Architecture, Network
-from skmlp.optim.optimizers import OPTIMIZERS
+from skmlp.optim.optimizers import RuleState
 from skmlp.optim.schedules import SCHEDULES
 from skmlp.saving import models
-from skmlp.saving.checkpoints import Checkpoint, describe_fit
 from skmlp.tabular.encoder import TableEncoder
-from skmlp.tabular.labels import read_labels
-from skmlp.tabular.names import check_names, list_some, remember_names
-from skmlp.tabular.tables import plain
-from skmlp.tabular.weights import check_weights
-from skmlp.training.batches import Samples
-from skmlp.training.monitor import Monitor, Plateau
-
-ActivationLike = str | type[Activation] | Activation
-
-
-def weighted_samples(
-    X: Any, codes: np.ndarray, sample_weight: Any, class_weights: np.ndarray | None
-) -> Samples:
-    """Rows with their weight; those of weight 0 are left out, as if not there."""
-    weight = row_weights(codes, sample_weight, class_weights)
-    samples = Samples(X, codes, weight)
-    if weight is None or weight.all():
-        return samples
-    return samples.take(np.flatnonzero(weight))
-
-
-def for_each_member(samples: Samples, n_estimators: int) -> Samples:
-    """The same rows for each network, where there are several."""
-    if n_estimators == 1:
-        return samples
-    rows = np.arange(len(samples.codes))
-    return samples.take(np.tile(rows, (n_estimators, 1)))
-
-
-def start_values(
-    network: Architecture,
-    n_estimators: int,
-    rng: np.random.Generator,
-    class_shares: np.ndarray | None = None,
-) -> np.ndarray:
-    """Where training starts: a vector, or a stack of them."""
-    if n_estimators == 1:
-        return network.start_values(rng, class_shares)
-    members = range(n_estimators)
-    return np.stack([network.start_values(rng, class_shares) for _ in members])
+from skmlp.training.monitor import Plateau
 
 
 class MLPSoftmaxClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
@@ -398,7 +359,7 @@ class MLPSoftmaxClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
         ],
         "label_smoothing": [Interval(Real, 0, 1, closed="left")],
         "class_weight": [dict, StrOptions({"balanced"}), None],
-        "solver": [StrOptions({*OPTIMIZERS, "lbfgs"})],
+        "solver": [StrOptions(set(SOLVERS))],
         "alpha": [Interval(Real, 0, None, closed="left")],
         "weight_decay": [Interval(Real, 0, None, closed="left")],
         "batch_size": [
@@ -463,7 +424,7 @@ class MLPSoftmaxClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
     best_iter_: int
     temperature_: float
     t_: int
-    _rule_state: dict[str, Any] | None
+    _rule_state: RuleState | None
     _plateau: Plateau | None
 
     def __init__(
@@ -593,87 +554,32 @@ class MLPSoftmaxClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
         FileRefusedError
             If `checkpoint` is a file of another fit or version, or no checkpoint.
         """
-        deadline = math.inf
-        if self.max_time is not None:
-            deadline = time.monotonic() + self.max_time
-        goes_on = self.warm_start and self.__sklearn_is_fitted__()
-        y = self._check_labels(X, y)
-        classes, codes = encode_labels(y)
-        if goes_on:
-            self._check_same_classes(classes)
-        self.classes_ = classes
-        class_weights = weights_of_classes(self.class_weight, classes, y)
-        weight = sample_weight
-        if weight is not None:
-            weight = check_weights(weight, len(y))
-        samples = weighted_samples(X, codes, weight, class_weights)
-        settings = self._settle(len(samples.codes), goes_on)
-        has_one_class = np.ptp(samples.codes) == 0
-        if has_one_class:
-            # the start values know it already, and no score could tell better
-            settings = settings._replace(max_iter=1, early_stopping=False)
+        deadline = time.monotonic() + (self.max_time or math.inf)
+        past = Past.of(self) if self.warm_start else None
+        targets = read_targets(self, X, y, sample_weight)
+        settings = settle_fit(self, targets, past)
         rng = as_generator(self.random_state)
-        checkpoint = self._checkpoint(
-            goes_on,
-            X=X,
-            y=y,
-            sample_weight=sample_weight,
-            X_val=X_val,
-            y_val=y_val,
-            sample_weight_val=sample_weight_val,
-        )
-        if checkpoint is not None:
-            checkpoint.start(rng)
-        has_own_rows = X_val is not None or y_val is not None
-        samples, held_out = self._split(
-            samples, settings, settings.early_stopping and not has_own_rows, rng
-        )
-        if goes_on:
-            x = self._encode(X)
-        else:
-            x = self._fit_encoder(X, y, samples.rows, weight, rng)
-        samples = samples._replace(x=x)
-        if has_own_rows:
-            held_out = self._held_out(X_val, y_val, sample_weight_val, class_weights)
-            held_out = for_each_member(held_out, settings.n_estimators)
-        elif held_out is not None:
-            held_out = held_out._replace(x=x)
-        network = self._architecture(x, settings)
-        if goes_on:
-            start = self._former_weights(network, settings)
-        else:
-            shares = samples.class_shares(len(classes))
-            start = start_values(network, settings.n_estimators, rng, shares)
-            self._forget()
-        settings = self._clip_batch_size(settings, samples)
-        task = None
-        if hasattr(self, "_skl_callbacks"):
-            task = FitTask(self, settings.max_iter, X, y, sample_weight)
-        run = Run(
-            self,
-            settings,
-            network,
-            start,
-            samples,
-            held_out,
-            rng,
+        own_rows = OwnRows(X_val, y_val, sample_weight_val)
+        given = {"X": X, "y": targets.y, "sample_weight": sample_weight}
+        checkpoint = checkpoint_of(self, given | own_rows._asdict(), past, rng)
+        self.classes_ = targets.classes
+        goes_on = past is not None
+        data = data_of_fit(self, X, targets, settings, own_rows, rng, goes_on)
+        task = replace(
+            task_of(self, settings, data, rng, past),
             deadline=deadline,
             checkpoint=checkpoint,
-            task=task,
+            fit_task=self._fit_task(settings.max_iter, X, targets.y, sample_weight),
         )
-        ending = self._train(run)
-        is_left_to_recipe = is_auto(self.max_iter) and self.solver != "lbfgs"
-        is_settled = is_left_to_recipe or has_one_class
-        if ending is None and held_out is None and not is_settled:
-            self._warn_not_converged(settings.max_iter)
-        self._plateau = None
-        if not self.warm_start:
-            self._rule_state = None
-        if task is not None:
-            task.end()
+        outcome = self._train(task, settings)
+        rule_state = outcome.memory.rule_state if self.warm_start else None
+        memory = Memory(rule_state, None, outcome.memory.samples_seen)
+        self._keep(outcome.learnt, memory)
+        if task.fit_task is not None:
+            task.fit_task.end()
         return self
 
-    @available_if(lambda self: self.solver != "lbfgs")
+    @available_if(lambda self: self._can_go_on_in_parts())
     @unchanged_on_error
     @fit_context(prefer_skip_nested_validation=True)
     def partial_fit(
@@ -708,56 +614,18 @@ class MLPSoftmaxClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
             ``early_stopping=True``, ``class_weight="balanced"`` and a `learning_rate`
             that is laid out over `max_iter` epochs.
         """
-        self._check_partial_fit_parameters()
-        goes_on = self.__sklearn_is_fitted__()
-        y = self._check_labels(X, y)
-        self.classes_ = self._all_classes(classes, goes_on)
-        _, codes = encode_labels(y, self.classes_)
-        class_weights = weights_of_classes(self.class_weight, self.classes_, y)
-        weight = sample_weight
-        if weight is not None:
-            weight = check_weights(weight, len(y))
-        samples = weighted_samples(X, codes, weight, class_weights)
+        check_in_parts(self)
+        past = Past.of(self)
+        classes = all_classes(classes, past)
+        targets = read_targets(self, X, y, sample_weight, classes)
+        settings = settle_fit(self, targets, past, in_parts=True)
         rng = as_generator(self.random_state)
-        has_encoder = goes_on
-        if not goes_on and is_fitted(self.preprocessing):
-            self._take_encoder(deepcopy(self.preprocessing))
-            remember_names(self, None)
-            has_encoder = True
-        if has_encoder:
-            x = self._encode(X)
-        else:
-            x = self._fit_encoder(X, y, samples.rows, weight, rng)
-            self._warn_of_dead_columns()
-        samples = samples._replace(x=x)
-        settings = self._settle(len(samples.codes), goes_on, in_parts=True)
-        samples = for_each_member(samples, settings.n_estimators)
-        past = self.history_ if goes_on else {}
-        n_past, best_past = (self.n_iter_, self.best_iter_) if goes_on else (0, 0)
-        network = self._architecture(x, settings)
-        if goes_on:
-            start = self._former_weights(network, settings)
-        else:
-            start = start_values(network, settings.n_estimators, rng)
-            self._forget()
-        settings = self._clip_batch_size(settings, samples)._replace(max_iter=1)
-        ending = self._train(
-            Run(
-                self,
-                settings,
-                network,
-                start,
-                samples,
-                None,
-                rng,
-                epochs_before=n_past,
-            )
-        )
-        if past.keys() == self.history_.keys():
-            self.history_ = {
-                name: past[name] + values for name, values in self.history_.items()
-            }
-            self.best_iter_ += n_past if ending != "diverged" else best_past
+        self.classes_ = classes
+        data = data_of_batch(self, X, targets, settings, rng, past is not None)
+        task = task_of(self, settings, data, rng, past, in_parts=True)
+        outcome = self._train(task, settings)
+        learnt = outcome.learnt if past is None else past.followed_by(outcome)
+        self._keep(learnt, outcome.memory)
         return self
 
     def set_params(self, **params: Any) -> Self:
@@ -805,8 +673,8 @@ class MLPSoftmaxClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
             In the order of `classes_`, in the type that `dtype` named.
         """
         check_is_fitted(self)
-        X = self._encode(X, self.architecture_.dtype)
-        logits = Network(self.architecture_, self.parameters_).logits(X)
+        x = read_inputs(self, X, self.architecture_.dtype)
+        logits = Network(self.architecture_, self.parameters_).logits(x)
         return mean_probabilities(logits, self.temperature_)
 
     def predict_log_proba(self, X: Any) -> np.ndarray:
@@ -998,331 +866,31 @@ class MLPSoftmaxClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
         header = ["layer", "activation", "shape", "parameters"]
         return details("Network", table(header, rows), facts)
 
-    # The steps of fit, in their order
+    # What fit and partial_fit share
 
-    def _check_labels(self, X: Any, y: Any) -> np.ndarray:
-        """One label per row of X."""
-        if y is None:
-            raise ValueError(
-                f"{type(self).__name__} requires y to be passed, but the target y is "
-                "None."
-            )
-        y = check_labels(y)
-        check_consistent_length(X, y)
-        if len(y) == 0:
-            raise ValueError(
-                f"Found array with 0 sample(s) while a minimum of 1 is required by "
-                f"{type(self).__name__}."
-            )
-        return y
-
-    def _fit_encoder(
-        self,
-        X: Any,
-        y: np.ndarray,
-        rows: np.ndarray | None,
-        weight: np.ndarray | None,
-        rng: np.random.Generator,
-    ) -> Any:
-        """Fit a new encoder on some of the rows, and encode them all."""
-        # drawn for any encoder, so that the network's draws don't depend on which
-        encoder = as_encoder(self, np.random.default_rng(rng.integers(2**63, size=2)))
-        # a TableEncoder remembers all names by itself
-        remember_names(self, None if isinstance(encoder, TableEncoder) else X)
-        if encoder is None:
-            self.encoder_ = None
-            return check_rows(self, X, self.dtype, reset=True)
-        if rows is not None:
-            # held-out rows count as little as those that have no weight
-            counted = 1.0 if weight is None else weight[rows]
-            weight = np.zeros(len(y))
-            weight[rows] = counted
-        x = fit_transform(encoder, X, y, weight)
-        self._take_encoder(encoder)
-        return check_encoded(x, self.dtype)
-
-    def _take_encoder(self, encoder: Any) -> None:
-        """Let a fitted encoder say which columns X has."""
-        self.encoder_ = encoder
-        for name in ("n_features_in_", "feature_names_in_"):
-            if hasattr(encoder, name):
-                setattr(self, name, getattr(encoder, name))
-            elif hasattr(self, name):
-                delattr(self, name)
-
-    def _encode(self, X: Any, dtype: str | None = None) -> Any:
-        """The matrix that the network reads, with what `fit` learnt of X."""
-        dtype = self.dtype if dtype is None else dtype
-        check_names(self, X)
-        if self.encoder_ is None:
-            return check_rows(self, X, dtype)
-        return check_encoded(self.encoder_.transform(plain(X)), dtype)
-
-    def _warn_of_dead_columns(self) -> None:
-        """Say which columns a first batch has shown too little of."""
-        if not isinstance(self.encoder_, TableEncoder):
-            return
-        dead = self.encoder_.columns_without_use()
-        if dead:
-            warnings.warn(
-                f"{len(dead)} of {self.n_features_in_} columns hold no two different "
-                f"values in the first batch of partial_fit, {list_some(dead)}; the "
-                "encoder, which is fitted on that batch alone, takes no notice of "
-                "them from now on. Begin with more rows, or pass a TableEncoder that "
-                "was fitted on representative rows as preprocessing.",
-                stacklevel=2,
-            )
-
-    def _check_same_classes(self, classes: np.ndarray) -> None:
-        if not np.array_equal(classes, self.classes_):
-            raise ValueError(
-                "warm_start can only be used where `y` has the same classes as in the "
-                f"previous call to fit. Previously got {self.classes_}, `y` has "
-                f"{classes}"
-            )
-
-    def _check_partial_fit_parameters(self) -> None:
-        if self.early_stopping and not is_auto(self.early_stopping):
-            raise ValueError(
-                "partial_fit does not support early_stopping=True, since it holds no "
-                "rows out; set early_stopping=False and score rows of your own."
-            )
-        if self.class_weight == "balanced":
-            raise ValueError(
-                'partial_fit does not support class_weight="balanced", since it sees '
-                "only some of the rows; pass a dict, for example from "
-                "sklearn.utils.class_weight.compute_class_weight."
-            )
-        if not is_auto(self.learning_rate) and SCHEDULES[self.learning_rate].has_end:
-            raise ValueError(
-                f"learning_rate={self.learning_rate!r} is laid out over max_iter "
-                "epochs, and partial_fit knows no last epoch; choose "
-                '"constant", "invscaling" or "adaptive".'
-            )
-
-    def _all_classes(self, classes: Any, goes_on: bool) -> np.ndarray:
-        """The classes of the first call, which later calls may only repeat."""
-        if classes is None:
-            if goes_on:
-                return self.classes_
-            raise ValueError("classes must be passed on the first call to partial_fit.")
-        classes = np.unique(read_labels(classes))
-        if goes_on and not np.array_equal(classes, self.classes_):
-            raise ValueError(
-                f"classes={list_some(classes)} differs from what the network was "
-                f"built for, {list_some(self.classes_)}; leave classes out."
-            )
-        if len(classes) < 2:
-            raise ValueError(
-                "a classifier needs at least 2 classes, but classes has only "
-                f"{list_some(classes)}."
-            )
-        return classes
-
-    def _clip_batch_size(self, settings: Settings, samples: Samples) -> Settings:
-        """No more rows per step than there are rows to train on."""
-        n_samples = samples.codes.shape[-1]
-        if settings.batch_size > n_samples and not is_auto(self.batch_size):
-            warnings.warn(
-                f"batch_size={self.batch_size} is larger than the number of training "
-                f"rows, {n_samples}; it is clipped to that.",
-                stacklevel=2,
-            )
-        return settings._replace(batch_size=min(settings.batch_size, n_samples))
-
-    def _split(
-        self,
-        samples: Samples,
-        settings: Settings,
-        holds_out: bool,
-        rng: np.random.Generator,
-    ) -> tuple[Samples, Samples | None]:
-        """Training part, and a held-out part if there is to be one."""
-        if holds_out:
-            rows, held_out = split_held_out(
-                samples.codes, settings.validation_fraction, rng, settings.n_estimators
-            )
-            if held_out.size > 0:
-                return samples.take(rows), samples.take(held_out)
-            if not is_auto(self.early_stopping):
-                warnings.warn(
-                    "no class has enough rows to hold out a part of "
-                    f"{settings.validation_fraction:g} (the largest has "
-                    f"{np.bincount(samples.codes).max()}), so training uses every row "
-                    "and stops on the training loss; raise validation_fraction or pass "
-                    "X_val and y_val.",
-                    stacklevel=2,
-                )
-        return for_each_member(samples, settings.n_estimators), None
-
-    def _held_out(
-        self,
-        X_val: Any,
-        y_val: Any,
-        sample_weight_val: Any,
-        class_weights: np.ndarray | None,
-    ) -> Samples:
-        """The caller's own rows to score after each epoch."""
-        if X_val is None or y_val is None:
-            given, missing = ("y_val", "X_val") if X_val is None else ("X_val", "y_val")
-            raise ValueError(f"{given} is given without {missing}; pass both.")
-        X_val = self._encode(X_val)
-        y_val = check_labels(y_val)
-        check_consistent_length(X_val, y_val)
-        _, codes = encode_labels(y_val, self.classes_)
-        return weighted_samples(X_val, codes, sample_weight_val, class_weights)
-
-    def _settle(
-        self, n_samples: int, goes_on: bool, in_parts: bool = False
-    ) -> Settings:
-        """The parameters with "auto" replaced; former networks keep their shape."""
-        settings = settle(self, n_samples, in_parts)
-        if goes_on and is_auto(self.hidden_layer_sizes):
-            sizes = self.architecture_.hidden_layer_sizes
-            settings = settings._replace(hidden_layer_sizes=sizes)
-        if goes_on and is_auto(self.n_estimators):
-            settings = settings._replace(n_estimators=self.n_estimators_)
-        return settings
-
-    def _architecture(self, x: Any, settings: Settings) -> Architecture:
-        """What the parameters say of the network, checked and looked up."""
-        sizes = np.atleast_1d(np.asarray(settings.hidden_layer_sizes))
-        is_whole = sizes.size == 0 or np.issubdtype(sizes.dtype, np.integer)
-        if sizes.ndim != 1 or not is_whole or (sizes <= 0).any():
-            raise ValueError(
-                "hidden_layer_sizes must be > 0, one whole number per hidden layer, "
-                f"got {self.hidden_layer_sizes!r}."
-            )
-        if isinstance(self.activation, list | tuple):
-            activations = list(self.activation)
-        else:
-            activations = [self.activation] * len(sizes)
-        dropout = np.asarray(settings.dropout, dtype=float)
-        if dropout.ndim == 0:
-            dropout = np.full(len(sizes), dropout)
-        lengths = {"activation": len(activations), "dropout": len(dropout)}
-        for name, length in lengths.items():
-            if length != len(sizes):
-                raise ValueError(
-                    f"{name} has {length} entries, but hidden_layer_sizes has "
-                    f"{len(sizes)}; give one for all, or one per hidden layer."
-                )
-        if not ((dropout >= 0) & (dropout < 1)).all():
-            raise ValueError(f"dropout must be in [0, 1), got {self.dropout!r}.")
-        if self.solver == "lbfgs" and dropout.any():
-            raise ValueError(
-                f"dropout={self.dropout!r} makes the loss random, and no line search "
-                'works on that; set dropout=0.0, or choose solver="adam" or "sgd".'
-            )
-        n_inputs = x.shape[1]
-        n_numbers = getattr(self.encoder_, "n_numbers_", n_inputs)
-        if issparse(x):
-            n_numbers = 0
-        return Architecture(
-            n_inputs,
-            tuple(sizes.tolist()),
-            len(self.classes_),
-            tuple(as_activation(activation) for activation in activations),
-            tuple(dropout.tolist()),
-            self.dtype,
-            n_periodic=numbers_to_embed(self, n_numbers),
-        )
-
-    def _former_weights(
-        self, architecture: Architecture, settings: Settings
-    ) -> np.ndarray:
-        """The weights to go on from, which only fit networks of the same layers."""
-        before, now = (
-            (n_networks, layers.hidden_layer_sizes, layers.activations)
-            for n_networks, layers in [
-                (self.n_estimators_, self.architecture_),
-                (settings.n_estimators, architecture),
-            ]
-        )
-        same_inputs = self.architecture_.n_periodic == architecture.n_periodic
-        if before != now or not same_inputs:
-            embedding = "" if same_inputs else " (with another numeric_embedding)"
-            raise ValueError(
-                "the fitted model has networks, hidden layers and activations "
-                f"{before}, but the parameters now say {now}{embedding}; to train "
-                "another one, call fit with warm_start=False."
-            )
-        return self.parameters_
-
-    def _forget(self) -> None:
-        """Start counting rows, moments and plateaus anew."""
-        self.t_ = 0
-        self._rule_state = self._plateau = None
-
-    def _checkpoint(self, goes_on: bool, **data: Any) -> Checkpoint | None:
-        """Where the state of this fit is saved, or was by one that was cut off."""
-        if self.checkpoint is None:
+    def _fit_task(
+        self, n_epochs: int, X: object, y: np.ndarray, sample_weight: object
+    ) -> FitTask | None:
+        """Where scikit-learn's callbacks hear of epochs, if there are any."""
+        if not hasattr(self, "_skl_callbacks"):
             return None
-        if self.solver == "lbfgs":
-            raise ValueError(
-                f'checkpoint={os.fspath(self.checkpoint)!r} with solver="lbfgs": what '
-                "that solver remembers lies out of reach in scipy; set "
-                'checkpoint=None, or choose solver="adam" or "sgd".'
-            )
-        start = self.parameters_ if goes_on else None
-        return Checkpoint(
-            self.checkpoint,
-            self.checkpoint_every,
-            describe_fit(self, {**data, "start (the former weights)": start}),
-        )
+        return FitTask(self, n_epochs, X, y, sample_weight)
 
-    def _train(self, run: Run) -> str | None:
-        """Train, keep what was learnt, and say how it ended."""
-        outcome = carry_out(run, self._rule_state, self._plateau, self.t_)
-        monitor = outcome.monitor
-        if monitor.ending == "interrupted":
-            warnings.warn(
-                f"Training interrupted by user in epoch {monitor.n_epochs + 1}; the "
-                f"weights of epoch {monitor.best_epoch} are kept.",
-                stacklevel=2,
-            )
-        elif monitor.ending == "diverged":
-            self._warn_diverged(monitor)
-        elif run.held_out is not None and np.isinf(monitor.plateau.lowest):
-            warnings.warn(
-                f"scoring={self.scoring!r} gave no finite score on the held-out rows "
-                "in any epoch; the last weights are kept.",
-                stacklevel=2,
-            )
-        self.__dict__.update(learnt(run, monitor))
-        self.t_ += monitor.n_epochs * run.samples.codes.shape[-1]
-        self._rule_state = outcome.rule_state
-        self._plateau = monitor.plateau
-        return monitor.ending
+    def _train(self, task: Task, settings: Settings) -> Outcome:
+        """Carry out a task, and say how it ended."""
+        solver = SOLVERS[self.solver].of(self, settings, task.n_samples)
+        outcome = carry_out(task, solver)
+        is_scaled = self.encoder_ is not None
+        warn_of(outcome, advise(self, task.goal.max_iter, is_scaled))
+        return outcome
 
-    def _warn_diverged(self, monitor: Monitor) -> None:
-        kept = (
-            f"of epoch {monitor.best_epoch}" if monitor.best_epoch else "at the start"
-        )
-        warnings.warn(
-            f"training diverged in epoch {monitor.n_epochs}: the loss became "
-            f"{monitor.history['loss'][-1]:.3g}. The last good weights, those {kept}, "
-            f"are kept. Lower learning_rate_init={self.learning_rate_init:g}"
-            f"{self._or_scale('or ')}.",
-            ConvergenceWarning,
-            stacklevel=2,
-        )
+    def _keep(self, learnt: Learnt, memory: Memory) -> None:
+        """Become what was learnt."""
+        for name, value in learnt.attributes().items():
+            setattr(self, name, value)
+        self._rule_state, self._plateau, self.t_ = memory
 
-    def _or_scale(self, conjunction: str = "") -> str:
-        """Advice that only helps where no encoder has scaled X."""
-        return "" if self.encoder_ is not None else f", {conjunction}scale X"
-
-    def _warn_not_converged(self, max_iter: int) -> None:
-        if self.solver == "lbfgs":
-            way_out = f"Raise max_iter={max_iter} or max_fun{self._or_scale('or ')}."
-        else:
-            way_out = (
-                f"Raise max_iter={max_iter}{self._or_scale()}, or let "
-                'early_stopping=True or learning_rate="cosine" decide when to end.'
-            )
-        warnings.warn(
-            f'solver="{self.solver}" ended after {self.n_iter_} iterations, before the '
-            f"loss had settled. {way_out}",
-            ConvergenceWarning,
-            stacklevel=2,
-        )
+    def _can_go_on_in_parts(self) -> bool:
+        """Whether there is `partial_fit`; raise if the solver refuses it."""
+        SOLVERS[self.solver].check_takes(self, "partial_fit", "partial_fit")
+        return True

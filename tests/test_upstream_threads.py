@@ -24,7 +24,8 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.utils.class_weight import compute_sample_weight
 from threadpoolctl import threadpool_info
 
-from skmlp import MLPSoftmaxClassifier, _targets
+from skmlp import MLPSoftmaxClassifier
+from skmlp.fitting import targets
 
 X_IRIS, Y_IRIS = load_iris(return_X_y=True)
 X_IRIS = StandardScaler().fit_transform(X_IRIS)
@@ -72,8 +73,8 @@ def test_three_class_early_stopping_is_stratified_unreported(monkeypatch):
         parts.append([codes[rows] for rows in split(codes, *others)])
         return [np.arange(len(codes))[:-15], np.arange(len(codes))[-15:]]
 
-    split = _targets.split_held_out
-    monkeypatch.setattr("skmlp.classifier.split_held_out", spy)
+    split = targets.split_held_out
+    monkeypatch.setattr("skmlp.fitting.targets.split_held_out", spy)
     quick(early_stopping=True, max_iter=1).fit(X_IRIS, Y_IRIS)
     ((training, held_out),) = parts
     assert_array_equal(np.bincount(training), [45, 45, 45])
@@ -85,7 +86,7 @@ def test_class_of_one_row_is_kept_for_training_unreported():
     labels[Y_IRIS == 2] = 1
     labels[149] = 7
     for seed in range(10):
-        training, held_out = _targets.split_held_out(
+        training, held_out = targets.split_held_out(
             np.unique(labels.astype(int), return_inverse=True)[1],
             0.1,
             np.random.default_rng(seed),

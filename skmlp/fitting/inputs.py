@@ -1,36 +1,68 @@
 """X to the matrix that the network reads: through an encoder, or straight in."""
 
-from typing import Any
+import warnings
+from collections.abc import Mapping
+from copy import deepcopy
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 from scipy.sparse import issparse
 from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
 from sklearn.utils import assert_all_finite, check_array
-from sklearn.utils.validation import check_is_fitted, has_fit_parameter, validate_data
+from sklearn.utils.validation import (
+    check_consistent_length,
+    check_is_fitted,
+    has_fit_parameter,
+    validate_data,
+)
 
+from skmlp.fitting.parameters import Parameters, Transformer
+from skmlp.fitting.recipe import Settings
+from skmlp.fitting.targets import (
+    Targets,
+    check_labels,
+    encode_labels,
+    for_each_member,
+    split,
+    weighted_samples,
+)
+from skmlp.fitting.task import Data
 from skmlp.tabular.encoder import TableEncoder
+from skmlp.tabular.names import check_names, list_some, remember_names
 from skmlp.tabular.tables import plain
+from skmlp.training.batches import Rows, Samples
 
 
-def as_encoder(estimator: Any, rng: np.random.Generator | None = None) -> Any:
+class Reader(Parameters, Protocol):
+    """An estimator that reads X with what it has learnt of its columns."""
+
+    encoder_: Transformer | None
+    n_features_in_: int
+
+
+# The encoder
+
+
+def as_encoder(
+    parameters: Parameters, rng: np.random.Generator | None = None
+) -> Transformer | None:
     """The unfitted encoder that `preprocessing` asks for; None for none.
 
     Parts of it that would draw from a source of their own get a seed from `rng`.
     """
-    preprocessing = estimator.preprocessing
-    if preprocessing is None:
+    if parameters.preprocessing is None:
         return None
-    if isinstance(preprocessing, str):
-        encoder = TableEncoder(estimator.categorical_features, dtype=estimator.dtype)
+    if isinstance(parameters.preprocessing, str):
+        encoder = TableEncoder(parameters.categorical_features, dtype=parameters.dtype)
         # an array, whatever scikit-learn is set to give its users
         encoder.set_output(transform="default")
     else:
-        encoder = clone(preprocessing)
+        encoder = clone(parameters.preprocessing)
     return encoder if rng is None else with_seeds(encoder, rng)
 
 
-def with_seeds(encoder: Any, rng: np.random.Generator) -> Any:
+def with_seeds(encoder: Transformer, rng: np.random.Generator) -> Transformer:
     """The encoder, with a seed wherever it or a part of it has none."""
     seeds = {
         name: int(rng.integers(2**31))
@@ -40,7 +72,7 @@ def with_seeds(encoder: Any, rng: np.random.Generator) -> Any:
     return encoder.set_params(**seeds)
 
 
-def is_fitted(preprocessing: Any) -> bool:
+def is_fitted(preprocessing: object) -> bool:
     """Whether this is a transformer that is ready to transform rows."""
     if not hasattr(preprocessing, "transform"):
         return False
@@ -51,15 +83,171 @@ def is_fitted(preprocessing: Any) -> bool:
     return True
 
 
-def fit_transform(encoder: Any, X: Any, y: Any, weight: np.ndarray | None) -> Any:
-    """Fit an encoder, with weights if it takes any, and encode the same rows."""
-    X = plain(X)
-    if weight is None or not has_fit_parameter(encoder, "sample_weight"):
-        return encoder.fit_transform(X, y)
-    return encoder.fit_transform(X, y, sample_weight=weight)
+def take_encoder(reader: Reader, encoder: Transformer) -> None:
+    """Let a fitted encoder say which columns X has."""
+    reader.encoder_ = encoder
+    for name in ("n_features_in_", "feature_names_in_"):
+        if hasattr(encoder, name):
+            setattr(reader, name, getattr(encoder, name))
+        elif hasattr(reader, name):
+            delattr(reader, name)
 
 
-def check_encoded(encoded: Any, dtype: str) -> Any:
+# The rows to learn from
+
+
+class OwnRows(NamedTuple):
+    """Held-out rows that the caller of fit brings along, or may have."""
+
+    X_val: object
+    y_val: object
+    sample_weight_val: object
+
+    @property
+    def are_given(self) -> bool:
+        """Whether there are any."""
+        return self.X_val is not None or self.y_val is not None
+
+
+def data_of_fit(
+    reader: Reader,
+    X: object,
+    targets: Targets,
+    settings: Settings,
+    own_rows: OwnRows,
+    rng: np.random.Generator,
+    goes_on: bool,
+) -> Data:
+    """Rows held out, and X encoded by what is there, or by what the others teach."""
+    holds_out = settings.early_stopping and not own_rows.are_given
+    samples, held_out = split(
+        reader, targets.samples, settings._replace(early_stopping=holds_out), rng
+    )
+    if goes_on:
+        x = read_inputs(reader, X, reader.dtype)
+    else:
+        x = fit_inputs(reader, X, targets, samples.rows, rng)
+    if own_rows.are_given:
+        own = own_held_out(reader, targets, own_rows)
+        held_out = for_each_member(own, settings.n_estimators)
+    elif held_out is not None:
+        held_out = held_out._replace(x=x)
+    return data_on(reader, x, samples, held_out, targets)
+
+
+def data_of_batch(
+    reader: Reader,
+    X: object,
+    targets: Targets,
+    settings: Settings,
+    rng: np.random.Generator,
+    goes_on: bool,
+) -> Data:
+    """All rows for each network, and X encoded by what the first batch has taught."""
+    if goes_on:
+        x = read_inputs(reader, X, reader.dtype)
+    else:
+        x = first_inputs(reader, X, targets, rng)
+    samples = for_each_member(targets.samples, settings.n_estimators)
+    return data_on(reader, x, samples, None, targets)
+
+
+def data_on(
+    reader: Reader,
+    x: Rows,
+    samples: Samples,
+    held_out: Samples | None,
+    targets: Targets,
+) -> Data:
+    """Samples and their matrix, of which the encoder knows which part is numbers."""
+    n_numbers = getattr(reader.encoder_, "n_numbers_", x.shape[1])
+    return Data(samples._replace(x=x), held_out, targets.classes, n_numbers)
+
+
+# The matrix
+
+
+def first_inputs(
+    reader: Reader, X: object, targets: Targets, rng: np.random.Generator
+) -> Rows:
+    """The matrix of a first batch, on which an encoder is fitted unless it is so."""
+    encoder = reader.preprocessing
+    if not isinstance(encoder, str | None) and is_fitted(encoder):
+        take_encoder(reader, deepcopy(encoder))
+        remember_names(reader, None)
+        return read_inputs(reader, X, reader.dtype)
+    x = fit_inputs(reader, X, targets, targets.samples.rows, rng)
+    if isinstance(reader.encoder_, TableEncoder):
+        warn_of_columns_without_use(reader.encoder_)
+    return x
+
+
+def warn_of_columns_without_use(encoder: TableEncoder) -> None:
+    """Say which columns a first batch has shown too little of."""
+    names = encoder.columns_without_use()
+    if names:
+        warnings.warn(
+            f"{len(names)} of {encoder.n_features_in_} columns hold no two different "
+            f"values in the first batch of partial_fit, {list_some(names)}; the "
+            "encoder, which is fitted on that batch alone, takes no notice of them "
+            "from now on. Begin with more rows, or pass a TableEncoder that was fitted "
+            "on representative rows as preprocessing.",
+            stacklevel=4,
+        )
+
+
+def fit_inputs(
+    reader: Reader,
+    X: object,
+    targets: Targets,
+    rows: np.ndarray | None,
+    rng: np.random.Generator,
+) -> Rows:
+    """Fit a new encoder on some of the rows (None for all), and encode them all."""
+    # drawn for any encoder, so that the network's draws don't depend on which
+    encoder = as_encoder(reader, np.random.default_rng(rng.integers(2**63, size=2)))
+    # a TableEncoder remembers all names by itself
+    remember_names(reader, None if isinstance(encoder, TableEncoder) else X)
+    if encoder is None:
+        reader.encoder_ = None
+        return check_rows(reader, X, reader.dtype, reset=True)
+    weight = targets.sample_weight
+    if rows is not None:
+        # held-out rows count as little as those that have no weight
+        counted = 1.0 if weight is None else weight[rows]
+        weight = np.zeros(len(targets.y))
+        weight[rows] = counted
+    weights = {}
+    if weight is not None and has_fit_parameter(encoder, "sample_weight"):
+        weights = {"sample_weight": weight}
+    x = encoder.fit_transform(plain(X), targets.y, **weights)
+    take_encoder(reader, encoder)
+    return check_encoded(x, reader.dtype)
+
+
+def read_inputs(reader: Reader, X: object, dtype: str) -> Rows:
+    """The matrix of other rows, with what was learnt of their columns."""
+    check_names(reader, X)
+    if reader.encoder_ is None:
+        return check_rows(reader, X, dtype)
+    return check_encoded(reader.encoder_.transform(plain(X)), dtype)
+
+
+def own_held_out(reader: Reader, targets: Targets, own_rows: OwnRows) -> Samples:
+    """The caller's own rows to score after each epoch."""
+    X_val, y_val, sample_weight_val = own_rows
+    if X_val is None or y_val is None:
+        given, missing = ("y_val", "X_val") if X_val is None else ("X_val", "y_val")
+        raise ValueError(f"{given} is given without {missing}; pass both.")
+    x = read_inputs(reader, X_val, reader.dtype)
+    labels = check_labels(y_val)
+    check_consistent_length(x, labels)
+    _, codes = encode_labels(labels, targets.classes)
+    samples = weighted_samples(codes, sample_weight_val, targets.class_weights)
+    return samples._replace(x=x)
+
+
+def check_encoded(encoded: Any, dtype: str) -> Rows:
     """What an encoder gave, as an array or CSR matrix of `dtype`."""
     name = "the encoded X"
     if type(encoded) is np.ndarray and encoded.dtype == dtype and encoded.ndim == 2:
@@ -72,20 +260,20 @@ def check_encoded(encoded: Any, dtype: str) -> Any:
     return as_matrix(encoded, dtype)
 
 
-def check_rows(estimator: Any, X: Any, dtype: str, reset: bool = False) -> Any:
+def check_rows(reader: Reader, X: Any, dtype: str, reset: bool = False) -> Rows:
     """X that goes straight in, as an array or CSR matrix of `dtype`."""
-    if not reset and looks_plain(estimator, X):
+    if not reset and looks_plain(reader, X):
         # a tenth of the time of scikit-learn's checks, which find nothing else here
         matrix = in_dtype(X, dtype)
         if np.isfinite(matrix).all():
             return matrix
     X = validate_data(
-        estimator, plain(X), accept_sparse="csr", dtype="numeric", reset=reset
+        reader, plain(X), accept_sparse="csr", dtype="numeric", reset=reset
     )
     return as_matrix(X, dtype)
 
 
-def as_matrix(X: Any, dtype: str) -> Any:
+def as_matrix(X: Rows, dtype: str) -> Rows:
     """X in `dtype`, row by row in memory, and finite.
 
     Here rather than in `validate_data`, which rounds a data frame to a matrix that lies
@@ -98,19 +286,19 @@ def as_matrix(X: Any, dtype: str) -> Any:
 
 
 @np.errstate(all="ignore")
-def in_dtype(X: Any, dtype: str) -> Any:
+def in_dtype(X: Rows, dtype: str) -> Rows:
     """X in `dtype`; a number that is too large for it becomes inf."""
-    options = {} if issparse(X) else {"order": "C"}
+    options: Mapping[str, Any] = {} if issparse(X) else {"order": "C"}
     return X.astype(dtype, copy=False, **options)
 
 
-def looks_plain(estimator: Any, X: Any) -> bool:
+def looks_plain(reader: Reader, X: object) -> bool:
     """Whether X is an array that can only be wrong in holding NaN or infinity."""
     return (
         type(X) is np.ndarray
         and X.dtype in (np.float32, np.float64)
         and X.ndim == 2
         and len(X) > 0
-        and X.shape[1] == estimator.n_features_in_
-        and not hasattr(estimator, "feature_names_in_")
+        and X.shape[1] == reader.n_features_in_
+        and not hasattr(reader, "feature_names_in_")
     )

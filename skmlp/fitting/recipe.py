@@ -1,9 +1,11 @@
 """What the size of the table decides, where a parameter says "auto"."""
 
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 
+from skmlp.fitting.parameters import Parameters
 from skmlp.optim.schedules import SCHEDULES
 
 MOST_NUMBERS_EMBEDDED = 50
@@ -13,8 +15,8 @@ MOST_NUMBERS_EMBEDDED = 50
 class Settings(NamedTuple):
     """Those parameters of the classifier that may be "auto", once they are settled."""
 
-    hidden_layer_sizes: Any
-    dropout: Any
+    hidden_layer_sizes: int | Sequence[int]
+    dropout: float | Sequence[float]
     batch_size: int
     learning_rate: str
     max_iter: int
@@ -79,32 +81,58 @@ FULL_BATCH: dict[str, Any] = {
 """What changes for a solver that works on all rows at once."""
 
 
-def is_auto(value: Any) -> bool:
+def is_auto(value: object) -> bool:
     """Whether a parameter leaves its value to the recipe."""
     return isinstance(value, str) and value == "auto"
 
 
-def settle(estimator: Any, n_samples: int, in_parts: bool = False) -> Settings:
-    """The parameters of an estimator, with "auto" replaced by what the size decides."""
+def settle(
+    parameters: Parameters,
+    n_samples: int,
+    auto_of_solver: Mapping[str, Any],
+    in_parts: bool = False,
+) -> Settings:
+    """The parameters of an estimator, with "auto" replaced by what suits its rows."""
     settings = by_size(n_samples)
     if in_parts:
         settings = settings._replace(**IN_PARTS)
-    if estimator.solver == "lbfgs":
-        settings = settings._replace(**FULL_BATCH)
-    given = {name: getattr(estimator, name) for name in Settings._fields}
+    settings = settings._replace(**auto_of_solver)
+    given = {name: getattr(parameters, name) for name in Settings._fields}
     settings = settings._replace(
         **{name: value for name, value in given.items() if not is_auto(value)}
     )
     # patience suits the schedule that it came with
-    if is_auto(estimator.n_iter_no_change) and not is_auto(estimator.learning_rate):
+    if is_auto(parameters.n_iter_no_change) and not is_auto(parameters.learning_rate):
         has_end = SCHEDULES[settings.learning_rate].has_end
         settings = settings._replace(n_iter_no_change=np.inf if has_end else 10)
     return settings
 
 
-def numbers_to_embed(estimator: Any, n_numbers: int) -> int:
+def numbers_to_embed(parameters: Parameters, n_numbers: int, suits_solver: bool) -> int:
     """How many columns of numbers get a periodic embedding: all or none."""
-    if estimator.numeric_embedding is None:
+    if parameters.numeric_embedding is None:
         return 0
-    is_too_much = estimator.solver == "lbfgs" or n_numbers > MOST_NUMBERS_EMBEDDED
-    return 0 if is_auto(estimator.numeric_embedding) and is_too_much else n_numbers
+    suits = suits_solver and n_numbers <= MOST_NUMBERS_EMBEDDED
+    return n_numbers if suits or not is_auto(parameters.numeric_embedding) else 0
+
+
+def check_in_parts(parameters: Parameters) -> None:
+    """Raise if a parameter asks for what can't be had of rows that come in parts."""
+    if parameters.early_stopping and not is_auto(parameters.early_stopping):
+        raise ValueError(
+            "partial_fit does not support early_stopping=True, since it holds no "
+            "rows out; set early_stopping=False and score rows of your own."
+        )
+    if parameters.class_weight == "balanced":
+        raise ValueError(
+            'partial_fit does not support class_weight="balanced", since it sees '
+            "only some of the rows; pass a dict, for example from "
+            "sklearn.utils.class_weight.compute_class_weight."
+        )
+    name = parameters.learning_rate
+    if name != "auto" and SCHEDULES[name].has_end:
+        raise ValueError(
+            f"learning_rate={name!r} is laid out over max_iter "
+            "epochs, and partial_fit knows no last epoch; choose "
+            '"constant", "invscaling" or "adaptive".'
+        )

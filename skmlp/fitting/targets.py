@@ -1,18 +1,97 @@
 """Targets: labels to codes, weights of rows, and the stratified held-out part."""
 
+import warnings
 from collections.abc import Mapping
 from numbers import Number
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from sklearn.preprocessing import LabelEncoder
 from sklearn.utils import column_or_1d
 from sklearn.utils.class_weight import compute_class_weight
 from sklearn.utils.multiclass import check_classification_targets, type_of_target
+from sklearn.utils.validation import check_consistent_length
 
+from skmlp.fitting.parameters import Parameters
+from skmlp.fitting.recipe import Settings, is_auto
 from skmlp.tabular.labels import read_labels
 from skmlp.tabular.names import list_some
 from skmlp.tabular.weights import check_weights, in_range
+from skmlp.training.batches import Samples
+
+NO_ROWS = np.empty((0, 0))
+"""Stands for the matrix of samples until X is encoded."""
+
+
+class Targets(NamedTuple):
+    """What y and the weights say.
+
+    Attributes
+    ----------
+    y : ndarray of shape (n_rows,)
+        Labels.
+    classes : ndarray of shape (n_classes,)
+        The different labels, sorted.
+    sample_weight : ndarray of shape (n_rows,) or None
+        Weight of each row, that of its class aside.
+    class_weights : ndarray of shape (n_classes,) or None
+        Weight of each class.
+    samples : Samples
+        The rows of positive weight, on no matrix yet.
+    """
+
+    y: np.ndarray
+    classes: np.ndarray
+    sample_weight: np.ndarray | None
+    class_weights: np.ndarray | None
+    samples: Samples
+
+    @property
+    def have_one_class(self) -> bool:
+        """Whether all rows that count are of the same class."""
+        return bool(np.ptp(self.samples.codes) == 0)
+
+
+def read_targets(
+    parameters: Parameters,
+    X: object,
+    y: object,
+    sample_weight: object = None,
+    classes: np.ndarray | None = None,
+) -> Targets:
+    """Labels and weights of the rows of X; `classes` are all labels, None for y's."""
+    labels = labels_of_rows(X, y, type(parameters).__name__)
+    classes, codes = encode_labels(labels, classes)
+    class_weights = weights_of_classes(parameters.class_weight, classes, labels)
+    weight = sample_weight
+    if weight is not None:
+        weight = check_weights(weight, len(labels))
+    samples = weighted_samples(codes, weight, class_weights)
+    return Targets(labels, classes, weight, class_weights, samples)
+
+
+def weighted_samples(
+    codes: np.ndarray, sample_weight: object, class_weights: np.ndarray | None
+) -> Samples:
+    """Rows with their weight; those of weight 0 are left out, as if not there."""
+    weight = row_weights(codes, sample_weight, class_weights)
+    samples = Samples(NO_ROWS, codes, weight)
+    if weight is None or weight.all():
+        return samples
+    return samples.take(np.flatnonzero(weight))
+
+
+def labels_of_rows(X: object, y: object, name: str) -> np.ndarray:
+    """One label per row of X; `name` is that of the estimator, for messages."""
+    if y is None:
+        raise ValueError(f"{name} requires y to be passed, but the target y is None.")
+    labels = check_labels(y)
+    check_consistent_length(X, labels)
+    if len(labels) == 0:
+        raise ValueError(
+            f"Found array with 0 sample(s) while a minimum of 1 is required by {name}."
+        )
+    return labels
 
 
 def check_labels(y: Any) -> np.ndarray:
@@ -141,3 +220,36 @@ def split_held_out(
     if n_members == 1:
         return first[0], second[0]
     return np.stack(first), np.stack(second)
+
+
+def split(
+    parameters: Parameters,
+    samples: Samples,
+    settings: Settings,
+    rng: np.random.Generator,
+) -> tuple[Samples, Samples | None]:
+    """Training part, and a held-out part if there is to be one, for each network."""
+    if settings.early_stopping:
+        rows, held_out = split_held_out(
+            samples.codes, settings.validation_fraction, rng, settings.n_estimators
+        )
+        if held_out.size > 0:
+            return samples.take(rows), samples.take(held_out)
+        if not is_auto(parameters.early_stopping):
+            warnings.warn(
+                "no class has enough rows to hold out a part of "
+                f"{settings.validation_fraction:g} (the largest has "
+                f"{np.bincount(samples.codes).max()}), so training uses every row and "
+                "stops on the training loss; raise validation_fraction or pass X_val "
+                "and y_val.",
+                stacklevel=3,
+            )
+    return for_each_member(samples, settings.n_estimators), None
+
+
+def for_each_member(samples: Samples, n_estimators: int) -> Samples:
+    """The same rows for each network, where there are several."""
+    if n_estimators == 1:
+        return samples
+    rows = np.arange(len(samples.codes))
+    return samples.take(np.tile(rows, (n_estimators, 1)))

@@ -1,14 +1,28 @@
 """Update rules: turn a flat gradient into a flat step."""
 
 import math
-from collections.abc import Callable, Mapping
-from typing import Any
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from typing import Any, Protocol, Self
 
 import numpy as np
 from scipy.optimize import OptimizeResult, minimize
 
+RuleState = dict[str, Any]
+"""What an update rule remembers: its vectors by name, and "t", the steps so far."""
 
-class Rule:
+
+class RuleParameters(Protocol):
+    """What all update rules together ask for."""
+
+    momentum: float
+    nesterovs_momentum: bool
+    beta_1: float
+    beta_2: float
+    epsilon: float
+
+
+class Rule(ABC):
     """A first-order update rule with vectors of memory, such as momentum.
 
     Attributes
@@ -19,9 +33,12 @@ class Rule:
 
     memory: tuple[str, ...] = ()
 
-    def start(
-        self, parameters: np.ndarray, state: Mapping[str, Any] | None = None
-    ) -> "Rule":
+    @classmethod
+    @abstractmethod
+    def of(cls, parameters: RuleParameters) -> Self:
+        """The rule that the parameters of an estimator describe."""
+
+    def start(self, parameters: np.ndarray, state: RuleState | None = None) -> Self:
         """Set the memory to zero, or to a copy of what `state` gave earlier.
 
         The state of another rule is of no use and counts as none.
@@ -34,13 +51,13 @@ class Rule:
         self.step = np.empty_like(parameters)
         return self
 
-    def state(self) -> dict[str, Any]:
+    def state(self) -> RuleState:
         """What `start` needs to go on from here."""
         return {name: getattr(self, name) for name in ("t", *self.memory)}
 
+    @abstractmethod
     def direction(self, gradient: np.ndarray, learning_rate: float = 1.0) -> np.ndarray:
         """The step, to be subtracted from the parameters; valid until the next."""
-        raise NotImplementedError
 
 
 class Sgd(Rule):
@@ -64,7 +81,11 @@ class Sgd(Rule):
         self.momentum = momentum
         self.nesterovs_momentum = nesterovs_momentum
 
-    def direction(self, gradient, learning_rate=1.0):
+    @classmethod
+    def of(cls, parameters: RuleParameters) -> Self:
+        return cls(parameters.momentum, parameters.nesterovs_momentum)
+
+    def direction(self, gradient: np.ndarray, learning_rate: float = 1.0) -> np.ndarray:
         self.velocity *= self.momentum
         self.velocity += gradient
         if not self.nesterovs_momentum:
@@ -102,7 +123,11 @@ class Adam(Rule):
         self.beta_2 = beta_2
         self.epsilon = epsilon
 
-    def direction(self, gradient, learning_rate=1.0):
+    @classmethod
+    def of(cls, parameters: RuleParameters) -> Self:
+        return cls(parameters.beta_1, parameters.beta_2, parameters.epsilon)
+
+    def direction(self, gradient: np.ndarray, learning_rate: float = 1.0) -> np.ndarray:
         self.t += 1
         m, v, step = self.first_moment, self.second_moment, self.step
         m *= self.beta_1
@@ -120,10 +145,7 @@ class Adam(Rule):
 
 
 OPTIMIZERS: dict[str, type[Rule]] = {"sgd": Sgd, "adam": Adam}
-"""Update rules by the name that `MLPSoftmaxClassifier(solver=...)` takes.
-
-What their constructors ask for are parameters of the classifier, by the same names.
-"""
+"""Update rules by the name that `MLPSoftmaxClassifier(solver=...)` takes."""
 
 
 class Decay:

@@ -6,6 +6,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+Rows = Any
+
 
 class Samples(NamedTuple):
     """Encoded rows with their targets.

@@ -8,6 +8,8 @@ from typing import Any
 
 import numpy as np
 
+from skmlp.training.endings import Ending
+
 SMALLEST_LEARNING_RATE = 1e-6
 """Where a learning rate that falls at each plateau has fallen far enough."""
 
@@ -92,10 +94,9 @@ class Monitor:
         The weights to keep, once `finish` was called.
     best_epoch : int
         Epoch that they are from, counted from 1; 0 for the weights before training.
-    ending : str or None
-        "converged" if nothing improved any more, "diverged" if the loss ran away,
-        "time" at the deadline, what an observer set, or what the caller sets when it
-        ends training by itself; None as long as training may go on.
+    ending : Ending or None
+        How training ended; None as long as it may go on. An observer may set it, and so
+        may the caller that ends training by itself.
     parameters : ndarray of shape (..., n_parameters)
         The weights at the end of the latest epoch; a copy.
     """
@@ -127,7 +128,7 @@ class Monitor:
             names += ["validation_loss", "validation_score"]
         self.history: dict[str, list[float]] = {name: [] for name in names}
         self.best_epoch = 0
-        self.ending: str | None = None
+        self.ending: Ending | None = None
         self.best = parameters.copy()
         self.parameters = parameters.copy()
         self._limit = math.inf
@@ -163,7 +164,7 @@ class Monitor:
         for observer in self.observers:
             observer.end_epoch(self)
         if self.ending is None and self.is_out_of_time():
-            self.ending = "time"
+            self.ending = Ending.OUT_OF_TIME
         return self.ending is not None
 
     def _judge(
@@ -174,23 +175,23 @@ class Monitor:
         penalty: float,
     ) -> None:
         if not loss <= self._limit:
-            self.ending = "diverged"
+            self.ending = Ending.DIVERGED
         loss += penalty
         if not (np.isfinite(loss) and np.isfinite(parameters).all()):
-            self.ending = "diverged"
+            self.ending = Ending.DIVERGED
         entry = {"loss": loss, "learning_rate": learning_rate}
         watched = loss
         if self.evaluate is not None:
             # a scorer may refuse what a network says that has diverged
-            ran_away = self.ending == "diverged"
+            ran_away = self.ending == Ending.DIVERGED
             held_out_loss, score = (math.nan, math.nan) if ran_away else self.evaluate()
             entry |= {"validation_loss": held_out_loss, "validation_score": score}
             watched = -score
             if not held_out_loss <= self._limit:
-                self.ending = "diverged"
+                self.ending = Ending.DIVERGED
         for name, value in entry.items():
             self.history[name].append(float(value))
-        if self.ending == "diverged":
+        if self.ending == Ending.DIVERGED:
             return
 
         improved = self.plateau.update(watched, self.tol)
@@ -211,8 +212,8 @@ class Monitor:
 
         These are the best, or the last ones where nothing speaks for others.
         """
-        no_score_spoke = self.best_epoch == 0 and self.ending != "interrupted"
-        if self.ending != "diverged" and (self.evaluate is None or no_score_spoke):
+        no_score_spoke = self.best_epoch == 0 and self.ending != Ending.INTERRUPTED
+        if self.ending != Ending.DIVERGED and (self.evaluate is None or no_score_spoke):
             return self.parameters, self.n_epochs
         return self.best, self.best_epoch
 
@@ -229,7 +230,7 @@ class Monitor:
             "parameters": self.parameters,
             "plateau": asdict(self.plateau),
             "limit": self._limit,
-            "ending": self.ending,
+            "ending": None if self.ending is None else self.ending.value,
         }
 
     def restore(self, state: Mapping[str, Any]) -> None:
@@ -239,14 +240,15 @@ class Monitor:
         self.parameters[:] = state["parameters"]
         self.plateau = Plateau(**state["plateau"])
         self._limit = state["limit"]
-        self.ending = state["ending"]
+        ending = state["ending"]
+        self.ending = None if ending is None else Ending(ending)
 
     def _act_on_plateau(self) -> None:
         if self.plateau.n_bad_epochs <= self.patience:
             return
         rate = self.learning_rate * self.plateau.factor
         if self.plateau_factor is None or rate <= SMALLEST_LEARNING_RATE:
-            self.ending = "converged"
+            self.ending = Ending.CONVERGED
             return
         self.plateau.factor *= self.plateau_factor
         self.plateau.n_bad_epochs = 0

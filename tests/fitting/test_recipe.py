@@ -5,6 +5,7 @@ import pytest
 
 from skmlp import MLPSoftmaxClassifier
 from skmlp.fitting.recipe import (
+    FULL_BATCH,
     MOST_NUMBERS_EMBEDDED,
     Settings,
     by_size,
@@ -38,7 +39,7 @@ def test_what_is_given_is_not_changed(name, n_samples):
         "n_estimators": 5,
     }[name]
     model = MLPSoftmaxClassifier(**{name: given})
-    settings = settle(model, n_samples)
+    settings = settle(model, n_samples, {})
     assert getattr(settings, name) is given
     others = by_size(n_samples)._asdict() | {name: given}
     if name != "learning_rate":
@@ -51,7 +52,7 @@ def test_what_is_given_is_not_changed(name, n_samples):
 )
 def test_patience_is_for_schedules_without_an_end(learning_rate, patience):
     model = MLPSoftmaxClassifier(learning_rate=learning_rate)
-    assert settle(model, 500).n_iter_no_change == patience
+    assert settle(model, 500, {}).n_iter_no_change == patience
 
 
 def test_larger_tables_get_no_more_epochs_and_no_smaller_batches():
@@ -63,14 +64,14 @@ def test_larger_tables_get_no_more_epochs_and_no_smaller_batches():
 
 
 def test_one_network_is_trained_where_rows_come_in_parts():
-    settings = settle(MLPSoftmaxClassifier(), 1000, in_parts=True)
+    settings = settle(MLPSoftmaxClassifier(), 1000, {}, in_parts=True)
     assert settings.n_estimators == 1
     assert settings.learning_rate == "constant"
     assert settings.early_stopping is False
 
 
 def test_lbfgs_has_what_scikit_learn_has():
-    settings = settle(MLPSoftmaxClassifier(solver="lbfgs"), 1000)
+    settings = settle(MLPSoftmaxClassifier(solver="lbfgs"), 1000, FULL_BATCH)
     assert settings.hidden_layer_sizes == (100,)
     assert (settings.n_estimators, settings.max_iter) == (1, 200)
     assert settings.dropout == 0
@@ -92,10 +93,12 @@ def test_many_numbers_are_not_embedded_unless_asked_to(
     numeric_embedding, n_numbers, expected
 ):
     model = MLPSoftmaxClassifier(numeric_embedding=numeric_embedding)
-    assert numbers_to_embed(model, n_numbers) == expected
+    assert numbers_to_embed(model, n_numbers, True) == expected
 
 
 def test_lbfgs_embeds_only_what_it_is_asked_to():
     model = MLPSoftmaxClassifier(solver="lbfgs")
-    assert numbers_to_embed(model, 5) == 0
-    assert numbers_to_embed(model.set_params(numeric_embedding="periodic"), 5) == 5
+    assert numbers_to_embed(model, 5, False) == 0
+    assert (
+        numbers_to_embed(model.set_params(numeric_embedding="periodic"), 5, False) == 5
+    )

@@ -28,7 +28,7 @@ from sklearn.metrics import (
 )
 
 from skmlp import MLPSoftmaxClassifier
-from skmlp.fitting.run import Run, evaluation
+from skmlp.fitting.run import evaluation
 from skmlp.fitting.scoring import ModelInTraining, score_function
 from skmlp.nn.network import Architecture
 from skmlp.training.batches import Samples
@@ -349,18 +349,22 @@ def test_the_reason_in_full_is_the_cause():
 
 
 def test_a_class_that_one_network_alone_has_no_row_of_is_absent():
-    estimator = SimpleNamespace(scoring="roc_auc_ovr", classes_=LETTERS)
     architecture = Architecture(3, (), 3, (), (), "float32")
     start = np.zeros((2, architecture.layout.size), np.float32)
     rows = np.array([[0, 1, 2, 3], [4, 5, 6, 7]])
     x = X[:8].astype(np.float32)
     for codes in ([0, 1, 2, 0], [0, 1, 1, 0]):
         held_out = Samples(x, np.array([[0, 1, 2, 0], codes]), None, rows)
-        run = Run(estimator, None, architecture, start, None, held_out, RNG)
+        task = SimpleNamespace(
+            architecture=architecture,
+            held_out=held_out,
+            classes=LETTERS,
+            goal=SimpleNamespace(scoring="roc_auc_ovr"),
+        )
         if 2 in codes:
-            assert evaluation(run, start)()[1] == 0.5
+            assert evaluation(task, start)()[1] == 0.5
         else:
-            assert "there are none of ['c']" in refusal(evaluation, run, start)
+            assert "there are none of ['c']" in refusal(evaluation, task, start)
 
 
 def test_it_is_no_use_to_train_until_the_first_row_of_a_third_class_is_predicted(

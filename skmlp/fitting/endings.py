@@ -1,0 +1,86 @@
+"""What is said of an ending that a user should know of."""
+
+import math
+import warnings
+from collections.abc import Mapping
+
+from sklearn.exceptions import ConvergenceWarning
+
+from skmlp.fitting.parameters import Parameters
+from skmlp.fitting.solvers import SOLVERS
+from skmlp.fitting.task import Outcome
+from skmlp.training.endings import Ending
+
+SENTENCES: dict[Ending, tuple[str, type[Warning]]] = {
+    Ending.INTERRUPTED: (
+        "Training interrupted by user in epoch {next_epoch}; the weights of epoch "
+        "{best_epoch} are kept.",
+        UserWarning,
+    ),
+    Ending.DIVERGED: (
+        "training diverged in epoch {n_epochs}: the loss became {loss:.3g}. The last "
+        "good weights, those {origin}, are kept. Lower "
+        "learning_rate_init={learning_rate:g}{or_scale}.",
+        ConvergenceWarning,
+    ),
+    Ending.CUT_SHORT: (
+        'solver="{solver}" ended after {n_epochs} iterations, before the loss had '
+        "settled. Raise max_iter={max_iter}{scale}, or {way_out}.",
+        ConvergenceWarning,
+    ),
+}
+"""A sentence and its kind, for endings that call for one."""
+
+NO_SCORE = (
+    "scoring={scoring!r} gave no finite score on the held-out rows in any epoch; the "
+    "last weights are kept."
+)
+
+
+def warn_of(outcome: Outcome, advice: Mapping[str, object]) -> None:
+    """Warn of an ending that calls for it, or of scores that said nothing.
+
+    Parameters
+    ----------
+    outcome : Outcome
+        How training ended.
+    advice : dict
+        What `advise` says.
+    """
+    learnt = outcome.learnt
+    best = learnt.best_epoch
+    facts = {
+        "n_epochs": outcome.n_epochs,
+        "next_epoch": outcome.n_epochs + 1,
+        "best_epoch": best,
+        "loss": learnt.history["loss"][-1] if outcome.n_epochs else math.nan,
+        "origin": f"of epoch {best}" if best else "at the start",
+    }
+    sentence, kind = SENTENCES.get(outcome.ending, ("", UserWarning))
+    if not sentence and outcome.scores_say_nothing:
+        sentence = NO_SCORE
+    if sentence:
+        warnings.warn(sentence.format(**facts, **advice), kind, stacklevel=3)
+
+
+def advise(parameters: Parameters, max_iter: int, is_scaled: bool) -> dict[str, object]:
+    """What the sentences say of the parameters, and of ways out.
+
+    Parameters
+    ----------
+    parameters : Parameters
+        Those that led to the ending.
+    max_iter : int
+        The most epochs that there could be.
+    is_scaled : bool
+        Whether an encoder has scaled X already, so that doing it would not help.
+    """
+    return {
+        "solver": parameters.solver,
+        "scoring": parameters.scoring,
+        "learning_rate": parameters.learning_rate_init,
+        "max_iter": max_iter,
+        "or_scale": "" if is_scaled else ", or scale X",
+        "scale": "" if is_scaled else ", scale X",
+        "way_out": SOLVERS[parameters.solver].way_out,
+    }

@@ -1,0 +1,372 @@
+"""Solvers: what moves the weights of a task, and what each of them refuses."""
+
+import math
+import warnings
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from copy import copy
+from dataclasses import dataclass, replace
+from typing import Any, ClassVar, Self
+
+import numpy as np
+from scipy.sparse import issparse
+
+from skmlp.fitting.parameters import Parameters
+from skmlp.fitting.recipe import FULL_BATCH, Settings, is_auto
+from skmlp.fitting.task import Task
+from skmlp.nn.network import BLOCK_ROWS, Network
+from skmlp.optim.optimizers import (
+    OPTIMIZERS,
+    Optimizer,
+    Rule,
+    RuleState,
+    minimize_lbfgs,
+)
+from skmlp.optim.schedules import SCHEDULES, Schedule
+from skmlp.saving.checkpoints import Checkpoint
+from skmlp.training.batches import Batches
+from skmlp.training.endings import Ending
+from skmlp.training.loop import Learner, full_batch, train
+from skmlp.training.monitor import Monitor, Observer
+from skmlp.training.threads import side_by_side, suitable_threads
+
+MEMBERS_TOGETHER = 16
+"""Most networks of an ensemble whose matrices are multiplied as one stack."""
+
+SMALLEST_SHARED_LAYER = 2**16
+"""Outputs of a hidden layer, for a batch and two networks, from which stacks are worth
+threads of their own: below, the threads mostly wait for their turn in Python."""
+
+
+class Solver(ABC):
+    """Moves the weights of a task until the monitor or the task ends it.
+
+    Attributes
+    ----------
+    refuses : dict of str to str
+        Names of parameters and methods that it can't do with, and why.
+    auto : dict
+        What "auto" means with it, in place of what the number of rows decides.
+    embeds_numbers : bool
+        Whether ``numeric_embedding="auto"`` may embed them.
+    plans_epochs : bool
+        Whether the epochs of the recipe are what is wanted, not a limit.
+    way_out : str
+        What to do where the loss had not settled.
+    dtype : str or None
+        The type that it computes in; None for that of the architecture.
+    plateau_factor : float or None
+        Factor on the learning rate at a plateau; None ends training there.
+    watches_training_loss : bool
+        Whether a training loss that does not move ends it.
+    learning_rate : float
+        Before any factor; inf where there is none.
+    """
+
+    refuses: ClassVar[Mapping[str, str]] = {}
+    auto: ClassVar[Mapping[str, Any]] = {}
+    embeds_numbers: ClassVar[bool] = True
+    plans_epochs: ClassVar[bool] = True
+    way_out: ClassVar[str]
+    dtype: ClassVar[str | None] = None
+    watches_training_loss: ClassVar[bool] = True
+    learning_rate: float
+    plateau_factor: float | None = None
+
+    @classmethod
+    @abstractmethod
+    def of(cls, parameters: Parameters, settings: Settings, n_samples: int) -> Self:
+        """The solver that the parameters describe, for so many rows per network."""
+
+    @classmethod
+    def check_takes(cls, parameters: Parameters, name: str, shown: str) -> None:
+        """Raise if it refuses a parameter or method, `shown` as a user writes it."""
+        if name in cls.refuses:
+            others = " or ".join(f'"{other}"' for other in OPTIMIZERS)
+            raise ValueError(
+                f'{shown} with solver="{parameters.solver}": {cls.refuses[name]} '
+                f"choose solver={others}."
+            )
+
+    @abstractmethod
+    def train(
+        self, task: Task, parameters: np.ndarray, monitor: Monitor
+    ) -> RuleState | None:
+        """Move the parameters; return what the update rule remembers.
+
+        `parameters`, in the solver's type, are overwritten.
+        """
+
+
+@dataclass(frozen=True)
+class Descent(Solver):
+    """Steps against the gradient of one batch after the other.
+
+    Parameters
+    ----------
+    rule : Rule
+        Turns gradients into steps; a copy of it is started for each network.
+    learning_rate : float
+        Before any factor.
+    power_t : float
+        Exponent of inverse scaling.
+    schedule : type of Schedule
+        The factor on the learning rate.
+    batch_size : int
+        Rows per step.
+    shuffle : bool
+        Whether the rows come in a new order in each epoch.
+    """
+
+    way_out = 'let early_stopping=True or learning_rate="cosine" decide when to end'
+
+    rule: Rule
+    learning_rate: float
+    power_t: float
+    schedule: type[Schedule]
+    batch_size: int
+    shuffle: bool
+
+    @classmethod
+    def of(cls, parameters: Parameters, settings: Settings, n_samples: int) -> Self:
+        if settings.batch_size > n_samples and not is_auto(parameters.batch_size):
+            warnings.warn(
+                f"batch_size={parameters.batch_size} is larger than the number of "
+                f"training rows, {n_samples}; it is clipped to that.",
+                stacklevel=3,
+            )
+        return cls(
+            OPTIMIZERS[parameters.solver].of(parameters),
+            parameters.learning_rate_init,
+            parameters.power_t,
+            SCHEDULES[settings.learning_rate],
+            min(settings.batch_size, n_samples),
+            parameters.shuffle,
+        )
+
+    @property
+    def plateau_factor(self) -> float | None:  # type: ignore[override]
+        """That of the schedule."""
+        return self.schedule.plateau_factor
+
+    def train(
+        self, task: Task, parameters: np.ndarray, monitor: Monitor
+    ) -> RuleState | None:
+        """Take steps for some epochs, from where a checkpoint or a call has left."""
+        rule_state = task.memory.rule_state
+        saved = None if task.checkpoint is None else task.checkpoint.training
+        if saved is not None:
+            monitor.restore(saved["monitor"])
+            parameters[...] = monitor.parameters
+            rule_state = saved["rule"]
+        if parameters.ndim == 1:
+            learners = [self.learner(task, parameters, rule_state)]
+            largest = task.architecture.largest_product(self.batch_size)
+            threads = suitable_threads(largest)
+        else:
+            learners = self.learners(task, parameters, rule_state)
+            threads = side_by_side(len(learners))
+        if saved is not None:
+            for one, draws in zip(learners, saved["draws"], strict=True):
+                one.rng.bit_generator.state = draws
+        if task.checkpoint is not None:
+            # before those that may take long or raise
+            saver = Saver(task.checkpoint, task.goal.max_iter, learners)
+            monitor.observers.insert(0, saver)
+        with threads as run_all:
+            train(
+                learners,
+                parameters,
+                monitor,
+                learning_rate=self.learning_rate,
+                schedule=self.schedule(
+                    power_t=self.power_t,
+                    n_epochs=task.goal.max_iter,
+                    n_samples=task.n_samples,
+                    samples_seen=task.memory.samples_seen,
+                ),
+                n_epochs=task.goal.max_iter,
+                run=run_all,
+            )
+        if monitor.ending is None and self.schedule.has_end:
+            monitor.ending = Ending.AS_PLANNED
+        has_diverged = monitor.ending == Ending.DIVERGED
+        return rule_state if has_diverged else state_of_all(learners)
+
+    def learners(
+        self, task: Task, parameters: np.ndarray, rule_state: RuleState | None
+    ) -> list[Learner]:
+        """The networks of an ensemble, some of them as one stack."""
+        together = MEMBERS_TOGETHER
+        widest = max(task.architecture.hidden_layer_sizes, default=0)
+        if 2 * self.batch_size * widest >= SMALLEST_SHARED_LAYER:
+            together = min(together, 2)
+        if issparse(task.samples.x):
+            together = 1  # sparse rows can't be stacked
+        learners = []
+        for first in range(0, len(parameters), together):
+            members = slice(first, first + together)
+            # draws of its own, so that the threads' timing has no say in the outcome
+            rng = np.random.default_rng(task.rng.integers(2**63, size=2))
+            samples = task.samples.members(members)
+            part = replace(task, samples=samples, rng=rng)
+            state = state_of_some(rule_state, members)
+            learners.append(self.learner(part, parameters[members], state))
+        return learners
+
+    def learner(
+        self, task: Task, parameters: np.ndarray, rule_state: RuleState | None
+    ) -> Learner:
+        """A network, or a stack of networks, ready to be trained."""
+        gradient = np.empty_like(parameters)
+        return Learner(
+            Network(task.architecture, parameters, gradient, task.rng),
+            task.loss(),
+            Optimizer(
+                copy(self.rule).start(parameters, rule_state),
+                parameters,
+                gradient,
+                task.decay(),
+                task.architecture.learning_rate_factors(),
+            ),
+            Batches(
+                task.samples.with_mean_weight_one(task.architecture.dtype),
+                self.batch_size,
+                task.rng if self.shuffle else None,
+            ),
+            task.rng,
+        )
+
+
+def state_of_all(learners: Sequence[Learner]) -> RuleState:
+    """What the update rules remember, put together for all networks."""
+    first, *others = [one.optimizer.rule.state() for one in learners]
+    if not others:
+        return first
+    vectors = {
+        name: np.concatenate([first[name], *(state[name] for state in others)])
+        for name in first.keys() - {"t"}
+    }
+    return {"t": first["t"], **vectors}
+
+
+def state_of_some(rule_state: RuleState | None, members: slice) -> RuleState | None:
+    """What the update rule remembers of some of the networks."""
+    if rule_state is None:
+        return None
+    return {
+        name: memory if name == "t" else memory[members]
+        for name, memory in rule_state.items()
+    }
+
+
+class Saver(Observer):
+    """Saves the state of training when the checkpoint is due, and at the end."""
+
+    def __init__(
+        self, checkpoint: Checkpoint, max_iter: int, learners: Sequence[Learner]
+    ) -> None:
+        self.checkpoint = checkpoint
+        self.max_iter = max_iter
+        self.learners = learners
+
+    def end_epoch(self, monitor: Monitor) -> None:
+        if monitor.is_out_of_time():
+            return  # the epoch may have been cut short, which nobody can go on from
+        is_last = monitor.n_epochs == self.max_iter
+        is_over = is_last or monitor.ending is not None
+        if is_over or self.checkpoint.is_due(monitor.n_epochs):
+            self.checkpoint.save(
+                {
+                    "monitor": monitor.state(),
+                    "rule": state_of_all(self.learners),
+                    "draws": [one.rng.bit_generator.state for one in self.learners],
+                }
+            )
+
+
+@dataclass(frozen=True)
+class FullBatch(Solver):
+    """Limited-memory BFGS on all rows at once.
+
+    Parameters
+    ----------
+    max_fun : int
+        Most evaluations of the loss.
+    """
+
+    refuses = {
+        "dropout": "it makes the loss random, and no line search works on that; set "
+        "dropout=0.0, or",
+        "checkpoint": "what that solver remembers lies out of reach in scipy; set "
+        "checkpoint=None, or",
+        "partial_fit": "its line search needs all rows in each iteration; call fit, or",
+    }
+    auto = FULL_BATCH
+    embeds_numbers = False
+    plans_epochs = False
+    way_out = "raise max_fun"
+    dtype = "float64"  # the line search can't meet its tolerances in float32
+    # it goes on as far as its gradient leads
+    watches_training_loss = False
+    learning_rate = math.inf
+
+    max_fun: int
+
+    @classmethod
+    def of(cls, parameters: Parameters, settings: Settings, n_samples: int) -> Self:
+        return cls(parameters.max_fun)
+
+    def train(
+        self, task: Task, parameters: np.ndarray, monitor: Monitor
+    ) -> RuleState | None:
+        """Minimise the mean loss of all networks, whose parameters are one problem."""
+        gradient = np.empty_like(parameters)
+        batch_size = min(BLOCK_ROWS, task.n_samples)
+        objectives = [
+            full_batch(
+                Network(task.architecture, vector, its_gradient, task.rng),
+                task.loss(),
+                Batches(samples.with_mean_weight_one("float64"), batch_size, rng=None),
+            )
+            for vector, its_gradient, samples in zip(
+                one_by_one(parameters),
+                one_by_one(gradient),
+                task.samples.each(),
+                strict=True,
+            )
+        ]
+
+        def mean_objective() -> float:
+            monitor.begin_epoch()
+            return float(np.mean([objective() for objective in objectives]))
+
+        threads = suitable_threads(task.architecture.largest_product(batch_size))
+        with threads, np.errstate(all="ignore"):
+            result = minimize_lbfgs(
+                mean_objective,
+                parameters,
+                gradient,
+                task.decay(),
+                monitor.end_epoch,
+                max_iter=task.goal.max_iter,
+                max_fun=self.max_fun,
+                tol=task.goal.tol,
+            )
+        if monitor.n_epochs == 0:
+            monitor.end_epoch(result.fun, parameters)
+        if monitor.ending is None and result.success:
+            monitor.ending = Ending.CONVERGED
+        return task.memory.rule_state
+
+
+def one_by_one(parameters: np.ndarray) -> np.ndarray:
+    """The vectors of a stack, or a vector alone."""
+    return parameters.reshape(-1, parameters.shape[-1])
+
+
+SOLVERS: dict[str, type[Solver]] = {
+    **dict.fromkeys(OPTIMIZERS, Descent),
+    "lbfgs": FullBatch,
+}
+"""Solvers by the name that `MLPSoftmaxClassifier(solver=...)` takes."""

@@ -1,0 +1,343 @@
+"""Where training starts: a network with its first weights, or the past of a model."""
+
+import os
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple, Protocol, Self
+
+import numpy as np
+from scipy.sparse import issparse
+
+from skmlp.fitting.parameters import ActivationLike, Parameters
+from skmlp.fitting.recipe import (
+    Settings,
+    is_auto,
+    numbers_to_embed,
+    settle,
+)
+from skmlp.fitting.solvers import SOLVERS
+from skmlp.fitting.targets import Targets
+from skmlp.fitting.task import Data, Goal, Learnt, Memory, Outcome, Task
+from skmlp.nn.activations import as_activation
+from skmlp.nn.network import Architecture
+from skmlp.optim.optimizers import RuleState
+from skmlp.saving.checkpoints import Checkpoint, describe_fit
+from skmlp.tabular.labels import read_labels
+from skmlp.tabular.names import list_some
+from skmlp.training.batches import Rows, Samples
+from skmlp.training.endings import Ending
+from skmlp.training.monitor import Plateau
+
+
+class Fitted(Protocol):
+    """An estimator, as far as training may go on from it."""
+
+    classes_: np.ndarray
+    architecture_: Architecture
+    parameters_: np.ndarray
+    history_: dict[str, list[float]]
+    best_iter_: int
+    temperature_: float
+    t_: int
+    _rule_state: RuleState | None
+    _plateau: Plateau | None
+
+
+class Past(NamedTuple):
+    """What a model has become so far, for training to go on from.
+
+    Its encoder is not here: it stays with the estimator, which reads X by it.
+
+    Attributes
+    ----------
+    classes : ndarray of shape (n_classes,)
+        Its labels.
+    learnt : Learnt
+        Its network, weights and history.
+    memory : Memory
+        What its training remembers.
+    """
+
+    classes: np.ndarray
+    learnt: Learnt
+    memory: Memory
+
+    @classmethod
+    def of(cls, estimator: Fitted) -> Self | None:
+        """That of an estimator; None if it is not fitted."""
+        if "parameters_" not in vars(estimator):
+            return None
+        learnt = Learnt(
+            estimator.architecture_,
+            estimator.parameters_,
+            estimator.history_,
+            estimator.best_iter_,
+            estimator.temperature_,
+        )
+        memory = Memory(estimator._rule_state, estimator._plateau, estimator.t_)
+        return cls(estimator.classes_, learnt, memory)
+
+    @property
+    def n_estimators(self) -> int:
+        """Number of networks."""
+        parameters = self.learnt.parameters
+        return 1 if parameters.ndim == 1 else len(parameters)
+
+    @property
+    def n_epochs(self) -> int:
+        """Epochs in its history."""
+        return len(self.learnt.history["loss"])
+
+    def check_classes(self, classes: np.ndarray) -> None:
+        """Raise unless the labels are the same."""
+        if not np.array_equal(classes, self.classes):
+            raise ValueError(
+                "warm_start can only be used where `y` has the same classes as in the "
+                f"previous call to fit. Previously got {self.classes}, `y` has "
+                f"{classes}"
+            )
+
+    def shaped(self, settings: Settings, parameters: Parameters) -> Settings:
+        """Settings by which networks keep their shape where the recipe is asked."""
+        sizes, n_estimators = settings.hidden_layer_sizes, settings.n_estimators
+        if is_auto(parameters.hidden_layer_sizes):
+            sizes = self.learnt.architecture.hidden_layer_sizes
+        if is_auto(parameters.n_estimators):
+            n_estimators = self.n_estimators
+        return settings._replace(hidden_layer_sizes=sizes, n_estimators=n_estimators)
+
+    def weights(self, architecture: Architecture, n_estimators: int) -> np.ndarray:
+        """The weights to go on from, which only fit networks of the same layers."""
+        former = self.learnt.architecture
+        before, now = (
+            (n_networks, layers.hidden_layer_sizes, layers.activations)
+            for n_networks, layers in [
+                (self.n_estimators, former),
+                (n_estimators, architecture),
+            ]
+        )
+        same_inputs = former.n_periodic == architecture.n_periodic
+        if before != now or not same_inputs:
+            embedding = "" if same_inputs else " (with another numeric_embedding)"
+            raise ValueError(
+                "the fitted model has networks, hidden layers and activations "
+                f"{before}, but the parameters now say {now}{embedding}; to train "
+                "another one, call fit with warm_start=False."
+            )
+        return self.learnt.parameters
+
+    def followed_by(self, outcome: Outcome) -> Learnt:
+        """What is learnt now, with the epochs from before in front of its history."""
+        now, before = outcome.learnt, self.learnt
+        if before.history.keys() != now.history.keys():
+            return now
+        history = {
+            name: before.history[name] + values for name, values in now.history.items()
+        }
+        has_diverged = outcome.ending == Ending.DIVERGED
+        offset = before.best_epoch if has_diverged else self.n_epochs
+        return now._replace(history=history, best_epoch=now.best_epoch + offset)
+
+
+def all_classes(classes: object, past: Past | None) -> np.ndarray:
+    """The classes of a first call of `partial_fit`, which others may only repeat."""
+    if classes is None:
+        if past is not None:
+            return past.classes
+        raise ValueError("classes must be passed on the first call to partial_fit.")
+    labels = np.unique(read_labels(classes))
+    if past is not None and not np.array_equal(labels, past.classes):
+        raise ValueError(
+            f"classes={list_some(labels)} differs from what the network was "
+            f"built for, {list_some(past.classes)}; leave classes out."
+        )
+    if len(labels) < 2:
+        raise ValueError(
+            "a classifier needs at least 2 classes, but classes has only "
+            f"{list_some(labels)}."
+        )
+    return labels
+
+
+# Settings
+
+
+def settle_fit(
+    parameters: Parameters,
+    targets: Targets,
+    past: Past | None,
+    in_parts: bool = False,
+) -> Settings:
+    """All that the rows, the solver and a former network decide."""
+    if past is not None:
+        past.check_classes(targets.classes)
+    auto_of_solver = SOLVERS[parameters.solver].auto
+    n_samples = len(targets.samples.codes)
+    settings = settle(parameters, n_samples, auto_of_solver, in_parts)
+    if past is not None:
+        settings = past.shaped(settings, parameters)
+    if in_parts:
+        return settings._replace(max_iter=1)
+    if targets.have_one_class:
+        # the start values know it already, and no score could tell better
+        return settings._replace(max_iter=1, early_stopping=False)
+    return settings
+
+
+# The network
+
+
+def architecture_of(
+    parameters: Parameters, settings: Settings, x: Rows, n_numbers: int, n_classes: int
+) -> Architecture:
+    """What the parameters say of the network, checked and looked up.
+
+    Parameters
+    ----------
+    parameters, settings : Parameters, Settings
+        What a user asked for, and what the recipe made of it.
+    x : ndarray or CSR of shape (n_samples, n_inputs)
+        Input of the network.
+    n_numbers : int
+        How many of its columns, the first ones, are numbers.
+    n_classes : int
+        Number of outputs.
+    """
+    sizes = sizes_of_layers(settings.hidden_layer_sizes)
+    dropout = one_per_layer("dropout", settings.dropout, sizes)
+    if not all(0 <= rate < 1 for rate in dropout):
+        raise ValueError(f"dropout must be in [0, 1), got {parameters.dropout!r}.")
+    solver = SOLVERS[parameters.solver]
+    if any(dropout):
+        solver.check_takes(parameters, "dropout", f"dropout={parameters.dropout!r}")
+    activations: Sequence[ActivationLike] = one_per_layer(
+        "activation", parameters.activation, sizes
+    )
+    n_periodic = numbers_to_embed(parameters, n_numbers, solver.embeds_numbers)
+    return Architecture(
+        x.shape[1],
+        sizes,
+        n_classes,
+        tuple(as_activation(activation) for activation in activations),
+        tuple(map(float, dropout)),
+        parameters.dtype,
+        n_periodic=0 if issparse(x) else n_periodic,
+    )
+
+
+def sizes_of_layers(given: int | Sequence[int]) -> tuple[int, ...]:
+    """Units per hidden layer."""
+    sizes = np.atleast_1d(np.asarray(given))
+    is_whole = sizes.size == 0 or np.issubdtype(sizes.dtype, np.integer)
+    if sizes.ndim != 1 or not is_whole or (sizes <= 0).any():
+        raise ValueError(
+            "hidden_layer_sizes must be > 0, one whole number per hidden layer, "
+            f"got {given!r}."
+        )
+    return tuple(sizes.tolist())
+
+
+def one_per_layer(name: str, given: object, sizes: Sequence[int]) -> list:
+    """What was given for each hidden layer, or for all of them."""
+    if isinstance(given, list | tuple | np.ndarray):
+        entries = list(given)
+    else:
+        entries = [given] * len(sizes)
+    if len(entries) != len(sizes):
+        raise ValueError(
+            f"{name} has {len(entries)} entries, but hidden_layer_sizes has "
+            f"{len(sizes)}; give one for all, or one per hidden layer."
+        )
+    return entries
+
+
+def start_values(
+    network: Architecture,
+    n_estimators: int,
+    rng: np.random.Generator,
+    class_shares: np.ndarray | None = None,
+) -> np.ndarray:
+    """Where training starts: a vector, or a stack of them."""
+    if n_estimators == 1:
+        return network.start_values(rng, class_shares)
+    members = range(n_estimators)
+    return np.stack([network.start_values(rng, class_shares) for _ in members])
+
+
+def task_of(
+    parameters: Parameters,
+    settings: Settings,
+    data: Data,
+    rng: np.random.Generator,
+    past: Past | None,
+    in_parts: bool = False,
+) -> Task:
+    """What is to be trained, from where, and what it is to reach."""
+    samples, held_out, classes, n_numbers = data
+    architecture = architecture_of(
+        parameters, settings, samples.x, n_numbers, len(classes)
+    )
+    if past is None:
+        # first rows need not be like the rest
+        shares = None if in_parts else samples.class_shares(len(classes))
+        weights = start_values(architecture, settings.n_estimators, rng, shares)
+        past_epochs, memory = 0, Memory()
+    else:
+        weights = past.weights(architecture, settings.n_estimators)
+        past_epochs, memory = past.n_epochs, past.memory
+    is_planned = in_parts or is_laid_out(parameters, samples)
+    return Task(
+        architecture,
+        weights,
+        samples,
+        held_out,
+        classes,
+        rng,
+        goal_of(parameters, settings, is_planned),
+        memory,
+        past_epochs if in_parts else 0,
+        parameters.verbose,
+    )
+
+
+def is_laid_out(parameters: Parameters, samples: Samples) -> bool:
+    """Whether the epochs are what is wanted, rather than as many as it takes."""
+    is_by_recipe = is_auto(parameters.max_iter)
+    has_one_class = bool(np.ptp(samples.codes) == 0)
+    return has_one_class or (is_by_recipe and SOLVERS[parameters.solver].plans_epochs)
+
+
+def goal_of(parameters: Parameters, settings: Settings, is_planned: bool) -> Goal:
+    """What the parameters say that training is to reach."""
+    return Goal(
+        parameters.label_smoothing,
+        parameters.alpha,
+        parameters.weight_decay,
+        parameters.scoring,
+        parameters.temperature,
+        settings.max_iter,
+        is_planned,
+        parameters.tol,
+        settings.n_iter_no_change,
+    )
+
+
+def checkpoint_of(
+    estimator: Parameters,
+    given: Mapping[str, object],
+    past: Past | None,
+    rng: np.random.Generator,
+) -> Checkpoint | None:
+    """Where the state of this fit is saved, or was by one that was cut off.
+
+    In the latter case the generator is set to where that one stood.
+    """
+    if estimator.checkpoint is None:
+        return None
+    path = os.fspath(estimator.checkpoint)
+    solver = SOLVERS[estimator.solver]
+    solver.check_takes(estimator, "checkpoint", f"checkpoint={path!r}")
+    former = None if past is None else past.learnt.parameters
+    fit = describe_fit(estimator, {**given, "start (the former weights)": former})
+    checkpoint = Checkpoint(path, estimator.checkpoint_every, fit)
+    checkpoint.start(rng)
+    return checkpoint

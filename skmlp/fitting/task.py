@@ -1,0 +1,214 @@
+"""What is to be trained, and what comes of it; no estimator is in it."""
+
+import math
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+import numpy as np
+
+from skmlp._sklearn import FitTask
+from skmlp.fitting.parameters import Auto, Scoring
+from skmlp.nn.losses import SoftmaxCrossEntropy
+from skmlp.nn.network import Architecture
+from skmlp.optim.optimizers import Decay, RuleState
+from skmlp.saving.checkpoints import Checkpoint
+from skmlp.training.batches import Samples
+from skmlp.training.endings import Ending
+from skmlp.training.monitor import Plateau
+
+
+class Memory(NamedTuple):
+    """What training remembers from one call to the next, besides the weights.
+
+    Attributes
+    ----------
+    rule_state : dict or None
+        What the update rule remembers.
+    plateau : Plateau or None
+        How long the loss has not moved.
+    samples_seen : int
+        Training rows seen so far, each epoch counted.
+    """
+
+    rule_state: RuleState | None = None
+    plateau: Plateau | None = None
+    samples_seen: int = 0
+
+
+class Data(NamedTuple):
+    """What is learnt from.
+
+    Attributes
+    ----------
+    samples, held_out : Samples
+        The rows to train on and those to score after each epoch, or None.
+    classes : ndarray of shape (n_classes,)
+        The labels that codes stand for.
+    n_numbers : int
+        How many columns of the matrix, its first ones, are numbers.
+    """
+
+    samples: Samples
+    held_out: Samples | None
+    classes: np.ndarray
+    n_numbers: int
+
+
+class Goal(NamedTuple):
+    """What training is to reach, and when it has gone far enough.
+
+    Attributes
+    ----------
+    label_smoothing : float
+        Part of each target that is spread over all classes.
+    alpha, weight_decay : float
+        Penalty and decay of weights.
+    scoring : str or callable
+        What the held-out rows are scored by.
+    temperature : float, "auto" or None
+        What the logits are divided by; "auto" is to be found on the held-out rows.
+    max_iter : int
+        Most epochs or iterations.
+    is_planned : bool
+        Whether so many are wanted, rather than as many as it takes.
+    tol : float
+        By how much the watched value must improve.
+    patience : float
+        Epochs without improvement, beyond which a plateau is reached.
+    """
+
+    label_smoothing: float
+    alpha: float
+    weight_decay: float
+    scoring: Scoring
+    temperature: float | Auto | None
+    max_iter: int
+    is_planned: bool
+    tol: float
+    patience: float
+
+
+@dataclass(frozen=True)
+class Task:
+    """What one call of fit or partial_fit trains, from where, on what and how long.
+
+    Attributes
+    ----------
+    architecture : Architecture
+        Of the network, or of each network of an ensemble.
+    parameters : ndarray of shape (n_parameters,) or (n_members, n_parameters)
+        Where training starts; never written.
+    samples, held_out : Samples
+        The rows to train on and those to score after each epoch, or None.
+    classes : ndarray of shape (n_classes,)
+        The labels that codes stand for.
+    rng : numpy.random.Generator
+        Source of all draws.
+    goal : Goal
+        What it is to reach.
+    memory : Memory
+        What is left of former calls.
+    epochs_before : int
+        Of which the reader of a printed line knows already.
+    verbose : bool or int
+        What is shown of each epoch.
+    deadline : float
+        Value of `time.monotonic` at which training is to end.
+    checkpoint : Checkpoint or None
+        Where the state is saved, and maybe gone on from.
+    fit_task : FitTask or None
+        Where scikit-learn's callbacks hear of epochs.
+    """
+
+    architecture: Architecture
+    parameters: np.ndarray
+    samples: Samples
+    held_out: Samples | None
+    classes: np.ndarray
+    rng: np.random.Generator
+    goal: Goal
+    memory: Memory = field(default_factory=Memory)
+    epochs_before: int = 0
+    verbose: bool | int = False
+    deadline: float = math.inf
+    checkpoint: Checkpoint | None = None
+    fit_task: FitTask | None = None
+
+    @property
+    def n_samples(self) -> int:
+        """Training rows per network."""
+        return self.samples.codes.shape[-1]
+
+    def loss(self) -> SoftmaxCrossEntropy:
+        """What the training rows are measured by."""
+        return SoftmaxCrossEntropy(self.goal.label_smoothing)
+
+    def decay(self) -> Decay:
+        """The L2 penalty and the decay of weights, which leave biases alone.
+
+        A row of weight 2 counts as two; but weights that are small altogether are as
+        good as larger ones, and rows count no less than one each.
+        """
+        n_rows = max(self.samples.total_weight(), self.n_samples)
+        strength = self.goal.alpha / n_rows
+        return Decay(strength, self.architecture.n_weights, self.goal.weight_decay)
+
+
+class Learnt(NamedTuple):
+    """What is kept if training ends at some epoch.
+
+    Attributes
+    ----------
+    architecture : Architecture
+        Of the network, or of each network of an ensemble.
+    parameters : ndarray of shape (n_parameters,) or (n_members, n_parameters)
+        The weights, in the type of the architecture.
+    history : dict of str to list of float
+        One entry per epoch under each name.
+    best_epoch : int
+        Which epoch the weights are from.
+    temperature : float
+        What the logits are divided by.
+    """
+
+    architecture: Architecture
+    parameters: np.ndarray
+    history: dict[str, list[float]]
+    best_epoch: int
+    temperature: float
+
+    def attributes(self) -> dict[str, object]:
+        """The same under the names that fitted estimators have for it."""
+        return {
+            "architecture_": self.architecture,
+            "parameters_": self.parameters,
+            "history_": self.history,
+            "best_iter_": self.best_epoch,
+            "temperature_": self.temperature,
+        }
+
+
+class Outcome(NamedTuple):
+    """What came of a task.
+
+    Attributes
+    ----------
+    learnt : Learnt
+        What is kept.
+    ending : Ending
+        How it ended.
+    memory : Memory
+        What a later call can go on from.
+    scores_say_nothing : bool
+        Whether rows were held out, and no epoch had a finite score.
+    """
+
+    learnt: Learnt
+    ending: Ending
+    memory: Memory
+    scores_say_nothing: bool
+
+    @property
+    def n_epochs(self) -> int:
+        """Epochs that have ended, a diverged one included."""
+        return len(self.learnt.history["loss"])
