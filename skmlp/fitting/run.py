@@ -14,7 +14,8 @@ from skmlp._sklearn import FitTask
 from skmlp.fitting.progress import shown
 from skmlp.fitting.recipe import Settings
 from skmlp.fitting.scoring import ModelInTraining, score_function
-from skmlp.nn.losses import SoftmaxCrossEntropy, best_temperature, softmax
+from skmlp.nn.calibration import best_temperature
+from skmlp.nn.losses import SoftmaxCrossEntropy, softmax
 from skmlp.nn.network import BLOCK_ROWS, Architecture, Network
 from skmlp.optim.optimizers import (
     OPTIMIZERS,
