@@ -8,7 +8,10 @@ import numpy as np
 
 
 class SparseRows(Protocol):
-    """What is asked of sparse rows, here and by the network that they are handed to."""
+    """What is asked of sparse rows, here and by the network that they are handed to.
+
+    The layers say the same for themselves: training knows none of them.
+    """
 
     T: "SparseRows"
 
