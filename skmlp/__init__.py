@@ -7,20 +7,44 @@ from skmlp.displays.activations import ActivationDisplay
 from skmlp.displays.loss_curves import LossCurveDisplay
 from skmlp.displays.networks import NetworkDisplay
 from skmlp.loading import load
-from skmlp.nn.activations import ACTIVATIONS, Activation, PReLU
+from skmlp.nn.activations import (
+    ACTIVATIONS,
+    ELU,
+    GELU,
+    SELU,
+    Activation,
+    Identity,
+    LeakyReLU,
+    PReLU,
+    ReLU,
+    Sigmoid,
+    SiLU,
+    Softplus,
+    Tanh,
+)
 from skmlp.saving.archive import FileRefusedError
 from skmlp.tabular.encoder import TableEncoder
 
 __all__ = [
     "ACTIVATIONS",
+    "ELU",
+    "GELU",
+    "SELU",
     "Activation",
     "ActivationDisplay",
     "FileRefusedError",
+    "Identity",
+    "LeakyReLU",
     "LossCurveDisplay",
     "MLPSoftmaxClassifier",
     "NetworkDisplay",
     "PReLU",
+    "ReLU",
+    "SiLU",
+    "Sigmoid",
+    "Softplus",
     "TableEncoder",
+    "Tanh",
     "__version__",
     "load",
     "search_spaces",

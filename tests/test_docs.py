@@ -1,5 +1,6 @@
 """The pages of documentation: quotes, examples, tables and links hold."""
 
+import ast
 import contextlib
 import importlib.util
 import io
@@ -12,6 +13,7 @@ from types import SimpleNamespace
 import pytest
 from sklearn.neural_network import MLPClassifier
 
+import skmlp
 from skmlp import ACTIVATIONS, MLPSoftmaxClassifier
 from skmlp.fitting.recipe import Settings, by_size
 
@@ -199,6 +201,76 @@ def test_every_parameter_of_scikit_learn_is_compared():
 def test_the_mathematics_page_has_every_activation():
     rows = table_rows(section(DOCS / "mathematics.md", "## Activations"))
     assert rows.keys() == ACTIVATIONS.keys()
+
+
+# What is public
+
+
+def taken_from_skmlp(code):
+    """(module, name) of all that this code imports, or reaches as `skmlp.name`."""
+    for node in ast.walk(ast.parse(code)):
+        match node:
+            case ast.ImportFrom(module=module, names=names):
+                taken = [(module, alias.name) for alias in names]
+            case ast.Import(names=names):
+                # `import skmlp` by itself takes nothing yet
+                taken = [alias.name.rpartition(".")[::2] for alias in names]
+            case ast.Attribute(value=ast.Name("skmlp"), attr=name):
+                taken = [("skmlp", name)]
+            case _:
+                continue
+        yield from (one for one in taken if one[0].split(".")[0] == "skmlp")
+
+
+def public_in_modules():
+    """What the page on the architecture lists beside the names of `skmlp` itself."""
+    rows = table_rows(section(DOCS / "architecture.md", "## What is public"))
+    return {
+        (module, name)
+        for module, cells in rows.items()
+        for name in re.findall(r"`(\w+)`", cells[0])
+    }
+
+
+@pytest.mark.parametrize(
+    ("where", "code"),
+    [
+        *(
+            pytest.param(page, block.body, id=f"{name_of(page)}:{block.line}")
+            for page in PAGES_WITH_CODE
+            for block in examples(page)
+        ),
+        *(
+            pytest.param(path, path.read_text(encoding="utf-8"), id=name_of(path))
+            for path in sorted((ROOT / "examples").glob("*.py"))
+        ),
+    ],
+)
+def test_pages_and_examples_use_what_is_public(where, code):
+    public = {("skmlp", name) for name in skmlp.__all__} | public_in_modules()
+    assert set(taken_from_skmlp(code)) <= public, where.name
+
+
+def test_what_is_public_in_modules_is_what_the_mathematics_takes():
+    taken = {
+        one
+        for block in examples(DOCS / "mathematics.md")
+        for one in taken_from_skmlp(block.body)
+    }
+    assert public_in_modules() == {one for one in taken if one[0] != "skmlp"}
+
+
+@pytest.mark.parametrize(
+    ("code", "taken"),
+    [
+        ("from skmlp import PReLU, load", {("skmlp", "PReLU"), ("skmlp", "load")}),
+        ("from skmlp.nn.losses import softmax", {("skmlp.nn.losses", "softmax")}),
+        ("import skmlp.nn.losses", {("skmlp.nn", "losses")}),
+        ("import numpy, skmlp\nskmlp.load(skmlp)", {("skmlp", "load")}),
+    ],
+)
+def test_what_code_takes_is_seen(code, taken):
+    assert set(taken_from_skmlp(code)) == taken
 
 
 # Links

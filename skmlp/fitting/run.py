@@ -11,7 +11,8 @@ from skmlp.fitting.progress import shown
 from skmlp.fitting.scoring import ModelInTraining, score_function
 from skmlp.fitting.solvers import Solver, one_by_one
 from skmlp.fitting.task import Learnt, Memory, Outcome, Task
-from skmlp.nn.losses import SoftmaxCrossEntropy, best_temperature, softmax
+from skmlp.nn.calibration import best_temperature
+from skmlp.nn.losses import SoftmaxCrossEntropy, softmax
 from skmlp.nn.network import Network
 from skmlp.training.batches import Rows, Samples
 from skmlp.training.endings import Ending

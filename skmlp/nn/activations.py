@@ -2,11 +2,15 @@
 
 import math
 from collections.abc import Iterator
-from types import SimpleNamespace
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
 from scipy.special import expit, ndtr
+
+from skmlp.nn.parameters import Views
+
+Array = np.ndarray
+"""A short name, so that the head of each formula fits on a line."""
 
 
 class Activation:
@@ -47,7 +51,7 @@ class Activation:
     shared: bool = False
     initializer: ClassVar[str] = "he_normal"
 
-    def value(self, z: np.ndarray, out: np.ndarray, p: SimpleNamespace) -> np.ndarray:
+    def value(self, z: Array, out: Array, p: Views) -> Array:
         """Write f(z) to `out` and return it.
 
         Parameters
@@ -58,21 +62,17 @@ class Activation:
         out : ndarray of the same shape
             Where the result goes; its content on entry means nothing. It is `z` itself
             in training if there is a `derivative_from_value`.
-        p : SimpleNamespace
+        p : Views
             The learnt numbers by name, each of shape (1, n_units), or (1, 1) if
             shared.
         """
         raise NotImplementedError
 
-    def derivative(
-        self, z: np.ndarray, out: np.ndarray, p: SimpleNamespace
-    ) -> np.ndarray:
+    def derivative(self, z: Array, out: Array, p: Views) -> Array:
         """Write df / dz, taken at the input `z`, to `out` and return it."""
         return self.derivative_from_value(self.value(z, out, p), out, p)
 
-    def derivative_from_value(
-        self, y: np.ndarray, out: np.ndarray, p: SimpleNamespace
-    ) -> np.ndarray:
+    def derivative_from_value(self, y: Array, out: Array, p: Views) -> Array:
         """Write df / dz, told from y = f(z), to `out`, maybe `y`, and return it."""
         raise NotImplementedError
 
@@ -91,8 +91,8 @@ class Activation:
         return False
 
     def parameter_derivatives(
-        self, z: np.ndarray, out: np.ndarray, p: SimpleNamespace
-    ) -> Iterator[tuple[str, np.ndarray]]:
+        self, z: Array, out: Array, p: Views
+    ) -> Iterator[tuple[str, Array]]:
         """Yield (name, df / d parameter), written to `out`, per learnt number."""
         return iter(())
 
@@ -104,7 +104,7 @@ class Activation:
         settings = ", ".join(f"{name}={value!r}" for name, value in vars(self).items())
         return f"{type(self).__name__}({settings})"
 
-    def __eq__(self, other: Any) -> bool:
+    def __eq__(self, other: object) -> bool:
         return type(self) is type(other) and vars(self) == vars(other)
 
     def __hash__(self) -> int:
@@ -116,11 +116,11 @@ class Identity(Activation):
 
     initializer = "glorot_uniform"
 
-    def value(self, z, out, p):
+    def value(self, z: Array, out: Array, p: Views) -> Array:
         np.copyto(out, z)
         return out
 
-    def derivative_from_value(self, y, out, p):
+    def derivative_from_value(self, y: Array, out: Array, p: Views) -> Array:
         out.fill(1)
         return out
 
@@ -128,28 +128,28 @@ class Identity(Activation):
 class ReLU(Activation):
     """f(z) = max(0, z), the rectified linear unit (Nair and Hinton, 2010)."""
 
-    def value(self, z, out, p):
+    def value(self, z: Array, out: Array, p: Views) -> Array:
         return np.maximum(z, 0, out=out)
 
-    def derivative_from_value(self, y, out, p):
+    def derivative_from_value(self, y: Array, out: Array, p: Views) -> Array:
         return np.greater(y, 0, out=out)
 
 
 class TwoSlopes(Activation):
     """f(z) = z where z > 0, else slope * z: what leaky relu and PReLU share."""
 
-    def slope(self, p: SimpleNamespace) -> Any:
+    def slope(self, p: Views) -> float | Array:
         """The slope below 0: a number, or an array with one per unit."""
         raise NotImplementedError
 
-    def value(self, z, out, p):
+    def value(self, z: Array, out: Array, p: Views) -> Array:
         # z + (slope - 1) min(z, 0): whole-array steps are 10x faster than masked ones
         np.minimum(z, 0, out=out)
         out *= self.slope(p) - 1
         out += z
         return out
 
-    def derivative(self, z, out, p):
+    def derivative(self, z: Array, out: Array, p: Views) -> Array:
         np.less_equal(z, 0, out=out)
         out *= self.slope(p) - 1
         out += 1
@@ -168,7 +168,7 @@ class LeakyReLU(TwoSlopes):
     def __init__(self, negative_slope: float = 0.01) -> None:
         self.negative_slope = negative_slope
 
-    def slope(self, p):
+    def slope(self, p: Views) -> float:
         return self.negative_slope
 
 
@@ -198,10 +198,12 @@ class PReLU(TwoSlopes):
         """The slope starts at `init`."""
         return {"slope": self.init}
 
-    def slope(self, p):
+    def slope(self, p: Views) -> Array:
         return p.slope
 
-    def parameter_derivatives(self, z, out, p):
+    def parameter_derivatives(
+        self, z: Array, out: Array, p: Views
+    ) -> Iterator[tuple[str, Array]]:
         yield "slope", np.minimum(z, 0, out=out)
 
 
@@ -210,10 +212,10 @@ class Sigmoid(Activation):
 
     initializer = "glorot_uniform"
 
-    def value(self, z, out, p):
+    def value(self, z: Array, out: Array, p: Views) -> Array:
         return expit(z, out=out)
 
-    def derivative_from_value(self, y, out, p):
+    def derivative_from_value(self, y: Array, out: Array, p: Views) -> Array:
         return np.subtract(y, y * y, out=out)
 
 
@@ -222,10 +224,10 @@ class Tanh(Activation):
 
     initializer = "glorot_uniform"
 
-    def value(self, z, out, p):
+    def value(self, z: Array, out: Array, p: Views) -> Array:
         return np.tanh(z, out=out)
 
-    def derivative_from_value(self, y, out, p):
+    def derivative_from_value(self, y: Array, out: Array, p: Views) -> Array:
         np.multiply(y, y, out=out)
         return np.subtract(1, out, out=out)
 
@@ -242,12 +244,12 @@ class ELU(Activation):
     def __init__(self, alpha: float = 1.0) -> None:
         self.alpha = alpha
 
-    def value(self, z, out, p):
+    def value(self, z: Array, out: Array, p: Views) -> Array:
         np.expm1(np.minimum(z, 0, out=out), out=out)
         out *= self.alpha
         return np.add(out, np.maximum(z, 0), out=out)
 
-    def derivative(self, z, out, p):
+    def derivative(self, z: Array, out: Array, p: Views) -> Array:
         np.exp(np.minimum(z, 0, out=out), out=out)
         return np.multiply(out, self.alpha, out=out, where=z <= 0)
 
@@ -260,12 +262,12 @@ class SELU(Activation):
     scale = 1.0507009873554804934193349852946
     elu = ELU(alpha=1.6732632423543772848170429916717)
 
-    def value(self, z, out, p):
+    def value(self, z: Array, out: Array, p: Views) -> Array:
         out = self.elu.value(z, out, p)
         out *= self.scale
         return out
 
-    def derivative(self, z, out, p):
+    def derivative(self, z: Array, out: Array, p: Views) -> Array:
         out = self.elu.derivative(z, out, p)
         out *= self.scale
         return out
@@ -274,11 +276,11 @@ class SELU(Activation):
 class GELU(Activation):
     """f(z) = z Phi(z), Phi the normal distribution function (Hendrycks, 2016)."""
 
-    def value(self, z, out, p):
+    def value(self, z: Array, out: Array, p: Views) -> Array:
         ndtr(z, out=out)
         return np.multiply(out, z, out=out)
 
-    def derivative(self, z, out, p):
+    def derivative(self, z: Array, out: Array, p: Views) -> Array:
         # Phi(z) + z phi(z)
         np.multiply(z, z, out=out)
         out *= -0.5
@@ -291,11 +293,11 @@ class GELU(Activation):
 class SiLU(Activation):
     """f(z) = z sigmoid(z), also called swish (Elfwing et al., 2018)."""
 
-    def value(self, z, out, p):
+    def value(self, z: Array, out: Array, p: Views) -> Array:
         expit(z, out=out)
         return np.multiply(out, z, out=out)
 
-    def derivative(self, z, out, p):
+    def derivative(self, z: Array, out: Array, p: Views) -> Array:
         # s(z) (1 + z s(-z)), s the sigmoid
         expit(-z, out=out)
         out *= z
@@ -308,10 +310,10 @@ class Softplus(Activation):
 
     initializer = "glorot_uniform"
 
-    def value(self, z, out, p):
+    def value(self, z: Array, out: Array, p: Views) -> Array:
         return np.logaddexp(0, z, out=out)
 
-    def derivative_from_value(self, y, out, p):
+    def derivative_from_value(self, y: Array, out: Array, p: Views) -> Array:
         # sigmoid(z) = 1 - exp(-f(z))
         np.expm1(np.negative(y, out=out), out=out)
         return np.negative(out, out=out)

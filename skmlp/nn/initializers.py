@@ -1,8 +1,12 @@
 """Start values of weights: functions of a shape and a random generator."""
 
 import math
+from collections.abc import Callable
 
 import numpy as np
+
+Initializer = Callable[[tuple[int, int], np.random.Generator], np.ndarray]
+"""Gives weights of the shape (fan_in, fan_out), drawn from the generator."""
 
 
 def he_normal(shape: tuple[int, int], rng: np.random.Generator) -> np.ndarray:
@@ -29,7 +33,7 @@ def zeros(shape: tuple[int, int], rng: np.random.Generator) -> np.ndarray:
     return np.zeros(shape)
 
 
-INITIALIZERS = {
+INITIALIZERS: dict[str, Initializer] = {
     "glorot_uniform": glorot_uniform,
     "he_normal": he_normal,
     "lecun_normal": lecun_normal,

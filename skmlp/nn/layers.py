@@ -3,15 +3,36 @@
 import math
 from collections.abc import Mapping
 from types import SimpleNamespace
-from typing import Any, Literal
+from typing import Any, Literal, Protocol
 
 import numpy as np
-from scipy.sparse import issparse
 
 from skmlp.nn.activations import Activation
+from skmlp.nn.initializers import Initializer
+from skmlp.nn.parameters import Views
 
 N_DRAWS = 2**16
 """Different draws that dropout makes."""
+
+
+class SparseRows(Protocol):
+    """What is asked of sparse rows; SciPy's matrices come without types."""
+
+    T: "SparseRows"
+
+    @property
+    def shape(self) -> tuple[int, ...]: ...
+
+    def __getitem__(self, rows: slice | np.ndarray | list[int], /) -> "SparseRows": ...
+
+    def __matmul__(self, other: np.ndarray, /) -> np.ndarray: ...
+
+
+Rows = np.ndarray | SparseRows
+"""What a network takes: an array, or sparse rows if the first layer is `Dense`."""
+
+StartValues = Mapping[str, float | np.ndarray]
+"""Values before training, by the names of a layer's parameters."""
 
 
 class Layer:
@@ -33,8 +54,8 @@ class Layer:
     learning_rates: Mapping[str, float] = {}
 
     def __init__(self) -> None:
-        self.p = SimpleNamespace()
-        self.g = SimpleNamespace()
+        self.p: Views = SimpleNamespace()
+        self.g: Views = SimpleNamespace()
         self.memory: dict[str, np.ndarray] = {}
         self.arrays: dict[tuple[str, tuple[int, ...]], np.ndarray] = {}
 
@@ -47,12 +68,15 @@ class Layer:
         self.p = SimpleNamespace(**parameters)
         self.g = SimpleNamespace(**gradients)
 
-    def start_values(self, rng: np.random.Generator) -> dict[str, Any]:
+    def start_values(self, rng: np.random.Generator) -> StartValues:
         """Values of the parameters before training, by name."""
         return {}
 
     def forward(self, x: Any, training: bool = False) -> np.ndarray:
-        """Output for a batch; valid until the next call."""
+        """Output for a batch; valid until the next call.
+
+        `x` is an array; only `Dense` takes sparse rows as well.
+        """
         raise NotImplementedError
 
     def backward(self, delta: np.ndarray, need_input: bool = True) -> np.ndarray:
@@ -112,7 +136,7 @@ class Dense(Layer):
         self,
         fan_in: int,
         fan_out: int,
-        initializer: Any,
+        initializer: Initializer,
         order: Literal["C", "F"] = "C",
     ) -> None:
         super().__init__()
@@ -120,10 +144,11 @@ class Dense(Layer):
         self.initializer = initializer
         self.order = order
 
-    def start_values(self, rng):
-        return {"weight": self.initializer(self.shapes["weight"], rng), "bias": 0.0}
+    def start_values(self, rng: np.random.Generator) -> StartValues:
+        fan_in, fan_out = self.shapes["weight"]
+        return {"weight": self.initializer((fan_in, fan_out), rng), "bias": 0.0}
 
-    def forward(self, x, training=False):
+    def forward(self, x: Rows, training: bool = False) -> np.ndarray:
         self.x = x
         weight = self.p.weight
         shape = (*weight.shape[:-2], x.shape[-2], weight.shape[-1])
@@ -132,7 +157,7 @@ class Dense(Layer):
         y += self.p.bias[..., np.newaxis, :]
         return y
 
-    def backward(self, delta, need_input=True):
+    def backward(self, delta: np.ndarray, need_input: bool = True) -> np.ndarray:
         product(transpose(self.x), delta, self.g.weight)
         # a product with ones sums the rows in less than half the time of sum(axis=-2)
         np.matmul(self.ones(delta.shape[-2], delta.dtype), delta, out=self.g.bias)
@@ -141,7 +166,7 @@ class Dense(Layer):
         weight = self.p.weight
         shape = (*delta.shape[:-1], weight.shape[-2])
         out = self.scratch("delta", shape, weight.dtype)
-        return product(delta, transpose(weight), out)
+        return product(delta, weight.mT, out)
 
     def ones(self, n_rows: int, dtype: np.typing.DTypeLike) -> np.ndarray:
         """A reused vector of ones."""
@@ -151,18 +176,18 @@ class Dense(Layer):
         return ones[:n_rows]
 
 
-def product(a: Any, b: np.ndarray, out: np.ndarray) -> np.ndarray:
+def product(a: Rows, b: np.ndarray, out: np.ndarray) -> np.ndarray:
     """Write the matrix product of `a`, dense or sparse, and `b` to `out`."""
-    if not issparse(a):
+    if isinstance(a, np.ndarray):
         return np.matmul(a, b, out=out)
     for member in np.ndindex(b.shape[:-2]):
         out[member] = a @ b[member]
     return out
 
 
-def transpose(a: Any) -> Any:
-    """The transpose of a matrix, or of each matrix of a stack."""
-    return a.T if a.ndim == 2 else a.swapaxes(-1, -2)
+def transpose(a: Rows) -> Rows:
+    """The transpose of a matrix, dense or sparse, or of each matrix of a stack."""
+    return a.mT if isinstance(a, np.ndarray) else a.T
 
 
 class PeriodicEmbedding(Layer):
@@ -198,7 +223,7 @@ class PeriodicEmbedding(Layer):
             "mix": (n_numbers, self.n_waves, self.n_outputs),
         }
 
-    def start_values(self, rng):
+    def start_values(self, rng: np.random.Generator) -> StartValues:
         shape = (self.n_numbers, self.n_waves)
         scale = np.geomspace(self.slowest, self.fastest, self.n_waves)
         frequency = rng.normal(0.0, scale, shape)
@@ -209,36 +234,36 @@ class PeriodicEmbedding(Layer):
             "mix": rng.uniform(-bound, bound, self.shapes["mix"]),
         }
 
-    def forward(self, x, training=False):
+    def forward(self, x: np.ndarray, training: bool = False) -> np.ndarray:
         wave = self.p.wave
         members, n_rows = wave.shape[:-3], x.shape[-2]
         # number by number from here on: (..., n_numbers, what it has, n_rows)
-        numbers = transpose(x[..., : self.n_numbers])[..., np.newaxis, :]
+        numbers = x[..., : self.n_numbers].mT[..., np.newaxis, :]
         self.x = np.concatenate([numbers, np.ones_like(numbers)], axis=-2)
         shape = (*members, self.n_numbers, self.n_waves, n_rows)
         self.angle = np.matmul(wave, self.x, out=self.scratch("angle", shape, x.dtype))
         self.cosine = np.cos(self.angle, out=self.scratch("cosine", shape, x.dtype))
-        curves = np.matmul(transpose(self.p.mix), self.cosine)
+        curves = np.matmul(self.p.mix.mT, self.cosine)
         y = self.scratch("y", (*members, n_rows, self.width), x.dtype)
         y[..., : self.n_inputs] = x
         flat = (*members, self.width - self.n_inputs, n_rows)
-        y[..., self.n_inputs :] = transpose(curves.reshape(flat))
+        y[..., self.n_inputs :] = curves.reshape(flat).mT
         return y
 
-    def backward(self, delta, need_input=True):
+    def backward(self, delta: np.ndarray, need_input: bool = True) -> np.ndarray:
         shape = (*self.cosine.shape[:-2], self.n_outputs, delta.shape[-2])
-        by_curve = transpose(delta[..., self.n_inputs :]).reshape(shape)
-        np.matmul(self.cosine, transpose(by_curve), out=self.g.mix)
+        by_curve = delta[..., self.n_inputs :].mT.reshape(shape)
+        np.matmul(self.cosine, by_curve.mT, out=self.g.mix)
         slope = np.sin(self.angle, out=self.angle)
         np.negative(slope, out=slope)
         slope *= np.matmul(self.p.mix, by_curve, out=self.cosine)
-        np.matmul(slope, transpose(self.x), out=self.g.wave)
+        np.matmul(slope, self.x.mT, out=self.g.wave)
         if not need_input:
             return delta
         out = self.scratch("delta", (*delta.shape[:-1], self.n_inputs), delta.dtype)
         out[...] = delta[..., : self.n_inputs]
-        of_numbers = np.matmul(transpose(self.p.wave[..., :1]), slope)[..., 0, :]
-        out[..., : self.n_numbers] += transpose(of_numbers)
+        of_numbers = np.matmul(self.p.wave[..., :1].mT, slope)[..., 0, :]
+        out[..., : self.n_numbers] += of_numbers.mT
         return out
 
 
@@ -262,21 +287,25 @@ class Activate(Layer):
         # memory traffic is what a step waits for: what need not be kept is overwritten
         self.in_place = activation.needs_only_value
 
-    def bind(self, parameters, gradients):
+    def bind(
+        self,
+        parameters: Mapping[str, np.ndarray],
+        gradients: Mapping[str, np.ndarray],
+    ) -> None:
         super().bind(parameters, gradients)
         # an axis for the rows, between that of the units and those of a stack
         by_row = {name: array[..., np.newaxis, :] for name, array in parameters.items()}
-        self.by_row = SimpleNamespace(**by_row)
+        self.by_row: Views = SimpleNamespace(**by_row)
 
-    def start_values(self, rng):
+    def start_values(self, rng: np.random.Generator) -> StartValues:
         return self.activation.initial
 
-    def forward(self, x, training=False):
+    def forward(self, x: np.ndarray, training: bool = False) -> np.ndarray:
         self.x = x
         self.y = x if self.in_place else self.scratch("y", x.shape, x.dtype)
         return self.activation.value(x, self.y, self.by_row)
 
-    def backward(self, delta, need_input=True):
+    def backward(self, delta: np.ndarray, need_input: bool = True) -> np.ndarray:
         if self.in_place:
             delta *= self.activation.derivative_from_value(self.y, self.y, self.by_row)
             return delta
@@ -311,7 +340,7 @@ class Dropout(Layer):
         self.threshold = np.uint16(rate * N_DRAWS)
         self.scale = 1 / (1 - float(self.threshold) / N_DRAWS)
 
-    def forward(self, x, training=False):
+    def forward(self, x: np.ndarray, training: bool = False) -> np.ndarray:
         if not training:
             return x
         assert self.rng is not None, "a network that trains needs a generator"
@@ -321,6 +350,6 @@ class Dropout(Layer):
         np.multiply(draws >= self.threshold, x.dtype.type(self.scale), out=self.mask)
         return np.multiply(x, self.mask, out=self.scratch("y", x.shape, x.dtype))
 
-    def backward(self, delta, need_input=True):
+    def backward(self, delta: np.ndarray, need_input: bool = True) -> np.ndarray:
         delta *= self.mask
         return delta

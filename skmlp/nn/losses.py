@@ -1,12 +1,6 @@
-"""The loss: softmax and cross-entropy, joined because their joint gradient is p - t."""
-
-import math
+"""The loss: softmax and cross-entropy, joined since their joint gradient is simple."""
 
 import numpy as np
-from scipy.optimize import minimize_scalar
-
-SPREAD_OF_LOG_TEMPERATURE = 0.3
-"""Standard deviation of the temperature's logarithm, before any row is seen."""
 
 
 def classes_first(logits: np.ndarray) -> np.ndarray:
@@ -17,17 +11,19 @@ def classes_first(logits: np.ndarray) -> np.ndarray:
     return logits.T if logits.ndim == 2 else logits.transpose(2, 0, 1)
 
 
-def classes_last(p: np.ndarray) -> np.ndarray:
+def classes_last(by_class: np.ndarray) -> np.ndarray:
     """Back from `classes_first`."""
-    return p.T if p.ndim == 2 else p.transpose(1, 2, 0)
+    return by_class.T if by_class.ndim == 2 else by_class.transpose(1, 2, 0)
 
 
-def sum_over_classes(p: np.ndarray) -> np.ndarray:
+def sum_over_classes(by_class: np.ndarray) -> np.ndarray:
     """Sum over the first axis in its order, also for a lone row.
 
     NumPy by itself would sum that one in another order than rows among others.
     """
-    return p.sum(axis=0) if p[0].size > 1 else np.add.accumulate(p)[-1]
+    if by_class[0].size > 1:
+        return by_class.sum(axis=0)
+    return np.add.accumulate(by_class)[-1]
 
 
 def softmax(logits: np.ndarray) -> np.ndarray:
@@ -37,11 +33,11 @@ def softmax(logits: np.ndarray) -> np.ndarray:
     changes nothing but keeps exp from overflowing.
     """
     # class by class: NumPy is slow along a short last axis
-    p = np.ascontiguousarray(classes_first(logits))
-    p -= p.max(axis=0)
-    np.exp(p, out=p)
-    p /= sum_over_classes(p)
-    logits[:] = classes_last(p)
+    probabilities = np.ascontiguousarray(classes_first(logits))
+    probabilities -= probabilities.max(axis=0)
+    np.exp(probabilities, out=probabilities)
+    probabilities /= sum_over_classes(probabilities)
+    logits[:] = classes_last(probabilities)
     return logits
 
 
@@ -63,38 +59,6 @@ def log_mean_probabilities(logits: np.ndarray) -> np.ndarray:
     """Logarithm of the mean probabilities of a stack, overwriting `logits`."""
     smallest = np.finfo(logits.dtype).tiny
     return np.log(np.maximum(softmax(logits).mean(axis=0), smallest))
-
-
-@np.errstate(all="ignore")
-def best_temperature(
-    logits: np.ndarray, codes: np.ndarray, weight: np.ndarray | None = None
-) -> float:
-    """The most probable temperature, given rows with their classes (Guo et al., 2017).
-
-    Its logarithm is thought to come from a normal distribution around 0: that a few
-    rows are all told right does not make a network infallible. Many rows outweigh it.
-
-    Parameters
-    ----------
-    logits : ndarray of shape (..., n_samples, n_classes)
-        Of rows that no network was trained on; overwritten.
-    codes : ndarray of int of shape (n_samples,)
-        Class of each row.
-    weight : ndarray of shape (n_samples,), default=None
-        Weight of each row; None means 1.
-    """
-    if logits.ndim == 3:
-        logits = log_mean_probabilities(logits)
-    loss = SoftmaxCrossEntropy()
-    prior = 0.5 / (len(codes) * SPREAD_OF_LOG_TEMPERATURE**2)
-    result = minimize_scalar(
-        lambda log_t: (
-            loss.value(logits / math.exp(log_t), codes, weight) + prior * log_t**2
-        ),
-        bounds=(-3, 3),
-        method="bounded",
-    )
-    return math.exp(result.x)
 
 
 class SoftmaxCrossEntropy:
@@ -147,19 +111,19 @@ class SoftmaxCrossEntropy:
         """
         # one row per class: reductions then run along whole rows, and the logits that
         # `Dense(order="F")` gives need no copy to be numbered through
-        p = np.ascontiguousarray(classes_first(logits))
-        n_classes, n_samples, n_rows = len(p), codes.shape[-1], codes.size
+        probabilities = np.ascontiguousarray(classes_first(logits))
+        n_classes, n_samples, n_rows = len(probabilities), codes.shape[-1], codes.size
         smoothing = self.label_smoothing
         own_class = codes * n_rows
         own_class += np.arange(n_rows).reshape(codes.shape)
 
-        p -= np.maximum.reduce(p, axis=0)
-        losses = p.take(own_class)
+        probabilities -= np.maximum.reduce(probabilities, axis=0)
+        losses = probabilities.take(own_class)
         losses *= smoothing - 1
         if smoothing:
-            losses -= smoothing * p.mean(axis=0)
-        np.exp(p, out=p)
-        total = np.add.reduce(p, axis=0)
+            losses -= smoothing * probabilities.mean(axis=0)
+        np.exp(probabilities, out=probabilities)
+        total = np.add.reduce(probabilities, axis=0)
         losses += np.log(total)
 
         share = 1 / n_samples
@@ -168,11 +132,11 @@ class SoftmaxCrossEntropy:
         else:
             value = float(np.vdot(losses.astype(np.float64), weight)) / n_rows
             share = weight * share
-        p *= np.divide(share, total, out=total)
-        p.ravel()[own_class] -= (1 - smoothing) * share
+        probabilities *= np.divide(share, total, out=total)
+        probabilities.ravel()[own_class] -= (1 - smoothing) * share
         if smoothing:
-            p -= smoothing / n_classes * share
-        return value, classes_last(p)
+            probabilities -= smoothing / n_classes * share
+        return value, classes_last(probabilities)
 
     def value(
         self,

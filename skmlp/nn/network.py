@@ -2,13 +2,13 @@
 
 from dataclasses import dataclass, field, fields
 from itertools import pairwise
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
 from skmlp.nn.activations import Activation
 from skmlp.nn.initializers import INITIALIZERS
-from skmlp.nn.layers import Activate, Dense, Dropout, Layer, PeriodicEmbedding
+from skmlp.nn.layers import Activate, Dense, Dropout, Layer, PeriodicEmbedding, Rows
 from skmlp.nn.parameters import ParameterLayout
 
 BLOCK_ROWS = 1024
@@ -97,13 +97,13 @@ class Architecture:
         object.__setattr__(self, "dense_layers", dense)
         object.__setattr__(self, "layout", layout)
 
-    def __getstate__(self) -> dict[str, Any]:
+    def __getstate__(self) -> dict[str, object]:
         # what is derived takes room, and keys that not every way of saving can take
         return {
             fact.name: getattr(self, fact.name) for fact in fields(self) if fact.init
         }
 
-    def __setstate__(self, state: dict[str, Any]) -> None:
+    def __setstate__(self, state: dict[str, object]) -> None:
         vars(self).update(state)
         self.__post_init__()
 
@@ -240,11 +240,13 @@ class Network:
                 {name: gradients[index, name] for name in layer.shapes if gradients},
             )
 
-    def forward(self, x: Any, training: bool = False) -> np.ndarray:
+    def forward(self, x: Rows, training: bool = False) -> np.ndarray:
         """Logits of a batch, valid until the next call; `x` dense or sparse rows."""
-        for layer in self.layers:
-            x = layer.forward(x, training)
-        return x
+        first, *others = self.layers
+        y = first.forward(x, training)
+        for layer in others:
+            y = layer.forward(y, training)
+        return y
 
     def backward(self, delta: np.ndarray) -> None:
         """Fill the gradient from d loss / d logits, which is overwritten."""
@@ -253,7 +255,7 @@ class Network:
             delta = layer.backward(delta, need_input=layer is not first)
 
     @np.errstate(all="ignore")
-    def logits(self, x: Any, rows: np.ndarray | None = None) -> np.ndarray:
+    def logits(self, x: Rows, rows: np.ndarray | None = None) -> np.ndarray:
         """Logits of any number of rows, in an array of their own.
 
         Parameters
@@ -273,7 +275,7 @@ class Network:
         ]
         return parts[0] if len(parts) == 1 else np.concatenate(parts, axis=-2)
 
-    def _block_logits(self, rows: Any) -> np.ndarray:
+    def _block_logits(self, rows: Rows) -> np.ndarray:
         if rows.shape[0] == 1:
             # BLAS sums a lone row in another order than a row among others
             return self.forward(rows[[0, 0]])[..., :1, :].copy()

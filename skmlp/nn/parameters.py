@@ -1,11 +1,18 @@
 """The parameter vector: named arrays that share one contiguous block of memory."""
 
 from collections.abc import Mapping
+from typing import Protocol
 
 import numpy as np
 
 Key = tuple[int, str]
 """(index of the layer, name of the array in it), such as ``(0, "weight")``."""
+
+
+class Views(Protocol):
+    """Arrays by name, one attribute each, such as ``p.weight`` and ``p.bias``."""
+
+    def __getattribute__(self, name: str, /) -> np.ndarray: ...
 
 
 class ParameterLayout:

@@ -48,7 +48,7 @@ class Schedule:
 class Constant(Schedule):
     """1 throughout."""
 
-    def __call__(self, progress):
+    def __call__(self, progress: float) -> float:
         return 1.0
 
 
@@ -61,7 +61,7 @@ class Adaptive(Constant):
 class InverseScaling(Schedule):
     """(t + 1)^-power_t, t the samples seen when the epoch began, as in scikit-learn."""
 
-    def __call__(self, progress):
+    def __call__(self, progress: float) -> float:
         # the nudge keeps 0.3 * 10 = 2.999... in the epoch that has begun
         epoch = math.floor(progress * self.n_epochs + 1e-9)
         return (self.samples_seen + epoch * self.n_samples + 1) ** -self.power_t
@@ -72,7 +72,7 @@ class Cosine(Schedule):
 
     has_end = True
 
-    def __call__(self, progress):
+    def __call__(self, progress: float) -> float:
         return 0.5 * (1 + math.cos(math.pi * progress))
 
 
@@ -87,7 +87,7 @@ class OneCycle(Schedule):
     first = 1 / 25
     last = 1e-4 / 25
 
-    def __call__(self, progress):
+    def __call__(self, progress: float) -> float:
         if progress < self.warm_up:
             start, stop, part = self.first, 1.0, progress / self.warm_up
         else:

@@ -2,11 +2,29 @@
 
 import math
 from collections.abc import Iterator
-from typing import Any, NamedTuple
+from typing import NamedTuple, Protocol
 
 import numpy as np
 
-Rows = Any
+
+class SparseRows(Protocol):
+    """What is asked of sparse rows, here and by the network that they are handed to.
+
+    The layers say the same for themselves: training knows none of them.
+    """
+
+    T: "SparseRows"
+
+    @property
+    def shape(self) -> tuple[int, ...]: ...
+
+    def __getitem__(self, rows: slice | np.ndarray | list[int], /) -> "SparseRows": ...
+
+    def __matmul__(self, other: np.ndarray, /) -> np.ndarray: ...
+
+
+Rows = np.ndarray | SparseRows
+"""An array, or sparse rows, which SciPy gives without types."""
 
 
 class Samples(NamedTuple):
@@ -26,7 +44,7 @@ class Samples(NamedTuple):
         shares `x` with the whole, and a large table is never copied to be split.
     """
 
-    x: Any
+    x: Rows
     codes: np.ndarray
     weight: np.ndarray | None = None
     rows: np.ndarray | None = None
@@ -40,7 +58,7 @@ class Samples(NamedTuple):
             part if self.rows is None else self.rows[part],
         )
 
-    def inputs(self) -> Any:
+    def inputs(self) -> Rows:
         """The rows of `x` that belong to these samples, in their order."""
         return self.x if self.rows is None else self.x[self.rows]
 
@@ -116,11 +134,11 @@ class Batches:
         self.batch_size = batch_size
         self.rng = rng
         *self.stack, self.n_samples = samples.codes.shape
-        self.is_dense = isinstance(samples.x, np.ndarray)
         self.in_order = rng is None and samples.rows is None
-        if self.is_dense and not self.in_order:
-            size = batch_size * samples.x.shape[1] * math.prod(self.stack)
-            self.buffer = np.empty(size, samples.x.dtype)
+        x = samples.x
+        if isinstance(x, np.ndarray) and not self.in_order:
+            size = batch_size * x.shape[1] * math.prod(self.stack)
+            self.buffer = np.empty(size, x.dtype)
 
     def __len__(self) -> int:
         return -(-self.n_samples // self.batch_size)
@@ -156,13 +174,12 @@ class Batches:
     def gather(self, part: np.ndarray) -> Samples:
         """The given samples; dense rows are valid until the next call."""
         x, codes, weight, rows = self.samples
+        chosen: np.ndarray | tuple[np.ndarray, np.ndarray] = part
         if self.stack:
             member = np.arange(*self.stack)[:, np.newaxis]
-            chosen: Any = (member, part)
-        else:
-            chosen = part
+            chosen = (member, part)
         place = part if rows is None else rows[chosen]
-        if self.is_dense:
+        if isinstance(x, np.ndarray):
             # mode="clip" lets numpy write to the buffer without one of its own
             shape = (*place.shape, x.shape[1])
             out = self.buffer[: math.prod(shape)].reshape(shape)

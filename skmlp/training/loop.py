@@ -2,12 +2,48 @@
 
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
-from skmlp.training.batches import Batches
+from skmlp.training.batches import Batches, Rows
 from skmlp.training.monitor import Monitor
+from skmlp.training.threads import Map
+
+
+class Network(Protocol):
+    """Gives logits, takes their delta and fills the gradient."""
+
+    gradient: np.ndarray
+
+    def forward(self, x: Rows, training: bool = False) -> np.ndarray: ...
+
+    def backward(self, delta: np.ndarray) -> None: ...
+
+
+class Loss(Protocol):
+    """Gives the value of logits and its derivative, their delta."""
+
+    def value_and_delta(
+        self, logits: np.ndarray, codes: np.ndarray, weight: np.ndarray | None
+    ) -> tuple[float, np.ndarray]: ...
+
+
+class Rule(Protocol):
+    """Turns gradients into steps; its state is what it needs to go on later."""
+
+    def state(self) -> dict[str, Any]: ...
+
+
+class Optimizer(Protocol):
+    """Turns the gradient into a step of the parameters."""
+
+    @property
+    def rule(self) -> Rule: ...
+
+    def step(self, learning_rate: float) -> None: ...
+
+    def penalty(self) -> float: ...
 
 
 class Learner(NamedTuple):
@@ -27,9 +63,9 @@ class Learner(NamedTuple):
         Source of all draws, of dropout and of the order of the samples.
     """
 
-    network: Any
-    loss: Any
-    optimizer: Any
+    network: Network
+    loss: Loss
+    optimizer: Optimizer
     batches: Batches
     rng: np.random.Generator
 
@@ -60,7 +96,7 @@ def train(
     learning_rate: float,
     schedule: Callable[[float], float],
     n_epochs: int,
-    run: Callable = map,
+    run: Map = map,
 ) -> None:
     """Move the parameters until the monitor or `n_epochs` ends it.
 
@@ -105,7 +141,7 @@ def train(
             break
 
 
-def full_batch(network: Any, loss: Any, batches: Batches) -> Callable[[], float]:
+def full_batch(network: Network, loss: Loss, batches: Batches) -> Callable[[], float]:
     """A function that returns the loss over all batches and fills the gradient.
 
     The batches only bound the memory that a pass needs; their gradients are summed.

@@ -2,13 +2,31 @@
 
 import os
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from functools import cache
-from typing import Any
+from typing import Protocol, TypeVar
 
 import threadpoolctl
+
+Task = TypeVar("Task")
+Result = TypeVar("Result")
+
+
+class Map(Protocol):
+    """Applies a function to each task, as Python's `map` does."""
+
+    def __call__(
+        self, function: Callable[[Task], Result], tasks: Iterable[Task], /
+    ) -> Iterator[Result]: ...
+
+
+class Limiter(Protocol):
+    """What threadpoolctl leaves to whoever sets a limit."""
+
+    def restore_original_limits(self) -> None: ...
+
 
 SMALLEST_SHARED_PRODUCT = 2**24
 """Multiplications from which several threads are worth their risk.
@@ -59,7 +77,7 @@ class OneThread:
         self.lock = threading.Lock()
         self.n_users = 0
         self.n_threads = 1  # what BLAS had before there were users
-        self.limiter: Any = None  # what to restore; there while there are users
+        self.limiter: Limiter | None = None  # there while there are users
 
     def n_allowed(self) -> int:
         """BLAS threads that the process may use where nobody holds them to one."""
@@ -88,6 +106,7 @@ class OneThread:
     def restore(self) -> None:
         """Give BLAS back the threads it had, as nobody holds it any more."""
         limiter, self.limiter = self.limiter, None
+        assert limiter is not None, "there were users"
         with control():
             limiter.restore_original_limits()
 
@@ -117,7 +136,7 @@ if hasattr(os, "register_at_fork"):  # Windows has no fork
 
 
 @contextmanager
-def suitable_threads(n_multiplications: int) -> Iterator[Callable]:
+def suitable_threads(n_multiplications: int) -> Iterator[Map]:
     """A block in which products of this size run on as many threads as they deserve.
 
     It comes with a `map` that runs one task after the other.
@@ -135,7 +154,7 @@ def suitable_threads(n_multiplications: int) -> Iterator[Callable]:
 
 
 @contextmanager
-def side_by_side(n_tasks: int) -> Iterator[Callable]:
+def side_by_side(n_tasks: int) -> Iterator[Map]:
     """A block with a `map` that runs so many tasks at the same time.
 
     Each task runs on one BLAS thread, and there are as many tasks at a time as BLAS

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
-from skmlp.nn import activations
+import skmlp
 from skmlp.nn.activations import (
     ACTIVATIONS,
     ELU,
@@ -247,12 +247,18 @@ def test_settings_change_the_curve():
 @pytest.mark.parametrize("activation", INSTANCES, ids=repr)
 def test_repr_pickle_and_copy_give_an_equal_activation(activation):
     for twin in (
-        eval(repr(activation), vars(activations)),
+        eval(repr(activation), vars(skmlp)),
         pickle.loads(pickle.dumps(activation)),
         copy.deepcopy(activation),
     ):
         assert twin == activation
         assert hash(twin) == hash(activation)
+
+
+@pytest.mark.parametrize("activation", ACTIVATIONS.values())
+def test_the_class_of_every_name_is_public(activation):
+    assert getattr(skmlp, activation.__name__) is activation
+    assert activation.__name__ in skmlp.__all__
 
 
 def test_activations_differ_by_kind_and_by_settings():

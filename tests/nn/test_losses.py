@@ -6,12 +6,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 from scipy import special
 from sklearn.metrics import log_loss
 
-from skmlp.nn.losses import (
-    SoftmaxCrossEntropy,
-    best_temperature,
-    mean_probabilities,
-    softmax,
-)
+from skmlp.nn.losses import SoftmaxCrossEntropy, mean_probabilities, softmax
 
 N_SAMPLES, N_CLASSES = 12, 4
 SMOOTHINGS = [0.0, 0.1, 0.6]
@@ -142,29 +137,6 @@ def test_softmax_agrees_with_scipy_in_the_memory_of_the_logits(logits, dtype):
     assert_allclose(probabilities.sum(axis=1), 1, rtol=4 * eps)
 
 
-def test_the_best_temperature_undoes_what_was_done_to_logits():
-    rng = np.random.default_rng(0)
-    logits = rng.normal(size=(20_000, 4))
-    p = softmax(logits.copy())
-    codes = (p.cumsum(axis=1) < rng.random((len(p), 1))).sum(axis=1)
-    for factor in (0.25, 1.0, 5.0):
-        found = best_temperature(logits * factor, codes)
-        assert found == pytest.approx(factor, rel=0.03)
-        weight = np.ones(len(codes))
-        weight[:10_000] = 0
-        part = best_temperature(logits[10_000:] * factor, codes[10_000:])
-        weighted = best_temperature(logits * factor, codes, weight)
-        assert weighted == pytest.approx(part, rel=1e-3)
-
-
-def test_few_rows_that_are_all_right_do_not_make_a_network_infallible():
-    logits = np.array([[2.0, 0.0], [0.0, 2.0]] * 20)
-    codes = np.array([0, 1] * 20)
-    assert 0.5 < best_temperature(logits, codes) < 1
-    many = best_temperature(np.tile(logits, (1000, 1)), np.tile(codes, 1000))
-    assert many < 0.3
-
-
 def test_a_stack_is_judged_by_the_mean_of_its_probabilities():
     rng = np.random.default_rng(0)
     logits = rng.normal(size=(3, 50, 4))
@@ -172,16 +144,12 @@ def test_a_stack_is_judged_by_the_mean_of_its_probabilities():
     assert_allclose(mean_probabilities(logits.copy()), mean, rtol=1e-12)
     sharper = mean**2 / (mean**2).sum(axis=1, keepdims=True)
     assert_allclose(mean_probabilities(logits.copy(), 0.5), sharper, rtol=1e-10)
-    codes = rng.integers(4, size=50)
-    assert best_temperature(logits.copy(), codes) == pytest.approx(
-        best_temperature(np.log(mean), codes)
-    )
 
 
 def test_probabilities_of_0_in_a_stack_stay_finite():
     logits = np.array([[[0.0, -2000.0]], [[0.0, -1000.0]]], dtype=np.float32)
-    p = mean_probabilities(logits, 0.7)
-    assert_allclose(p, [[1, 0]], atol=1e-6)
+    probabilities = mean_probabilities(logits, 0.7)
+    assert_allclose(probabilities, [[1, 0]], atol=1e-6)
 
 
 @pytest.mark.parametrize("n_classes", [2, 3, 10, 11, 40, 200])

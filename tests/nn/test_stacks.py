@@ -110,8 +110,7 @@ def test_rows_in_common_are_predicted_by_each_network(n_rows, rng):
     assert logits.shape == (N_MEMBERS, n_rows, N_CLASSES)
     for vector, of_one in zip(parameters, logits, strict=True):
         assert_allclose(Network(architecture, vector).logits(x), of_one, rtol=1e-12)
-    p = softmax(logits.copy())
-    assert_allclose(p.sum(axis=-1), 1)
+    assert_allclose(softmax(logits.copy()).sum(axis=-1), 1)
 
 
 def test_views_of_a_stack_share_its_memory(rng):
