@@ -57,7 +57,7 @@ from skmlp.nn.network import Architecture, Network
 from skmlp.optim.optimizers import OPTIMIZERS
 from skmlp.optim.schedules import SCHEDULES
 from skmlp.saving import models
-from skmlp.saving.checkpoints import Checkpoint, describe_fit
+from skmlp.saving.checkpoints import Checkpoint, fit_in_words
 from skmlp.tabular.encoder import TableEncoder
 from skmlp.tabular.labels import read_labels
 from skmlp.tabular.names import check_names, list_some, remember_names
@@ -1268,7 +1268,7 @@ class MLPSoftmaxClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
         return Checkpoint(
             self.checkpoint,
             self.checkpoint_every,
-            describe_fit(self, {**data, "start (the former weights)": start}),
+            fit_in_words(self, {**data, "start (the former weights)": start}),
         )
 
     def _train(self, run: Run) -> str | None:
