@@ -177,7 +177,7 @@ def calls_a_metric(scorer: object) -> bool:
     return isinstance(scorer, _BaseScorer)
 
 
-def metric_of(scorer: _BaseScorer) -> tuple[Callable, dict[str, object]]:
+def metric_of(scorer: _BaseScorer) -> tuple[Callable[..., float], dict[str, object]]:
     """The metric that such a scorer calls, and the arguments that were set for it."""
     metric, given = scorer._score_func, scorer._kwargs
     if isinstance(metric, functools.partial):
@@ -198,6 +198,6 @@ def with_arguments(scorer: _BaseScorer, arguments: Mapping[str, object]) -> _Bas
     return completed
 
 
-def is_for_regression(metric: Callable) -> bool:
+def is_for_regression(metric: Callable[..., object]) -> bool:
     """Whether a metric comes from where scikit-learn has those of regression."""
     return getattr(metric, "__module__", None) == mean_squared_error.__module__

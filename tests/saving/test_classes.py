@@ -306,7 +306,7 @@ def fitted_encoder():
         ("_category_columns", []),
         ("_missing_of", np.array([1])),
     ],
-    ids=str,
+    ids=["more", "fewer", "no numbers", "another place", "no categories", "missing"],
 )
 def test_columns_of_an_encoder_have_their_places_and_numbers(part, value):
     encoder = fitted_encoder()

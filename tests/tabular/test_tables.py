@@ -251,7 +251,7 @@ def test_a_matrix_of_numbers_is_itself_and_no_copy():
         (pd.Series([1, 2], dtype=pd.ArrowDtype(pa.int8())), np.ndarray),
         (pd.Series([LARGE, None], dtype="int64[pyarrow]"), pd.arrays.IntegerArray),
     ],
-    ids=lambda value: str(getattr(value, "dtype", value)),
+    ids=lambda value: value.__name__ if isinstance(value, type) else str(value.dtype),
 )
 def test_a_column_of_pandas_keeps_its_values(series, kind):
     values = pandas_values(series)
