@@ -2,11 +2,12 @@
 
 import copy
 import functools
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from typing import Concatenate, NoReturn, ParamSpec, Protocol, TypeVar
 
 import numpy as np
 import sklearn
+from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator, _fit_context
 from sklearn.metrics import mean_squared_error
 from sklearn.metrics._scorer import _BaseScorer
@@ -35,6 +36,10 @@ __all__ = [
     "with_callbacks",
 ]
 
+Estimator = TypeVar("Estimator")
+Arguments = ParamSpec("Arguments")
+Result = TypeVar("Result")
+
 fit_context = _fit_context
 """Decorator that validates hyper-parameters before `fit`."""
 
@@ -48,7 +53,7 @@ except ImportError:
     class CallbackSupportMixin:  # type: ignore[no-redef]
         """Stands for scikit-learn's class of that name, which came with 1.9."""
 
-        def set_callbacks(self, *callbacks: Any) -> Any:
+        def set_callbacks(self, *callbacks: object) -> NoReturn:
             """Set callbacks, for which scikit-learn 1.9 or later is needed."""
             raise NotImplementedError(
                 "set_callbacks needs scikit-learn 1.9 or later, and "
@@ -56,9 +61,19 @@ except ImportError:
                 "without callbacks (verbose=True and history_ show each epoch too)."
             )
 
-    def with_callbacks(method: Callable) -> Callable:
+    def with_callbacks(
+        method: Callable[Arguments, Result],
+    ) -> Callable[Arguments, Result]:
         """Stand for scikit-learn's decorator of that name, which came with 1.9."""
         return method
+
+
+class CallbackContext(Protocol):
+    """What is used of a task as scikit-learn's callbacks see it."""
+
+    def subcontext(self, *, task_name: str) -> "CallbackContext": ...
+    def call_on_fit_task_begin(self, **known: object) -> None: ...
+    def call_on_fit_task_end(self, **known: object) -> bool: ...
 
 
 class FitTask:
@@ -77,28 +92,34 @@ class FitTask:
     """
 
     def __init__(
-        self, estimator: Any, n_epochs: int, X: Any, y: Any, sample_weight: Any
+        self,
+        estimator: CallbackSupportMixin,
+        n_epochs: int,
+        X: object,
+        y: object,
+        sample_weight: object,
     ) -> None:
         metadata = None if sample_weight is None else {"sample_weight": sample_weight}
         self.known = {"estimator": estimator, "X": X, "y": y, "metadata": metadata}
-        self.root = estimator._init_callback_context(max_subtasks=n_epochs)
+        self.root: CallbackContext = estimator._init_callback_context(
+            max_subtasks=n_epochs
+        )
         self.root.call_on_fit_task_begin(**self.known)
-        self.epoch: Any = None
+        self.open_epochs: list[CallbackContext] = []
 
     def begin_epoch(self) -> None:
         """Begin a subtask, unless the last one has not ended yet."""
-        if self.epoch is None:
-            self.epoch = self.root.subcontext(task_name="epoch")
-            self.epoch.call_on_fit_task_begin(**self.known)
+        if not self.open_epochs:
+            self.open_epochs.append(self.root.subcontext(task_name="epoch"))
+            self.open_epochs[0].call_on_fit_task_begin(**self.known)
 
-    def end_epoch(self, learnt: Callable[[], dict[str, Any]]) -> bool:
+    def end_epoch(self, learnt: Callable[[], Mapping[str, object]]) -> bool:
         """End the subtask; say whether a callback wants training to end.
 
         `learnt` gives the attributes of the estimator if `fit` ended here; it is
         called if a callback asks for the fitted estimator.
         """
-        epoch, self.epoch = self.epoch, None
-        return epoch.call_on_fit_task_end(
+        return self.open_epochs.pop().call_on_fit_task_end(
             **self.known, reconstruction_attributes=learnt
         )
 
@@ -115,7 +136,7 @@ def as_generator(
     return np.random.default_rng(seed)
 
 
-def check_sample_weight(sample_weight: Any, n_rows: int) -> np.ndarray:
+def check_sample_weight(sample_weight: ArrayLike | None, n_rows: int) -> np.ndarray:
     """A new array of one non-negative float64 per row."""
     rows = np.empty((n_rows, 1))
     return _check_sample_weight(
@@ -123,14 +144,18 @@ def check_sample_weight(sample_weight: Any, n_rows: int) -> np.ndarray:
     )
 
 
-def unchanged_on_error(method: Callable) -> Callable:
+def unchanged_on_error(
+    method: Callable[Concatenate[Estimator, Arguments], Result],
+) -> Callable[Concatenate[Estimator, Arguments], Result]:
     """Decorator that gives an estimator its former attributes back if a method raises.
 
     It belongs outside of other decorators, which may still need what they have set.
     """
 
     @functools.wraps(method)
-    def guarded(estimator: BaseEstimator, *args: Any, **kwargs: Any) -> Any:
+    def guarded(
+        estimator: Estimator, *args: Arguments.args, **kwargs: Arguments.kwargs
+    ) -> Result:
         before = vars(estimator).copy()
         try:
             return method(estimator, *args, **kwargs)
@@ -147,12 +172,12 @@ def validate_parameters(estimator: BaseEstimator) -> None:
     estimator._validate_params()
 
 
-def calls_a_metric(scorer: Callable) -> bool:
+def calls_a_metric(scorer: object) -> bool:
     """Whether a scorer is one of scikit-learn's names, or from `make_scorer`."""
     return isinstance(scorer, _BaseScorer)
 
 
-def metric_of(scorer: Any) -> tuple[Callable, dict[str, Any]]:
+def metric_of(scorer: _BaseScorer) -> tuple[Callable[..., float], dict[str, object]]:
     """The metric that such a scorer calls, and the arguments that were set for it."""
     metric, given = scorer._score_func, scorer._kwargs
     if isinstance(metric, functools.partial):
@@ -160,19 +185,19 @@ def metric_of(scorer: Any) -> tuple[Callable, dict[str, Any]]:
     return metric, given
 
 
-def response_methods(scorer: Any) -> Sequence[str]:
+def response_methods(scorer: _BaseScorer) -> Sequence[str]:
     """The methods of a model that such a scorer may call, the preferred one first."""
     methods = scorer._response_method
     return [methods] if isinstance(methods, str) else methods
 
 
-def with_arguments(scorer: Any, arguments: dict[str, Any]) -> Callable:
+def with_arguments(scorer: _BaseScorer, arguments: Mapping[str, object]) -> _BaseScorer:
     """Such a scorer whose metric gets further arguments."""
     completed = copy.copy(scorer)
-    completed._kwargs = scorer._kwargs | arguments
+    completed._kwargs = {**scorer._kwargs, **arguments}
     return completed
 
 
-def is_for_regression(metric: Callable) -> bool:
+def is_for_regression(metric: Callable[..., object]) -> bool:
     """Whether a metric comes from where scikit-learn has those of regression."""
     return getattr(metric, "__module__", None) == mean_squared_error.__module__

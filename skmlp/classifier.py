@@ -4,12 +4,13 @@ import datetime as dt
 import math
 import os
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from numbers import Integral, Real
 from typing import Any, Literal, Self
 
 import numpy as np
+from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.metrics import get_scorer_names
 from sklearn.utils import Tags, get_tags
@@ -39,7 +40,7 @@ from skmlp.fitting.inputs import (
     data_of_fit,
     read_inputs,
 )
-from skmlp.fitting.parameters import ActivationLike
+from skmlp.fitting.parameters import ActivationLike, Scoring, Transformer
 from skmlp.fitting.recipe import Settings, check_in_parts, is_auto
 from skmlp.fitting.run import carry_out
 from skmlp.fitting.solvers import SOLVERS
@@ -59,6 +60,7 @@ from skmlp.optim.optimizers import RuleState
 from skmlp.optim.schedules import SCHEDULES
 from skmlp.saving import models
 from skmlp.tabular.encoder import TableEncoder
+from skmlp.tabular.tables import TableLike
 from skmlp.training.monitor import Plateau
 
 
@@ -417,7 +419,7 @@ class MLPSoftmaxClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
     )
 
     classes_: np.ndarray
-    encoder_: Any
+    encoder_: Transformer | None
     architecture_: Architecture
     parameters_: np.ndarray
     history_: dict[str, list[float]]
@@ -432,8 +434,8 @@ class MLPSoftmaxClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
         hidden_layer_sizes: int | Sequence[int] | Literal["auto"] = "auto",
         activation: ActivationLike | Sequence[ActivationLike] = "relu",
         *,
-        preprocessing: Any = "auto",
-        categorical_features: Any = "from_dtype",
+        preprocessing: Transformer | Literal["auto"] | None = "auto",
+        categorical_features: ArrayLike | None = "from_dtype",
         numeric_embedding: Literal["auto", "periodic"] | None = "auto",
         dropout: float | Sequence[float] | Literal["auto"] = "auto",
         label_smoothing: float = 0.0,
@@ -458,7 +460,7 @@ class MLPSoftmaxClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
         n_iter_no_change: float | Literal["auto"] = "auto",
         early_stopping: bool | Literal["auto"] = "auto",
         validation_fraction: float | Literal["auto"] = "auto",
-        scoring: str | Callable = "neg_log_loss",
+        scoring: Scoring = "neg_log_loss",
         n_estimators: int | Literal["auto"] = "auto",
         temperature: float | Literal["auto"] | None = "auto",
         shuffle: bool = True,
@@ -513,13 +515,13 @@ class MLPSoftmaxClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
     @fit_context(prefer_skip_nested_validation=True)
     def fit(
         self,
-        X: Any,
-        y: Any,
-        sample_weight: Any = None,
+        X: TableLike,
+        y: ArrayLike,
+        sample_weight: ArrayLike | None = None,
         *,
-        X_val: Any = None,
-        y_val: Any = None,
-        sample_weight_val: Any = None,
+        X_val: TableLike | None = None,
+        y_val: ArrayLike | None = None,
+        sample_weight_val: ArrayLike | None = None,
     ) -> Self:
         """Train the network on the rows of X.
 
@@ -583,7 +585,11 @@ class MLPSoftmaxClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
     @unchanged_on_error
     @fit_context(prefer_skip_nested_validation=True)
     def partial_fit(
-        self, X: Any, y: Any, classes: Any = None, sample_weight: Any = None
+        self,
+        X: TableLike,
+        y: ArrayLike,
+        classes: ArrayLike | None = None,
+        sample_weight: ArrayLike | None = None,
     ) -> Self:
         """Train for one epoch on the rows of X, going on from the present weights.
 
@@ -628,7 +634,7 @@ class MLPSoftmaxClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
         self._keep(learnt, outcome.memory)
         return self
 
-    def set_params(self, **params: Any) -> Self:
+    def set_params(self, **params: object) -> Self:
         """Set parameters, also those of a transformer given as `preprocessing`.
 
         Parameters
@@ -657,7 +663,7 @@ class MLPSoftmaxClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
             )
         return super().set_params(**params)
 
-    def predict_proba(self, X: Any) -> np.ndarray:
+    def predict_proba(self, X: TableLike) -> np.ndarray:
         """Probability of each class for each row.
 
         Changes nothing in the estimator, so many threads can call it at once.
@@ -677,7 +683,7 @@ class MLPSoftmaxClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
         logits = Network(self.architecture_, self.parameters_).logits(x)
         return mean_probabilities(logits, self.temperature_)
 
-    def predict_log_proba(self, X: Any) -> np.ndarray:
+    def predict_log_proba(self, X: TableLike) -> np.ndarray:
         """Natural logarithm of `predict_proba`.
 
         Parameters
@@ -693,7 +699,7 @@ class MLPSoftmaxClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
         with np.errstate(all="ignore"):
             return np.log(self.predict_proba(X))
 
-    def predict(self, X: Any) -> np.ndarray:
+    def predict(self, X: TableLike) -> np.ndarray:
         """The most probable label of each row.
 
         Parameters
@@ -869,7 +875,11 @@ class MLPSoftmaxClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
     # What fit and partial_fit share
 
     def _fit_task(
-        self, n_epochs: int, X: object, y: np.ndarray, sample_weight: object
+        self,
+        n_epochs: int,
+        X: TableLike,
+        y: np.ndarray,
+        sample_weight: ArrayLike | None,
     ) -> FitTask | None:
         """Where scikit-learn's callbacks hear of epochs, if there are any."""
         if not hasattr(self, "_skl_callbacks"):

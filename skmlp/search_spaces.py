@@ -20,26 +20,36 @@ Examples
 ['dropout', 'learning_rate_init', 'weight_decay']
 """
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from typing import Protocol, TypeAlias
 
 from scipy.stats import loguniform, uniform
 
-SMALL: dict[str, Any] = {
+
+class Distribution(Protocol):
+    """What a parameter is drawn from, such as a distribution of `scipy.stats`."""
+
+    rvs: Callable[..., object]
+
+
+Space: TypeAlias = dict[str, Distribution | Sequence[object]]
+"""By name of a parameter, what it is drawn from."""
+
+SMALL: Space = {
     "learning_rate_init": loguniform(5e-4, 1e-2),
     "dropout": uniform(0.0, 0.4),
     "weight_decay": loguniform(1e-2, 1.0),
 }
 """What decides how closely the training rows are followed; for some ten trials."""
 
-FULL: dict[str, Any] = SMALL | {
+FULL: Space = SMALL | {
     "hidden_layer_sizes": [(48, 48), (128, 128), (256, 256), (48, 48, 48), (256,)],
     "numeric_embedding": ["periodic", None],
 }
 """The five parameters that matter most; for thirty trials and more."""
 
 
-def for_step(space: Mapping[str, Any], step: str) -> dict[str, Any]:
+def for_step(space: Mapping[str, Distribution | Sequence[object]], step: str) -> Space:
     """The same space for a classifier that is a step of a `Pipeline`.
 
     Parameters

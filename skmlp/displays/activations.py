@@ -1,14 +1,19 @@
 """ActivationDisplay: an activation with its derivative, or with what was learnt."""
 
-from collections.abc import Mapping
 from types import SimpleNamespace
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
+from sklearn.base import BaseEstimator
 
 from skmlp.displays.estimators import fitted_classifier
-from skmlp.displays.figures import add_legend, axes_or_new, styled
+from skmlp.displays.figures import Style, add_legend, axes_or_new, styled
 from skmlp.nn.activations import Activation, as_activation
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.collections import PolyCollection
+    from matplotlib.lines import Line2D
 
 BANDS = {"all units": (0.0, 1.0, "0.9"), "middle half": (0.25, 0.75, "0.75")}
 """What lies between which quantiles of the units, and its shade."""
@@ -80,9 +85,9 @@ class ActivationDisplay:
         z_range: tuple[float, float] = (-8.0, 8.0),
         n_points: int = 1601,
         name: str | None = None,
-        ax: Any = None,
-        value_kwargs: Mapping[str, Any] | None = None,
-        derivative_kwargs: Mapping[str, Any] | None = None,
+        ax: "Axes | None" = None,
+        value_kwargs: Style | None = None,
+        derivative_kwargs: Style | None = None,
     ) -> "ActivationDisplay":
         """Compute and draw an activation and its derivative.
 
@@ -122,16 +127,16 @@ class ActivationDisplay:
     @classmethod
     def from_estimator(
         cls,
-        estimator: Any,
+        estimator: BaseEstimator,
         *,
         layer: int = 0,
         z_range: tuple[float, float] = (-8.0, 8.0),
         n_points: int = 1601,
         name: str | None = None,
-        ax: Any = None,
-        value_kwargs: Mapping[str, Any] | None = None,
-        derivative_kwargs: Mapping[str, Any] | None = None,
-        learnt_kwargs: Mapping[str, Any] | None = None,
+        ax: "Axes | None" = None,
+        value_kwargs: Style | None = None,
+        derivative_kwargs: Style | None = None,
+        learnt_kwargs: Style | None = None,
     ) -> "ActivationDisplay":
         """Draw what the activation of a hidden layer has become in training.
 
@@ -229,11 +234,11 @@ class ActivationDisplay:
 
     def plot(
         self,
-        ax: Any = None,
+        ax: "Axes | None" = None,
         *,
-        value_kwargs: Mapping[str, Any] | None = None,
-        derivative_kwargs: Mapping[str, Any] | None = None,
-        learnt_kwargs: Mapping[str, Any] | None = None,
+        value_kwargs: Style | None = None,
+        derivative_kwargs: Style | None = None,
+        learnt_kwargs: Style | None = None,
     ) -> "ActivationDisplay":
         """Draw the curves.
 
@@ -252,7 +257,9 @@ class ActivationDisplay:
         ax.axhline(0, color="0.8", linewidth=0.8, zorder=0)
         ax.axvline(0, color="0.8", linewidth=0.8, zorder=0)
         # one of the lines is dashed, so that the two stay apart in grey
-        self.learnt_bands_: list[Any] = []
+        self.learnt_bands_: list[PolyCollection] = []
+        self.derivative_line_: Line2D | None = None
+        self.learnt_line_: Line2D | None = None
         if self.learnt is None:
             value = styled({"label": "f(z)"}, value_kwargs)
             (self.value_line_,) = ax.plot(self.z, self.value, **value)
@@ -260,11 +267,9 @@ class ActivationDisplay:
             (self.derivative_line_,) = ax.plot(
                 self.z, self.derivative, **styled(derivative, derivative_kwargs)
             )
-            self.learnt_line_ = None
             ylabel = "f(z) and f'(z)"
         else:
             self._plot_learnt(ax, self.learnt, value_kwargs, learnt_kwargs)
-            self.derivative_line_ = None
             ylabel = "f(z)"
         ax.set(title=self.name, xlabel="z", ylabel=ylabel)
         add_legend(ax, "upper left")
@@ -274,10 +279,10 @@ class ActivationDisplay:
 
     def _plot_learnt(
         self,
-        ax: Any,
+        ax: "Axes",
         learnt: np.ndarray,
-        value_kwargs: Mapping[str, Any] | None,
-        learnt_kwargs: Mapping[str, Any] | None,
+        value_kwargs: Style | None,
+        learnt_kwargs: Style | None,
     ) -> None:
         """f(z) before and after training."""
         label = "after training"

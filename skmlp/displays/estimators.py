@@ -1,14 +1,13 @@
 """The fitted network in what a Display is given."""
 
-from typing import Any
-
+from sklearn.base import BaseEstimator
 from sklearn.pipeline import Pipeline
 from sklearn.utils.validation import check_is_fitted
 
 from skmlp.classifier import MLPSoftmaxClassifier
 
 
-def fitted_classifier(estimator: Any) -> MLPSoftmaxClassifier:
+def fitted_classifier(estimator: BaseEstimator) -> MLPSoftmaxClassifier:
     """The fitted MLPSoftmaxClassifier that an estimator is, ends in, or has found."""
     if hasattr(estimator, "refit"):
         check_is_fitted(

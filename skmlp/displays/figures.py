@@ -1,9 +1,16 @@
 """What all pictures need: matplotlib, styles, and room for a legend."""
 
 from collections.abc import Mapping
-from typing import Any, Literal
+from types import ModuleType
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 import numpy as np
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+Style: TypeAlias = Mapping[str, Any]
+"""Arguments for a method of matplotlib, by name."""
 
 GAP = 0.03
 """Room around a legend, as part of the axes."""
@@ -12,7 +19,7 @@ STEPS = 20
 """Points between two of a curve where it is looked for below a legend."""
 
 
-def import_pyplot() -> Any:
+def import_pyplot() -> ModuleType:
     """matplotlib.pyplot, or a sentence on how to get it."""
     try:
         import matplotlib.pyplot as plt
@@ -23,7 +30,7 @@ def import_pyplot() -> Any:
     return plt
 
 
-def axes_or_new(ax: Any, **figure_kwargs: Any) -> Any:
+def axes_or_new(ax: "Axes | None", **figure_kwargs: Any) -> "Axes":
     """The axes to draw on: those that are given, or the ones of a new figure."""
     plt = import_pyplot()
     if ax is None:
@@ -31,7 +38,7 @@ def axes_or_new(ax: Any, **figure_kwargs: Any) -> Any:
     return ax
 
 
-def styled(defaults: Mapping[str, Any], given: Mapping[str, Any] | None) -> dict:
+def styled(defaults: Style, given: Style | None) -> dict[str, Any]:
     """How to draw a line: as the caller says, whichever alias says it, or as usual."""
     from matplotlib.cbook import normalize_kwargs
     from matplotlib.lines import Line2D
@@ -39,7 +46,7 @@ def styled(defaults: Mapping[str, Any], given: Mapping[str, Any] | None) -> dict
     return {**defaults, **normalize_kwargs(dict(given or {}), Line2D)}
 
 
-def add_legend(ax: Any, loc: Literal["upper left", "upper right"]) -> None:
+def add_legend(ax: "Axes", loc: Literal["upper left", "upper right"]) -> None:
     """A legend in an upper corner, and axes so high that it covers no curve."""
     box = ax.legend(loc=loc).get_window_extent().transformed(ax.transAxes.inverted())
     ax.get_ylim()  # lets curves that are new have their say about the limits

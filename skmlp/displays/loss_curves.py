@@ -1,15 +1,18 @@
 """LossCurveDisplay: how the loss fell from epoch to epoch."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Self
+from typing import TYPE_CHECKING, Self
 
 import numpy as np
+from sklearn.base import BaseEstimator
 
 from skmlp.classifier import MLPSoftmaxClassifier
 from skmlp.displays.estimators import fitted_classifier
-from skmlp.displays.figures import add_legend, axes_or_new, styled
+from skmlp.displays.figures import Style, add_legend, axes_or_new, styled
 
-Style = Mapping[str, Any] | None
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.lines import Line2D
 
 
 class LossCurveDisplay:
@@ -71,12 +74,12 @@ class LossCurveDisplay:
     @classmethod
     def from_estimator(
         cls,
-        estimator: Any,
+        estimator: BaseEstimator,
         *,
-        ax: Any = None,
-        train_kwargs: Style = None,
-        validation_kwargs: Style = None,
-        best_kwargs: Style = None,
+        ax: "Axes | None" = None,
+        train_kwargs: Style | None = None,
+        validation_kwargs: Style | None = None,
+        best_kwargs: Style | None = None,
     ) -> Self:
         """Draw the curves of a fitted estimator.
 
@@ -114,12 +117,12 @@ class LossCurveDisplay:
     @classmethod
     def from_cv_results(
         cls,
-        cv_results: Mapping[str, Any],
+        cv_results: Mapping[str, np.ndarray | Sequence[BaseEstimator]],
         *,
-        ax: Any = None,
-        train_kwargs: Style = None,
-        validation_kwargs: Style = None,
-        best_kwargs: Style = None,
+        ax: "Axes | None" = None,
+        train_kwargs: Style | None = None,
+        validation_kwargs: Style | None = None,
+        best_kwargs: Style | None = None,
     ) -> Self:
         """Draw the curves of all fits of a cross-validation.
 
@@ -183,11 +186,11 @@ class LossCurveDisplay:
 
     def plot(
         self,
-        ax: Any = None,
+        ax: "Axes | None" = None,
         *,
-        train_kwargs: Style = None,
-        validation_kwargs: Style = None,
-        best_kwargs: Style = None,
+        train_kwargs: Style | None = None,
+        validation_kwargs: Style | None = None,
+        best_kwargs: Style | None = None,
     ) -> Self:
         """Draw the curves.
 
@@ -206,11 +209,11 @@ class LossCurveDisplay:
         from matplotlib.ticker import MaxNLocator
 
         is_alone = len(self.train_loss) == 1
-        thin = {} if is_alone else {"linewidth": 0.8, "alpha": 0.8}
+        thin: Style = {} if is_alone else {"linewidth": 0.8, "alpha": 0.8}
         # dashes and rings keep apart in grey what colours keep apart elsewhere
-        train = styled({"label": "training", "color": "C0"} | thin, train_kwargs)
+        train = styled({"label": "training", "color": "C0", **thin}, train_kwargs)
         validation = styled(
-            {"label": "validation", "color": "C1", "linestyle": "--"} | thin,
+            {"label": "validation", "color": "C1", "linestyle": "--", **thin},
             validation_kwargs,
         )
         best = styled(
@@ -257,7 +260,9 @@ class LossCurveDisplay:
         return f"{what} {self.best_epoch[0]}"
 
 
-def one_or_list(lines: list, is_alone: bool) -> Any:
+def one_or_list(
+    lines: list["Line2D"], is_alone: bool
+) -> "Line2D | list[Line2D] | None":
     """The line of a lone fit, or None if it has none; else all lines."""
     if not is_alone:
         return lines or None

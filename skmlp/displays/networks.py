@@ -1,15 +1,23 @@
 """NetworkDisplay: the layers of a network, or what its first layer looks for."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from itertools import pairwise
-from typing import Any, Literal, Self
+from typing import TYPE_CHECKING, Literal, Self
 
 import numpy as np
+from sklearn.base import BaseEstimator
 
 from skmlp.classifier import MLPSoftmaxClassifier
 from skmlp.displays.estimators import fitted_classifier
-from skmlp.displays.figures import axes_or_new, import_pyplot
+from skmlp.displays.figures import Style, axes_or_new, import_pyplot
 from skmlp.nn.network import LayerSummary
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.colorbar import Colorbar
+    from matplotlib.image import AxesImage
+    from matplotlib.patches import Rectangle
+    from matplotlib.text import Text
 
 MOST_UNITS = 25
 """Units whose weights are shown."""
@@ -77,13 +85,13 @@ class NetworkDisplay:
     @classmethod
     def from_estimator(
         cls,
-        estimator: Any,
+        estimator: BaseEstimator,
         *,
         kind: Literal["layers", "weights"] = "layers",
         image_shape: tuple[int, int] | None = None,
         member: int = 0,
-        ax: Any = None,
-        image_kwargs: Mapping[str, Any] | None = None,
+        ax: "Axes | None" = None,
+        image_kwargs: Style | None = None,
     ) -> Self:
         """Draw the network of a fitted estimator.
 
@@ -132,7 +140,7 @@ class NetworkDisplay:
         return display.plot(ax=ax, image_kwargs=image_kwargs)
 
     def plot(
-        self, ax: Any = None, *, image_kwargs: Mapping[str, Any] | None = None
+        self, ax: "Axes | None" = None, *, image_kwargs: Style | None = None
     ) -> Self:
         """Draw the picture.
 
@@ -147,19 +155,20 @@ class NetworkDisplay:
         -------
         NetworkDisplay
         """
-        self.bars_: list[Any] = []
-        self.texts_: list[Any] = []
-        self.image_ = self.colorbar_ = None
+        self.bars_: list[Rectangle] = []
+        self.texts_: list[Text] = []
+        self.image_: AxesImage | None = None
+        self.colorbar_: Colorbar | None = None
         if self.images is None:
             self.ax_ = axes_or_new(ax, figsize=(1.7 * len(self.layers), 2.8))
             self._plot_layers(self.ax_)
         else:
             self.ax_ = axes_or_new(ax)
-            self._plot_images(self.ax_, self.images, image_kwargs or {})
+            self._plot_images(self.ax_, self.images, image_kwargs)
         self.figure_ = self.ax_.figure
         return self
 
-    def _plot_layers(self, ax: Any) -> None:
+    def _plot_layers(self, ax: "Axes") -> None:
         """A bar per layer from left to right, joined where they are connected."""
         widths = [layer.shape[-1] for layer in self.layers]
         heights = np.log2(np.add(widths, 1)) / np.log2(max(widths) + 1)
@@ -168,18 +177,18 @@ class NetworkDisplay:
             edges = [left + BAR / 2, right - BAR / 2]
             tops = heights[[left, right]] / 2
             ax.fill_between(edges, -tops, tops, color="0.92", linewidth=0)
-        style = {"color": "C0", "edgecolor": "black", "linewidth": 0.8}
+        style: Style = {"color": "C0", "edgecolor": "black", "linewidth": 0.8}
         self.bars_ += ax.bar(places, heights, BAR, bottom=-heights / 2, **style)
         ax.set(xlim=(-0.5, len(heights) - 0.5), ylim=(-1.05, 0.65))
         ax.set_axis_off()
-        texts = [describe(layer) for layer in self.layers]
+        texts = [layer_in_words(layer) for layer in self.layers]
         size = min(font_size(ax, text, len(texts)) for text in texts)
         for place, (text, width, height) in enumerate(
             zip(texts, widths, heights, strict=True)
         ):
-            above = {"ha": "center", "va": "bottom", "fontsize": size}
+            above: Style = {"ha": "center", "va": "bottom", "fontsize": size}
             ax.text(place, height / 2 + 0.03, f"{width:,}", **above)
-            below = {"ha": "center", "va": "top", "fontsize": size}
+            below: Style = {"ha": "center", "va": "top", "fontsize": size}
             self.texts_.append(ax.text(place, -0.56, text, **below))
         total = sum(layer.n_parameters for layer in self.layers)
         title = f"{total:,} parameters"
@@ -191,25 +200,26 @@ class NetworkDisplay:
         ax.set_title(title, fontsize=font_size(ax, title, 1))
 
     def _plot_images(
-        self, ax: Any, images: np.ndarray, image_kwargs: Mapping[str, Any]
+        self, ax: "Axes", images: np.ndarray, image_kwargs: Style | None
     ) -> None:
         """All images in one, with gaps in between, so that they share a scale."""
         limit = np.abs(images).max()
         # blue, grey and yellow rise in brightness, so that the sign is seen in grey too
-        style = {"cmap": "cividis", "vmin": -limit, "vmax": limit} | dict(image_kwargs)
+        style: Style = {"cmap": "cividis", "vmin": -limit, "vmax": limit}
+        style = {**style, **(image_kwargs or {})}
         self.image_ = ax.imshow(tile(images), **style)
         self.colorbar_ = ax.figure.colorbar(self.image_, ax=ax, label="weight")
         ax.set_title("first-layer weights")
         ax.set_axis_off()
 
 
-def describe(layer: LayerSummary) -> str:
+def layer_in_words(layer: LayerSummary) -> str:
     """What is to be said of a layer, in short lines."""
     learnt = f"{layer.n_parameters:,} parameters" if layer.n_parameters else ""
     return "\n".join([layer.name, layer.activation, learnt])
 
 
-def font_size(ax: Any, text: str, n_columns: int) -> float:
+def font_size(ax: "Axes", text: str, n_columns: int) -> float:
     """The usual size, or less where a text has less than its width of the axes."""
     room = ax.get_window_extent().width / ax.figure.dpi * 72 / n_columns
     # the mean letter is little more than half as wide as it is high
@@ -218,7 +228,7 @@ def font_size(ax: Any, text: str, n_columns: int) -> float:
 
 
 def weight_images(
-    model: MLPSoftmaxClassifier, image_shape: Any, member: int
+    model: MLPSoftmaxClassifier, image_shape: tuple[int, int] | None, member: int
 ) -> np.ndarray:
     """Weights from pixels to the first units of the first layer, as images."""
     shape = np.asarray(image_shape)
@@ -234,9 +244,10 @@ def weight_images(
             "networks, which are counted from 0."
         )
     n_inputs = model.architecture_.n_inputs
-    if n_inputs != np.prod(image_shape) or not keeps_columns(model):
+    n_pixels = shape.prod()
+    if n_inputs != n_pixels or not keeps_columns(model):
         raise ValueError(
-            f"image_shape={image_shape!r} needs {np.prod(image_shape)} inputs, one per "
+            f"image_shape={image_shape!r} needs {n_pixels} inputs, one per "
             f"pixel in their order, but the network reads {n_inputs} inputs made from "
             f"{model.n_features_in_} columns; pass the shape of the images that it was "
             "fitted on or, where the encoder has added, dropped or mixed columns, fit "
@@ -245,7 +256,7 @@ def weight_images(
     weight = model.coefs_[0]
     # behind the inputs may come what a periodic embedding makes of them
     weight = weight.reshape(-1, *weight.shape[-2:])[member, :n_inputs, :MOST_UNITS]
-    return weight.T.reshape(-1, *image_shape)
+    return weight.T.reshape(-1, *shape)
 
 
 def keeps_columns(model: MLPSoftmaxClassifier) -> bool:

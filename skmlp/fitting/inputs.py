@@ -1,12 +1,11 @@
 """X to the matrix that the network reads: through an encoder, or straight in."""
 
 import warnings
-from collections.abc import Mapping
 from copy import deepcopy
-from typing import Any, NamedTuple, Protocol
+from typing import NamedTuple, Protocol, TypeGuard, TypeVar
 
 import numpy as np
-from scipy.sparse import issparse
+from numpy.typing import ArrayLike
 from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
 from sklearn.utils import assert_all_finite, check_array
@@ -30,8 +29,11 @@ from skmlp.fitting.targets import (
 from skmlp.fitting.task import Data
 from skmlp.tabular.encoder import TableEncoder
 from skmlp.tabular.names import check_names, list_some, remember_names
-from skmlp.tabular.tables import plain
+from skmlp.tabular.tables import SparseMatrix, TableLike, plain
 from skmlp.training.batches import Rows, Samples
+
+M = TypeVar("M", np.ndarray, SparseMatrix)
+"""A matrix of one kind or the other."""
 
 
 class Reader(Parameters, Protocol):
@@ -99,9 +101,9 @@ def take_encoder(reader: Reader, encoder: Transformer) -> None:
 class OwnRows(NamedTuple):
     """Held-out rows that the caller of fit brings along, or may have."""
 
-    X_val: object
-    y_val: object
-    sample_weight_val: object
+    X_val: TableLike | None
+    y_val: ArrayLike | None
+    sample_weight_val: ArrayLike | None
 
     @property
     def are_given(self) -> bool:
@@ -111,7 +113,7 @@ class OwnRows(NamedTuple):
 
 def data_of_fit(
     reader: Reader,
-    X: object,
+    X: TableLike,
     targets: Targets,
     settings: Settings,
     own_rows: OwnRows,
@@ -137,7 +139,7 @@ def data_of_fit(
 
 def data_of_batch(
     reader: Reader,
-    X: object,
+    X: TableLike,
     targets: Targets,
     settings: Settings,
     rng: np.random.Generator,
@@ -160,7 +162,9 @@ def data_on(
     targets: Targets,
 ) -> Data:
     """Samples and their matrix, of which the encoder knows which part is numbers."""
-    n_numbers = getattr(reader.encoder_, "n_numbers_", x.shape[1])
+    n_numbers = x.shape[1]
+    if isinstance(reader.encoder_, TableEncoder):
+        n_numbers = reader.encoder_.n_numbers_
     return Data(samples._replace(x=x), held_out, targets.classes, n_numbers)
 
 
@@ -168,7 +172,7 @@ def data_on(
 
 
 def first_inputs(
-    reader: Reader, X: object, targets: Targets, rng: np.random.Generator
+    reader: Reader, X: TableLike, targets: Targets, rng: np.random.Generator
 ) -> Rows:
     """The matrix of a first batch, on which an encoder is fitted unless it is so."""
     encoder = reader.preprocessing
@@ -198,7 +202,7 @@ def warn_of_columns_without_use(encoder: TableEncoder) -> None:
 
 def fit_inputs(
     reader: Reader,
-    X: object,
+    X: TableLike,
     targets: Targets,
     rows: np.ndarray | None,
     rng: np.random.Generator,
@@ -225,7 +229,7 @@ def fit_inputs(
     return check_encoded(x, reader.dtype)
 
 
-def read_inputs(reader: Reader, X: object, dtype: str) -> Rows:
+def read_inputs(reader: Reader, X: TableLike, dtype: str) -> Rows:
     """The matrix of other rows, with what was learnt of their columns."""
     check_names(reader, X)
     if reader.encoder_ is None:
@@ -247,7 +251,7 @@ def own_held_out(reader: Reader, targets: Targets, own_rows: OwnRows) -> Samples
     return samples._replace(x=x)
 
 
-def check_encoded(encoded: Any, dtype: str) -> Rows:
+def check_encoded(encoded: TableLike, dtype: str) -> Rows:
     """What an encoder gave, as an array or CSR matrix of `dtype`."""
     name = "the encoded X"
     if type(encoded) is np.ndarray and encoded.dtype == dtype and encoded.ndim == 2:
@@ -260,9 +264,9 @@ def check_encoded(encoded: Any, dtype: str) -> Rows:
     return as_matrix(encoded, dtype)
 
 
-def check_rows(reader: Reader, X: Any, dtype: str, reset: bool = False) -> Rows:
+def check_rows(reader: Reader, X: TableLike, dtype: str, reset: bool = False) -> Rows:
     """X that goes straight in, as an array or CSR matrix of `dtype`."""
-    if not reset and looks_plain(reader, X):
+    if not reset and looks_plain(X, reader):
         # a tenth of the time of scikit-learn's checks, which find nothing else here
         matrix = in_dtype(X, dtype)
         if np.isfinite(matrix).all():
@@ -273,7 +277,7 @@ def check_rows(reader: Reader, X: Any, dtype: str, reset: bool = False) -> Rows:
     return as_matrix(X, dtype)
 
 
-def as_matrix(X: Rows, dtype: str) -> Rows:
+def as_matrix(X: M, dtype: str) -> M:
     """X in `dtype`, row by row in memory, and finite.
 
     Here rather than in `validate_data`, which rounds a data frame to a matrix that lies
@@ -286,13 +290,14 @@ def as_matrix(X: Rows, dtype: str) -> Rows:
 
 
 @np.errstate(all="ignore")
-def in_dtype(X: Rows, dtype: str) -> Rows:
+def in_dtype(X: M, dtype: str) -> M:
     """X in `dtype`; a number that is too large for it becomes inf."""
-    options: Mapping[str, Any] = {} if issparse(X) else {"order": "C"}
-    return X.astype(dtype, copy=False, **options)
+    if isinstance(X, np.ndarray):
+        return X.astype(dtype, order="C", copy=False)
+    return X.astype(dtype, copy=False)
 
 
-def looks_plain(reader: Reader, X: object) -> bool:
+def looks_plain(X: TableLike, reader: Reader) -> TypeGuard[np.ndarray]:
     """Whether X is an array that can only be wrong in holding NaN or infinity."""
     return (
         type(X) is np.ndarray

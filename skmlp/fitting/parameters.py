@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Literal, Protocol
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from skmlp.nn.activations import Activation
 
@@ -19,12 +20,13 @@ Auto = Literal["auto"]
 
 
 class Transformer(Protocol):
-    """A transformer of scikit-learn's kind, whose `fit` may take weights or not."""
+    """A transformer of scikit-learn's kind; its `fit` may take weights or not."""
 
     fit_transform: Callable[..., Any]
     transform: Callable[[Any], Any]
     get_params: Callable[[], dict[str, Any]]
     set_params: Callable[..., Any]
+    get_feature_names_out: Callable[[], Any]
 
 
 class Parameters(Protocol):
@@ -33,7 +35,7 @@ class Parameters(Protocol):
     hidden_layer_sizes: int | Sequence[int] | Auto
     activation: ActivationLike | Sequence[ActivationLike]
     preprocessing: Transformer | Auto | None
-    categorical_features: Any
+    categorical_features: ArrayLike | None
     numeric_embedding: Literal["auto", "periodic"] | None
     dropout: float | Sequence[float] | Auto
     label_smoothing: float

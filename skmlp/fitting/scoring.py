@@ -6,7 +6,6 @@ import threading
 import warnings
 from collections.abc import Callable
 from functools import partial
-from typing import Any
 
 import numpy as np
 from sklearn.base import BaseEstimator, ClassifierMixin
@@ -19,7 +18,9 @@ from skmlp._sklearn import (
     response_methods,
     with_arguments,
 )
+from skmlp.fitting.parameters import Scoring
 from skmlp.tabular.names import list_some
+from skmlp.training.batches import Rows
 
 FILTERS = threading.RLock()
 """Held while the filters of warnings, which all threads share, are changed."""
@@ -41,19 +42,19 @@ class ModelInTraining(ClassifierMixin, BaseEstimator):
         self.probabilities = probabilities
         self.classes_ = classes
 
-    def predict_proba(self, X: Any) -> np.ndarray:
+    def predict_proba(self, X: Rows) -> np.ndarray:
         """Probabilities with the present weights."""
         return self.probabilities(X)
 
-    def predict(self, X: Any) -> np.ndarray:
+    def predict(self, X: Rows) -> np.ndarray:
         """The most probable label of each row."""
         return self.classes_[self.predict_proba(X).argmax(axis=1)]
 
 
 def score_function(
-    scoring: str | Callable,
+    scoring: Scoring,
     model: ModelInTraining,
-    X: Any,
+    X: Rows,
     codes: np.ndarray,
     weight: np.ndarray | None,
 ) -> Callable[[], float]:
@@ -77,7 +78,7 @@ def score_function(
     return lambda: float(scorer(model, X, y, **weights))
 
 
-def check_takes_weights(scorer: Callable, scoring: Any) -> None:
+def check_takes_weights(scorer: Callable, scoring: Scoring) -> None:
     """Raise if a scorer has no argument for the weights that the rows have."""
     called = metric_of(scorer)[0] if calls_a_metric(scorer) else scorer
     parameters = inspect.signature(called).parameters.values()
@@ -90,7 +91,7 @@ def check_takes_weights(scorer: Callable, scoring: Any) -> None:
     )
 
 
-def check_is_for_classes(scorer: Callable, scoring: Any) -> None:
+def check_is_for_classes(scorer: Callable, scoring: Scoring) -> None:
     """Raise if the metric measures how far numbers are from each other."""
     if is_for_regression(metric_of(scorer)[0]):
         raise ValueError(
@@ -142,7 +143,7 @@ def try_out(
     start: np.ndarray,
     classes: np.ndarray,
     codes: np.ndarray,
-    scoring: Any,
+    scoring: Scoring,
 ) -> None:
     """Raise in one sentence if the rows can't be scored.
 
@@ -186,7 +187,7 @@ def failure(
     return None
 
 
-def absence(scoring: Any, absent: np.ndarray) -> ValueError:
+def absence(scoring: Scoring, absent: np.ndarray) -> ValueError:
     """What to say where a scorer needs rows of classes that have none."""
     return ValueError(
         f"{named(scoring)} needs held-out rows of every class, but there are none "
@@ -195,7 +196,7 @@ def absence(scoring: Any, absent: np.ndarray) -> ValueError:
     )
 
 
-def misfit(scoring: Any, n_classes: int, error: Exception) -> ValueError:
+def misfit(scoring: Scoring, n_classes: int, error: Exception) -> ValueError:
     """What to say where a scorer is for other predictions than these."""
     name = scoring if isinstance(scoring, str) else name_of_metric(scoring)
     stem = name.removesuffix("_score").removesuffix("_samples")
@@ -214,7 +215,7 @@ def first_sentence(error: Exception) -> str:
     return re.split(r"\.\s+(?=[A-Z])", message)[0].rstrip(".")
 
 
-def named(scoring: Any) -> str:
+def named(scoring: Scoring) -> str:
     """The parameter as a message shows it."""
     if isinstance(scoring, str) or not calls_a_metric(scoring):
         return f"scoring={scoring!r}"

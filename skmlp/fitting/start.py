@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple, Protocol, Self
 
 import numpy as np
+from numpy.typing import ArrayLike
 from scipy.sparse import issparse
 
 from skmlp.fitting.parameters import ActivationLike, Parameters
@@ -20,7 +21,7 @@ from skmlp.fitting.task import Data, Goal, Learnt, Memory, Outcome, Task
 from skmlp.nn.activations import as_activation
 from skmlp.nn.network import Architecture
 from skmlp.optim.optimizers import RuleState
-from skmlp.saving.checkpoints import Checkpoint, describe_fit
+from skmlp.saving.checkpoints import Checkpoint, fit_in_words
 from skmlp.tabular.labels import read_labels
 from skmlp.tabular.names import list_some
 from skmlp.training.batches import Rows, Samples
@@ -138,7 +139,7 @@ class Past(NamedTuple):
         return now._replace(history=history, best_epoch=now.best_epoch + offset)
 
 
-def all_classes(classes: object, past: Past | None) -> np.ndarray:
+def all_classes(classes: ArrayLike | None, past: Past | None) -> np.ndarray:
     """The classes of a first call of `partial_fit`, which others may only repeat."""
     if classes is None:
         if past is not None:
@@ -337,7 +338,7 @@ def checkpoint_of(
     solver = SOLVERS[estimator.solver]
     solver.check_takes(estimator, "checkpoint", f"checkpoint={path!r}")
     former = None if past is None else past.learnt.parameters
-    fit = describe_fit(estimator, {**given, "start (the former weights)": former})
+    fit = fit_in_words(estimator, {**given, "start (the former weights)": former})
     checkpoint = Checkpoint(path, estimator.checkpoint_every, fit)
     checkpoint.start(rng)
     return checkpoint

@@ -6,6 +6,7 @@ from numbers import Number
 from typing import Any, NamedTuple
 
 import numpy as np
+from numpy.typing import ArrayLike
 from sklearn.preprocessing import LabelEncoder
 from sklearn.utils import column_or_1d
 from sklearn.utils.class_weight import compute_class_weight
@@ -16,6 +17,7 @@ from skmlp.fitting.parameters import Parameters
 from skmlp.fitting.recipe import Settings, is_auto
 from skmlp.tabular.labels import read_labels
 from skmlp.tabular.names import list_some
+from skmlp.tabular.tables import TableLike
 from skmlp.tabular.weights import check_weights, in_range
 from skmlp.training.batches import Samples
 
@@ -54,9 +56,9 @@ class Targets(NamedTuple):
 
 def read_targets(
     parameters: Parameters,
-    X: object,
-    y: object,
-    sample_weight: object = None,
+    X: TableLike,
+    y: ArrayLike,
+    sample_weight: ArrayLike | None = None,
     classes: np.ndarray | None = None,
 ) -> Targets:
     """Labels and weights of the rows of X; `classes` are all labels, None for y's."""
@@ -71,7 +73,7 @@ def read_targets(
 
 
 def weighted_samples(
-    codes: np.ndarray, sample_weight: object, class_weights: np.ndarray | None
+    codes: np.ndarray, sample_weight: ArrayLike | None, class_weights: np.ndarray | None
 ) -> Samples:
     """Rows with their weight; those of weight 0 are left out, as if not there."""
     weight = row_weights(codes, sample_weight, class_weights)
@@ -81,7 +83,7 @@ def weighted_samples(
     return samples.take(np.flatnonzero(weight))
 
 
-def labels_of_rows(X: object, y: object, name: str) -> np.ndarray:
+def labels_of_rows(X: TableLike, y: ArrayLike, name: str) -> np.ndarray:
     """One label per row of X; `name` is that of the estimator, for messages."""
     if y is None:
         raise ValueError(f"{name} requires y to be passed, but the target y is None.")
@@ -94,22 +96,22 @@ def labels_of_rows(X: object, y: object, name: str) -> np.ndarray:
     return labels
 
 
-def check_labels(y: Any) -> np.ndarray:
+def check_labels(y: ArrayLike) -> np.ndarray:
     """One label per row as a 1-D array, or a sentence that says what came instead."""
-    y = read_labels(y)
-    if not hasattr(y, "toarray"):
-        check_label_types(np.asarray(y))
+    labels = read_labels(y)
+    if not hasattr(labels, "toarray"):
+        check_label_types(np.asarray(labels))
     with np.errstate(invalid="ignore"):  # of NaN, which gets a sentence
-        kind = type_of_target(y, input_name="y")
+        kind = type_of_target(labels, input_name="y")
     if kind.startswith("multilabel") or kind == "multiclass-multioutput":
         raise ValueError(
-            f"y has shape {np.shape(y)} and is of type {kind!r}, but a softmax gives "
-            "each row exactly one label; pass one label per row, or wrap the "
+            f"y has shape {np.shape(labels)} and is of type {kind!r}, but a softmax "
+            "gives each row exactly one label; pass one label per row, or wrap the "
             "classifier in sklearn.multioutput.MultiOutputClassifier."
         )
-    y = column_or_1d(y, warn=True)
-    check_classification_targets(y)
-    return y
+    line = column_or_1d(labels, warn=True)
+    check_classification_targets(line)
+    return line
 
 
 def check_label_types(y: np.ndarray) -> None:
@@ -173,7 +175,7 @@ def weights_of_classes(
 @np.errstate(all="ignore")
 def row_weights(
     codes: np.ndarray,
-    sample_weight: Any = None,
+    sample_weight: ArrayLike | None = None,
     class_weights: np.ndarray | None = None,
 ) -> np.ndarray | None:
     """Class weight x sample_weight per row in float64; None where none is given."""

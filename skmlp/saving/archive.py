@@ -15,15 +15,26 @@ import re
 import secrets
 import struct
 import zipfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Literal, TypeAlias, TypeVar
 
 import numpy as np
 from numpy.lib.format import write_array
 
 from skmlp._version import __version__
+
+Leaf: TypeAlias = bool | int | float | str | bytes | np.generic | np.ndarray | None
+"""What holds nothing further."""
+
+Tree: TypeAlias = Leaf | list["Tree"] | tuple["Tree", ...] | dict[str, "Tree"]
+"""What a file holds."""
+
+Json: TypeAlias = bool | int | float | str | list["Json"] | dict[str, "Json"] | None
+"""What the standard library makes of JSON."""
+
+Kind = TypeVar("Kind")
 
 FORMAT = 1
 """Version of the format. Files of all versions up to it can be read."""
@@ -88,7 +99,7 @@ class FileRefusedError(ValueError):
     """
 
 
-def write(path: str | os.PathLike, kind: str, content: dict[str, Any]) -> None:
+def write(path: str | os.PathLike, kind: str, content: dict[str, Tree]) -> None:
     """Write a tree to a file, which is there in full or not at all.
 
     Parameters
@@ -108,7 +119,7 @@ def write(path: str | os.PathLike, kind: str, content: dict[str, Any]) -> None:
         If the content holds anything else; nothing is written then.
     """
     packer = Packer()
-    tree = {
+    tree: dict[str, Json] = {
         "format": FORMAT,
         "kind": kind,
         "skmlp": __version__,
@@ -145,7 +156,7 @@ def remove_leftovers(path: Path) -> None:
         temporary.unlink(missing_ok=True)
 
 
-def read(path: str | os.PathLike, kind: str) -> dict[str, Any]:
+def read(path: str | os.PathLike, kind: str) -> dict[str, Tree]:
     """The tree that `write` wrote to a file.
 
     Nothing in the file is looked at before its checksum is found right. What is then
@@ -175,12 +186,19 @@ def read(path: str | os.PathLike, kind: str) -> dict[str, Any]:
     check_seal(path, data)
     with refusing(path):
         archive = open_archive(data)
-        tree = json.loads(archive.read(TREE).decode("utf-8", "surrogatepass"))
+        text = archive.read(TREE).decode("utf-8", "surrogatepass")
+        tree = expect(dict, json.loads(text))
         check_header(path, kind, tree)
-        content = Unpacker(archive).unpack(tree["content"])
-        if type(content) is not dict:
-            raise TypeError("the content is no dict")
-    return content
+        return expect(dict, Unpacker(archive).unpack(tree["content"]))
+
+
+def expect(kind: type[Kind], value: object) -> Kind:
+    """A value out of a file, once it is found to be of this type."""
+    if not isinstance(value, kind):
+        raise TypeError(
+            f"there is a {type(value).__name__} in place of a {kind.__name__}"
+        )
+    return value
 
 
 @contextmanager
@@ -202,7 +220,7 @@ def refusing(path: str | os.PathLike) -> Iterator[None]:
 
 
 def write_archive(
-    stream: io.BufferedRandom, tree: dict[str, Any], arrays: dict[str, np.ndarray]
+    stream: io.BufferedRandom, tree: dict[str, Json], arrays: dict[str, np.ndarray]
 ) -> None:
     """Write all members, the same bytes for the same content."""
     # not only ASCII, so that names stay legible; lone surrogates come back as they are
@@ -263,7 +281,7 @@ def open_archive(data: bytes) -> zipfile.ZipFile:
     return archive
 
 
-def check_header(path: str | os.PathLike, kind: str, tree: Any) -> None:
+def check_header(path: str | os.PathLike, kind: str, tree: Mapping[str, Json]) -> None:
     """Raise unless a tree is of a format and of the kind asked for."""
     version, found = tree["format"], tree["kind"]
     if type(version) is not int or version < 1:
@@ -293,7 +311,7 @@ class Packer:
     def __init__(self) -> None:
         self.arrays: dict[str, np.ndarray] = {}
 
-    def pack(self, value: Any, name: str, level: int = 0) -> Any:
+    def pack(self, value: Tree, name: str, level: int = 0) -> Json:
         """What stands for a value in JSON; `name` is for messages."""
         if level > MOST_LEVELS:
             raise ValueError(
@@ -309,26 +327,26 @@ class Packer:
             )
         return self.by_type[type(value)](self, value, name, level + 1)
 
-    def pack_plain(self, value: Any, name: str, level: int) -> Any:
+    def pack_plain(self, value: bool | str | None, name: str, level: int) -> Json:
         return value
 
-    def pack_int(self, value: int, name: str, level: int) -> Any:
+    def pack_int(self, value: int, name: str, level: int) -> Json:
         return value if abs(value) < LARGEST_PLAIN_INT else {"int": hex(value)}
 
-    def pack_float(self, value: float, name: str, level: int) -> Any:
+    def pack_float(self, value: float, name: str, level: int) -> Json:
         return value if math.isfinite(value) else {"float": str(value)}
 
-    def pack_bytes(self, value: bytes, name: str, level: int) -> Any:
+    def pack_bytes(self, value: bytes, name: str, level: int) -> Json:
         return {"bytes": value.hex()}
 
-    def pack_list(self, value: list | tuple, name: str, level: int) -> Any:
+    def pack_list(self, value: Sequence[Tree], name: str, level: int) -> Json:
         places = enumerate(value)
         return [self.pack(entry, f"{name}[{i}]", level) for i, entry in places]
 
-    def pack_tuple(self, value: tuple, name: str, level: int) -> Any:
+    def pack_tuple(self, value: tuple[Tree, ...], name: str, level: int) -> Json:
         return {"tuple": self.pack_list(value, name, level)}
 
-    def pack_dict(self, value: dict, name: str, level: int) -> Any:
+    def pack_dict(self, value: dict[str, Tree], name: str, level: int) -> Json:
         for key in value:
             if type(key) is not str:
                 raise TypeError(
@@ -341,13 +359,13 @@ class Packer:
         }
         return {"dict": packed}
 
-    def pack_array(self, value: np.ndarray, name: str, level: int) -> Any:
+    def pack_array(self, value: np.ndarray, name: str, level: int) -> Json:
         check_dtype(value.dtype, name)
         key = f"array_{len(self.arrays)}"
         self.arrays[key] = value
         return {"array": key}
 
-    def pack_scalar(self, value: np.generic, name: str) -> list[str]:
+    def pack_scalar(self, value: np.generic, name: str) -> list[Json]:
         """Type and value; text and bytes may end in zeros, which arrays forget."""
         if isinstance(value, np.str_):
             return ["U", str(value)]
@@ -356,7 +374,7 @@ class Packer:
         check_dtype(value.dtype, name)
         return [value.dtype.str, value.tobytes().hex()]
 
-    by_type: dict[type, Callable] = {
+    by_type: dict[type, Callable[..., Json]] = {
         type(None): pack_plain,
         bool: pack_plain,
         str: pack_plain,
@@ -395,46 +413,47 @@ class Unpacker:
         self.archive = archive
         self.unread = set(archive.namelist())
 
-    def unpack(self, packed: Any, level: int = 0) -> Any:
+    def unpack(self, packed: Json, level: int = 0) -> Tree:
         """The value that something in JSON stands for."""
         if level > MOST_LEVELS:
             raise ValueError(f"it is more than {MOST_LEVELS} levels deep")
-        if type(packed) is list:
+        if isinstance(packed, list):
             return [self.unpack(entry, level + 1) for entry in packed]
-        if type(packed) is not dict:
+        if not isinstance(packed, dict):
             return packed
         [(tag, body)] = packed.items()
         return self.by_tag[tag](self, body, level)
 
-    def unpack_int(self, body: Any, level: int) -> int:
-        return int(body, 16)
+    def unpack_int(self, body: Json, level: int) -> int:
+        return int(expect(str, body), 16)
 
-    def unpack_float(self, body: Any, level: int) -> float:
-        return float(body)
+    def unpack_float(self, body: Json, level: int) -> float:
+        return float(expect(str, body))
 
-    def unpack_bytes(self, body: Any, level: int) -> bytes:
-        return bytes.fromhex(body)
+    def unpack_bytes(self, body: Json, level: int) -> bytes:
+        return bytes.fromhex(expect(str, body))
 
-    def unpack_tuple(self, body: Any, level: int) -> tuple:
-        return tuple([self.unpack(entry, level + 1) for entry in body])
+    def unpack_tuple(self, body: Json, level: int) -> tuple[Tree, ...]:
+        return tuple([self.unpack(entry, level + 1) for entry in expect(list, body)])
 
-    def unpack_dict(self, body: Any, level: int) -> dict[str, Any]:
-        return {key: self.unpack(entry, level + 1) for key, entry in body.items()}
+    def unpack_dict(self, body: Json, level: int) -> dict[str, Tree]:
+        entries = expect(dict, body).items()
+        return {key: self.unpack(entry, level + 1) for key, entry in entries}
 
-    def unpack_array(self, body: Any, level: int) -> np.ndarray:
+    def unpack_array(self, body: Json, level: int) -> np.ndarray:
         name = f"{body}.npy"
         self.unread.remove(name)
         return array_from(self.archive.read(name))
 
-    def unpack_scalar(self, body: Any, level: int) -> Any:
-        code, text = body
+    def unpack_scalar(self, body: Json, level: int) -> Tree:
+        code, text = expect(list, body)
         if code == "U":
             return np.str_(text)
         if code == "S":
             return np.bytes_(bytes.fromhex(text))
         return array_of(code, (), "C", bytes.fromhex(text))[()]
 
-    by_tag: dict[str, Callable] = {
+    by_tag: dict[str, Callable[..., Tree]] = {
         "int": unpack_int,
         "float": unpack_float,
         "bytes": unpack_bytes,
@@ -456,12 +475,15 @@ def array_from(file: bytes) -> np.ndarray:
         raise ValueError("the header of an array can't be read")
     code, is_fortran, lengths = header.groups()
     shape = tuple([int(length) for length in lengths.split(",") if length.strip()])
-    order = "F" if is_fortran == "True" else "C"
+    order: Literal["C", "F"] = "F" if is_fortran == "True" else "C"
     return array_of(code, shape, order, memoryview(file)[stop:])
 
 
 def array_of(
-    code: str, shape: tuple[int, ...], order: Any, values: bytes | memoryview
+    code: str,
+    shape: tuple[int, ...],
+    order: Literal["C", "F"],
+    values: bytes | memoryview,
 ) -> np.ndarray:
     """An array of its own, of a type, shape and order, if it has just these values."""
     if not DTYPE.fullmatch(code):

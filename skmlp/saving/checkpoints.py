@@ -7,24 +7,36 @@ import os
 import time
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 import pandas as pd
-from scipy.sparse import issparse
+from sklearn.base import BaseEstimator
 
 from skmlp._version import __version__
 from skmlp.saving.archive import (
     FileRefusedError,
+    Tree,
     check_folder,
+    expect,
     read,
     refusing,
     remove_leftovers,
     write,
 )
-from skmlp.tabular.tables import is_frame, plain, read_columns
+from skmlp.tabular.tables import (
+    TableLike,
+    Values,
+    is_frame,
+    is_sparse,
+    plain,
+    read_columns,
+)
 
 KIND = "checkpoint"
+
+Training: TypeAlias = dict[str, Any]
+"""The state of training, as it is known to those who take part in it."""
 
 VERSIONS = {"skmlp": __version__, "numpy": np.__version__}
 """Versions of the packages that decide what a step computes."""
@@ -37,13 +49,14 @@ was drawn.
 """
 
 
-def digest_of(data: Any) -> str | None:
+def digest_of(data: TableLike | None) -> str | None:
     """What tells tables, arrays and sparse matrices apart by their contents."""
     if data is None:
         return None
     digest = hashlib.sha256()
     data = plain(data)
-    if issparse(data):
+    parts: list[Values]
+    if is_sparse(data):
         parts = [np.array(data.shape), data.indptr, data.indices, data.data]
     elif is_frame(data):
         columns = read_columns(data)
@@ -66,7 +79,7 @@ def digest_of(data: Any) -> str | None:
     return digest.hexdigest()
 
 
-def describe_parameter(value: Any) -> str:
+def parameter_in_words(value: object) -> str:
     """A parameter in words that are the same in another process."""
     if isinstance(value, np.ndarray):
         value = value.tolist()
@@ -75,8 +88,17 @@ def describe_parameter(value: Any) -> str:
     return repr(value)
 
 
-def describe_fit(estimator: Any, data: Mapping[str, Any]) -> dict[str, Any]:
-    """What two calls of `fit` have in common if one can go on where the other ended.
+class FitInWords(NamedTuple):
+    """What two calls of `fit` have in common if one can go on where the other ended."""
+
+    parameters: dict[str, str]
+    data: dict[str, str | None]
+
+
+def fit_in_words(
+    estimator: BaseEstimator, data: Mapping[str, TableLike | None]
+) -> FitInWords:
+    """What is to be compared of a call of `fit`.
 
     Parameters
     ----------
@@ -86,18 +108,16 @@ def describe_fit(estimator: Any, data: Mapping[str, Any]) -> dict[str, Any]:
         All that `fit` works on, by its name.
     """
     params = estimator.get_params()
-    described = {
-        name: describe_parameter(value)
+    parameters = {
+        name: parameter_in_words(value)
         for name, value in sorted(params.items())
         if name not in MAY_DIFFER
     }
     seed = params["random_state"]
     is_number = isinstance(seed, int | np.integer)
-    described["random_state"] = repr(int(seed)) if is_number else "no number"
-    return {
-        "parameters": described,
-        "data": {name: digest_of(values) for name, values in data.items()},
-    }
+    parameters["random_state"] = repr(int(seed)) if is_number else "no number"
+    digests = {name: digest_of(values) for name, values in data.items()}
+    return FitInWords(parameters, digests)
 
 
 class Checkpoint:
@@ -110,8 +130,8 @@ class Checkpoint:
         each fit has a file of its own.
     every : int, str or timedelta
         Epochs between two saves; or the time, as pandas.Timedelta understands it.
-    fit : dict
-        What `describe_fit` says of the fit.
+    fit : FitInWords
+        What the file has to be of.
 
     Attributes
     ----------
@@ -130,17 +150,18 @@ class Checkpoint:
         self,
         path: str | os.PathLike,
         every: int | str | dt.timedelta,
-        fit: dict[str, Any],
+        fit: FitInWords,
     ) -> None:
         self.epochs, self.seconds = interval(every)
         self.path = Path(path)
         if self.path.is_dir() or os.fspath(path).endswith(("/", os.sep)):
             self.path.mkdir(parents=True, exist_ok=True)
-            told_apart = json.dumps(fit, sort_keys=True).encode()
+            told_apart = json.dumps(fit._asdict(), sort_keys=True).encode()
             name = hashlib.sha256(told_apart).hexdigest()[:16]
             self.path /= f"fit-{name}.npz"
-        self.content: dict[str, Any] = {"fit": fit, "versions": VERSIONS}
-        self.training: dict[str, Any] | None = None
+        self.fit = fit
+        self.content: dict[str, Tree] = {"fit": fit._asdict(), "versions": {**VERSIONS}}
+        self.training: Training | None = None
         self.last_time = time.monotonic()
         check_folder(self.path)
         remove_leftovers(self.path)
@@ -149,24 +170,25 @@ class Checkpoint:
             with refusing(self.path):
                 self._check(before)
                 self.content["draws"] = before["draws"]
-                self.training = before["training"]
+                self.training = expect(dict, before["training"])
 
-    def _check(self, before: Mapping[str, Any]) -> None:
+    def _check(self, before: Mapping[str, Tree]) -> None:
+        versions = expect(dict, before["versions"])
         for package, version in VERSIONS.items():
-            if before["versions"].get(package) != version:
+            if versions.get(package) != version:
                 self._refuse(
-                    f"{package} {before['versions'].get(package)}, and this is "
-                    f"{package} {version}"
+                    f"{package} {versions.get(package)}, and this is {package} "
+                    f"{version}"
                 )
-        there, here = before["fit"], self.content["fit"]
-        for name, value in here["parameters"].items():
-            if there["parameters"].get(name) != value:
+        there = FitInWords(**expect(dict, before["fit"]))
+        for name, value in self.fit.parameters.items():
+            if there.parameters.get(name) != value:
                 self._refuse(
-                    f"a fit with {name}={there['parameters'].get(name)}, and this one "
+                    f"a fit with {name}={there.parameters.get(name)}, and this one "
                     f"has {name}={value}"
                 )
-        for name, digest in here["data"].items():
-            if there["data"].get(name) != digest:
+        for name, digest in self.fit.data.items():
+            if there.data.get(name) != digest:
                 self._refuse(f"a fit with another {name}")
 
     def _refuse(self, why: str) -> None:
@@ -178,17 +200,17 @@ class Checkpoint:
     def start(self, rng: np.random.Generator) -> None:
         """Let all draws of this fit be those of the one to go on from."""
         if self.training is not None:
-            rng.bit_generator.state = self.content["draws"]
-        self.content["draws"] = rng.bit_generator.state
+            rng.bit_generator.state = expect(dict, self.content["draws"])
+        self.content["draws"] = dict(rng.bit_generator.state)
 
     def is_due(self, n_epochs: int) -> bool:
         """Whether the state is to be saved after so many epochs."""
         is_time = time.monotonic() - self.last_time >= self.seconds
         return is_time and n_epochs % self.epochs == 0
 
-    def save(self, training: dict[str, Any]) -> None:
+    def save(self, training: Training) -> None:
         """Write the state, in place of the former one."""
-        write(self.path, KIND, self.content | {"training": training})
+        write(self.path, KIND, {**self.content, "training": training})
         self.last_time = time.monotonic()
 
 

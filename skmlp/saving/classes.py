@@ -6,19 +6,33 @@ nothing that a file names.
 """
 
 import datetime as dt
-from collections.abc import Callable, Mapping, Set
+from collections.abc import Callable, Hashable, Mapping, Sequence, Set
 from decimal import Decimal
-from numbers import Real
 from pathlib import Path, PosixPath, WindowsPath
 from types import MappingProxyType
-from typing import Any, NamedTuple
+from typing import Any, Generic, NamedTuple, TypeGuard, TypeVar, cast
 
 import numpy as np
 import pandas as pd
+from sklearn.base import BaseEstimator
 
 from skmlp._sklearn import validate_parameters
 from skmlp.nn.activations import ACTIVATIONS, Activation
 from skmlp.nn.network import Architecture
+from skmlp.saving.archive import Leaf, Tree, expect
+from skmlp.saving.checks import (
+    Check,
+    State,
+    check_state,
+    is_a,
+    is_array,
+    is_count,
+    is_flag,
+    is_line_of_names,
+    is_list_of,
+    is_number,
+    is_setting,
+)
 from skmlp.tabular.columns import (
     NUMBER_COLUMNS,
     PARTS_OF_DATES,
@@ -35,11 +49,11 @@ from skmlp.training.monitor import Plateau
 
 PLAIN = (type(None), bool, int, float, str, bytes)
 
-State = dict[str, Any]
-Check = Callable[[Any], bool]
+Built = TypeVar("Built")
+Estimator = TypeVar("Estimator", bound=BaseEstimator)
 
 
-class Form(NamedTuple):
+class Form(NamedTuple, Generic[Built]):
     """How objects of one class are taken apart and put together again.
 
     Attributes
@@ -51,41 +65,49 @@ class Form(NamedTuple):
         An object, from such values; raises an error if they are wrong.
     """
 
-    state_of: Callable[[Any], State | None]
-    build: Callable[[State], Any]
+    state_of: Callable[[Built], State | None]
+    build: Callable[[State], Built]
 
 
-def encode(value: Any, name: str) -> Any:
+def encode(value: object, name: str) -> Tree:
     """The plain tree that stands for a value; `name` is for messages."""
-    if isinstance(value, np.generic) or type(value) in PLAIN:
+    if is_leaf(value):
         return value
-    if type(value) in (list, tuple):
+    if type(value) is list or type(value) is tuple:
         entries = [encode(entry, f"{name}[{i}]") for i, entry in enumerate(value)]
         return type(value)(entries)
-    if isinstance(value, np.ndarray) and value.dtype != object:
-        return value
     form = FORMS_BY_CLASS.get(type(value))
     state = None if form is None else form.state_of(value)
     if state is None:
         raise TypeError(
-            f"{name} is {describe(value)}, which a file that is safe to load can't "
-            "hold; save the model with skops.io.dump or pickle instead."
+            f"{name} is {kind_in_words(value)}, which a file that is safe to load "
+            "can't hold; save the model with skops.io.dump or pickle instead."
         )
     encoded = {part: encode(held, f"{name}.{part}") for part, held in state.items()}
     return {"class": type(value).__name__, "state": encoded}
 
 
-def decode(tree: Any) -> Any:
+def decode(tree: Tree) -> object:
     """The value that a tree stands for; raises an error of any kind if it is none."""
-    if type(tree) in (list, tuple):
-        return type(tree)([decode(entry) for entry in tree])
+    if type(tree) is list:
+        return [decode(entry) for entry in tree]
+    if type(tree) is tuple:
+        return tuple([decode(entry) for entry in tree])
     if type(tree) is not dict:
         return tree
-    form = FORMS[tree["class"]]
-    return form.build({part: decode(held) for part, held in tree["state"].items()})
+    form = FORMS[expect(str, tree["class"])]
+    state = expect(dict, tree["state"])
+    return form.build({part: decode(held) for part, held in state.items()})
 
 
-def describe(value: Any) -> str:
+def is_leaf(value: object) -> TypeGuard[Leaf]:
+    """Whether a value stands for itself, and holds nothing further."""
+    if isinstance(value, np.ndarray):
+        return value.dtype != object
+    return isinstance(value, np.generic) or type(value) in PLAIN
+
+
+def kind_in_words(value: object) -> str:
     """What a value is, for messages."""
     if isinstance(value, type):
         return f"the class {value.__module__}.{value.__qualname__}"
@@ -93,89 +115,30 @@ def describe(value: Any) -> str:
     return f"an object of type {kind.__module__}.{kind.__qualname__}"
 
 
-def check_state(name: str, state: State, checks: Mapping[str, Check]) -> None:
-    """Raise unless each part of a state is what it has to be."""
-    unknown = state.keys() - checks.keys()
-    if unknown:
-        raise ValueError(f"{name} can't have {', '.join(sorted(unknown))}")
-    for part, is_right in checks.items():
-        if part not in state or not is_right(state[part]):
-            raise ValueError(f"{part} of {name} is wrong or missing")
-
-
-# What parts of a state may be
-
-
-def is_flag(value: Any) -> bool:
-    """A truth value."""
-    return isinstance(value, bool | np.bool_)
-
-
-def is_count(value: Any) -> bool:
-    """A whole number, at least 0."""
-    is_whole = isinstance(value, int | np.integer) and not is_flag(value)
-    return is_whole and bool(value >= 0)
-
-
-def is_number(value: Any) -> bool:
-    """A real number."""
-    return isinstance(value, Real) and not is_flag(value)
-
-
-def is_setting(value: Any) -> bool:
-    """What an activation may be told: a number or a truth value."""
-    return is_number(value) or is_flag(value)
-
-
-def is_list_of(*types: type) -> Check:
-    """A list with members of some types."""
-    return lambda value: (
-        type(value) is list and all(isinstance(entry, types) for entry in value)
-    )
-
-
-def is_array(kinds: str, ndim: int) -> Check:
-    """An array of dtypes of some kinds."""
-    return lambda value: (
-        isinstance(value, np.ndarray)
-        and value.dtype.kind in kinds
-        and value.ndim == ndim
-    )
-
-
-def is_line_of_names(value: Any) -> bool:
-    """What the columns of a table are called."""
-    return is_array("O", 1)(value) and all(type(name) is str for name in value)
-
-
-def is_a(*types: type) -> Check:
-    """An object of some types."""
-    return lambda value: isinstance(value, types)
-
-
 # Forms
 
 
 def by_parts(
-    cls: type,
+    cls: type[Built],
     checks: Mapping[str, Check],
-    fits: Callable[[Any], bool] = lambda built: True,
-    once_absent: Mapping[str, Any] = MappingProxyType({}),
-) -> Form:
+    fits: Callable[[Built], bool] = lambda built: True,
+    once_absent: Mapping[str, object] = MappingProxyType({}),
+) -> Form[Built]:
     """The form of a class whose objects are taken apart as by pickle.
 
     Parts that older versions did not have are `once_absent`, with what stands for them
     in what these versions made.
     """
 
-    def state_of(value: Any) -> State | None:
-        state = {**once_absent, **(value.__getstate__() or {})}
+    def state_of(value: Built) -> State | None:
+        held = cast(State | None, value.__getstate__())
+        state = {**once_absent, **(held or {})}
         return state if state.keys() == checks.keys() else None
 
-    def build(state: State) -> Any:
+    def build(state: State) -> Built:
         state = {**once_absent, **state}
         check_state(cls.__name__, state, checks)
-        built: Any = object.__new__(cls)
+        built = object.__new__(cls)
         if hasattr(built, "__setstate__"):
             built.__setstate__(state)
         else:
@@ -187,7 +150,9 @@ def by_parts(
     return Form(state_of, build)
 
 
-def by_values(state_of: Callable[[Any], State | None], build: Callable) -> Form:
+def by_values(
+    state_of: Callable[[Built], State | None], build: Callable[..., Built]
+) -> Form[Built]:
     """The form of a class that is built from a few values, by keyword."""
     return Form(state_of, lambda state: build(**state))
 
@@ -252,7 +217,7 @@ LEFT_OUT = "_skl_callbacks"
 """Who looks on while a model is trained, which is no part of it."""
 
 
-def own_attributes(estimator: Any, fitted: Set[str]) -> State:
+def own_attributes(estimator: BaseEstimator, fitted: Set[str]) -> State:
     """All attributes of an estimator: its parameters, and some of these others."""
     attributes = {
         name: value for name, value in vars(estimator).items() if name != LEFT_OUT
@@ -266,9 +231,9 @@ def own_attributes(estimator: Any, fitted: Set[str]) -> State:
     return {name: attributes[name] for name in sorted(attributes)}
 
 
-def with_parameters(cls: type, state: State) -> Any:
+def with_parameters(cls: type[Estimator], state: State) -> Estimator:
     """A new estimator whose parameters are taken out of a state, and checked."""
-    names = cls._get_param_names()  # type: ignore[attr-defined]
+    names = cls._get_param_names()
     estimator = cls(**{name: state.pop(name) for name in names if name in state})
     validate_parameters(estimator)
     return estimator
@@ -282,7 +247,7 @@ def build_encoder(state: State) -> TableEncoder:
         part: check for part, check in OPTIONAL_ENCODER_PARTS.items() if part in state
     }
     check_state("TableEncoder", state, checks | (ENCODER_PARTS if is_fitted else {}))
-    vars(encoder).update(state)
+    encoder.__dict__.update(state)
     if is_fitted and not encoder_fits(encoder):
         raise ValueError("the columns of the encoder don't fit together")
     return encoder
@@ -291,7 +256,8 @@ def build_encoder(state: State) -> TableEncoder:
 def encoder_fits(encoder: TableEncoder) -> bool:
     """Whether the columns have their places and numbers."""
     n_numbers = len(encoder.scale_.center)
-    columns: list[Any] = [*encoder._number_columns, *encoder._category_columns]
+    columns: list[NumberColumn | CategoryColumn]
+    columns = [*encoder._number_columns, *encoder._category_columns]
     places = sorted(column.position for column in columns)
     return (
         places == list(range(len(columns)))
@@ -304,7 +270,7 @@ def encoder_fits(encoder: TableEncoder) -> bool:
 # Values
 
 
-def objects(values: list) -> np.ndarray:
+def objects(values: Sequence[object]) -> np.ndarray:
     """A line of Python objects, which may be tuples."""
     return np.fromiter(values, dtype=object, count=len(values))
 
@@ -326,7 +292,7 @@ def state_of_index(index: pd.Index) -> State | None:
     }
 
 
-def build_index(values: list, dtype: str, name: Any) -> pd.Index:
+def build_index(values: list[object], dtype: str, name: Hashable) -> pd.Index:
     """Labels that are Python objects or text."""
     if dtype not in ("str", "object"):
         raise ValueError("the dtype of an index is wrong")
@@ -335,13 +301,15 @@ def build_index(values: list, dtype: str, name: Any) -> pd.Index:
 
 def state_of_random_state(random_state: np.random.RandomState) -> State | None:
     """Where the usual generator of NumPy's older kind stands."""
-    state: Any = random_state.get_state(legacy=False)
+    state = random_state.get_state(legacy=False)
     if state["bit_generator"] != "MT19937":
         return None
     return {"gauss": state["gauss"] if state["has_gauss"] else None, **state["state"]}
 
 
-def build_random_state(key: np.ndarray, pos: int, gauss: Any) -> np.random.RandomState:
+def build_random_state(
+    key: np.ndarray, pos: int, gauss: float | None
+) -> np.random.RandomState:
     """A generator of NumPy's older kind, where it stood."""
     is_right = is_array("u", 1)(key) and key.dtype == np.uint32 and key.shape == (624,)
     # NumPy takes any place, and would read there
@@ -407,7 +375,7 @@ IN_ARCHITECTURE: dict[str, Check] = {
 }
 
 
-FORMS_BY_CLASS: dict[type, Form] = {
+FORMS_BY_CLASS: dict[type, Form[Any]] = {
     Architecture: by_parts(Architecture, IN_ARCHITECTURE),
     **{
         cls: by_parts(cls, dict.fromkeys(vars(cls()), is_setting))

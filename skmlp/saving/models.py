@@ -2,33 +2,32 @@
 
 import os
 from collections.abc import Mapping
-from typing import Any
+from typing import TypedDict, TypeVar, cast
 
 import numpy as np
+from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 
 from skmlp._sklearn import validate_parameters
 from skmlp.nn.network import Architecture
 from skmlp.saving import archive
-from skmlp.saving.classes import (
+from skmlp.saving.checks import (
     Check,
-    State,
     check_state,
-    decode,
-    encode,
     is_a,
     is_array,
     is_count,
     is_line_of_names,
     is_list_of,
     is_number,
-    own_attributes,
-    with_parameters,
 )
+from skmlp.saving.classes import decode, encode, own_attributes, with_parameters
 from skmlp.tabular.encoder import TableEncoder
 from skmlp.training.monitor import Plateau
 
 KIND = "saved model"
+
+Estimator = TypeVar("Estimator", bound=BaseEstimator)
 
 FITTED: dict[str, Check] = {
     "classes_": lambda value: isinstance(value, np.ndarray) and value.ndim == 1,
@@ -54,7 +53,9 @@ OPTIONAL: dict[str, Check] = {
 """What it holds where the columns of X have names."""
 
 
-def save(estimator: Any, path: str | os.PathLike, cls: type) -> None:
+def save(
+    estimator: BaseEstimator, path: str | os.PathLike, cls: type[BaseEstimator]
+) -> None:
     """Write a fitted estimator, of just this class, to a file."""
     check_is_fitted(estimator)
     if type(estimator) is not cls:
@@ -69,22 +70,35 @@ def save(estimator: Any, path: str | os.PathLike, cls: type) -> None:
     archive.write(path, KIND, {"class": cls.__name__, "state": content})
 
 
-def load(path: str | os.PathLike, cls: type) -> Any:
+def load(path: str | os.PathLike, cls: type[Estimator]) -> Estimator:
     """Read a fitted estimator of this class from a file."""
     content = archive.read(path, KIND)
     with archive.refusing(path):
         if content["class"] != cls.__name__:
             raise ValueError(f"it holds no {cls.__name__}")
-        state = {name: decode(tree) for name, tree in content["state"].items()}
+        trees = archive.expect(dict, content["state"])
+        state = {name: decode(tree) for name, tree in trees.items()}
         estimator = with_parameters(cls, state)
         present = {name: OPTIONAL[name] for name in OPTIONAL.keys() & state.keys()}
         check_state(cls.__name__, state, FITTED | present)
-        check_fits(state)
+        check_fits(cast(Fitted, state))
         vars(estimator).update(state)
     return estimator
 
 
-def check_fits(state: State) -> None:
+class Fitted(TypedDict):
+    """What is looked at in the state of a fitted classifier, once it is checked."""
+
+    architecture_: Architecture
+    parameters_: np.ndarray
+    encoder_: TableEncoder | None
+    classes_: np.ndarray
+    n_features_in_: int
+    history_: dict[str, list[float]]
+    _rule_state: dict[str, object] | None
+
+
+def check_fits(state: Fitted) -> None:
     """Raise unless network, parameters, encoder and classes are made for each other."""
     network, parameters = state["architecture_"], state["parameters_"]
     encoder, classes = state["encoder_"], state["classes_"]
@@ -110,13 +124,15 @@ def check_curves(history: Mapping[str, list[float]]) -> None:
         raise ValueError("the curves of its history are not equally long")
 
 
-def check_moments(rule_state: Mapping[str, Any] | None, parameters: np.ndarray) -> None:
+def check_moments(
+    rule_state: Mapping[str, object] | None, parameters: np.ndarray
+) -> None:
     """Raise unless the optimiser remembers a number per parameter."""
+    is_vector = is_array("f", parameters.ndim)
     for name, memory in (rule_state or {"t": 0}).items():
         if name == "t":
             is_right = is_count(memory)
         else:
-            is_right = is_array("f", parameters.ndim)(memory)
-            is_right = is_right and memory.shape == parameters.shape
+            is_right = is_vector(memory) and memory.shape == parameters.shape
         if not is_right:
             raise ValueError("what the optimiser remembers is wrong")

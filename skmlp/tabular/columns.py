@@ -1,10 +1,10 @@
 """Kinds of columns: each learns from the training rows how to become numbers."""
 
 import datetime as dt
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import compress
 from numbers import Number
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -12,7 +12,7 @@ import pandas as pd
 from skmlp.tabular.tables import Column, Values
 from skmlp.tabular.target_means import Rows, Target, TargetMeans
 
-PARTS_OF_DATES: dict[str, Callable[[pd.DatetimeIndex], Any]] = {
+PARTS_OF_DATES: dict[str, Callable[[pd.DatetimeIndex], pd.Index]] = {
     "month": lambda dates: dates.month,
     "weekday": lambda dates: dates.day_of_week,
     "hour": lambda dates: dates.hour,
@@ -77,7 +77,7 @@ def kind_of_objects(column: Column) -> str:
     return KIND_OF_INFERRED.get(inferred, "categories")
 
 
-def is_real_number(value: Any) -> bool:
+def is_real_number(value: object) -> bool:
     """Whether a Python object is a number, which a truth value is not here."""
     return isinstance(value, Number) and not isinstance(value, bool | complex)
 
@@ -181,13 +181,13 @@ class NumberColumn:
 class PlainColumn(NumberColumn):
     """Numbers; truth values count as 0 and 1, and so do categories that are numbers."""
 
-    def read(self, column):
+    def read(self, column: Column) -> list[np.ndarray]:
         values = column.data
         if isinstance(values, np.ndarray) and values.dtype.kind in "iufb":
             return [values]
         return super().read(column)
 
-    def check_kind(self, column):
+    def check_kind(self, column: Column) -> None:
         values = column.data
         if isinstance(values, pd.Categorical):
             values = np.asarray(values.categories)
@@ -198,7 +198,7 @@ class PlainColumn(NumberColumn):
 class EmptyColumn(NumberColumn):
     """Zero, whatever may come: there was no value to learn from."""
 
-    def read(self, column):
+    def read(self, column: Column) -> list[np.ndarray]:
         return [np.where(pd.isna(column.data), np.nan, 0.0)]
 
 
@@ -217,7 +217,7 @@ class DateColumn(NumberColumn):
     kind = "dates"
     in_utc = False  # as in columns that were saved before there were others
 
-    def fit(self, column, rows):
+    def fit(self, column: Column, rows: Rows) -> list[np.ndarray]:
         self.parts, self.has_zone = ("", *PARTS_OF_DATES), None
         self.in_utc = has_several_zones(column.data[rows.places])
         arrays = self.read(column)
@@ -227,7 +227,7 @@ class DateColumn(NumberColumn):
         self.parts = tuple(self.parts[place] for place in kept)
         return [arrays[place] for place in kept]
 
-    def numbers(self, column):
+    def numbers(self, column: Column) -> list[np.ndarray]:
         dates = as_dates(column.data)
         has_zone = dates.tz is not None
         if self.has_zone not in (None, has_zone):
@@ -255,7 +255,7 @@ class DurationColumn(NumberColumn):
 
     kind = "durations"
 
-    def numbers(self, column):
+    def numbers(self, column: Column) -> list[np.ndarray]:
         return [in_seconds(pd.TimedeltaIndex(column.data))]
 
 
@@ -264,7 +264,7 @@ class TimeColumn(NumberColumn):
 
     kind = "times"
 
-    def numbers(self, column):
+    def numbers(self, column: Column) -> list[np.ndarray]:
         return [np.array([seconds_of_day(value) for value in column.data])]
 
 
@@ -283,7 +283,7 @@ def varies(numbers: np.ndarray) -> bool:
 
 def as_dates(values: Values) -> pd.DatetimeIndex:
     """Moments in their time zone if they have one, and in UTC if they have several."""
-    if isinstance(values.dtype, pd.PeriodDtype):
+    if isinstance(values, pd.arrays.PeriodArray):
         return pd.DatetimeIndex(values.to_timestamp())
     if not has_objects(values):
         return pd.DatetimeIndex(values)
@@ -386,7 +386,7 @@ def factorize(column: Column) -> Factorized:
     return Factorized(codes, as_objects(distinct))
 
 
-def as_objects(values: Any) -> np.ndarray:
+def as_objects(values: Values | pd.Index) -> np.ndarray:
     """An array of Python objects, one per value, also where the values are tuples."""
     return np.asarray(pd.Index(values, dtype=object).array, dtype=object)
 
@@ -443,6 +443,10 @@ class OneHot:
         out[rows, places] = 1
 
 
+Block = SignColumn | OneHot | TargetMeans
+"""What writes outputs of categories."""
+
+
 class CategoryColumn:
     """A column of categories, told apart by value; missing is one of them.
 
@@ -487,21 +491,21 @@ class CategoryColumn:
         self.has_missing = bool(n_rows[0])
         self.is_object = is_object(column)
         self.families = families(self.known)
-        self.blocks: list[Any] = [self._outputs(counts[1:][seen])]
+        self.blocks: list[Block] = [self._outputs(counts[1:][seen])]
         codes = self.codes(column, found)
         if target is not None and len(self.known) > self.max_categories:
             means = TargetMeans().fit(codes, self.n_codes, target, rows)
             self.blocks.append(means)
         return codes
 
-    def __getstate__(self) -> dict[str, Any]:
+    def __getstate__(self) -> dict[str, object]:
         state = vars(self).copy()
         del state["families"]
         # an index has parts, made in use, that not every way of saving can take
         state["known"] = self.known.to_numpy()
         return state
 
-    def __setstate__(self, state: dict[str, Any]) -> None:
+    def __setstate__(self, state: dict[str, object]) -> None:
         vars(self).update(state)
         self.known = pd.Index(state["known"], dtype=object)
         self.families = families(self.known)
@@ -550,7 +554,7 @@ class CategoryColumn:
         for block, part in self.slices(out):
             block.write(codes, part)
 
-    def slices(self, out: np.ndarray) -> Iterator[tuple[Any, np.ndarray]]:
+    def slices(self, out: np.ndarray) -> Iterator[tuple[Block, np.ndarray]]:
         """What writes, and where to."""
         start = 0
         for block in self.blocks:
@@ -573,7 +577,7 @@ def sorting_order(values: np.ndarray) -> np.ndarray:
         return np.array(sorted(range(len(keys)), key=keys.__getitem__), dtype=np.intp)
 
 
-def families(values: Any) -> set[str]:
+def families(values: Iterable[object]) -> set[str]:
     """Numbers, text and so on: what the values are, size and precision aside."""
     types = set(map(type, values))
     return {

@@ -1,11 +1,12 @@
 """TableEncoder: chooses the kind of each column and owns the slices of the output."""
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from numbers import Integral
-from typing import Any, Literal, NamedTuple, Self
+from typing import Literal, NamedTuple, Self
 
 import numpy as np
 import pandas as pd
+from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils import Tags, assert_all_finite, check_random_state
 from sklearn.utils.validation import (
@@ -37,6 +38,10 @@ from skmlp.tabular.names import check_names, remember_names
 from skmlp.tabular.scaling import Numbers, SmoothScale
 from skmlp.tabular.tables import (
     Column,
+    Dense,
+    SparseMatrix,
+    Table,
+    TableLike,
     header,
     is_frame,
     is_plain_number,
@@ -68,6 +73,15 @@ class Reading(NamedTuple):
             numbers = [column[block] for column in self.numbers]
         codes = [column[block] for column in self.codes]
         return Reading(min(block.stop, self.n_rows) - block.start, numbers, codes)
+
+
+class TrainingTable(NamedTuple):
+    """What an encoder was fitted on: as it came, as it was read, and what it is of."""
+
+    X: Table
+    reading: Reading
+    target: Target | None
+    weight: np.ndarray | None
 
 
 class TableEncoder(TransformerMixin, BaseEstimator):
@@ -174,7 +188,7 @@ class TableEncoder(TransformerMixin, BaseEstimator):
 
     def __init__(
         self,
-        categorical_features: Any = "from_dtype",
+        categorical_features: ArrayLike | None = "from_dtype",
         *,
         max_categories: int = 40,
         min_frequency: int = 2,
@@ -189,7 +203,12 @@ class TableEncoder(TransformerMixin, BaseEstimator):
 
     @unchanged_on_error
     @fit_context(prefer_skip_nested_validation=True)
-    def fit(self, X: Any, y: Any = None, sample_weight: Any = None) -> Self:
+    def fit(
+        self,
+        X: TableLike,
+        y: ArrayLike | None = None,
+        sample_weight: ArrayLike | None = None,
+    ) -> Self:
         """Learn how to encode the columns of X.
 
         If it fails, the encoder stays as it was.
@@ -218,7 +237,12 @@ class TableEncoder(TransformerMixin, BaseEstimator):
 
     @unchanged_on_error
     @fit_context(prefer_skip_nested_validation=True)
-    def fit_transform(self, X: Any, y: Any = None, sample_weight: Any = None) -> Any:
+    def fit_transform(
+        self,
+        X: TableLike,
+        y: ArrayLike | None = None,
+        sample_weight: ArrayLike | None = None,
+    ) -> np.ndarray | SparseMatrix:
         """Learn how to encode the columns of X, and encode its rows.
 
         The outcome is that of ``fit(X, y, sample_weight).transform(X)``, but for means
@@ -245,7 +269,7 @@ class TableEncoder(TransformerMixin, BaseEstimator):
             If a column can't be encoded; the message names it and says why.
         """
         X, reading, target, weight = self._fit(X, y, sample_weight)
-        if self._is_sparse:
+        if is_sparse(X):
             return self.scale_.encode_sparse(X, self.dtype)
         out = self._write(reading)
         if target is not None:
@@ -255,7 +279,7 @@ class TableEncoder(TransformerMixin, BaseEstimator):
                         block.write_held_out(codes, slot, target, weight)
         return out
 
-    def transform(self, X: Any) -> Any:
+    def transform(self, X: TableLike) -> np.ndarray | SparseMatrix:
         """Encode rows, each as it would be by itself.
 
         Parameters
@@ -281,7 +305,9 @@ class TableEncoder(TransformerMixin, BaseEstimator):
             X = X.toarray()
         return self._write(self._read(X))
 
-    def get_feature_names_out(self, input_features: Any = None) -> np.ndarray:
+    def get_feature_names_out(
+        self, input_features: ArrayLike | None = None
+    ) -> np.ndarray:
         """Names of the columns of the matrix, such as "age" or "color_red".
 
         Parameters
@@ -327,7 +353,7 @@ class TableEncoder(TransformerMixin, BaseEstimator):
         """The values of each categorical column."""
         return [column.known.to_numpy() for column in self._category_columns]
 
-    def columns_without_use(self) -> list:
+    def columns_without_use(self) -> list[Hashable]:
         """The columns that the training rows had no two different values of.
 
         Whatever may come in them, the matrix shows at most where it is missing.
@@ -365,7 +391,7 @@ class TableEncoder(TransformerMixin, BaseEstimator):
         tags.transformer_tags.preserves_dtype = []
         return tags
 
-    def _validate(self, X: Any, reset: bool) -> Any:
+    def _validate(self, X: TableLike, reset: bool) -> Table:
         """X as a table, a 2-D array or a CSR matrix; with the columns of fit."""
         if reset:
             remember_names(self, X)
@@ -389,7 +415,7 @@ class TableEncoder(TransformerMixin, BaseEstimator):
                 f"X is a {type(X).__name__}, which holds no rows yet; pass X.collect()."
             )
         X = plain(X)
-        options: dict[str, Any] = {
+        options: dict[str, object] = {
             "dtype": None,
             "accept_sparse": "csr",
             "ensure_all_finite": False,
@@ -416,7 +442,12 @@ class TableEncoder(TransformerMixin, BaseEstimator):
             "X[list(model.feature_names_in_)].\n"
         )
 
-    def _fit(self, X: Any, y: Any, sample_weight: Any) -> tuple[Any, ...]:
+    def _fit(
+        self,
+        X: TableLike,
+        y: ArrayLike | None,
+        sample_weight: ArrayLike | None,
+    ) -> "TrainingTable":
         """Learn, and return the table as it was read on the way."""
         X = self._validate(X, reset=True)
         weight = None
@@ -426,9 +457,9 @@ class TableEncoder(TransformerMixin, BaseEstimator):
         target = None if y is None else self._target(y, X)
         is_forced = self._forced_categories()
         self._is_sparse = is_sparse(X)
-        if self._is_sparse:
+        if is_sparse(X):
             self._fit_sparse(X, rows, is_forced)
-            return X, None, None, weight
+            return TrainingTable(X, Reading(X.shape[0], [], []), None, weight)
         self._number_columns, self._category_columns = [], []
         self.is_categorical_ = is_forced.copy()
         numbers: list[np.ndarray] = []
@@ -449,7 +480,7 @@ class TableEncoder(TransformerMixin, BaseEstimator):
         self._missing_of = self._with_indicator(self.scale_.has_missing)
         matrix = read_matrix(X) if self._all_plain() else None
         reading = Reading(X.shape[0], numbers if matrix is None else matrix.T, codes)
-        return X, reading, target, weight
+        return TrainingTable(X, reading, target, weight)
 
     def _fit_categories(
         self, column: Column, rows: Rows, target: Target | None
@@ -463,7 +494,7 @@ class TableEncoder(TransformerMixin, BaseEstimator):
         # many columns are kept until the width of the matrix is known
         return codes.astype(np.min_scalar_type(fitted.n_codes))
 
-    def _fit_sparse(self, X: Any, rows: Rows, is_forced: np.ndarray) -> None:
+    def _fit_sparse(self, X: SparseMatrix, rows: Rows, is_forced: np.ndarray) -> None:
         if is_forced.any():
             raise ValueError(
                 "categorical_features names columns of a sparse matrix, whose columns "
@@ -477,16 +508,16 @@ class TableEncoder(TransformerMixin, BaseEstimator):
         self._category_columns = []
         self._missing_of = np.array([], dtype=np.intp)
 
-    def _target(self, y: Any, X: Any) -> Target | None:
+    def _target(self, y: ArrayLike, X: Table) -> Target | None:
         """What means per category are of; None where there would be too many."""
-        y = column_or_1d(read_labels(y))
-        check_consistent_length(X, y)
-        folds = check_random_state(self.random_state).permutation(len(y)) % N_FOLDS
-        if y.dtype.kind == "f":
-            assert_all_finite(y, input_name="y")
-            if (y != np.rint(y)).any():
-                return Target(y.astype(np.float64), folds=folds)
-        codes, labels = factorize(Column(0, "y", y))
+        given = column_or_1d(read_labels(y))
+        check_consistent_length(X, given)
+        folds = check_random_state(self.random_state).permutation(len(given)) % N_FOLDS
+        if given.dtype.kind == "f":
+            assert_all_finite(given, input_name="y")
+            if (given != np.rint(given)).any():
+                return Target(given.astype(np.float64), folds=folds)
+        codes, labels = factorize(Column(0, "y", given))
         if codes.min() < 0:
             raise ValueError(
                 f"y has no label in {(codes < 0).sum()} rows; drop these rows, or "
@@ -561,7 +592,7 @@ class TableEncoder(TransformerMixin, BaseEstimator):
             isinstance(column, PlainColumn) for column in self._number_columns
         )
 
-    def _read(self, X: Any) -> Reading:
+    def _read(self, X: Dense) -> Reading:
         """The columns as `fit` learnt to read them."""
         if self._all_plain():
             matrix = read_matrix(X)
@@ -597,7 +628,9 @@ class TableEncoder(TransformerMixin, BaseEstimator):
         for column, codes, part in self._category_slices(reading, out):
             column.write(codes, part)
 
-    def _category_slices(self, reading: Reading, out: np.ndarray) -> list[tuple]:
+    def _category_slices(
+        self, reading: Reading, out: np.ndarray
+    ) -> list[tuple[CategoryColumn, np.ndarray, np.ndarray]]:
         """Each categorical column with its codes and its slice of the matrix."""
         slices = []
         start = len(self.scale_.center) + len(self._missing_of)
@@ -608,7 +641,7 @@ class TableEncoder(TransformerMixin, BaseEstimator):
         return slices
 
 
-def check_sparse(X: Any) -> None:
+def check_sparse(X: SparseMatrix) -> None:
     """Raise unless a CSR matrix holds real numbers, none of them missing."""
     if not is_plain_number(X.dtype) and X.dtype.kind != "b":
         raise TypeError(f"a sparse X must hold real numbers, got dtype {X.dtype}.")

@@ -1,37 +1,45 @@
 """Labels of any library, read as arrays of their own types."""
 
-from typing import Any
-
 import narwhals as nw
 import numpy as np
 import pandas as pd
+from numpy.typing import ArrayLike
 
-from skmlp.tabular.tables import has_masked, narwhals_values, native, pandas_values
+from skmlp.tabular.tables import (
+    Values,
+    has_masked,
+    narwhals_values,
+    native,
+    pandas_values,
+)
 
 
-def read_labels(y: Any) -> Any:
+def read_labels(y: ArrayLike) -> ArrayLike:
     """Labels of any library as an array whose dtype is theirs; lists stay as they are.
 
     NumPy by itself would make objects or floats of nullable truth values and integers.
     """
     if isinstance(y, pd.DataFrame) and y.shape[1] == 1:
-        return read_labels(y.iloc[:, 0])[:, np.newaxis]
+        return as_array(pandas_values(y.iloc[:, 0]))[:, np.newaxis]
     if isinstance(y, pd.Index | pd.api.extensions.ExtensionArray):
         y = pd.Series(y)
     if isinstance(y, pd.Series):
-        y = pandas_values(y)
-    elif nw.dependencies.is_into_series(y):
-        y = narwhals_values(nw.from_native(y, series_only=True))
-    if isinstance(y, np.ndarray):
-        if has_masked([y]):
-            refuse_missing(np.ma.getmaskarray(y))
-        return native(np.asarray(y))
-    if not isinstance(y, pd.api.extensions.ExtensionArray):
-        return y
-    refuse_missing(y.isna())
-    if isinstance(y, pd.Categorical):
-        return read_labels(y.categories)[y.codes]
-    return y.to_numpy(getattr(y.dtype, "numpy_dtype", None))
+        return as_array(pandas_values(y))
+    if nw.dependencies.is_into_series(y):
+        return as_array(narwhals_values(nw.from_native(y, series_only=True)))
+    return as_array(y) if isinstance(y, np.ndarray) else y
+
+
+def as_array(values: Values) -> np.ndarray:
+    """The values, none of which may be missing, as an array of their own type."""
+    if isinstance(values, np.ndarray):
+        if has_masked([values]):
+            refuse_missing(np.ma.getmaskarray(values))
+        return native(np.asarray(values))
+    refuse_missing(values.isna())
+    if isinstance(values, pd.Categorical):
+        return as_array(pandas_values(pd.Series(values.categories)))[values.codes]
+    return values.to_numpy(getattr(values.dtype, "numpy_dtype", None))
 
 
 def refuse_missing(is_missing: np.ndarray) -> None:

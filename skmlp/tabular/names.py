@@ -1,7 +1,6 @@
 """Names of columns that are no strings, which scikit-learn does not remember."""
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Hashable, Sequence
 
 import numpy as np
 import pandas as pd
@@ -10,7 +9,7 @@ ATTRIBUTE = "_column_names"
 """Where a fitted estimator keeps such names; it has none where there are none."""
 
 
-def remember_names(estimator: Any, X: Any) -> None:
+def remember_names(estimator: object, X: object) -> None:
     """Let an estimator know the columns that it is fitted on."""
     names = list(X.columns) if isinstance(X, pd.DataFrame) else []
     if names and not any(isinstance(name, str) for name in names):
@@ -19,7 +18,7 @@ def remember_names(estimator: Any, X: Any) -> None:
         delattr(estimator, ATTRIBUTE)
 
 
-def check_names(estimator: Any, X: Any) -> None:
+def check_names(estimator: object, X: object) -> None:
     """Raise if a frame has other columns than those remembered, or in another order."""
     known = getattr(estimator, ATTRIBUTE, None)
     if known is None or not isinstance(X, pd.DataFrame):
@@ -42,12 +41,12 @@ def check_names(estimator: Any, X: Any) -> None:
     )
 
 
-def as_index(names: list) -> pd.Index:
+def as_index(names: Sequence[Hashable]) -> pd.Index:
     """Names in a form that finds NaN equal to NaN."""
     return pd.Index(names, dtype=object, tupleize_cols=False)
 
 
-def list_some(values: Sequence | np.ndarray, most: int = 10) -> str:
+def list_some(values: Sequence[object] | np.ndarray, most: int = 10) -> str:
     """The first values as text, for messages."""
     first = values[:most]
     if isinstance(first, np.ndarray):
@@ -57,7 +56,7 @@ def list_some(values: Sequence | np.ndarray, most: int = 10) -> str:
     return f"[{shown}]" if rest <= 0 else f"[{shown}, and {rest} more]"
 
 
-def hint_on_order(came: list, known: list) -> str:
+def hint_on_order(came: Sequence[Hashable], known: Sequence[Hashable]) -> str:
     """What to say of the same names in another order."""
     pairs = zip(came, known, strict=True)
     place = [as_index([a]).equals(as_index([b])) for a, b in pairs].index(False)

@@ -1,9 +1,11 @@
 """Numbers centred on the median, scaled by the quartiles, and smoothly clipped."""
 
 from collections.abc import Iterable, Sequence
-from typing import Any, Self
+from typing import Self
 
 import numpy as np
+
+from skmlp.tabular.tables import SparseMatrix
 
 Numbers = Sequence[np.ndarray] | np.ndarray
 """Columns of numbers, one by one or as the rows of one array."""
@@ -36,11 +38,11 @@ class SmoothScale:
     @np.errstate(all="ignore")
     def fit(self, columns: Iterable[np.ndarray], weight: np.ndarray | None) -> Self:
         """Learn median, scale and missingness of each column of numbers."""
-        facts = [describe(column, weight) for column in columns]
+        facts = [center_and_scale(column, weight) for column in columns]
         return self._keep(facts)
 
     @np.errstate(all="ignore")
-    def fit_sparse(self, X: Any, weight: np.ndarray | None) -> Self:
+    def fit_sparse(self, X: SparseMatrix, weight: np.ndarray | None) -> Self:
         """Learn the scale of each column of a CSC matrix, zeros included."""
         n_rows = X.shape[0]
         if weight is None:
@@ -61,7 +63,7 @@ class SmoothScale:
                 values = np.append(values, 0)
                 counts = np.append(counts, max(total - stored[column], 0))
             positive = counts > 0
-            facts[column] = describe(values[positive], counts[positive])
+            facts[column] = center_and_scale(values[positive], counts[positive])
         self._keep(facts)
         self.center[:] = 0
         return self
@@ -106,7 +108,7 @@ class SmoothScale:
         return x
 
     @np.errstate(all="ignore")
-    def encode_sparse(self, X: Any, dtype: str) -> Any:
+    def encode_sparse(self, X: SparseMatrix, dtype: str) -> SparseMatrix:
         """A CSR matrix of the same pattern, encoded without centring."""
         z = X.data.astype(np.float64)
         z /= self.scale[X.indices]
@@ -128,7 +130,7 @@ def smooth_clip(z: np.ndarray) -> np.ndarray:
     return z
 
 
-def describe(
+def center_and_scale(
     column: np.ndarray, weight: np.ndarray | None
 ) -> tuple[float, float, bool]:
     """Median, scale (0 for none), and whether any number is missing."""

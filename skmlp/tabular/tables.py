@@ -1,14 +1,61 @@
 """Tables of any kind, read as columns: NumPy arrays or pandas extension arrays."""
 
-from collections.abc import Callable, Iterable, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Callable, Hashable, Iterable, Sequence
+from typing import NamedTuple, Protocol, TypeAlias, TypeGuard, cast
 
 import narwhals as nw
 import numpy as np
 import pandas as pd
+from narwhals.typing import IntoDataFrame
+from numpy.typing import ArrayLike, DTypeLike
 
-Values = Any
-"""The values of one column: a NumPy array or a pandas ExtensionArray."""
+Values: TypeAlias = np.ndarray | pd.api.extensions.ExtensionArray
+"""The values of one column."""
+
+
+class SparseMatrix(Protocol):
+    """What is used of SciPy's sparse matrices and arrays, by rows or by columns."""
+
+    shape: tuple[int, ...]
+    ndim: int
+    dtype: np.dtype
+    data: np.ndarray
+    indices: np.ndarray
+    indptr: np.ndarray
+    has_canonical_format: bool
+
+    def __init__(
+        self,
+        parts: tuple[np.ndarray, np.ndarray, np.ndarray],
+        shape: tuple[int, ...],
+    ) -> None: ...
+    def __getitem__(self, rows: slice | np.ndarray) -> "SparseMatrix": ...
+    def copy(self) -> "SparseMatrix": ...
+    def astype(self, dtype: DTypeLike, *, copy: bool = True) -> "SparseMatrix": ...
+    def tocsr(self) -> "SparseMatrix": ...
+    def tocsc(self) -> "SparseMatrix": ...
+    def toarray(self) -> np.ndarray: ...
+    def sum_duplicates(self) -> None: ...
+
+
+class NarwhalsFrame(Protocol):
+    """What is used of tables of polars, pyarrow or another library, narwhals aside."""
+
+    @property
+    def shape(self) -> tuple[int, int]: ...
+
+
+Frame: TypeAlias = pd.DataFrame | NarwhalsFrame
+"""A table with named columns."""
+
+Dense: TypeAlias = Frame | np.ndarray
+"""A table whose cells are all there."""
+
+Table: TypeAlias = Dense | SparseMatrix
+"""A table that has been checked."""
+
+TableLike: TypeAlias = Table | ArrayLike
+"""What a user may hand in as a table."""
 
 SMALL_TABLE = 1 << 16
 """Cells up to which a frame of numbers is copied as a whole, which takes less time."""
@@ -21,7 +68,7 @@ class Column(NamedTuple):
     """One column: where it stands, what to call it in messages, and its values."""
 
     position: int
-    name: Any
+    name: Hashable
     data: Values
 
     def describe(self) -> str:
@@ -32,7 +79,7 @@ class Column(NamedTuple):
 # What NumPy and SciPy leave to whoever reads their arrays
 
 
-def plain(X: Any) -> Any:
+def plain(X: TableLike) -> TableLike:
     """X with missing values for masked ones, native bytes and canonical sparse rows.
 
     Whatever needs nothing of this comes back as it is; the caller's X is never written.
@@ -46,13 +93,13 @@ def plain(X: Any) -> Any:
     return X
 
 
-def is_sparse(X: Any) -> bool:
+def is_sparse(X: object) -> TypeGuard[SparseMatrix]:
     """Whether X is one of SciPy's sparse matrices or arrays."""
     # a frame takes microseconds to find that it has no such attribute
     return not isinstance(X, pd.DataFrame) and hasattr(X, "tocsr")
 
 
-def canonical_rows(X: Any) -> Any:
+def canonical_rows(X: SparseMatrix) -> SparseMatrix:
     """X as CSR with each entry once, in order of the columns, as `toarray` reads it."""
     rows = X.tocsr()
     parts = (native(rows.data), rows.indices, rows.indptr)
@@ -70,7 +117,7 @@ def native(array: np.ndarray) -> np.ndarray:
     return array.astype(array.dtype.newbyteorder("="), copy=False)
 
 
-def has_masked(values: Iterable[Any]) -> bool:
+def has_masked(values: Iterable[object]) -> bool:
     """Whether some of the values are arrays with a mask."""
     return any(isinstance(value, np.ma.MaskedArray) for value in values)
 
@@ -88,7 +135,7 @@ def masked_as_missing(array: np.ndarray) -> np.ndarray:
     return result
 
 
-MISSING_OF_NUMPY: dict[str, tuple[Any, Any]] = {
+MISSING_OF_NUMPY: dict[str, tuple[DTypeLike | None, object]] = {
     "f": (None, np.nan),
     "c": (None, np.nan),
     "i": (np.float64, np.nan),
@@ -102,24 +149,29 @@ MISSING_OF_NUMPY: dict[str, tuple[Any, Any]] = {
 # Tables of named columns
 
 
-def is_frame(X: Any) -> bool:
+def is_frame(X: object) -> TypeGuard[Frame]:
     """Whether X is a table with named columns that narwhals reads eagerly."""
     return isinstance(X, pd.DataFrame) or nw.dependencies.is_into_dataframe(X)
 
 
-def header(X: Any) -> pd.DataFrame:
+def header(X: Frame) -> pd.DataFrame:
     """The column names of a frame, in a form that every scikit-learn can read."""
     if isinstance(X, pd.DataFrame):
         return X
-    return pd.DataFrame(columns=nw.from_native(X, eager_only=True).columns)
+    return pd.DataFrame(columns=by_narwhals(X).columns)
 
 
-def is_plain_number(dtype: Any) -> bool:
+def by_narwhals(X: NarwhalsFrame) -> nw.DataFrame:
+    """A frame as narwhals shows it."""
+    return nw.from_native(cast(IntoDataFrame, X), eager_only=True)
+
+
+def is_plain_number(dtype: object) -> bool:
     """Whether a dtype is NumPy's own, of real numbers."""
     return isinstance(dtype, np.dtype) and dtype.kind in "iuf"
 
 
-def read_columns(X: Any) -> list[Column]:
+def read_columns(X: Dense) -> list[Column]:
     """The columns of a frame or of a 2-D array, in order."""
     if isinstance(X, np.ndarray):
         return [Column(j, f"x{j}", values) for j, values in enumerate(X.T)]
@@ -127,19 +179,19 @@ def read_columns(X: Any) -> list[Column]:
         # by position, since narwhals refuses names that come twice
         named = [(name, pandas_values(series)) for name, series in X.items()]
     else:
-        frame = nw.from_native(X, eager_only=True)
+        frame = by_narwhals(X)
         named = [(name, narwhals_values(frame[name])) for name in frame.columns]
     return [Column(j, name, values) for j, (name, values) in enumerate(named)]
 
 
-def read_matrix(X: Any) -> np.ndarray | None:
+def read_matrix(X: Dense) -> np.ndarray | None:
     """All columns as one 2-D array of numbers, where that takes no large copy."""
     if isinstance(X, np.ndarray):
         return X if is_plain_number(X.dtype) else None
     if X.shape[0] * X.shape[1] > SMALL_TABLE:
         return None
     if not isinstance(X, pd.DataFrame):
-        frame = nw.from_native(X, eager_only=True)
+        frame = by_narwhals(X)
         if not all(isinstance(dtype, SMALL_NUMBERS) for dtype in frame.schema.values()):
             return None
         return frame.to_numpy()

@@ -1,28 +1,27 @@
 """Weights of rows, as they are given, to numbers that can be summed and multiplied."""
 
-from typing import Any
-
 import numpy as np
+from numpy.typing import ArrayLike
 
 from skmlp._sklearn import check_sample_weight
-from skmlp.tabular.tables import has_masked
 
 SMALLEST, LARGEST = 1e-100, 1e100
 """Where the largest weight has to lie for sums and products to stay finite."""
 
 
-def check_weights(sample_weight: Any, n_rows: int) -> np.ndarray:
+def check_weights(sample_weight: ArrayLike | None, n_rows: int) -> np.ndarray:
     """One non-negative float64 per row, or a sentence that says what came instead.
 
     None and a number stand for as many equal weights. The caller's weights are never
     written.
     """
-    if has_masked([sample_weight]) and np.ma.getmaskarray(sample_weight).any():
+    if isinstance(sample_weight, np.ma.MaskedArray):
         n_masked = int(np.ma.getmaskarray(sample_weight).sum())
-        raise ValueError(
-            f"sample_weight is a masked array that hides {n_masked} of its weights; "
-            "give these rows a weight (0 leaves a row out)."
-        )
+        if n_masked:
+            raise ValueError(
+                f"sample_weight is a masked array that hides {n_masked} of its "
+                "weights; give these rows a weight (0 leaves a row out)."
+            )
     weight = check_sample_weight(sample_weight, n_rows)
     if not weight.any():
         raise ValueError(

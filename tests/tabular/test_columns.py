@@ -8,20 +8,18 @@ from zoneinfo import ZoneInfo
 import numpy as np
 import pandas as pd
 import pytest
-from numpy.testing import assert_allclose, assert_array_equal
+from numpy.testing import assert_array_equal
 from sklearn.preprocessing import OneHotEncoder
 
 from skmlp.tabular.columns import (
     CategoryColumn,
     DateColumn,
     PlainColumn,
-    Rows,
-    Target,
-    TargetMeans,
     factorize,
     kind_of,
 )
 from skmlp.tabular.tables import Column, pandas_values
+from skmlp.tabular.target_means import Rows
 
 ALL = Rows.of(None)
 
@@ -431,60 +429,3 @@ def test_categories_are_values_whatever_their_dtype(dtype):
     assert_array_equal(
         outputs(fitted, column([2, 1, 3], dtype)), [[0, 1, 0], [1, 0, 0], [0, 0, 1]]
     )
-
-
-# Means of the target
-
-
-def target_means(codes, target, rows=ALL):
-    return TargetMeans().fit(codes, codes.max() + 1, target, rows)
-
-
-def test_target_means_are_drawn_to_the_overall_mean():
-    codes = np.repeat([0, 1, 2], [40, 10, 2])
-    values = np.where(codes == 0, 0.0, 1.0)
-    prior = values.mean()
-    means = TargetMeans().means(codes, 3, Target(values), ALL, [prior])[:, 0]
-    share = np.array([40, 10, 2]) / (np.array([40, 10, 2]) + 10)
-    expected = share * [0, 1, 1] + (1 - share) * prior
-    assert_allclose(means, [*expected, prior])
-
-
-def test_two_classes_need_one_mean_and_more_one_each():
-    codes = np.array([0, 1])
-    assert Target(codes, ["x", "y"]).names == ["target_y"]
-    assert Target(codes, list("xyz")).names == ["target_x", "target_y", "target_z"]
-    assert Target(np.array([0.5, 1])).names == ["target"]
-
-
-def test_a_row_has_no_part_in_its_own_target_mean():
-    rng = np.random.default_rng(0)
-    codes = rng.integers(0, 5, 40)
-    values = rng.normal(size=40)
-    folds = np.arange(40) % 5
-    changed = values.copy()
-    changes = rng.normal(size=8)
-    # the mean of all rows, which is the same for each of them, is to stay
-    changed[folds == 2] += changes - changes.mean()
-    written = []
-    fitted = target_means(codes, Target(values, folds=folds))
-    for labels in (values, changed):
-        out = np.empty((40, 1))
-        fitted.write_held_out(codes, out, Target(labels, folds=folds), None)
-        written.append(out[:, 0])
-    is_same = np.isclose(written[0], written[1], rtol=1e-12)
-    has_changed = np.isin(codes, codes[folds == 2]) & (folds != 2)
-    assert_array_equal(is_same, ~has_changed)
-    assert has_changed.sum() > 10
-
-
-def test_weights_count_as_rows_in_target_means():
-    rng = np.random.default_rng(0)
-    codes, values = rng.integers(0, 4, 30), rng.normal(size=30)
-    weight = rng.integers(0, 3, 30)
-    rows = Rows.of(weight.astype(float))
-    weighted = TargetMeans().means(codes, 4, Target(values), rows, [0.5])
-    repeated = TargetMeans().means(
-        np.repeat(codes, weight), 4, Target(np.repeat(values, weight)), ALL, [0.5]
-    )
-    assert_allclose(weighted, repeated)

@@ -1,0 +1,351 @@
+"""Objects to trees of plain values and back: the trees, and what is refused."""
+
+import datetime as dt
+from decimal import Decimal
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from numpy.testing import assert_array_equal
+
+from skmlp import PReLU, TableEncoder
+from skmlp.nn.activations import ReLU
+from skmlp.saving.checks import is_count, is_number
+from skmlp.saving.classes import (
+    FORMS,
+    FORMS_BY_CLASS,
+    by_parts,
+    by_values,
+    category_column_fits,
+    decode,
+    encode,
+    encoder_fits,
+    is_leaf,
+    kind_in_words,
+    one_hot_fits,
+    own_attributes,
+    scale_fits,
+    target_means_fit,
+    with_parameters,
+)
+from skmlp.tabular.columns import CategoryColumn, OneHot, PlainColumn, SignColumn
+from skmlp.tabular.scaling import SmoothScale
+from skmlp.tabular.target_means import TargetMeans
+
+
+def of(name, /, **state):
+    """The tree of an object."""
+    return {"class": name, "state": state}
+
+
+def line(*values):
+    """A line of Python objects."""
+    array = np.empty(len(values), dtype=object)
+    array[:] = values
+    return array
+
+
+# Trees
+
+
+@pytest.mark.parametrize(
+    "value",
+    [None, True, 3, 0.5, "a", b"a", np.float32(1), np.str_("a"), np.ones(2)],
+    ids=lambda value: type(value).__name__,
+)
+def test_a_leaf_stands_for_itself(value):
+    assert is_leaf(value)
+    assert encode(value, "value") is value
+    assert decode(value) is value
+
+
+@pytest.mark.parametrize("value", [[], (), {}, line(1), dt.date(2024, 1, 1), 1j, int])
+def test_what_is_no_leaf(value):
+    assert not is_leaf(value)
+
+
+TREES = {
+    "list": ([1, (2, [None])], [1, (2, [None])]),
+    "dict": ({"a": 1, 2: ()}, of("dict", keys=["a", 2], values=[1, ()])),
+    "frozenset": (frozenset({"b", "a"}), of("frozenset", members=["a", "b"])),
+    "activation": (PReLU(init=0.5), of("PReLU", init=0.5, shared=False)),
+    "class": (ReLU, of("type", name="ReLU")),
+    "column": (PlainColumn(3), of("PlainColumn", position=3)),
+    "objects": (line("a", (1, None)), of("ndarray", values=["a", (1, None)])),
+    "index": (
+        pd.Index(["a", 1], dtype=object, name="some"),
+        of("Index", values=["a", 1], dtype="object", name="some"),
+    ),
+    "date": (dt.date(2024, 2, 29), of("date", text="2024-02-29")),
+    "datetime": (
+        dt.datetime(2024, 1, 1, 5),
+        of("datetime", text="2024-01-01T05:00:00"),
+    ),
+    "time": (dt.time(12, 30), of("time", text="12:30:00")),
+    "timedelta": (
+        dt.timedelta(days=-1, microseconds=3),
+        of("timedelta", days=-1, seconds=0, microseconds=3),
+    ),
+    "decimal": (Decimal("1.50"), of("Decimal", text="1.50")),
+    "period": (pd.Period("1970-03", "M"), of("Period", ordinal=2, freq="M")),
+    "interval": (
+        pd.Interval(0.5, 2.0, closed="left"),
+        of("Interval", left=0.5, right=2.0, closed="left"),
+    ),
+    "timestamp": (
+        pd.Timestamp("2024-01-01"),
+        of("Timestamp", moment=pd.Timestamp("2024-01-01").asm8),
+    ),
+}
+
+
+@pytest.mark.parametrize(("value", "tree"), TREES.values(), ids=TREES)
+def test_a_value_and_its_tree(value, tree):
+    encoded = encode(value, "value")
+    assert encoded == tree
+    decoded = decode(encoded)
+    assert type(decoded) is type(value)
+    if isinstance(value, PlainColumn):
+        assert vars(decoded) == vars(value)
+    elif isinstance(value, np.ndarray | pd.Index):
+        assert list(decoded) == list(value)
+        assert decoded.dtype == object
+    else:
+        assert decoded == value
+
+
+def test_a_path_is_text():
+    path = Path("some") / "file"
+    assert encode(path, "value") == of(type(path).__name__, text=str(path))
+    assert decode(of(type(path).__name__, text=str(path))) == path
+
+
+def test_each_class_has_a_name_of_its_own():
+    assert len(FORMS) == len(FORMS_BY_CLASS)
+
+
+class Stranger:
+    pass
+
+
+@pytest.mark.parametrize(
+    ("value", "message"),
+    [
+        (Stranger(), r"it is an object of type .*\.Stranger, which"),
+        (Stranger, r"it is the class .*\.Stranger, which"),
+        ([1, (2, Stranger())], r"it\[1\]\[1\] is an object of type"),
+        (line("a", Stranger()), r"it\.values\[1\] is an object of type"),
+        ({"a": {1, 2}}, r"it\.values\[0\] is an object of type builtins\.set"),
+        (np.empty((2, 2), dtype=object), "it is an object of type numpy.ndarray"),
+        (pd.Index([1, 2]), r"it is an object of type pandas\..*Index"),
+        (pd.Timestamp("2024-01-01", tz="UTC"), r"it is .*Timestamp"),
+        (dt.datetime(2024, 1, 1, tzinfo=dt.UTC), r"it is .*datetime"),
+        (dt.time(1, tzinfo=dt.UTC), r"it is .*time"),
+        (1j, "it is an object of type builtins.complex"),
+    ],
+    ids=lambda value: type(value).__name__,
+)
+def test_what_has_no_tree_is_named_by_its_place(value, message):
+    with pytest.raises(TypeError, match=f"^{message}"):
+        encode(value, "it")
+
+
+def test_further_parts_of_an_object_have_no_tree():
+    column = PlainColumn(3)
+    column.note = "of Monday"
+    with pytest.raises(TypeError, match="PlainColumn"):
+        encode(column, "it")
+
+
+@pytest.mark.parametrize(
+    "tree",
+    [
+        {},
+        {"class": "PlainColumn"},
+        {"class": ["PlainColumn"], "state": {}},
+        {"class": "PlainColumn", "state": []},
+        of("PlainColumn"),
+        of("PlainColumn", position=-1),
+        of("PlainColumn", position=1, more=2),
+        of("Stranger"),
+        of("eval", source="1"),
+        of("type", name="Stranger"),
+        of("dict", keys=[1, 2], values=[1]),
+        of("Index", values=["a"], dtype="int64", name=None),
+        of("date", text="no date"),
+    ],
+    ids=str,
+)
+def test_trees_of_nothing_raise(tree):
+    with pytest.raises((KeyError, TypeError, ValueError)):
+        decode(tree)
+
+
+def test_things_in_words():
+    assert kind_in_words(3) == "an object of type builtins.int"
+    assert kind_in_words(Decimal(3)) == "an object of type decimal.Decimal"
+    assert kind_in_words(int) == "the class builtins.int"
+
+
+# Forms
+
+
+class Pair:
+    def __init__(self, low, high):
+        self.low, self.high = low, high
+
+
+PAIRS = by_parts(
+    Pair,
+    {"low": is_number, "high": is_number, "count": is_count},
+    lambda pair: pair.low <= pair.high,
+    once_absent={"count": 0},
+)
+
+
+def test_objects_are_taken_apart_and_put_together():
+    state = {"count": 0, "low": 1, "high": 2}
+    assert PAIRS.state_of(Pair(1, 2)) == state
+    pair = PAIRS.build(state)
+    assert type(pair) is Pair
+    assert vars(pair) == state
+
+
+def test_a_part_that_was_once_absent_has_what_stood_for_it():
+    assert PAIRS.build({"low": 1, "high": 2}).count == 0
+    assert PAIRS.build({"low": 1, "high": 2, "count": 5}).count == 5
+    with pytest.raises(ValueError, match="count of Pair is wrong"):
+        PAIRS.build({"low": 1, "high": 2, "count": None})
+
+
+def test_parts_that_do_not_fit_together_are_refused():
+    with pytest.raises(ValueError, match="the parts of a Pair don't fit together"):
+        PAIRS.build({"low": 2, "high": 1})
+    with pytest.raises(ValueError, match="high of Pair is wrong or missing"):
+        PAIRS.build({"low": 2})
+
+
+def test_objects_are_built_from_values_by_name():
+    form = by_values(lambda pair: {"high": pair.high, "low": pair.low}, Pair)
+    pair = form.build(form.state_of(Pair(1, 2)))
+    assert (pair.low, pair.high) == (1, 2)
+
+
+# What fits together
+
+
+def one_hot(places, n_outputs):
+    block = OneHot.__new__(OneHot)
+    block.places, block.labels = np.array(places), ["a"] * n_outputs
+    return block
+
+
+def scale(**lengths):
+    fitted = SmoothScale()
+    vars(fitted).update({name: np.zeros(length) for name, length in lengths.items()})
+    return fitted
+
+
+def means(n_codes, n_means, n_labels):
+    block = TargetMeans()
+    block.table = np.zeros((n_codes, n_means))
+    block.labels, block.scale = ["target"] * n_labels, scale(center=n_means)
+    return block
+
+
+def categories(known, *blocks):
+    column = CategoryColumn(0, 40, 1)
+    column.known, column.has_missing = pd.Index(list(known), dtype=object), False
+    column.blocks = list(blocks)
+    return column
+
+
+@pytest.mark.parametrize(
+    ("fits", "right", "wrong"),
+    [
+        (scale_fits, [scale(center=2, scale=2)], [scale(center=2, scale=1)]),
+        (
+            one_hot_fits,
+            [one_hot([0, 1, -1], 2), one_hot([-1], 0)],
+            [one_hot([0, 2], 2), one_hot([-2, 0], 2), one_hot([0], 0)],
+        ),
+        (target_means_fit, [means(3, 2, 2)], [means(3, 2, 1), means(3, 1, 2)]),
+        (
+            category_column_fits,
+            [
+                categories("ab", SignColumn("ab")),
+                categories("abc", one_hot([0, 1, 2, -1], 3), means(4, 1, 1)),
+            ],
+            [
+                categories("abc", one_hot([0, 1, -1], 2)),
+                categories("abc", one_hot([0, 1, 2, -1], 3), means(3, 1, 1)),
+                categories("aba", one_hot([0, 1, 2, -1], 3)),
+            ],
+        ),
+    ],
+    ids=["scale", "one-hot", "target means", "categories"],
+)
+def test_what_fits_together(fits, right, wrong):
+    assert all(fits(one) for one in right)
+    assert not any(fits(one) for one in wrong)
+
+
+def fitted_encoder():
+    table = pd.DataFrame({"age": [1.0, 2.0, np.nan], "town": ["a", "b", "c"]})
+    return TableEncoder(min_frequency=1).fit(table)
+
+
+@pytest.mark.parametrize(
+    ("part", "value"),
+    [
+        ("n_features_in_", 3),
+        ("is_categorical_", np.array([False])),
+        ("_number_columns", []),
+        ("_number_columns", [PlainColumn(1)]),
+        ("_category_columns", []),
+        ("_missing_of", np.array([1])),
+    ],
+    ids=["more", "fewer", "no numbers", "another place", "no categories", "missing"],
+)
+def test_columns_of_an_encoder_have_their_places_and_numbers(part, value):
+    encoder = fitted_encoder()
+    assert encoder_fits(encoder)
+    setattr(encoder, part, value)
+    assert not encoder_fits(encoder)
+    with pytest.raises(ValueError, match="columns of the encoder don't fit together"):
+        decode(encode(encoder, "encoder"))
+
+
+def test_an_encoder_comes_back_fitted_or_not():
+    unfitted = decode(encode(TableEncoder(max_categories=7), "encoder"))
+    assert unfitted.max_categories == 7
+    assert not hasattr(unfitted, "scale_")
+    encoder = fitted_encoder()
+    loaded = decode(encode(encoder, "encoder"))
+    rows = pd.DataFrame({"age": [1.5, np.nan], "town": ["b", "?"]})
+    assert_array_equal(loaded.transform(rows), encoder.transform(rows))
+
+
+# Estimators
+
+
+def test_attributes_come_by_name_without_who_looks_on():
+    encoder = TableEncoder(dtype="float64")
+    encoder.scale_ = "some scale"
+    encoder._skl_callbacks = [print]
+    state = own_attributes(encoder, {"scale_"})
+    assert list(state) == sorted([*encoder.get_params(), "scale_"])
+    assert state["dtype"] == "float64"
+    assert state["scale_"] == "some scale"
+    with pytest.raises(TypeError, match="TableEncoder has an attribute scale_ that"):
+        own_attributes(encoder, set())
+
+
+def test_parameters_are_taken_out_of_a_state_and_checked():
+    state = {"max_categories": 5, "scale_": "some scale"}
+    encoder = with_parameters(TableEncoder, state)
+    assert encoder.get_params() == TableEncoder(max_categories=5).get_params()
+    assert state == {"scale_": "some scale"}
+    with pytest.raises(ValueError, match="max_categories"):
+        with_parameters(TableEncoder, {"max_categories": 1})

@@ -1,0 +1,148 @@
+"""Target means: drawn to the overall mean, and cross-fitted."""
+
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose, assert_array_equal
+
+from skmlp.tabular.scaling import SmoothScale
+from skmlp.tabular.target_means import Rows, Target, TargetMeans, overall_means
+
+ALL = Rows.of(None)
+
+
+def smooth_clip(z):
+    return z / np.sqrt(1 + (np.asarray(z) / 3) ** 2)
+
+
+@pytest.mark.parametrize(
+    ("weight", "places", "kept"),
+    [
+        ([1.0, 2.0, 1.0], slice(None), [1, 2, 1]),
+        ([0.0, 2.0, 1.0], [1, 2], [2, 1]),
+        ([1.0, 0.0, 1.0], [0, 2], None),
+    ],
+    ids=["all count", "some count", "all that count are the same"],
+)
+def test_rows_are_those_of_positive_weight(weight, places, kept):
+    rows = Rows.of(np.array(weight))
+    assert_array_equal(rows.places, places)
+    assert_array_equal(rows.weight, kept)
+
+
+def test_without_weights_all_rows_count():
+    assert Rows.of(None) == (slice(None), None)
+
+
+def test_columns_of_a_target():
+    codes = np.array([0, 1, 2, 1])
+    assert_array_equal(list(Target(codes).columns()), [codes])
+    assert_array_equal(
+        list(Target(codes, list("xyz")).columns()),
+        [[1, 0, 0, 0], [0, 1, 0, 1], [0, 0, 1, 0]],
+    )
+    # of two classes, whether a row is of the second
+    assert_array_equal(list(Target(codes % 2, list("xy")).columns()), [[0, 1, 0, 1]])
+
+
+def test_overall_means_are_weighted():
+    target = Target(np.array([0.0, 1.0, 3.0, 9.0]))
+    assert overall_means(target, ALL) == [13 / 4]
+    assert overall_means(target, Rows.of(np.array([1.0, 1, 2, 0]))) == [7 / 4]
+
+
+def test_a_value_seen_once_and_an_unknown_one_say_nothing():
+    codes = np.array([0] * 10 + [1])
+    fitted = target_means(codes, Target(np.where(codes == 0, 1.0, 0.0)))
+    # the prior is 10 / 11 and the mean of the first, half the way to 1, is 21 / 22; all
+    # quartiles are that, so that half the range between the two is the scale
+    assert fitted.labels == ["target"]
+    assert_allclose(fitted.scale.center, 21 / 22)
+    assert_allclose(fitted.scale.scale, 1 / 44)
+    assert_allclose(fitted.table[:, 0], smooth_clip([0, -2, -2]), atol=1e-12)
+    out = np.empty((3, 1))
+    fitted.write(np.array([2, 0, 1]), out)
+    assert_array_equal(out, fitted.table[[2, 0, 1]])
+
+
+def unscaled(n_codes):
+    """Target means whose numbers are only clipped."""
+    means = TargetMeans()
+    means.scale = SmoothScale().fit([np.array([-1.0, 0.0, 1.0])], None)
+    assert (means.scale.center, means.scale.scale) == ([0], [2])
+    means.scale.scale[:] = 1
+    means.table = np.arange(n_codes + 1.0)[:, np.newaxis]
+    return means
+
+
+def test_held_out_means_are_of_the_other_folds():
+    codes, numbers = np.array([0, 0, 1, 1]), np.array([0.0, 1.0, 1.0, 1.0])
+    target = Target(numbers, folds=np.array([0, 1, 0, 1]))
+    out = np.empty((4, 1))
+    unscaled(2).write_held_out(codes, out, target, None)
+    # each category has one row in the other fold: a part of 1 / 11 of the way from the
+    # mean of all rows, 3 / 4, to its number
+    means = [3 / 4 + 1 / 44, 3 / 4 - 3 / 44, 3 / 4 + 1 / 44, 3 / 4 + 1 / 44]
+    assert_allclose(out[:, 0], smooth_clip(means))
+
+
+def test_held_out_means_are_those_of_unknown_values_where_no_row_is_left():
+    target = Target(np.array([0.0, 1.0, 1.0]), folds=np.array([0, 0, 1]))
+    out = np.empty((3, 1))
+    unscaled(1).write_held_out(np.zeros(3, int), out, target, np.array([1.0, 1, 0]))
+    # beside the rows of the first fold there is but one of weight 0
+    assert_array_equal(out[:2, 0], 1)
+    assert_allclose(out[2, 0], smooth_clip(1 / 2))
+
+
+def target_means(codes, target, rows=ALL):
+    return TargetMeans().fit(codes, codes.max() + 1, target, rows)
+
+
+def test_target_means_are_drawn_to_the_overall_mean():
+    codes = np.repeat([0, 1, 2], [40, 10, 2])
+    values = np.where(codes == 0, 0.0, 1.0)
+    prior = values.mean()
+    means = TargetMeans().means(codes, 3, Target(values), ALL, [prior])[:, 0]
+    share = np.array([40, 10, 2]) / (np.array([40, 10, 2]) + 10)
+    expected = share * [0, 1, 1] + (1 - share) * prior
+    assert_allclose(means, [*expected, prior])
+
+
+def test_two_classes_need_one_mean_and_more_one_each():
+    codes = np.array([0, 1])
+    assert Target(codes, ["x", "y"]).names == ["target_y"]
+    assert Target(codes, list("xyz")).names == ["target_x", "target_y", "target_z"]
+    assert Target(np.array([0.5, 1])).names == ["target"]
+
+
+def test_a_row_has_no_part_in_its_own_target_mean():
+    rng = np.random.default_rng(0)
+    codes = rng.integers(0, 5, 40)
+    values = rng.normal(size=40)
+    folds = np.arange(40) % 5
+    changed = values.copy()
+    changes = rng.normal(size=8)
+    # the mean of all rows, which is the same for each of them, is to stay
+    changed[folds == 2] += changes - changes.mean()
+    written = []
+    fitted = target_means(codes, Target(values, folds=folds))
+    for labels in (values, changed):
+        out = np.empty((40, 1))
+        fitted.write_held_out(codes, out, Target(labels, folds=folds), None)
+        written.append(out[:, 0])
+    is_same = np.isclose(written[0], written[1], rtol=1e-12)
+    has_changed = np.isin(codes, codes[folds == 2]) & (folds != 2)
+    assert_array_equal(is_same, ~has_changed)
+    assert has_changed.sum() > 10
+
+
+def test_weights_count_as_rows_in_target_means():
+    rng = np.random.default_rng(0)
+    codes, values = rng.integers(0, 4, 30), rng.normal(size=30)
+    weight = rng.integers(0, 3, 30)
+    rows = Rows.of(weight.astype(float))
+    weighted = TargetMeans().means(codes, 4, Target(values), rows, [0.5])
+    repeated = TargetMeans().means(
+        np.repeat(codes, weight), 4, Target(np.repeat(values, weight)), ALL, [0.5]
+    )
+    assert_allclose(weighted, repeated)
