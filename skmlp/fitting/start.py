@@ -340,5 +340,5 @@ def checkpoint_of(
     former = None if past is None else past.learnt.parameters
     fit = fit_in_words(estimator, {**given, "start (the former weights)": former})
     checkpoint = Checkpoint(path, estimator.checkpoint_every, fit)
-    checkpoint.start(rng)
+    checkpoint.resume(rng)
     return checkpoint

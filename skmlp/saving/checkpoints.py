@@ -197,7 +197,7 @@ class Checkpoint:
             "delete it or name another file (a folder keeps a file per fit)."
         )
 
-    def start(self, rng: np.random.Generator) -> None:
+    def resume(self, rng: np.random.Generator) -> None:
         """Let all draws of this fit be those of the one to go on from."""
         if self.training is not None:
             rng.bit_generator.state = expect(dict, self.content["draws"])

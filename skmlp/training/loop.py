@@ -135,7 +135,7 @@ def train(
         # learners that run out of time do so in different batches
         values = np.mean(list(zip(*passes, strict=False)), axis=1)
         penalty = float(np.mean([one.optimizer.penalty() for one in learners]))
-        monitor.start(values[0])
+        monitor.take_first_loss(values[0])
         loss = float(np.average(values, weights=sizes[: len(values)]))
         if monitor.end_epoch(loss, parameters, rates[-1], penalty):
             break

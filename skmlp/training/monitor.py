@@ -147,7 +147,7 @@ class Monitor:
         for observer in self.observers:
             observer.begin_epoch(self)
 
-    def start(self, value: float) -> None:
+    def take_first_loss(self, value: float) -> None:
         """Take in the loss of the very first batch, and of no other."""
         if self.n_epochs == 0:
             self._limit = DIVERGED * max(value, 1.0)

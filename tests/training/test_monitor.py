@@ -29,7 +29,7 @@ class Scenario:
     def epoch(self, loss, penalty=0.0, learning_rate=1.0):
         self.monitor.begin_epoch()
         self.parameters += 1
-        self.monitor.start(loss)
+        self.monitor.take_first_loss(loss)
         return self.monitor.end_epoch(loss, self.parameters, learning_rate, penalty)
 
     def run(self, losses):
