@@ -209,24 +209,9 @@ class LossCurveDisplay:
         from matplotlib.ticker import MaxNLocator
 
         is_alone = len(self.train_loss) == 1
-        thin: Style = {} if is_alone else {"linewidth": 0.8, "alpha": 0.8}
-        # dashes and rings keep apart in grey what colours keep apart elsewhere
-        train = styled({"label": "training", "color": "C0", **thin}, train_kwargs)
-        validation = styled(
-            {"label": "validation", "color": "C1", "linestyle": "--", **thin},
-            validation_kwargs,
-        )
-        best = styled(
-            {
-                "label": self._label_of_best(),
-                "color": "black",
-                "linestyle": "none",
-                "marker": "o",
-                "markerfacecolor": "none",
-                "zorder": 3,
-            },
-            best_kwargs,
-        )
+        defaults = self._styles(is_alone)
+        given = (train_kwargs, validation_kwargs, best_kwargs)
+        train, validation, best = map(styled, defaults, given)
         train_lines, validation_lines, best_lines = [], [], []
         for loss, held_out, best_epoch in zip(
             self.train_loss, self.validation_loss, self.best_epoch, strict=True
@@ -250,6 +235,22 @@ class LossCurveDisplay:
         self.ax_ = ax
         self.figure_ = ax.figure
         return self
+
+    def _styles(self, is_alone: bool) -> tuple[Style, Style, Style]:
+        """How training, validation and best epoch look if nothing else is said."""
+        thin: Style = {} if is_alone else {"linewidth": 0.8, "alpha": 0.8}
+        # dashes and rings keep apart in grey what colours keep apart elsewhere
+        train = {"label": "training", "color": "C0", **thin}
+        validation = {"label": "validation", "color": "C1", "linestyle": "--", **thin}
+        best = {
+            "label": self._label_of_best(),
+            "color": "black",
+            "linestyle": "none",
+            "marker": "o",
+            "markerfacecolor": "none",
+            "zorder": 3,
+        }
+        return train, validation, best
 
     def _label_of_best(self) -> str:
         """Without held-out rows the last weights are kept, be they the best or not."""

@@ -49,7 +49,7 @@ class Recorder:
     def begin_epoch(self):
         self.calls.append(("begin_epoch",))
 
-    def start(self, value):
+    def take_first_loss(self, value):
         self.calls.append(("start", value))
 
     def penalty(self):
