@@ -641,6 +641,13 @@ WORDS = ["b", "a", "b", "c"] * 30
         (pa.chunked_array([LABELS]), np.array([False, True])),
         (pa.chunked_array([NUMBERS]), np.array([1, 2, 3])),
         (pa.array(WORDS), np.array(["a", "b", "c"], object)),
+        (
+            pa.chunked_array([pa.array(NUMBERS).dictionary_encode()]),
+            np.array([1, 2, 3]),
+        ),
+        (pd.Series(LABELS, dtype=object), np.array([False, True])),
+        (pd.Series(NUMBERS, dtype=object), np.array([1, 2, 3])),
+        (pl.Series(WORDS).cast(pl.Categorical), np.array(["a", "b", "c"], object)),
         (pl.Series(LABELS), np.array([False, True])),
         (pl.Series(NUMBERS), np.array([1, 2, 3])),
         (pl.Series(WORDS), np.array(["a", "b", "c"], object)),

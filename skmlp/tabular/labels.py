@@ -23,11 +23,18 @@ def read_labels(y: ArrayLike) -> ArrayLike:
         return as_array(pandas_values(y.iloc[:, 0]))[:, np.newaxis]
     if isinstance(y, pd.Index | pd.api.extensions.ExtensionArray):
         y = pd.Series(y)
-    if isinstance(y, pd.Series):
+    if isinstance(y, pd.Series) and not isinstance(y.dtype, pd.ArrowDtype):
         return as_array(pandas_values(y))
     if nw.dependencies.is_into_series(y):
-        return as_array(narwhals_values(nw.from_native(y, series_only=True)))
+        return as_array(series_values(nw.from_native(y, series_only=True)))
     return as_array(y) if isinstance(y, np.ndarray) else y
+
+
+def series_values(series: nw.Series) -> Values:
+    """The values of a series; categories, which in pyarrow may be numbers, stay so."""
+    if isinstance(series.dtype, nw.Categorical | nw.Enum):
+        return pd.array(series.to_list())
+    return narwhals_values(series)
 
 
 def as_array(values: Values) -> np.ndarray:
@@ -35,11 +42,19 @@ def as_array(values: Values) -> np.ndarray:
     if isinstance(values, np.ndarray):
         if has_masked([values]):
             refuse_missing(np.ma.getmaskarray(values))
-        return native(np.asarray(values))
+        values = np.asarray(values)
+        if values.dtype == object and all(map(is_number, values.ravel())):
+            values = np.array(values.tolist())
+        return native(values)
     refuse_missing(values.isna())
     if isinstance(values, pd.Categorical):
         return as_array(pandas_values(pd.Series(values.categories)))[values.codes]
     return values.to_numpy(getattr(values.dtype, "numpy_dtype", None))
+
+
+def is_number(value: object) -> bool:
+    """Whether a Python object is a number or a truth value."""
+    return isinstance(value, int | float | np.number | np.bool_)
 
 
 def refuse_missing(is_missing: np.ndarray) -> None:

@@ -30,11 +30,15 @@ def check_names(estimator: object, X: object) -> None:
     if now.equals(before):
         return
     new, missing = list(now[~now.isin(before)]), list(before[~before.isin(now)])
-    if new or missing or len(came) != len(known):
+    facts = [
+        f"{what}: {list_some(names)}"
+        for what, names in (("new", new), ("missing", missing))
+        if names
+    ]
+    if facts or len(came) != len(known):
+        facts.append(f"{len(came)} columns in place of {len(known)}")
         raise ValueError(
-            f"the columns of X should be those of fit, but {list_some(new)} came that "
-            f"fit did not see, and {list_some(missing)} that it saw did not come "
-            f"({len(came)} columns in place of {len(known)})."
+            f"the columns of X should be those of fit; there are {'; '.join(facts)}."
         )
     raise ValueError(
         f"the columns of X should be in the order of fit. {hint_on_order(came, known)}"
