@@ -902,5 +902,6 @@ class MLPSoftmaxClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
 
     def _can_go_on_in_parts(self) -> bool:
         """Whether there is `partial_fit`; raise if the solver refuses it."""
-        SOLVERS[self.solver].check_takes(self, "partial_fit", "partial_fit")
+        if self.solver in SOLVERS:  # others are named when parameters are checked
+            SOLVERS[self.solver].check_takes(self, "partial_fit", "partial_fit")
         return True
