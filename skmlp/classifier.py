@@ -43,7 +43,7 @@ from skmlp.fitting.inputs import (
 from skmlp.fitting.parameters import ActivationLike, Scoring, Transformer
 from skmlp.fitting.recipe import Settings, check_in_parts, is_auto
 from skmlp.fitting.run import carry_out
-from skmlp.fitting.solvers import SOLVERS
+from skmlp.fitting.solvers import SOLVERS, state_of
 from skmlp.fitting.start import (
     Past,
     all_classes,
@@ -899,6 +899,8 @@ class MLPSoftmaxClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
         for name, value in learnt.attributes().items():
             setattr(self, name, value)
         self._rule_state, self._plateau, self.t_ = memory
+        if self._rule_state is not None and len(learnt.parameters) == 1:
+            self._rule_state = state_of(self._rule_state, 0)
 
     def _can_go_on_in_parts(self) -> bool:
         """Whether there is `partial_fit`; raise if the solver refuses it."""

@@ -70,8 +70,9 @@ def test_three_class_early_stopping_is_stratified_unreported(monkeypatch):
     parts = []
 
     def spy(codes, *others):
-        parts.append([codes[rows] for rows in split(codes, *others)])
-        return [np.arange(len(codes))[:-15], np.arange(len(codes))[-15:]]
+        parts.append([codes[rows] for (rows,) in split(codes, *others)])
+        rows = np.arange(len(codes))[np.newaxis]
+        return rows[:, :-15], rows[:, -15:]
 
     split = targets.split_held_out
     monkeypatch.setattr("skmlp.fitting.targets.split_held_out", spy)
@@ -86,7 +87,7 @@ def test_class_of_one_row_is_kept_for_training_unreported():
     labels[Y_IRIS == 2] = 1
     labels[149] = 7
     for seed in range(10):
-        training, held_out = targets.split_held_out(
+        (training,), (held_out,) = targets.split_held_out(
             np.unique(labels.astype(int), return_inverse=True)[1],
             0.1,
             np.random.default_rng(seed),

@@ -22,7 +22,6 @@ from skmlp.fitting.targets import (
     Targets,
     check_labels,
     encode_labels,
-    for_each_member,
     split,
     weighted_samples,
 )
@@ -131,7 +130,7 @@ def data_of_fit(
         x = fit_inputs(reader, X, targets, samples.rows, rng)
     if own_rows.are_given:
         own = own_held_out(reader, targets, own_rows)
-        held_out = for_each_member(own, settings.n_estimators)
+        held_out = own.for_each(settings.n_estimators)
     elif held_out is not None:
         held_out = held_out._replace(x=x)
     return data_on(reader, x, samples, held_out, targets)
@@ -150,7 +149,7 @@ def data_of_batch(
         x = read_inputs(reader, X, reader.dtype)
     else:
         x = first_inputs(reader, X, targets, rng)
-    samples = for_each_member(targets.samples, settings.n_estimators)
+    samples = targets.samples.for_each(settings.n_estimators)
     return data_on(reader, x, samples, None, targets)
 
 

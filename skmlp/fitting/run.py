@@ -9,8 +9,8 @@ import numpy as np
 from skmlp._sklearn import FitTask
 from skmlp.fitting.progress import shown
 from skmlp.fitting.scoring import ModelInTraining, score_function
-from skmlp.fitting.solvers import Solver, one_by_one
-from skmlp.fitting.task import Learnt, Memory, Outcome, Task
+from skmlp.fitting.solvers import Solver
+from skmlp.fitting.task import Learnt, Memory, Outcome, Task, alone_or_stack
 from skmlp.nn.calibration import best_temperature
 from skmlp.nn.losses import SoftmaxCrossEntropy, softmax
 from skmlp.nn.network import Network
@@ -120,7 +120,8 @@ def temperature_of(task: Task, parameters: np.ndarray) -> float:
     if len(rows_of_each) > 1 and np.ptp(rows_of_each, axis=0).any():
         return 1.0
     x, codes, weight, rows = parts[0].with_mean_weight_one("float64")
-    logits = Network(task.architecture, parameters).logits(x, rows)
+    network = Network(task.architecture, alone_or_stack(parameters))
+    logits = network.logits(x, rows)
     return best_temperature(logits.astype(np.float64), codes, weight)
 
 
@@ -137,7 +138,7 @@ def evaluation(
     if task.held_out is None:
         return None
     losses, scores = [], []
-    for vector, part in zip(one_by_one(parameters), task.held_out.each(), strict=True):
+    for vector, part in zip(parameters, task.held_out.each(), strict=True):
         network = Network(task.architecture, vector)
         part = part.with_mean_weight_one(task.architecture.dtype)
         losses.append(partial(log_loss, network, part))

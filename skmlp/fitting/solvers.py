@@ -159,12 +159,11 @@ class Descent(Solver):
             monitor.restore(saved["monitor"])
             parameters[...] = monitor.parameters
             rule_state = saved["rule"]
-        if parameters.ndim == 1:
-            learners = [self.learner(task, parameters, rule_state)]
+        learners = self.learners(task, parameters, rule_state)
+        if len(parameters) == 1:
             largest = task.architecture.largest_product(self.batch_size)
             threads = suitable_threads(largest)
         else:
-            learners = self.learners(task, parameters, rule_state)
             threads = side_by_side(len(learners))
         if saved is not None:
             for one, draws in zip(learners, saved["draws"], strict=True):
@@ -196,35 +195,46 @@ class Descent(Solver):
     def learners(
         self, task: Task, parameters: np.ndarray, rule_state: RuleState | None
     ) -> list[Learner]:
-        """The networks of an ensemble, some of them as one stack."""
-        together = MEMBERS_TOGETHER
-        widest = max(task.architecture.hidden_layer_sizes, default=0)
-        if 2 * self.batch_size * widest >= SMALLEST_SHARED_LAYER:
-            together = min(together, 2)
-        if issparse(task.samples.x):
-            together = 1  # sparse rows can't be stacked
+        """All networks, some of them as one stack."""
+        n_members, together = len(parameters), self.n_together(task)
+        if n_members == 1:
+            return [self.learner(task, parameters, rule_state, 0)]
         learners = []
-        for first in range(0, len(parameters), together):
-            members = slice(first, first + together)
+        for first in range(0, n_members, together):
             # draws of its own, so that the threads' timing has no say in the outcome
             rng = np.random.default_rng(task.rng.integers(2**63, size=2))
-            samples = task.samples.members(members)
-            part = replace(task, samples=samples, rng=rng)
-            state = state_of_some(rule_state, members)
-            learners.append(self.learner(part, parameters[members], state))
+            # a stack of one would take 3 to 8% longer per step than a network alone
+            some = slice(first, first + together) if together > 1 else first
+            part = replace(task, rng=rng)
+            learners.append(self.learner(part, parameters, rule_state, some))
         return learners
 
+    def n_together(self, task: Task) -> int:
+        """How many networks are multiplied as one stack."""
+        if issparse(task.samples.x):
+            return 1  # sparse rows can't be stacked
+        widest = max(task.architecture.hidden_layer_sizes, default=0)
+        is_wide = 2 * self.batch_size * widest >= SMALLEST_SHARED_LAYER
+        return 2 if is_wide else MEMBERS_TOGETHER
+
     def learner(
-        self, task: Task, parameters: np.ndarray, rule_state: RuleState | None
+        self,
+        task: Task,
+        parameters: np.ndarray,
+        rule_state: RuleState | None,
+        members: slice | int,
     ) -> Learner:
-        """A network, or a stack of networks, ready to be trained."""
-        gradient = np.empty_like(parameters)
+        """Some networks as a stack, or one of them alone, ready to be trained."""
+        task = replace(task, samples=task.samples.members(members))
+        vectors = parameters[members]
+        gradient = np.empty_like(vectors)
+        state = None if rule_state is None else state_of(rule_state, members)
         return Learner(
-            Network(task.architecture, parameters, gradient, task.rng),
+            Network(task.architecture, vectors, gradient, task.rng),
             task.loss(),
             Optimizer(
-                copy(self.rule).start(parameters, rule_state),
-                parameters,
+                copy(self.rule).start(vectors, state),
+                vectors,
                 gradient,
                 task.decay(),
                 task.architecture.learning_rate_factors(),
@@ -239,23 +249,28 @@ class Descent(Solver):
 
 
 def state_of_all(learners: Sequence[Learner]) -> RuleState:
-    """What the update rules remember, put together for all networks."""
-    first, *others = [one.optimizer.rule.state() for one in learners]
-    if not others:
-        return first
+    """What the update rules remember, put together for all networks as a stack."""
+    states = [stacked_state(one.optimizer.rule.state()) for one in learners]
+    first = states[0]
     vectors = {
-        name: np.concatenate([first[name], *(state[name] for state in others)])
+        name: np.concatenate([state[name] for state in states])
         for name in first.keys() - {"t"}
     }
     return {"t": first["t"], **vectors}
 
 
-def state_of_some(rule_state: RuleState | None, members: slice) -> RuleState | None:
-    """What the update rule remembers of some of the networks."""
-    if rule_state is None:
-        return None
+def state_of(rule_state: RuleState, members: slice | int) -> RuleState:
+    """What the update rule remembers of some of the networks, or of one alone."""
     return {
         name: memory if name == "t" else memory[members]
+        for name, memory in rule_state.items()
+    }
+
+
+def stacked_state(rule_state: RuleState) -> RuleState:
+    """What the update rule remembers, as a stack also for a network alone."""
+    return {
+        name: memory if name == "t" else np.atleast_2d(memory)
         for name, memory in rule_state.items()
     }
 
@@ -330,10 +345,7 @@ class FullBatch(Solver):
                 Batches(samples.with_mean_weight_one("float64"), batch_size, rng=None),
             )
             for vector, its_gradient, samples in zip(
-                one_by_one(parameters),
-                one_by_one(gradient),
-                task.samples.each(),
-                strict=True,
+                parameters, gradient, task.samples.each(), strict=True
             )
         ]
 
@@ -358,11 +370,6 @@ class FullBatch(Solver):
         if monitor.ending is None and result.success:
             monitor.ending = Ending.CONVERGED
         return task.memory.rule_state
-
-
-def one_by_one(parameters: np.ndarray) -> np.ndarray:
-    """The vectors of a stack, or a vector alone."""
-    return parameters.reshape(-1, parameters.shape[-1])
 
 
 SOLVERS: dict[str, type[Solver]] = {

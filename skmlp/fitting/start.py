@@ -15,7 +15,7 @@ from skmlp.fitting.recipe import (
     numbers_to_embed,
     settle,
 )
-from skmlp.fitting.solvers import SOLVERS
+from skmlp.fitting.solvers import SOLVERS, stacked_state
 from skmlp.fitting.targets import Targets
 from skmlp.fitting.task import Data, Goal, Learnt, Memory, Outcome, Task
 from skmlp.nn.activations import as_activation
@@ -69,19 +69,19 @@ class Past(NamedTuple):
             return None
         learnt = Learnt(
             estimator.architecture_,
-            estimator.parameters_,
+            np.atleast_2d(estimator.parameters_),
             estimator.history_,
             estimator.best_iter_,
             estimator.temperature_,
         )
-        memory = Memory(estimator._rule_state, estimator._plateau, estimator.t_)
+        rule_state = estimator._rule_state and stacked_state(estimator._rule_state)
+        memory = Memory(rule_state, estimator._plateau, estimator.t_)
         return cls(estimator.classes_, learnt, memory)
 
     @property
     def n_estimators(self) -> int:
         """Number of networks."""
-        parameters = self.learnt.parameters
-        return 1 if parameters.ndim == 1 else len(parameters)
+        return len(self.learnt.parameters)
 
     @property
     def n_epochs(self) -> int:
@@ -257,9 +257,7 @@ def start_values(
     rng: np.random.Generator,
     class_shares: np.ndarray | None = None,
 ) -> np.ndarray:
-    """Where training starts: a vector, or a stack of them."""
-    if n_estimators == 1:
-        return network.start_values(rng, class_shares)
+    """Where training starts: a stack of vectors, one per network."""
     members = range(n_estimators)
     return np.stack([network.start_values(rng, class_shares) for _ in members])
 

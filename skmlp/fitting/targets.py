@@ -201,8 +201,8 @@ def split_held_out(
     part (which scikit-learn's stratified splits don't promise). A class of which
     `fraction` is less than half a row stays in the training part as a whole.
 
-    With several members, each has parts of its own, of the same sizes, one line per
-    member; what they hold out overlaps as little as can be.
+    Each member has parts of its own, of the same sizes, one line per member; what they
+    hold out overlaps as little as can be.
     """
     counts = np.bincount(codes)
     is_large = (counts >= 2) & (counts * fraction >= 0.5)
@@ -219,8 +219,6 @@ def split_held_out(
         is_held_out = (place - start[of_row]) % counts[of_row] < n_held_out[of_row]
         first.append(np.sort(order[~is_held_out]))
         second.append(np.sort(order[is_held_out]))
-    if n_members == 1:
-        return first[0], second[0]
     return np.stack(first), np.stack(second)
 
 
@@ -246,12 +244,4 @@ def split(
                 "and y_val.",
                 stacklevel=3,
             )
-    return for_each_member(samples, settings.n_estimators), None
-
-
-def for_each_member(samples: Samples, n_estimators: int) -> Samples:
-    """The same rows for each network, where there are several."""
-    if n_estimators == 1:
-        return samples
-    rows = np.arange(len(samples.codes))
-    return samples.take(np.tile(rows, (n_estimators, 1)))
+    return samples.for_each(settings.n_estimators), None

@@ -96,10 +96,11 @@ class Task:
     ----------
     architecture : Architecture
         Of the network, or of each network of an ensemble.
-    parameters : ndarray of shape (n_parameters,) or (n_members, n_parameters)
-        Where training starts; never written.
+    parameters : ndarray of shape (n_members, n_parameters)
+        Where training starts; never written. One network is a stack of one.
     samples, held_out : Samples
-        The rows to train on and those to score after each epoch, or None.
+        The rows to train on and those to score after each epoch, or None; a stack, of
+        a line per network.
     classes : ndarray of shape (n_classes,)
         The labels that codes stand for.
     rng : numpy.random.Generator
@@ -154,6 +155,11 @@ class Task:
         return Decay(strength, self.architecture.n_weights, self.goal.weight_decay)
 
 
+def alone_or_stack(vectors: np.ndarray) -> np.ndarray:
+    """The vector of a network alone, or the stack of several."""
+    return vectors[0] if len(vectors) == 1 else vectors
+
+
 class Learnt(NamedTuple):
     """What is kept if training ends at some epoch.
 
@@ -161,7 +167,7 @@ class Learnt(NamedTuple):
     ----------
     architecture : Architecture
         Of the network, or of each network of an ensemble.
-    parameters : ndarray of shape (n_parameters,) or (n_members, n_parameters)
+    parameters : ndarray of shape (n_members, n_parameters)
         The weights, in the type of the architecture.
     history : dict of str to list of float
         One entry per epoch under each name.
@@ -178,10 +184,10 @@ class Learnt(NamedTuple):
     temperature: float
 
     def attributes(self) -> dict[str, object]:
-        """The same under the names that fitted estimators have for it."""
+        """The same as fitted estimators have it: a network alone has no first axis."""
         return {
             "architecture_": self.architecture,
-            "parameters_": self.parameters,
+            "parameters_": alone_or_stack(self.parameters),
             "history_": self.history,
             "best_iter_": self.best_epoch,
             "temperature_": self.temperature,

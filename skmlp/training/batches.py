@@ -62,25 +62,30 @@ class Samples(NamedTuple):
         """The rows of `x` that belong to these samples, in their order."""
         return self.x if self.rows is None else self.x[self.rows]
 
-    def members(self, part: slice) -> "Samples":
-        """Those of some networks of a stack."""
+    def members(self, part: slice | int) -> "Samples":
+        """Those of some networks of a stack, or of one by itself."""
         x, codes, weight, rows = self
-        assert rows is not None, "a stack says which rows each network sees"
         return Samples(
-            x, codes[part], None if weight is None else weight[part], rows[part]
+            x,
+            codes[part],
+            None if weight is None else weight[part],
+            None if rows is None else rows[part],
         )
 
     def each(self) -> list["Samples"]:
-        """Those of each network by itself; of a network alone, all."""
-        if self.codes.ndim == 1:
-            return [self]
-        n_members = len(self.codes)
-        weights = [None] * n_members if self.weight is None else self.weight
-        rows = [None] * n_members if self.rows is None else self.rows
-        return [
-            Samples(self.x, *of_one)
-            for of_one in zip(self.codes, weights, rows, strict=True)
-        ]
+        """Those of each network of a stack by itself."""
+        return [self.members(member) for member in range(len(self.codes))]
+
+    def for_each(self, n_members: int) -> "Samples":
+        """A stack in which so many networks see these samples, all of them the same."""
+        x, codes, weight, rows = self
+        times = (n_members, 1)
+        return Samples(
+            x,
+            np.tile(codes, times),
+            None if weight is None else np.tile(weight, times),
+            None if rows is None else np.tile(rows, times),
+        )
 
     def total_weight(self) -> float:
         """Sum of the weights, per network."""
@@ -134,7 +139,7 @@ class Batches:
         self.batch_size = batch_size
         self.rng = rng
         *self.stack, self.n_samples = samples.codes.shape
-        self.in_order = rng is None and samples.rows is None
+        self.in_order = rng is None and samples.rows is None and not self.stack
         x = samples.x
         if isinstance(x, np.ndarray) and not self.in_order:
             size = batch_size * x.shape[1] * math.prod(self.stack)
