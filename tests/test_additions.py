@@ -71,10 +71,11 @@ class SteepestDescent(Solver):
     way_out = "raise learning_rate_init"
 
     learning_rate: float
+    rule: Rule
 
     @classmethod
     def of(cls, parameters: Parameters, settings: Settings, n_samples: int) -> Self:
-        return cls(parameters.learning_rate_init)
+        return cls(parameters.learning_rate_init, OPTIMIZERS["sgd"].of(parameters))
 
     def train(
         self, task: Task, parameters: np.ndarray, monitor: Monitor
@@ -86,7 +87,7 @@ class SteepestDescent(Solver):
             task.loss(),
             Batches(samples, BLOCK_ROWS, rng=None),
         )
-        rule = OPTIMIZERS["sgd"](momentum=0.0).start(parameters)
+        rule = self.rule.start(parameters)
         optimizer = Optimizer(rule, parameters, gradient, task.decay())
         with np.errstate(all="ignore"):  # it is the monitor that says what ran away
             for _ in range(task.goal.max_iter):
@@ -186,6 +187,7 @@ for n_estimators in (1, 3):
     model = fit(
         solver="steepest",
         learning_rate_init=0.5,
+        momentum=0.0,
         max_iter=200,
         tol=0,
         weight_decay=0.0,
