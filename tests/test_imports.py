@@ -112,6 +112,13 @@ def test_what_the_table_forbids_is_there_and_not_allowed(name):
     assert not never & (allowed | later)
 
 
+def test_no_module_has_two_rows():
+    names = [
+        name for names, *_ in rows_of("What may import what") for name in named(names)
+    ]
+    assert sorted(names) == sorted(f"skmlp.{name}" for name in TABLE)
+
+
 def test_every_module_has_its_line():
     files = [path.relative_to(ROOT).as_posix() for path in ROOT.rglob("*.py")]
     # a folder stands for its `__init__`, in which there is nothing but a sentence
