@@ -203,6 +203,22 @@ def test_the_mathematics_page_has_every_activation():
     assert rows.keys() == ACTIVATIONS.keys()
 
 
+# What the page on the architecture names
+
+
+def test_the_architecture_names_what_is_there():
+    page = DOCS / "architecture.md"
+    files = [*(ROOT / "skmlp").rglob("*.py"), *(ROOT / "tests").rglob("*.py")]
+    paths = {path.relative_to(ROOT).as_posix() for path in files}
+    source = (path.read_text(encoding="utf-8") for path in files)
+    words = set(re.findall(r"\w+", "\n".join(source)))
+    for code in re.findall(r"`([^`]+)`", FENCE.sub("", page.read_text("utf-8"))):
+        if code.endswith(".py"):
+            assert {code, f"skmlp/{code}"} & paths, code
+        else:
+            assert set(re.findall(r"[a-zA-Z_]\w+", code)) <= words, code
+
+
 # What is public
 
 
