@@ -93,7 +93,7 @@ def shown(
     try:
         from tqdm import tqdm
     except ImportError:
-        with shown_by_rich(n_epochs) as observers:
+        with shown_by_rich(epochs_before, n_epochs) as observers:
             yield observers
         return
     with tqdm(total=n_epochs, unit="epoch") as bar:
@@ -106,12 +106,12 @@ def shown(
 
 
 @contextmanager
-def shown_by_rich(n_epochs: int) -> Iterator[list[Observer]]:
+def shown_by_rich(epochs_before: int, n_epochs: int) -> Iterator[list[Observer]]:
     """As `shown`, with rich's progress bar if it is installed, else with lines."""
     try:
         from rich.progress import Progress
     except ImportError:
-        yield [Lines()]
+        yield [Lines(epochs_before)]
         return
     with Progress() as progress:
         task = progress.add_task("epochs", total=n_epochs)

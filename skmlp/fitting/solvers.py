@@ -44,7 +44,7 @@ class Solver(ABC):
     Attributes
     ----------
     refuses : dict of str to str
-        Names of parameters and methods that it can't do with, and why.
+        Which of "dropout", "checkpoint" and "partial_fit" it can't do with, and why.
     auto : dict
         What "auto" means with it, in place of what the number of rows decides.
     embeds_numbers : bool

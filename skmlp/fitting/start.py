@@ -283,6 +283,9 @@ def task_of(
     else:
         weights = past.weights(architecture, settings.n_estimators)
         past_epochs, memory = past.n_epochs, past.memory
+        if not in_parts:
+            # a fit watches another loss, on other rows, than the calls before it
+            memory = memory._replace(plateau=None)
     is_planned = in_parts or is_laid_out(parameters, samples)
     return Task(
         architecture,

@@ -1,4 +1,4 @@
-"""What is to be trained, and what comes of it; no estimator is in it."""
+"""What is to be trained, and what comes of it; of the estimator, callbacks alone know."""
 
 import math
 from dataclasses import dataclass, field

@@ -81,6 +81,8 @@ def test_lines_are_shown_where_both_are_missing(capsys, monkeypatch):
         monkeypatch.setitem(sys.modules, name, None)
     fit(2)
     assert len(capsys.readouterr().out.splitlines()) == 13
+    with shown(2, epochs_before=7, n_epochs=1) as (lines,):
+        assert lines.epochs_before == 7
 
 
 @pytest.mark.parametrize("verbose", [False, True, 0, 1, 2, 10])
