@@ -1,4 +1,4 @@
-"""What is to be trained, and what comes of it; of the estimator, callbacks alone know."""
+"""What is to be trained, and what comes of it; callbacks alone know of an estimator."""
 
 import math
 from dataclasses import dataclass, field
