@@ -76,6 +76,19 @@ def test_softmax_regression_ends_where_scikit_learns_ends(name, weighted, n_netw
         assert_allclose(probabilities(vector), expected, atol=0.01)
 
 
+@pytest.mark.parametrize("n_networks", [None, 3])
+@pytest.mark.parametrize("name", SOLVERS)
+def test_the_loss_at_the_bottom_is_that_of_one_network(name, n_networks):
+    task = regression(n_networks)
+    shape = task.samples.codes.shape
+    codes = np.broadcast_to(np.tile(np.arange(3), 20), shape)
+    samples = task.samples._replace(x=np.zeros((60, 2)), codes=codes)
+    outcome = carry_out(
+        regression(n_networks, samples=samples), solver(name, batch_size=60)
+    )
+    assert_allclose(outcome.learnt.history["loss"], np.log(3))
+
+
 @pytest.mark.parametrize("name", SOLVERS)
 def test_a_solver_leaves_what_it_goes_on_from_as_it_was(name):
     before = carry_out(regression(), solver(name)).memory
