@@ -366,7 +366,7 @@ class FullBatch(Solver):
                 tol=task.goal.tol,
             )
         if monitor.n_epochs == 0:
-            monitor.end_epoch(result.fun, parameters)
+            monitor.end_epoch(result.fun / len(objectives), parameters)
         if monitor.ending is None and result.success:
             monitor.ending = Ending.CONVERGED
         return task.memory.rule_state

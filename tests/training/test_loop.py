@@ -50,7 +50,7 @@ class Recorder:
         self.calls.append(("begin_epoch",))
 
     def take_first_loss(self, value):
-        self.calls.append(("start", value))
+        self.calls.append(("take_first_loss", value))
 
     def penalty(self):
         return 0.125
@@ -91,7 +91,7 @@ def test_each_batch_goes_forward_backward_and_makes_a_step():
             ("step", 0.5),
         ]
     # the batches' losses are 0, 2 and 4, and the last one has half the rows
-    expected.append(("start", 0.0))
+    expected.append(("take_first_loss", 0.0))
     expected.append(("end_epoch", 8 / 5, "parameters", 0.125, 0.5))
     assert record(n_epochs=1, weight=np.arange(5) / 10).calls == expected
     assert len(record(n_epochs=4).calls) == 4 * len(expected)

@@ -1,0 +1,94 @@
+"""Each ending calls for a sentence that is whole, or for none."""
+
+import re
+import warnings
+
+import numpy as np
+import pytest
+from sklearn.exceptions import ConvergenceWarning
+from tasks import ARCHITECTURE, parameters
+
+from skmlp.fitting.endings import advise, warn_of
+from skmlp.fitting.solvers import SOLVERS
+from skmlp.fitting.task import Learnt, Memory, Outcome
+from skmlp.training.endings import Ending
+
+EXPECTED = {  # after 7 epochs, of which 5 is the best, with adam on rows as they come
+    Ending.CONVERGED: None,
+    Ending.DIVERGED: (
+        "training diverged in epoch 7: the loss became 1.23e+06. The last good weights,"
+        " those of epoch 5, are kept. Lower learning_rate_init=0.5, or scale X.",
+        ConvergenceWarning,
+    ),
+    Ending.OUT_OF_TIME: None,
+    Ending.INTERRUPTED: (
+        "Training interrupted by user in epoch 8; the weights of epoch 5 are kept.",
+        UserWarning,
+    ),
+    Ending.BY_CALLBACK: None,
+    Ending.AS_PLANNED: None,
+    Ending.CUT_SHORT: (
+        'solver="adam" ended after 7 iterations, before the loss had settled. Raise '
+        "max_iter=9, scale X, or let early_stopping=True or "
+        'learning_rate="cosine" decide when to end.',
+        ConvergenceWarning,
+    ),
+}
+
+
+def outcome_of(ending, n_epochs=7, best_epoch=5, scores_say_nothing=False):
+    losses = [1.0] * (n_epochs - 1) + [1234567.0] if n_epochs else []
+    learnt = Learnt(ARCHITECTURE, np.zeros(9), {"loss": losses}, best_epoch, 1.0)
+    return Outcome(learnt, ending, Memory(), scores_say_nothing)
+
+
+def warning_of(outcome, solver="adam", is_scaled=False, scoring="f1"):
+    """What is said of an outcome, and its kind; None for nothing."""
+    given = parameters(solver=solver, scoring=scoring, learning_rate_init=0.5)
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        warn_of(outcome, advise(given, 9, is_scaled))
+    assert len(caught) <= 1
+    return (str(caught[0].message), caught[0].category) if caught else None
+
+
+@pytest.mark.parametrize("ending", Ending)
+def test_what_is_said_of_each_ending(ending):
+    assert warning_of(outcome_of(ending)) == EXPECTED[ending]
+
+
+@pytest.mark.parametrize("solver", SOLVERS)
+@pytest.mark.parametrize("is_scaled", [False, True])
+@pytest.mark.parametrize("n_epochs", [0, 1])
+@pytest.mark.parametrize("ending", Ending)
+def test_every_sentence_is_whole(ending, n_epochs, is_scaled, solver):
+    said = warning_of(outcome_of(ending, n_epochs, 0), solver, is_scaled)
+    if said is not None:
+        sentence, _ = said
+        assert sentence.endswith(".")
+        assert not re.search(r"[{}]|None|  | [,.]|,,|\.\.", sentence)
+        assert not (is_scaled and "scale X" in sentence)
+    if ending == Ending.CUT_SHORT:
+        assert SOLVERS[solver].way_out in sentence
+
+
+def test_weights_from_before_the_first_epoch_are_called_so():
+    sentence, _ = warning_of(outcome_of(Ending.DIVERGED, best_epoch=0))
+    assert "those at the start, are kept" in sentence
+
+
+@pytest.mark.parametrize("ending", Ending)
+def test_scores_that_say_nothing_are_named_unless_there_is_worse_to_say(ending):
+    said = warning_of(outcome_of(ending, scores_say_nothing=True))
+    expected = EXPECTED[ending] or (
+        "scoring='f1' gave no finite score on the held-out rows in any epoch; the last "
+        "weights are kept.",
+        UserWarning,
+    )
+    assert said == expected
+
+
+def test_a_name_with_braces_is_no_field():
+    outcome = outcome_of(Ending.AS_PLANNED, scores_say_nothing=True)
+    sentence, _ = warning_of(outcome, scoring="{loss}")
+    assert sentence.startswith("scoring='{loss}' gave")

@@ -1,0 +1,338 @@
+"""X to a matrix: by an encoder with seeds of its own, or straight in."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from networks import classic
+from numpy.testing import assert_allclose, assert_array_equal
+from scipy import sparse
+from sklearn.cluster import KMeans
+from sklearn.decomposition import PCA
+from sklearn.ensemble import RandomTreesEmbedding
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import (
+    FunctionTransformer,
+    KBinsDiscretizer,
+    MinMaxScaler,
+    StandardScaler,
+)
+from tasks import CODES, SETTINGS, X
+
+from skmlp import TableEncoder
+from skmlp.fitting import inputs
+from skmlp.fitting.inputs import (
+    OwnRows,
+    as_encoder,
+    as_matrix,
+    check_encoded,
+    check_rows,
+    data_of_batch,
+    data_of_fit,
+    first_inputs,
+    fit_inputs,
+    is_fitted,
+    read_inputs,
+    take_encoder,
+    with_seeds,
+)
+from skmlp.fitting.targets import read_targets
+
+NOBODYS = OwnRows(None, None, None)
+TWO_NETWORKS = SETTINGS._replace(n_estimators=2)
+FRAME = pd.DataFrame({"width": X[:, 0], "side": np.where(X[:, 1] > 0, "left", "right")})
+
+
+def rng(seed=0):
+    return np.random.default_rng(seed)
+
+
+def straight(**params):
+    return classic(preprocessing=None, **params)
+
+
+def targets_of(reader, sample_weight=None):
+    return read_targets(reader, X, CODES, sample_weight)
+
+
+# The encoder
+
+
+def seeds_of(encoder, seed=0):
+    """Seeds by their name, once those that were missing are drawn."""
+    seeded = with_seeds(encoder, rng(seed)).get_params()
+    return {name: seeded[name] for name in seeded if name.endswith("random_state")}
+
+
+def nested():
+    """A pipeline within another, where only the k-means have a seed."""
+    inner = make_pipeline(KMeans(random_state=7), RandomTreesEmbedding())
+    return make_pipeline(PCA(), inner)
+
+
+def test_only_parts_without_a_seed_get_one():
+    seeds = seeds_of(nested())
+    assert seeds.pop("pipeline__kmeans__random_state") == 7
+    assert len(seeds) == 2
+    assert all(type(seed) is int for seed in seeds.values())
+    assert len(set(seeds.values())) == 2, "each part has draws of its own"
+
+
+def test_seeds_are_those_of_the_generator():
+    assert seeds_of(nested()) == seeds_of(nested())
+    assert seeds_of(nested(), 1) != seeds_of(nested(), 2)
+
+
+def test_an_encoder_of_the_users_own_is_cloned():
+    own = KBinsDiscretizer(3)
+    reader = classic(preprocessing=own)
+    encoder = as_encoder(reader, rng())
+    assert isinstance(encoder, KBinsDiscretizer)
+    assert encoder.random_state is not None
+    assert own.random_state is None
+    assert as_encoder(reader).random_state is None
+
+
+def test_an_encoder_of_ours_is_told_of_types_and_categories():
+    encoder = as_encoder(classic(dtype="float64", categorical_features=[1]))
+    assert isinstance(encoder, TableEncoder)
+    assert (encoder.dtype, encoder.categorical_features) == ("float64", [1])
+    assert as_encoder(straight(), rng()) is None
+
+
+@pytest.mark.parametrize(
+    ("preprocessing", "expected"),
+    [
+        (None, False),
+        ("auto", False),
+        (StandardScaler(), False),
+        (StandardScaler().fit(X), True),
+        (FunctionTransformer(), True),  # has nothing to learn
+    ],
+)
+def test_who_is_ready_to_transform(preprocessing, expected):
+    assert is_fitted(preprocessing) == expected
+
+
+def test_the_encoder_says_which_columns_there_are():
+    reader = straight()
+    named = StandardScaler().fit(FRAME[["width"]])
+    take_encoder(reader, named)
+    assert (reader.n_features_in_, *reader.feature_names_in_) == (1, "width")
+    take_encoder(reader, StandardScaler().fit(X))
+    assert reader.n_features_in_ == 2
+    assert not hasattr(reader, "feature_names_in_")
+
+
+@pytest.mark.parametrize("sample_weight", [None, np.linspace(0.5, 2, 60)])
+def test_an_encoder_learns_of_the_rows_to_train_on_only(sample_weight):
+    reader, rows = classic(preprocessing=StandardScaler()), np.arange(20, 60)
+    targets = targets_of(reader, sample_weight)
+    matrix = fit_inputs(reader, X, targets, rows, rng())
+    weight = None if sample_weight is None else sample_weight[rows]
+    center = np.average(X[rows], axis=0, weights=weight)
+    spread = np.average((X[rows] - center) ** 2, axis=0, weights=weight) ** 0.5
+    assert_allclose(matrix, (X - center) / spread, rtol=1e-5)
+
+
+def test_an_encoder_that_takes_no_weights_gets_none():
+    reader = classic(preprocessing=MinMaxScaler())
+    targets = targets_of(reader, np.linspace(0.5, 2, 60))
+    matrix = fit_inputs(reader, X, targets, np.arange(20), rng())
+    assert_allclose([matrix.min(), matrix.max()], [0, 1], atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    "preprocessing", ["auto", StandardScaler(), KBinsDiscretizer()]
+)
+def test_draws_behind_the_encoder_are_the_same_for_any(preprocessing):
+    drawn = []
+    for reader in (straight(), classic(preprocessing=preprocessing)):
+        source = rng()
+        fit_inputs(reader, X, targets_of(reader), None, source)
+        drawn.append(source.random())
+    assert drawn[0] == drawn[1]
+
+
+def test_a_first_batch_is_read_by_a_fitted_encoder_as_it_is():
+    own = StandardScaler().fit(2 * X)
+    reader = classic(preprocessing=own, dtype="float64")
+    matrix = first_inputs(reader, X, targets_of(reader), rng())
+    assert_array_equal(matrix, own.transform(X))
+    assert reader.encoder_ is not own
+
+
+def test_a_first_batch_that_shows_too_little_of_a_column_is_said_so():
+    reader = classic()
+    message = r"1 of 2 columns hold no two different values.*, \['side'\]; the encoder"
+    with pytest.warns(UserWarning, match=message):
+        first_inputs(reader, FRAME.assign(side="left"), targets_of(reader), rng())
+
+
+# The rows to learn from
+
+
+def test_all_rows_are_learnt_from_where_none_are_held_out():
+    reader = straight(dtype="float64")
+    data = data_of_fit(reader, X, targets_of(reader), SETTINGS, NOBODYS, rng(), False)
+    assert_array_equal(data.samples.x, X)
+    assert_array_equal(data.samples.codes, [CODES])
+    assert (data.samples.rows, data.samples.weight, data.held_out) == (None, None, None)
+    assert_array_equal(data.classes, [0, 1, 2])
+    assert data.n_numbers == 2
+
+
+def test_held_out_rows_and_the_others_are_all_rows_of_one_matrix():
+    reader, settings = straight(), SETTINGS._replace(early_stopping=True)
+    weight = np.linspace(0.5, 2, 60)
+    targets = targets_of(reader, weight)
+    samples, held_out, *_ = data_of_fit(
+        reader, X, targets, settings, NOBODYS, rng(), False
+    )
+    assert samples.x is held_out.x
+    assert_array_equal(np.sort([*samples.rows[0], *held_out.rows[0]]), np.arange(60))
+    for part in (samples, held_out):
+        assert_array_equal(part.codes, CODES[part.rows])
+        assert_array_equal(part.weight, weight[part.rows])
+
+
+@pytest.mark.parametrize("settings", [SETTINGS, TWO_NETWORKS])
+def test_rows_of_ones_own_leave_all_others_to_each_network(settings):
+    reader = straight(dtype="float64", class_weight={0: 1, 1: 2, 2: 3})
+    own_rows = OwnRows(X[:3] + 1, [0, 1, 2], [4, 5, 6])
+    settings = settings._replace(early_stopping=True)
+    samples, held_out, *_ = data_of_fit(
+        reader, X, targets_of(reader), settings, own_rows, rng(), False
+    )
+    n_networks = settings.n_estimators
+    assert samples.codes.size == n_networks * 60
+    assert_array_equal(held_out.x, X[:3] + 1)
+    for part in held_out.each():
+        assert_array_equal(part.codes, [0, 1, 2])
+        assert_array_equal(part.weight, [4, 10, 18])
+    assert len(held_out.each()) == n_networks
+
+
+@pytest.mark.parametrize(
+    ("own_rows", "are_given"),
+    [
+        (NOBODYS, False),
+        (OwnRows(None, None, [1.0]), False),
+        (OwnRows(X, None, None), True),
+        (OwnRows(None, CODES, None), True),
+    ],
+)
+def test_half_of_ones_own_rows_are_refused(own_rows, are_given):
+    assert own_rows.are_given == are_given
+    if are_given:
+        reader = straight()
+        with pytest.raises(ValueError, match=r"_val is given without ._val; pass both"):
+            data_of_fit(reader, X, targets_of(reader), SETTINGS, own_rows, rng(), False)
+
+
+def test_the_encoder_says_which_columns_of_the_matrix_are_numbers():
+    reader = classic()
+    targets = targets_of(reader)
+    data = data_of_fit(reader, FRAME, targets, SETTINGS, NOBODYS, rng(), False)
+    assert data.n_numbers == reader.encoder_.n_numbers_ == 1
+    assert data.samples.x.shape[1] > 1
+
+
+@pytest.mark.parametrize("in_parts", [False, True])
+def test_who_goes_on_reads_by_what_is_there(in_parts):
+    reader = classic(dtype="float64", preprocessing=StandardScaler())
+    take_encoder(reader, FunctionTransformer(lambda X: 10 * X).fit(X))
+    targets = targets_of(reader)
+    if in_parts:
+        data = data_of_batch(reader, X, targets, SETTINGS, rng(), True)
+    else:
+        data = data_of_fit(reader, X, targets, SETTINGS, NOBODYS, rng(), True)
+    assert_array_equal(data.samples.x, 10 * X)
+
+
+@pytest.mark.parametrize("settings", [SETTINGS, TWO_NETWORKS])
+def test_a_batch_gives_all_its_rows_to_each_network(settings):
+    reader = straight(dtype="float64")
+    samples, held_out, classes, n_numbers = data_of_batch(
+        reader, X, targets_of(reader), settings, rng(), False
+    )
+    assert held_out is None
+    assert (len(classes), n_numbers) == (3, 2)
+    assert len(samples.each()) == settings.n_estimators
+    for part in samples.each():
+        assert_array_equal(part.inputs(), X)
+        assert_array_equal(part.codes, CODES)
+
+
+# The matrix
+
+
+def test_columns_whose_names_are_no_text_are_remembered_too():
+    reader, frame = straight(dtype="float64"), pd.DataFrame(X)
+    fit_inputs(reader, frame, targets_of(reader), None, rng())
+    assert_array_equal(read_inputs(reader, frame, "float64"), X)
+    with pytest.raises(ValueError, match="in the order of fit"):
+        read_inputs(reader, frame[[1, 0]], "float64")
+
+
+KINDS = {
+    "array": np.asarray,
+    "column by column": np.asfortranarray,
+    "frame": pd.DataFrame,
+    "list": np.ndarray.tolist,
+    "csr": sparse.csr_array,
+    "csc": sparse.csc_array,
+}
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("kind", KINDS)
+def test_what_goes_straight_in_lies_row_by_row_in_its_type(kind, dtype):
+    matrix = check_rows(straight(), KINDS[kind](X), dtype, reset=True)
+    encoded = check_encoded(KINDS[kind](X), dtype)
+    for one in (matrix, encoded):
+        assert one.dtype == dtype
+        if sparse.issparse(one):
+            assert one.format == "csr"
+            one = one.toarray()
+        assert one.flags.c_contiguous
+        assert_array_equal(one, X.astype(dtype))
+
+
+def test_what_is_right_already_is_not_copied():
+    single = X.astype("float32")
+    assert as_matrix(X, "float64") is X
+    assert check_encoded(single, "float32") is single
+    reader = straight()
+    check_rows(reader, X, "float64", reset=True)
+    assert check_rows(reader, X, "float64") is X
+
+
+@pytest.mark.parametrize("kind", [np.asarray, sparse.csr_array])
+def test_a_number_too_large_for_the_type_is_refused(kind):
+    with pytest.raises(ValueError, match="X contains infinity or a value too large"):
+        as_matrix(kind([[1.0, 1e300]]), "float32")
+    assert as_matrix(kind([[1.0, 1e300]]), "float64").max() == 1e300
+
+
+WRONG = {"NaN": np.nan, "infinity": np.inf, "too large for float32": 1e300}
+
+
+@pytest.mark.parametrize("X_new", [X[:5], X[:5].astype("float32"), X[:0], X[:5, :1]])
+@pytest.mark.parametrize("value", [None, *WRONG.values()])
+def test_the_short_way_in_ends_where_the_long_one_ends(X_new, value, monkeypatch):
+    reader = straight()
+    check_rows(reader, X, "float32", reset=True)
+    X_new = X_new.copy()
+    if value is not None and len(X_new):
+        with np.errstate(over="ignore"):
+            X_new[0, 0] = value
+
+    def result():
+        try:
+            return check_rows(reader, X_new, "float32")
+        except ValueError as error:
+            return str(error)
+
+    short = result()
+    monkeypatch.setattr(inputs, "looks_plain", lambda X, reader: False)
+    assert_array_equal(short, result())

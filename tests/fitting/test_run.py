@@ -1,0 +1,250 @@
+"""A task carried out: how it ends, what is kept, and what is left as it was."""
+
+from copy import deepcopy
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose, assert_array_equal
+from scipy.optimize import minimize_scalar
+from scipy.special import log_softmax, softmax
+from sklearn.metrics import log_loss
+from tasks import ARCHITECTURE, CODES, GOAL, HELD_OUT, X, regression, solver
+
+from skmlp.fitting.run import carry_out, evaluation, temperature_of
+from skmlp.fitting.solvers import SOLVERS, Descent
+from skmlp.fitting.task import Memory
+from skmlp.nn.network import Architecture
+from skmlp.training.batches import Samples
+from skmlp.training.endings import Ending
+from skmlp.training.monitor import Plateau
+
+# How it ends
+
+HUGE = {"learning_rate_init": 1e9}
+STILL = GOAL._replace(tol=10.0, patience=1)
+PLANNED = GOAL._replace(is_planned=True)
+ENDINGS = {  # changes of the task, of the solver; how it ends, after how many epochs
+    "over too early": ({}, {}, Ending.CUT_SHORT, 3),
+    "as many as wanted": ({"goal": PLANNED}, {}, Ending.AS_PLANNED, 3),
+    "held-out rows choose": ({"held_out": HELD_OUT}, {}, Ending.AS_PLANNED, 3),
+    "a schedule's end": ({}, {"learning_rate": "cosine"}, Ending.AS_PLANNED, 3),
+    "a plateau": ({"goal": STILL}, {}, Ending.CONVERGED, 3),
+    "a steep rate": ({}, HUGE, Ending.DIVERGED, 1),
+    "a deadline gone by": ({"deadline": 0.0}, {}, Ending.OUT_OF_TIME, 1),
+}
+
+
+@pytest.mark.parametrize("case", ENDINGS)
+def test_how_descent_ends(case):
+    changes, given, ending, n_epochs = ENDINGS[case]
+    outcome = carry_out(regression(**changes), solver("sgd", **given))
+    assert (outcome.ending, outcome.n_epochs) == (ending, n_epochs)
+
+
+@pytest.mark.parametrize(
+    ("changes", "ending"),
+    [
+        ({}, Ending.CUT_SHORT),
+        ({"deadline": 0.0}, Ending.OUT_OF_TIME),
+        ({"goal": GOAL._replace(max_iter=1000)}, Ending.CONVERGED),
+        # patience is for those who watch the training loss
+        ({"goal": STILL._replace(tol=1e-4, max_iter=2)}, Ending.CUT_SHORT),
+    ],
+)
+def test_how_a_full_batch_ends(changes, ending):
+    assert carry_out(regression(**changes), solver("lbfgs")).ending == ending
+
+
+class Interrupted(Descent):
+    """Is interrupted once its epochs are over."""
+
+    def train(self, task, parameters, monitor):
+        super().train(task, parameters, monitor)
+        monitor.ending = None
+        raise KeyboardInterrupt
+
+
+def test_an_interruption_keeps_what_was_learnt_and_what_was_remembered():
+    memory = carry_out(regression(), solver("adam")).memory
+    pressed = Interrupted(**vars(solver("adam")))
+    outcome = carry_out(regression(memory=memory), pressed)
+    assert outcome.ending == Ending.INTERRUPTED
+    assert outcome.n_epochs == outcome.learnt.best_epoch == 3
+    assert outcome.memory.rule_state is memory.rule_state
+
+
+class Callbacks:
+    """Hear of epochs in place of scikit-learn's, and end training after the second."""
+
+    def __init__(self):
+        self.heard = []
+
+    def begin_epoch(self):
+        self.heard.append("begin")
+
+    def end_epoch(self, attributes):
+        self.heard.append(attributes()["best_iter_"])
+        return self.heard.count("begin") == 2
+
+
+def test_a_callback_is_told_what_is_learnt_and_may_end_training():
+    callbacks = Callbacks()
+    outcome = carry_out(regression(fit_task=callbacks), solver("adam"))
+    assert (outcome.ending, outcome.n_epochs) == (Ending.BY_CALLBACK, 2)
+    assert callbacks.heard == ["begin", 1, "begin", 2]
+
+
+def test_a_callback_does_not_hide_that_training_diverged():
+    callbacks = Callbacks()
+    callbacks.heard.append("begin")
+    outcome = carry_out(regression(fit_task=callbacks), solver("sgd", **HUGE))
+    assert outcome.ending == Ending.DIVERGED
+
+
+# What is kept
+
+
+@pytest.mark.parametrize("n_networks", [1, 2])
+@pytest.mark.parametrize("name", SOLVERS)
+def test_a_task_stays_as_it_was(name, n_networks):
+    task = regression(n_networks, memory=Memory(None, Plateau(5.0, 1), 7))
+    before = deepcopy(task)
+    outcome = carry_out(task, solver(name))
+    assert not np.array_equal(outcome.learnt.parameters, before.parameters)
+    assert_array_equal(task.parameters, before.parameters)
+    assert_array_equal(task.samples.x, before.samples.x)
+    assert task.memory == before.memory
+
+
+@pytest.mark.parametrize("name", SOLVERS)
+def test_rows_are_counted_on_from_former_calls(name):
+    memory = Memory(samples_seen=1000)
+    outcome = carry_out(regression(memory=memory), solver(name))
+    assert outcome.memory.samples_seen == 1000 + outcome.n_epochs * 60
+
+
+def test_a_plateau_is_gone_on_from():
+    memory = Memory(None, Plateau(lowest=0.0, n_bad_epochs=1), 0)
+    task = regression(goal=GOAL._replace(patience=2), memory=memory)
+    outcome = carry_out(task, solver("sgd"))
+    assert (outcome.ending, outcome.n_epochs) == (Ending.CONVERGED, 2)
+    assert outcome.memory.plateau == Plateau(lowest=0.0, n_bad_epochs=3)
+
+
+def test_a_divergence_keeps_the_start():
+    start = np.arange(9.0)[np.newaxis]
+    outcome = carry_out(regression(parameters=start), solver("sgd", **HUGE))
+    assert_array_equal(outcome.learnt.parameters, start)
+    assert outcome.learnt.best_epoch == 0
+
+
+@pytest.mark.parametrize("name", SOLVERS)
+def test_weights_come_in_the_type_of_the_network(name):
+    single = Architecture(2, (), 3, (), (), "float32")
+    x, start = X.astype("float32"), np.zeros((1, 9), "float32")
+    rows, goal = Samples(x, CODES[np.newaxis]), GOAL._replace(max_iter=50)
+    task = regression(architecture=single, parameters=start, samples=rows, goal=goal)
+    learnt = carry_out(task, solver(name)).learnt
+    assert learnt.architecture is single
+    assert learnt.parameters.dtype == "float32"
+    rows = Samples(x.astype("float64"), CODES[np.newaxis])
+    double = carry_out(regression(samples=rows, goal=goal), solver(name)).learnt
+    # one that has a type of its own computes in it either way
+    tolerance = 1e-4 if SOLVERS[name].dtype is None else 1e-7
+    assert_allclose(learnt.parameters, double.parameters, rtol=tolerance, atol=1e-7)
+
+
+@pytest.mark.parametrize("score", [np.nan, -np.inf, 0.5])
+def test_scores_without_a_finite_one_say_nothing(score):
+    goal = GOAL._replace(scoring=lambda model, X, y: score)
+    outcome = carry_out(regression(held_out=HELD_OUT, goal=goal), solver("adam"))
+    assert outcome.scores_say_nothing == (score != 0.5)
+    assert outcome.learnt.history["validation_score"][0] == pytest.approx(
+        score, nan_ok=True
+    )
+    assert not carry_out(regression(goal=goal), solver("adam")).scores_say_nothing
+
+
+# Held-out rows
+
+
+def test_the_log_loss_is_the_mean_over_networks_on_rows_of_their_own():
+    parameters = np.random.default_rng(0).normal(size=(2, 9))
+    rows = np.array([[3, 1, 4], [5, 9, 2]])
+    weight = np.array([[1.0, 2.0, 3.0], [4.0, 1.0, 1.0]])
+    expected = np.mean(
+        [
+            log_loss(
+                CODES[part],
+                softmax(X[part] @ vector[:6].reshape(2, 3) + vector[6:], axis=1),
+                sample_weight=of_part,
+                labels=[0, 1, 2],
+            )
+            for vector, part, of_part in zip(parameters, rows, weight, strict=True)
+        ]
+    )
+    task = regression(2, held_out=Samples(X, CODES[rows], weight, rows))
+    loss, score = evaluation(task, parameters)()
+    assert loss == pytest.approx(expected)
+    assert score == -loss
+    assert evaluation(regression(), parameters) is None
+
+
+def test_nothing_is_scored_of_one_class_or_of_a_network_that_ran_away():
+    goal = GOAL._replace(scoring=lambda model, X, y: pytest.fail("was asked"))
+    alone = regression(held_out=HELD_OUT, goal=goal, classes=np.arange(1))
+    loss, score = evaluation(alone, np.zeros((1, 9)))()
+    assert loss == -score == pytest.approx(np.log(3))
+    ran_away = regression(held_out=HELD_OUT, goal=goal)
+    assert np.isnan(evaluation(ran_away, np.full((1, 9), np.nan))()).all()
+
+
+# The temperature
+
+SURE = np.array([[9.0, 0, -9, 0, 0, 0, 0, 0, 0]])  # too sure of the rows in X
+SURE_OF_EACH = np.tile(SURE, (2, 1))
+SAME_ROWS = HELD_OUT.members(0).for_each(2)
+OTHER_ROWS = HELD_OUT.members(0).take(np.arange(14).reshape(2, 7))
+
+
+def temperature(given, held_out, vector=SURE):
+    goal = GOAL._replace(temperature=given)
+    return temperature_of(regression(held_out=held_out, goal=goal), vector)
+
+
+def test_a_temperature_is_as_given_or_1_where_no_row_tells():
+    assert temperature(2, HELD_OUT) == 2.0
+    assert temperature(None, HELD_OUT) == 1.0
+    assert temperature("auto", None) == 1.0
+    assert temperature("auto", OTHER_ROWS, SURE_OF_EACH) == 1.0
+
+
+@pytest.mark.parametrize("weight", [None, np.linspace(0.5, 5, 15)])
+def test_a_temperature_is_the_most_probable_one_on_the_held_out_rows(weight):
+    log_p = X[::4] @ SURE[0, :6].reshape(2, 3)
+
+    def expected_loss(log_t):
+        losses = -log_softmax(log_p / np.exp(log_t), axis=1)
+        losses = losses[np.arange(15), CODES[::4]]
+        # its logarithm has a standard deviation of 0.3 beforehand
+        prior = 0.5 * (log_t / 0.3) ** 2 / 15
+        return np.average(losses, weights=weight) + prior
+
+    expected = np.exp(minimize_scalar(expected_loss).x)
+    assert expected > 1.3
+    of_one = None if weight is None else weight[np.newaxis]
+    found = temperature("auto", HELD_OUT._replace(weight=of_one))
+    assert found == pytest.approx(expected, rel=1e-4)
+    if weight is None:
+        # networks that are alike say what each of them says
+        of_two = temperature("auto", SAME_ROWS, SURE_OF_EACH)
+        assert of_two == pytest.approx(found, rel=1e-4)
+
+
+def test_a_temperature_is_fitted_where_training_ends():
+    goal = GOAL._replace(temperature="auto")
+    outcome = carry_out(regression(held_out=HELD_OUT, goal=goal), solver("lbfgs"))
+    task = SimpleNamespace(architecture=ARCHITECTURE, goal=goal, held_out=HELD_OUT)
+    expected = temperature_of(task, outcome.learnt.parameters)
+    assert outcome.learnt.temperature == expected != 1

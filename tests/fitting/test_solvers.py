@@ -1,0 +1,267 @@
+"""Solvers, tested through their table: each reaches the optimum, and says what not."""
+
+import ast
+import re
+from copy import deepcopy
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose, assert_array_equal
+from scipy import sparse
+from scipy.special import log_softmax
+from sklearn.linear_model import LogisticRegression
+from tasks import CODES, GOAL, X, parameters, regression, solver
+
+import skmlp
+from skmlp import MLPSoftmaxClassifier
+from skmlp.fitting.recipe import Settings
+from skmlp.fitting.run import carry_out
+from skmlp.fitting.solvers import (
+    MEMBERS_TOGETHER,
+    SMALLEST_SHARED_LAYER,
+    SOLVERS,
+    Saver,
+    state_of,
+    state_of_all,
+)
+from skmlp.nn.network import Architecture
+from skmlp.optim.optimizers import OPTIMIZERS
+from skmlp.training.batches import Samples
+from skmlp.training.endings import Ending
+from skmlp.training.monitor import Monitor
+
+# The bottom of a bowl
+
+
+def objective(vector, weight):
+    """Mean log-loss and penalty, of which alpha = 1 is spread over the rows."""
+    coefficients, intercepts = vector[:6].reshape(2, 3), vector[6:]
+    log_p = log_softmax(X @ coefficients + intercepts, axis=1)
+    losses = -log_p[np.arange(60), CODES]
+    penalty = 0.5 * np.sum(coefficients**2) / max(weight.sum(), 60)
+    return np.average(losses, weights=weight) + penalty
+
+
+def optimum(weight):
+    """The smallest objective, and where it is, as scikit-learn finds it."""
+    model = LogisticRegression(C=1.0, tol=1e-10, max_iter=1000)
+    model.fit(X, CODES, sample_weight=weight)
+    vector = np.concatenate([model.coef_.T.ravel(), model.intercept_])
+    return objective(vector, weight), model.predict_proba(X)
+
+
+def probabilities(vector):
+    logits = X @ vector[:6].reshape(2, 3) + vector[6:]
+    return np.exp(log_softmax(logits, axis=1))
+
+
+@pytest.mark.parametrize("n_networks", [1, 3])
+@pytest.mark.parametrize("weighted", [False, True])
+@pytest.mark.parametrize("name", SOLVERS)
+def test_softmax_regression_ends_where_scikit_learns_ends(name, weighted, n_networks):
+    weight = np.tile([1.0, 3.0], 30) if weighted else np.ones(60)
+    task = regression(n_networks, goal=GOAL._replace(max_iter=200, tol=1e-6))
+    if weighted:
+        shape = task.samples.codes.shape
+        samples = task.samples._replace(weight=np.broadcast_to(weight, shape))
+        task = regression(n_networks, samples=samples, goal=task.goal)
+    start = task.parameters.copy()
+    monitor = Monitor(start, tol=task.goal.tol, patience=np.inf)
+    solver(name, learning_rate="cosine").train(task, start, monitor)
+    lowest, expected = optimum(weight)
+    for vector in start:
+        assert objective(vector, weight) < lowest + 1e-4
+        assert_allclose(probabilities(vector), expected, atol=0.01)
+
+
+@pytest.mark.parametrize("n_networks", [1, 3])
+@pytest.mark.parametrize("name", SOLVERS)
+def test_the_loss_at_the_bottom_is_that_of_one_network(name, n_networks):
+    task = regression(n_networks)
+    shape = task.samples.codes.shape
+    codes = np.broadcast_to(np.tile(np.arange(3), 20), shape)
+    samples = task.samples._replace(x=np.zeros((60, 2)), codes=codes)
+    outcome = carry_out(
+        regression(n_networks, samples=samples), solver(name, batch_size=60)
+    )
+    assert_allclose(outcome.learnt.history["loss"], np.log(3))
+
+
+@pytest.mark.parametrize("name", SOLVERS)
+def test_a_solver_leaves_what_it_goes_on_from_as_it_was(name):
+    before = carry_out(regression(), solver(name)).memory
+    kept = deepcopy(before)
+    carry_out(regression(memory=before), solver(name))
+    assert before.plateau == kept.plateau
+    for key, memory in (kept.rule_state or {}).items():
+        assert_array_equal(before.rule_state[key], memory)
+
+
+# What a solver says of itself
+
+REFUSALS = [(name, what) for name in SOLVERS for what in SOLVERS[name].refuses]
+
+
+@pytest.mark.parametrize(("name", "what"), REFUSALS)
+def test_what_is_refused_gets_a_sentence_with_ways_out(name, what):
+    shown = f"{what}=1"
+    with pytest.raises(ValueError, match=re.escape(shown)) as error:
+        SOLVERS[name].check_takes(parameters(solver=name), what, shown)
+    sentence = str(error.value)
+    assert sentence.startswith(f'{shown} with solver="{name}": ')
+    assert SOLVERS[name].refuses[what] in sentence
+    assert sentence.endswith(".")
+    assert not re.search(r"\.\s", sentence), "it is one sentence"
+    offered = re.findall(r'"(\w+)"', sentence.partition("choose solver=")[2])
+    assert offered
+    assert not any(what in SOLVERS[other].refuses for other in offered)
+
+
+@pytest.mark.parametrize("name", SOLVERS)
+def test_what_is_not_refused_is_taken_without_a_word(name):
+    SOLVERS[name].check_takes(parameters(solver=name), "alpha", "alpha=1")
+
+
+@pytest.mark.parametrize("name", SOLVERS)
+def test_it_speaks_of_what_there_is(name):
+    assert SOLVERS[name].refuses.keys() <= set(dir(MLPSoftmaxClassifier()))
+    assert SOLVERS[name].auto.keys() <= set(Settings._fields)
+
+
+@pytest.mark.parametrize("name", SOLVERS)
+def test_there_is_partial_fit_unless_it_is_refused(name):
+    model = MLPSoftmaxClassifier(solver=name)
+    why = SOLVERS[name].refuses.get("partial_fit")
+    assert hasattr(model, "partial_fit") == (why is None)
+    if why is not None:
+        with pytest.raises(AttributeError, match="partial_fit") as error:
+            _ = model.partial_fit
+        assert why in str(error.value.__cause__)
+
+
+def test_the_classifier_takes_those_in_the_table():
+    (constraint,) = MLPSoftmaxClassifier._parameter_constraints["solver"]
+    assert constraint.options == SOLVERS.keys()
+
+
+def comparisons(path):
+    """Strings that any comparison or case of a match in a file speaks of."""
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Compare | ast.match_case):
+            yield from (
+                part.value for part in ast.walk(node) if isinstance(part, ast.Constant)
+            )
+
+
+def test_nobody_asks_which_solver_it_is():
+    root = Path(skmlp.__file__).parent
+    asked = {path for path in root.rglob("*.py") if "lbfgs" in comparisons(path)}
+    assert not asked, "let the solver say what differs, in an attribute"
+
+
+def test_a_comparison_would_be_found(tmp_path):
+    path = tmp_path / "asks.py"
+    for asks in ('s == "lbfgs"', '"lbfgs" != s', 's in {"adam", "lbfgs"}'):
+        path.write_text(f"if {asks}: pass")
+        assert "lbfgs" in comparisons(path)
+
+
+# Descent
+
+
+def test_batches_are_no_larger_than_the_rows():
+    assert solver("adam", batch_size=7).batch_size == 7
+    with pytest.warns(UserWarning, match=r"batch_size=500 .* rows, 60; it is clipped"):
+        assert solver("adam", batch_size=500).batch_size == 60
+
+
+def test_nothing_is_said_of_a_batch_size_that_nobody_has_given():
+    settled = Settings(*[None] * 9)._replace(learning_rate="constant", batch_size=256)
+    by_itself = SOLVERS["adam"].of(parameters(batch_size="auto"), settled, 60)
+    assert by_itself.batch_size == 60
+
+
+def test_only_an_adaptive_rate_goes_on_behind_a_plateau():
+    assert solver("sgd", learning_rate="adaptive").plateau_factor == 0.2
+    assert solver("sgd", learning_rate="constant").plateau_factor is None
+
+
+def sizes_of_stacks(n_networks, **changes):
+    """Networks that each learner has, by a solver whose batches have 20 rows."""
+    task = regression(n_networks, **changes)
+    learners = solver("adam").learners(task, task.parameters, None)
+    return [
+        one.optimizer.parameters.size // task.parameters.shape[1] for one in learners
+    ]
+
+
+def test_an_ensemble_is_trained_in_stacks():
+    most = MEMBERS_TOGETHER
+    assert sizes_of_stacks(2 * most + 1) == [most, most, 1]
+
+
+def test_networks_with_wide_layers_are_trained_two_at_a_time():
+    # at 2 networks of 20 rows
+    for width, expected in [(-1, [5]), (0, [2, 2, 1])]:
+        units = -(-SMALLEST_SHARED_LAYER // 40) + width
+        wide = Architecture(2, (units,), 3, (skmlp.PReLU(),), (0.0,), "float64")
+        start = np.zeros((5, wide.layout.size))
+        assert sizes_of_stacks(5, architecture=wide, parameters=start) == expected
+
+
+def test_networks_on_sparse_rows_are_trained_one_by_one():
+    rows = Samples(sparse.csr_array(X), CODES).for_each(3)
+    assert sizes_of_stacks(3, samples=rows) == [1, 1, 1]
+
+
+@pytest.mark.parametrize("name", OPTIMIZERS)
+def test_what_rules_remember_of_a_stack_is_what_they_remember_of_its_parts(name):
+    gradient = np.random.default_rng(0).normal(size=(5, 3))
+
+    def learner(gradient, state=None):
+        rule = OPTIMIZERS[name]().start(np.zeros_like(gradient), state)
+        rule.direction(gradient)
+        return SimpleNamespace(optimizer=SimpleNamespace(rule=rule))
+
+    whole = state_of_all([learner(gradient)])
+    parts = [slice(0, 2), slice(2, 4), 4]  # the last one alone
+    joined = state_of_all([learner(gradient[part]) for part in parts])
+    again = state_of_all(
+        [learner(gradient[part], state_of(whole, part)) for part in parts]
+    )
+    twice = state_of_all([learner(gradient, whole)])
+    for one, other in [(joined, whole), (again, twice)]:
+        assert one.keys() == other.keys()
+        assert all(np.array_equal(one[key], other[key]) for key in one)
+
+
+@pytest.mark.parametrize(
+    ("n_epochs", "ending", "is_late", "is_saved"),
+    [
+        (1, None, False, False),
+        (2, None, False, True),
+        (3, Ending.CONVERGED, False, True),
+        (5, None, False, True),
+        (2, None, True, False),
+        (5, None, True, False),
+    ],
+    ids=["not due", "due", "over", "last", "due but cut short", "last but cut short"],
+)
+def test_a_state_that_can_be_gone_on_from_is_saved(n_epochs, ending, is_late, is_saved):
+    saved = []
+    checkpoint = SimpleNamespace(save=saved.append, is_due=lambda n: n % 2 == 0)
+    monitor = Monitor(np.zeros(9), tol=0.0, patience=np.inf)
+    for _ in range(n_epochs):
+        monitor.end_epoch(1.0, np.zeros(9))
+    monitor.ending = ending
+    monitor.deadline = 0 if is_late else np.inf
+    task = regression()
+    learners = [solver("adam").learner(task, task.parameters, None, 0)]
+    Saver(checkpoint, 5, learners).end_epoch(monitor)
+    assert bool(saved) == is_saved
+    for state in saved:
+        assert state["draws"] == [task.rng.bit_generator.state]
+        assert len(state["monitor"]["history"]["loss"]) == n_epochs
+        assert state["rule"]["t"] == 0

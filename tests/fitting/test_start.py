@@ -1,0 +1,383 @@
+"""Where training starts: from values that classes decide, or from what was before."""
+
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose, assert_array_equal
+from scipy import sparse
+from tasks import ARCHITECTURE, CODES, SETTINGS, X, parameters
+
+from skmlp import MLPSoftmaxClassifier, ReLU, Tanh
+from skmlp.fitting.recipe import by_size
+from skmlp.fitting.solvers import SOLVERS
+from skmlp.fitting.start import (
+    Past,
+    all_classes,
+    architecture_of,
+    checkpoint_of,
+    is_laid_out,
+    settle_fit,
+    task_of,
+)
+from skmlp.fitting.targets import read_targets
+from skmlp.fitting.task import Data, Learnt, Memory, Outcome
+from skmlp.nn.network import Architecture
+from skmlp.training.batches import Samples
+from skmlp.training.endings import Ending
+from skmlp.training.monitor import Plateau
+
+# The past
+
+
+def model(**given):
+    settled = {"n_estimators": 1, "learning_rate": "cosine", "early_stopping": False}
+    return MLPSoftmaxClassifier((), **settled | {"max_iter": 2} | given)
+
+
+def test_who_is_not_fitted_has_no_past():
+    assert Past.of(model()) is None
+
+
+def test_a_fit_leaves_weights_but_no_moments():
+    fitted = model().fit(X, CODES)
+    past = Past.of(fitted)
+    assert past.classes is fitted.classes_
+    assert np.shares_memory(past.learnt.parameters, fitted.parameters_)
+    assert past.learnt.parameters.shape == (1, fitted.n_parameters_)
+    assert past.memory == Memory(None, None, 2 * 60)
+    assert (past.n_estimators, past.n_epochs) == (1, 2)
+
+
+def test_a_warm_start_goes_on_from_moments_but_from_no_plateau():
+    fitted = model(warm_start=True).fit(X, CODES)
+    rule_state, plateau, samples_seen = Past.of(fitted).memory
+    assert rule_state["t"] == 2 * 2  # 32 and 28 rows make two steps per epoch
+    assert (plateau, samples_seen) == (None, 2 * 60)
+    fitted.fit(X, CODES)
+    assert Past.of(fitted).memory.rule_state["t"] == 4 * 2
+    assert Past.of(fitted).memory.samples_seen == 4 * 60
+    assert Past.of(fitted).n_epochs == 2, "each fit has a history of its own"
+
+
+def test_rows_in_parts_go_on_from_all():
+    fitted = model(learning_rate="constant")
+    for _ in range(3):
+        fitted.partial_fit(X, CODES, classes=[0, 1, 2])
+    past = Past.of(fitted)
+    assert past.memory.rule_state["t"] == 3 * 2
+    assert past.memory.samples_seen == 3 * 60
+    assert past.memory.plateau.lowest == min(fitted.loss_curve_)
+    assert past.n_epochs == fitted.best_iter_ == 3
+
+
+LAYERS = (4, (5, 3), 3, (ReLU(), Tanh()), (0.0, 0.0), "float64")
+TWO_LAYERS = Architecture(*LAYERS)
+
+
+def past_of(architecture=ARCHITECTURE, n_networks=1, history=None, best_epoch=2):
+    shape = (n_networks, architecture.layout.size)
+    weights = np.arange(np.prod(shape), dtype=float).reshape(shape)
+    history = history or {"loss": [3.0, 2.0]}
+    learnt = Learnt(architecture, weights, history, best_epoch, 1.0)
+    return Past(np.arange(3), learnt, Memory({"t": 4}, Plateau(2.0), 120))
+
+
+def test_networks_keep_their_shape_where_the_recipe_is_asked():
+    past, settings = past_of(TWO_LAYERS, n_networks=7), by_size(100)
+    shaped = past.shaped(settings, parameters())
+    assert shaped == settings._replace(hidden_layer_sizes=(5, 3), n_estimators=7)
+    given = parameters(hidden_layer_sizes=(48, 48), n_estimators=10)
+    assert past.shaped(settings, given) == settings
+    assert past_of().shaped(settings, parameters()).n_estimators == 1
+
+
+FITTING = {"dropout": (4, (5, 3), 3, (ReLU(), Tanh()), (0.1, 0.2), "float64")}
+FITTING["dtype"] = (*LAYERS[:-1], "float32")
+OTHERS = {
+    "sizes": (4, (5, 4), 3, (ReLU(), Tanh()), (0.0, 0.0), "float64"),
+    "one layer": (4, (5,), 3, (ReLU(),), (0.0,), "float64"),
+    "activations": (4, (5, 3), 3, (Tanh(), ReLU()), (0.0, 0.0), "float64"),
+}
+
+
+@pytest.mark.parametrize("case", FITTING)
+def test_weights_fit_networks_that_differ_in_what_is_not_learnt(case):
+    past = past_of(TWO_LAYERS)
+    weights = past.weights(Architecture(*FITTING[case]), 1)
+    assert weights is past.learnt.parameters
+
+
+@pytest.mark.parametrize("case", OTHERS)
+def test_weights_of_other_layers_are_refused(case):
+    other = Architecture(*OTHERS[case])
+    with pytest.raises(ValueError, match="warm_start=False") as error:
+        past_of(TWO_LAYERS).weights(other, 1)
+    for layers in (TWO_LAYERS, other):
+        shown = (1, layers.hidden_layer_sizes, layers.activations)
+        assert str(shown) in str(error.value)
+
+
+def test_weights_of_another_number_of_networks_are_refused():
+    with pytest.raises(ValueError, match=r"\(3, \(5, 3\), .* now say \(2, \(5, 3\)"):
+        past_of(TWO_LAYERS, n_networks=3).weights(TWO_LAYERS, 2)
+
+
+def test_weights_of_another_embedding_are_refused():
+    embedded = Architecture(*LAYERS, n_periodic=2)
+    with pytest.raises(ValueError, match="with another numeric_embedding"):
+        past_of(TWO_LAYERS).weights(embedded, 1)
+    past_of(embedded).weights(embedded, 1)
+
+
+@pytest.mark.parametrize(
+    ("ending", "best_before", "best_now", "expected"),
+    [
+        (Ending.AS_PLANNED, 2, 1, 3),
+        # nothing is kept of the epoch that diverged, so the former best stays
+        (Ending.DIVERGED, 2, 0, 2),
+        (Ending.DIVERGED, 1, 0, 1),
+    ],
+)
+def test_a_history_goes_on(ending, best_before, best_now, expected):
+    past = past_of(best_epoch=best_before)
+    now = Learnt(ARCHITECTURE, np.ones((1, 9)), {"loss": [1.5]}, best_now, 1.5)
+    joined = past.followed_by(Outcome(now, ending, Memory(), False))
+    assert joined.history == {"loss": [3.0, 2.0, 1.5]}
+    assert joined.best_epoch == expected
+    assert joined.parameters is now.parameters
+    assert joined.temperature == 1.5
+    assert past.learnt.history == {"loss": [3.0, 2.0]}
+
+
+def test_a_history_of_other_columns_is_not_gone_on_with():
+    past = past_of(history={"loss": [3.0], "validation_score": [0.5]})
+    now = Learnt(ARCHITECTURE, np.ones((1, 9)), {"loss": [1.5]}, 1, 1.0)
+    assert past.followed_by(Outcome(now, Ending.AS_PLANNED, Memory(), False)) is now
+
+
+# Classes
+
+
+def test_all_classes_are_named_first_and_may_be_repeated():
+    past = past_of()
+    assert_array_equal(all_classes(["b", "a", "b"], None), ["a", "b"])
+    assert all_classes(None, past) is past.classes
+    assert_array_equal(all_classes([2, 0, 1], past), past.classes)
+
+
+@pytest.mark.parametrize(
+    ("classes", "past", "message"),
+    [
+        (None, None, "must be passed on the first call"),
+        ([0, 1], past_of(), r"classes=\[0, 1\] differs .* \[0, 1, 2\]; leave classes"),
+        (["a"], None, r"at least 2 classes, but classes has only \['a'\]"),
+    ],
+)
+def test_other_classes_are_refused(classes, past, message):
+    with pytest.raises(ValueError, match=message):
+        all_classes(classes, past)
+
+
+# Settings
+
+
+def settled(y=CODES, past=None, in_parts=False, **given):
+    chosen = parameters(**given)
+    targets = read_targets(chosen, X, y, classes=np.arange(3) if in_parts else None)
+    return settle_fit(chosen, targets, past, in_parts)
+
+
+def test_the_rows_decide():
+    assert settled() == by_size(60)
+
+
+@pytest.mark.parametrize("name", SOLVERS)
+def test_the_solver_decides_where_it_has_a_say(name):
+    settings = settled(solver=name)
+    assert settings == by_size(60)._replace(**SOLVERS[name].auto)
+
+
+def test_one_class_is_known_from_the_start():
+    settings = settled(np.zeros(60), max_iter=9, early_stopping=True)
+    assert (settings.max_iter, settings.early_stopping) == (1, False)
+
+
+def test_rows_in_parts_are_passed_once():
+    assert settled(in_parts=True, max_iter=9).max_iter == 1
+    assert settled(in_parts=True).n_estimators == 1
+
+
+def test_what_was_before_decides_too():
+    settings = settled(past=past_of(TWO_LAYERS, n_networks=7))
+    assert (settings.hidden_layer_sizes, settings.n_estimators) == ((5, 3), 7)
+    with pytest.raises(ValueError, match="warm_start can only be used"):
+        settled(CODES + 1, past=past_of())
+
+
+# The network
+
+
+def network(sizes=(5, 3), dropout=0.0, x=X, n_numbers=0, **given):
+    settings = SETTINGS._replace(hidden_layer_sizes=sizes, dropout=dropout)
+    given = {"activation": "relu", "dropout": dropout} | given
+    return architecture_of(parameters(**given), settings, x, n_numbers, 3)
+
+
+@pytest.mark.parametrize(
+    ("sizes", "expected"),
+    [
+        (5, (5,)),
+        ((), ()),
+        ([5, 3], (5, 3)),
+        (np.array([5, 3]), (5, 3)),
+        (np.int64(5), (5,)),
+    ],
+)
+def test_sizes_may_be_one_number_or_several(sizes, expected):
+    found = network(sizes).hidden_layer_sizes
+    assert found == expected
+    assert all(type(size) is int for size in found)
+
+
+@pytest.mark.parametrize("sizes", [0, (5, -1), (2.5,), [[5, 3]], (True,)])
+def test_sizes_that_are_none_are_refused(sizes):
+    with pytest.raises(ValueError, match="one whole number per hidden layer, got"):
+        network(sizes)
+
+
+@pytest.mark.parametrize("many", [list, tuple, np.array])
+def test_one_for_all_layers_or_one_for_each(many):
+    each = network(dropout=many([0.1, 0.2]), activation=["tanh", ReLU])
+    assert each.dropout == (0.1, 0.2)
+    assert each.activations == (Tanh(), ReLU())
+    assert network(dropout=0.1).dropout == (0.1, 0.1)
+    assert network(activation=Tanh()).activations == (Tanh(), Tanh())
+    for name, wrong in [("dropout", [0.1] * 3), ("activation", ["relu"])]:
+        message = f"{name} has {len(wrong)} entries, but hidden_layer_sizes has 2"
+        with pytest.raises(ValueError, match=message):
+            network(**{name: many(wrong)})
+
+
+@pytest.mark.parametrize("rate", [1.0, -0.1, np.nan])
+def test_a_dropout_that_leaves_nothing_is_refused(rate):
+    with pytest.raises(ValueError, match=r"dropout must be in \[0, 1\), got \[0"):
+        network(dropout=[0.0, rate])
+
+
+@pytest.mark.parametrize("name", SOLVERS)
+def test_dropout_is_for_solvers_that_take_it(name):
+    assert network(solver=name, dropout=0.0).dropout == (0.0, 0.0)
+    if "dropout" in SOLVERS[name].refuses:
+        with pytest.raises(ValueError, match=r"dropout=0\.1 with solver"):
+            network(solver=name, dropout=0.1)
+
+
+@pytest.mark.parametrize("name", SOLVERS)
+def test_numbers_are_embedded_but_not_of_sparse_rows(name):
+    of_dense = network(solver=name, n_numbers=2).n_periodic
+    assert of_dense == (2 if SOLVERS[name].embeds_numbers else 0)
+    asked_for = {"solver": name, "n_numbers": 2, "numeric_embedding": "periodic"}
+    assert network(**asked_for).n_periodic == 2
+    assert network(x=sparse.csr_array(X), **asked_for).n_periodic == 0
+
+
+# The task
+
+RARE = np.repeat([0, 1, 2], [45, 10, 5])
+
+
+def task(past=None, in_parts=False, settings=SETTINGS, samples=None, **given):
+    samples = samples or Samples(X, RARE).for_each(1)
+    data = Data(samples, None, np.arange(3), 0)
+    chosen = parameters(dtype="float64", **{"max_iter": 3} | given)
+    rng = np.random.default_rng(0)
+    return task_of(chosen, settings, data, rng, past, in_parts)
+
+
+def test_biases_start_at_the_shares_of_the_classes():
+    expected = [0.0] * 6 + list(np.log([0.75, 1 / 6, 1 / 12]))
+    assert_allclose(task().parameters, [expected])
+    weight = np.repeat([1.0, 1.5, 3.0], [45, 10, 5])  # 45, 15 and 15
+    weighted = task(samples=Samples(X, RARE, weight).for_each(1))
+    assert_allclose(weighted.parameters[0, 6:], np.log([0.6, 0.2, 0.2]))
+
+
+def test_first_rows_need_not_be_like_the_rest():
+    assert_array_equal(task(in_parts=True).parameters, np.zeros((1, 9)))
+
+
+def test_networks_of_an_ensemble_start_apart():
+    wide = SETTINGS._replace(hidden_layer_sizes=(4,), n_estimators=3)
+    first_weights = task(settings=wide).parameters[:, 0]
+    assert len(np.unique(first_weights)) == 3
+
+
+def test_a_past_is_gone_on_from():
+    past = past_of()
+    for in_parts, epochs_before in [(False, 0), (True, 2)]:
+        now = task(past, in_parts)
+        assert now.parameters is past.learnt.parameters
+        plateau = past.memory.plateau if in_parts else None
+        assert now.memory == past.memory._replace(plateau=plateau)
+        assert now.epochs_before == epochs_before
+    assert task().memory == Memory()
+
+
+def test_the_goal_is_what_the_parameters_say():
+    given = {"label_smoothing": 0.1, "alpha": 2.0, "weight_decay": 0.3, "tol": 0.4}
+    given |= {"scoring": "accuracy", "temperature": 5.0}
+    settings = SETTINGS._replace(max_iter=6, n_iter_no_change=7)
+    goal = task(settings=settings, **given).goal
+    expected = given | {"max_iter": 6, "patience": 7, "is_planned": False}
+    assert goal._asdict() == expected
+
+
+@pytest.mark.parametrize("name", SOLVERS)
+def test_epochs_are_planned_by_the_recipe_for_one_class_or_in_parts(name):
+    rows, alone = Samples(X, RARE), Samples(X, np.zeros(60, int))
+    given, recipe = (parameters(solver=name, max_iter=n) for n in (3, "auto"))
+    assert is_laid_out(recipe, rows) == SOLVERS[name].plans_epochs
+    assert not is_laid_out(given, rows)
+    assert is_laid_out(given, alone)
+    assert task(in_parts=True, solver=name).goal.is_planned
+    assert not task(solver=name).goal.is_planned
+
+
+# The checkpoint
+
+
+def test_nothing_is_saved_unless_asked_for():
+    assert checkpoint_of(parameters(), {}, None, np.random.default_rng(0)) is None
+
+
+@pytest.mark.parametrize(
+    "name", [name for name in SOLVERS if "checkpoint" in SOLVERS[name].refuses]
+)
+def test_a_checkpoint_is_refused_before_any_file_is_touched(name, tmp_path):
+    folder = f"{tmp_path}/is made where it is taken/"
+    rng = np.random.default_rng(0)
+    with pytest.raises(ValueError, match=r"checkpoint='.*is made.*' with"):
+        checkpoint_of(model(solver=name, checkpoint=folder), {"X": X}, None, rng)
+    assert not list(tmp_path.iterdir())
+    assert checkpoint_of(model(checkpoint=folder), {"X": X}, None, rng)
+    assert list(tmp_path.iterdir())
+
+
+def test_a_fit_that_goes_on_draws_what_the_one_cut_off_drew(tmp_path):
+    given = {"X": X, "y": CODES}
+    fit = model(checkpoint=tmp_path / "fit.npz")
+    first, second = np.random.default_rng(1), np.random.default_rng(2)
+    checkpoint = checkpoint_of(fit, given, None, first)
+    assert checkpoint.training is None
+    drawn = first.random(3)
+    checkpoint.save({"what": "training says"})
+    again = checkpoint_of(fit, given, None, second)
+    assert again.training == {"what": "training says"}
+    assert_array_equal(second.random(3), drawn)
+
+
+def test_a_checkpoint_is_of_one_start(tmp_path):
+    fit = model(checkpoint=tmp_path / "fit.npz")
+    rng = np.random.default_rng(0)
+    checkpoint_of(fit, {"X": X}, None, rng).save({})
+    with pytest.raises(ValueError, match="another start"):
+        checkpoint_of(fit, {"X": X}, past_of(), rng)

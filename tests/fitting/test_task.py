@@ -1,0 +1,69 @@
+"""A task says how strong its penalty is, and an outcome what an estimator stores."""
+
+import numpy as np
+import pytest
+from numpy.testing import assert_array_equal
+from tasks import ARCHITECTURE, CODES, GOAL, X, regression
+
+from skmlp import MLPSoftmaxClassifier
+from skmlp.fitting.start import Past
+from skmlp.fitting.task import Learnt, Memory, Outcome
+from skmlp.training.endings import Ending
+
+STRENGTHS = {  # alpha is 3, and there are 60 rows
+    "no weights": (None, 3 / 60),
+    "weights that sum to more than the rows": (2.0, 3 / 120),
+    "weights that sum to less": (0.25, 3 / 60),
+    "weights that sum to the rows": (np.repeat([0.5, 1.5], 30), 3 / 60),
+}
+
+
+@pytest.mark.parametrize("n_networks", [1, 2])
+@pytest.mark.parametrize("case", STRENGTHS)
+def test_a_row_of_weight_2_counts_as_two_and_none_for_less_than_one(case, n_networks):
+    weight, expected = STRENGTHS[case]
+    samples = regression(n_networks).samples
+    if weight is not None:
+        shape = samples.codes.shape
+        samples = samples._replace(weight=np.broadcast_to(weight, shape))
+    task = regression(samples=samples, goal=GOAL._replace(alpha=3.0, weight_decay=0.1))
+    assert task.n_samples == 60
+    decay = task.decay()
+    assert decay.strength == pytest.approx(expected)
+    assert decay.weight_decay == 0.1
+
+
+def test_biases_do_not_decay():
+    # 2 inputs x 3 classes; the 3 biases are behind the weights
+    penalty = regression(goal=GOAL._replace(alpha=60.0)).decay()
+    assert penalty.value(np.array([1.0, 2, 3, 4, 5, 6, 9, 9, 9])) == 91 / 2
+
+
+def test_the_loss_is_smoothed_as_the_goal_says():
+    logits = np.log([[0.5, 0.25, 0.25]])
+    loss = regression(goal=GOAL._replace(label_smoothing=0.3)).loss()
+    # 0.8 + 0.1 + 0.1 of the target, on 1/2, 1/4 and 1/4
+    expected = np.log(2) * (0.8 + 2 * 0.1 + 2 * 0.1)
+    assert loss.value(logits, np.array([0]), None) == pytest.approx(expected)
+
+
+def test_tasks_share_no_memory():
+    assert regression().memory == Memory(None, None, 0)
+    assert regression().samples.x is X
+
+
+def test_what_is_learnt_is_what_a_fitted_estimator_stores():
+    model = MLPSoftmaxClassifier((), n_estimators=1, max_iter=1).fit(X, CODES)
+    attributes = Past.of(model).learnt.attributes()
+    assert_array_equal(attributes.pop("parameters_"), model.parameters_)
+    assert all(getattr(model, name) is value for name, value in attributes.items())
+    besides = {"classes_", "encoder_", "n_features_in_", "t_", "_rule_state"}
+    stored = vars(model).keys() - model.get_params(deep=False).keys()
+    assert stored == attributes.keys() | besides | {"parameters_", "_plateau"}
+
+
+def test_an_outcome_counts_the_epochs_of_its_history():
+    history = {"loss": [3.0, 2.0], "learning_rate": [0.1, 0.1]}
+    learnt = Learnt(ARCHITECTURE, np.zeros((1, 9)), history, 1, 1.0)
+    assert Outcome(learnt, Ending.CUT_SHORT, Memory(), False).n_epochs == 2
+    assert_array_equal(learnt.attributes()["history_"]["loss"], [3, 2])
