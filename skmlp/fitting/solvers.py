@@ -105,7 +105,7 @@ class Descent(Solver):
     Parameters
     ----------
     rule : Rule
-        Turns gradients into steps; a copy of it is started for each network.
+        Turns gradients into steps; a copy of it is started for each learner.
     learning_rate : float
         Before any factor.
     power_t : float
