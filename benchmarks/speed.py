@@ -4,6 +4,7 @@
     python benchmarks/speed.py parts        where the time of a step goes
     python benchmarks/speed.py growth       time against rows, features, width, batch
     python benchmarks/speed.py busy         the small workloads with a core kept busy
+    python benchmarks/speed.py stack        one network by itself and as a stack of one
     python benchmarks/speed.py search       GridSearchCV with one and with two processes
     python benchmarks/speed.py import       what importing it adds to scikit-learn
 
@@ -34,6 +35,7 @@ from sklearn.model_selection import GridSearchCV
 from sklearn.neural_network import MLPClassifier
 
 import skmlp.nn.layers
+from skmlp.fitting.solvers import Descent
 from skmlp.nn.layers import Activate, Dense
 from skmlp.nn.losses import SoftmaxCrossEntropy
 from skmlp.optim.optimizers import Optimizer
@@ -369,6 +371,27 @@ def busy(n_repeats):
     print("\n" + markdown_table(["workload", "idle, us", "busy, us", "ratio"], rows))
 
 
+def stack(n_repeats):
+    """Why a learner of one network sees it without the axis that stacks have."""
+
+    def as_a_stack(solver, task, parameters, rule_state):
+        return [solver.learner(task, parameters, rule_state, slice(0, 1))]
+
+    rows = []
+    for workload in WORKLOADS[:5]:
+        X, y = workload.data()
+        times = []
+        for _ in range(n_repeats + 1):
+            alone = time_skmlp(workload, X, y)
+            with mock.patch.object(Descent, "learners", as_a_stack):
+                times.append([alone, time_skmlp(workload, X, y)])
+        alone, stacked = np.median(times[1:], axis=0)
+        rows.append(
+            [str(workload), f"{alone:.0f}", f"{stacked:.0f}", f"{stacked / alone:.2f}"]
+        )
+    print(markdown_table(["workload", "alone, us", "stack of one, us", "ratio"], rows))
+
+
 def search(n_repeats):
     """A grid of small networks in one process and in two."""
     X, y = WORKLOADS[1].data()
@@ -411,6 +434,7 @@ SECTIONS = {
     "parts": parts,
     "growth": growth,
     "busy": busy,
+    "stack": stack,
     "search": search,
     "import": import_cost,
 }

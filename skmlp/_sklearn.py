@@ -3,7 +3,7 @@
 import copy
 import functools
 from collections.abc import Callable, Mapping, Sequence
-from typing import Concatenate, NoReturn, ParamSpec, Protocol, TypeVar
+from typing import NoReturn, ParamSpec, Protocol, TypeVar
 
 import numpy as np
 import sklearn
@@ -11,7 +11,6 @@ from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator, _fit_context
 from sklearn.metrics import mean_squared_error
 from sklearn.metrics._scorer import _BaseScorer
-from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import HasMethods, Interval, Options, StrOptions
 from sklearn.utils.validation import _check_feature_names_in, _check_sample_weight
 
@@ -22,7 +21,6 @@ __all__ = [
     "Interval",
     "Options",
     "StrOptions",
-    "as_generator",
     "calls_a_metric",
     "check_feature_names_in",
     "check_sample_weight",
@@ -30,13 +28,11 @@ __all__ = [
     "is_for_regression",
     "metric_of",
     "response_methods",
-    "unchanged_on_error",
     "validate_parameters",
     "with_arguments",
     "with_callbacks",
 ]
 
-Estimator = TypeVar("Estimator")
 Arguments = ParamSpec("Arguments")
 Result = TypeVar("Result")
 
@@ -128,43 +124,12 @@ class FitTask:
         self.root.call_on_fit_task_end(**self.known, reconstruction_attributes={})
 
 
-def as_generator(
-    random_state: int | np.random.RandomState | None,
-) -> np.random.Generator:
-    """A generator that all draws of one fit come from."""
-    seed = check_random_state(random_state).randint(np.iinfo(np.int32).max, size=4)
-    return np.random.default_rng(seed)
-
-
 def check_sample_weight(sample_weight: ArrayLike | None, n_rows: int) -> np.ndarray:
     """A new array of one non-negative float64 per row."""
     rows = np.empty((n_rows, 1))
     return _check_sample_weight(
         sample_weight, rows, dtype=np.float64, ensure_non_negative=True, copy=True
     )
-
-
-def unchanged_on_error(
-    method: Callable[Concatenate[Estimator, Arguments], Result],
-) -> Callable[Concatenate[Estimator, Arguments], Result]:
-    """Decorator that gives an estimator its former attributes back if a method raises.
-
-    It belongs outside of other decorators, which may still need what they have set.
-    """
-
-    @functools.wraps(method)
-    def guarded(
-        estimator: Estimator, *args: Arguments.args, **kwargs: Arguments.kwargs
-    ) -> Result:
-        before = vars(estimator).copy()
-        try:
-            return method(estimator, *args, **kwargs)
-        except BaseException:
-            vars(estimator).clear()
-            vars(estimator).update(before)
-            raise
-
-    return guarded
 
 
 def validate_parameters(estimator: BaseEstimator) -> None:

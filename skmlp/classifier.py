@@ -19,6 +19,7 @@ from sklearn.utils.validation import (
     check_is_fitted,
 )
 
+from skmlp._estimators import as_generator, unchanged_on_error
 from skmlp._html import details, table
 from skmlp._sklearn import (
     CallbackSupportMixin,
@@ -27,9 +28,7 @@ from skmlp._sklearn import (
     Interval,
     Options,
     StrOptions,
-    as_generator,
     fit_context,
-    unchanged_on_error,
     with_callbacks,
 )
 from skmlp.fitting.endings import advise, warn_of

@@ -82,7 +82,9 @@ def check_takes_weights(scorer: Callable, scoring: Scoring) -> None:
     """Raise if a scorer has no argument for the weights that the rows have."""
     called = metric_of(scorer)[0] if calls_a_metric(scorer) else scorer
     parameters = inspect.signature(called).parameters.values()
-    if any(p.name == "sample_weight" or p.kind == p.VAR_KEYWORD for p in parameters):
+    if any(
+        one.name == "sample_weight" or one.kind == one.VAR_KEYWORD for one in parameters
+    ):
         return
     raise ValueError(
         f"{named(scoring)} takes no sample_weight, but the rows have weights "

@@ -82,10 +82,14 @@ class Solver(ABC):
     def check_takes(cls, parameters: Parameters, name: str, shown: str) -> None:
         """Raise if it refuses a parameter or method, `shown` as a user writes it."""
         if name in cls.refuses:
-            others = " or ".join(f'"{other}"' for other in OPTIMIZERS)
+            takers = [
+                f'"{other}"'
+                for other, solver in SOLVERS.items()
+                if name not in solver.refuses
+            ]
             raise ValueError(
                 f'{shown} with solver="{parameters.solver}": {cls.refuses[name]} '
-                f"choose solver={others}."
+                f"choose solver={' or '.join(takers)}."
             )
 
     @abstractmethod

@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple, Protocol, Self
+from typing import Any, NamedTuple, Protocol, Self
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -118,11 +118,12 @@ class Past(NamedTuple):
         )
         same_inputs = former.n_periodic == architecture.n_periodic
         if before != now or not same_inputs:
-            embedding = "" if same_inputs else " (with another numeric_embedding)"
+            embedding = " (with another numeric_embedding; sparse X has none)"
             raise ValueError(
                 "the fitted model has networks, hidden layers and activations "
-                f"{before}, but the parameters now say {now}{embedding}; to train "
-                "another one, call fit with warm_start=False."
+                f"{before}, but the parameters now say {now}"
+                f"{'' if same_inputs else embedding}; to train another one, call fit "
+                "with warm_start=False."
             )
         return self.learnt.parameters
 
@@ -237,12 +238,9 @@ def sizes_of_layers(given: int | Sequence[int]) -> tuple[int, ...]:
     return tuple(sizes.tolist())
 
 
-def one_per_layer(name: str, given: object, sizes: Sequence[int]) -> list:
+def one_per_layer(name: str, given: Any, sizes: Sequence[int]) -> list:
     """What was given for each hidden layer, or for all of them."""
-    if isinstance(given, list | tuple | np.ndarray):
-        entries = list(given)
-    else:
-        entries = [given] * len(sizes)
+    entries = list(given) if np.ndim(given) > 0 else [given] * len(sizes)
     if len(entries) != len(sizes):
         raise ValueError(
             f"{name} has {len(entries)} entries, but hidden_layer_sizes has "

@@ -43,6 +43,7 @@ from skmlp.tabular.columns import (
     SignColumn,
 )
 from skmlp.tabular.encoder import TableEncoder
+from skmlp.tabular.names import ATTRIBUTE
 from skmlp.tabular.scaling import SmoothScale
 from skmlp.tabular.target_means import TargetMeans
 from skmlp.training.monitor import Plateau
@@ -199,7 +200,7 @@ ENCODER_PARTS: dict[str, Check] = {
 
 OPTIONAL_ENCODER_PARTS: dict[str, Check] = {
     "feature_names_in_": is_line_of_names,
-    "_column_names": is_list_of(object),
+    ATTRIBUTE: is_list_of(object),
     "_sklearn_output_config": lambda value: (
         value
         in [{"transform": library} for library in ("default", "pandas", "polars", None)]

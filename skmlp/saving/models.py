@@ -23,6 +23,7 @@ from skmlp.saving.checks import (
 )
 from skmlp.saving.classes import decode, encode, own_attributes, with_parameters
 from skmlp.tabular.encoder import TableEncoder
+from skmlp.tabular.names import ATTRIBUTE
 from skmlp.training.monitor import Plateau
 
 KIND = "saved model"
@@ -48,7 +49,7 @@ FITTED: dict[str, Check] = {
 
 OPTIONAL: dict[str, Check] = {
     "feature_names_in_": is_line_of_names,
-    "_column_names": is_list_of(object),
+    ATTRIBUTE: is_list_of(object),
 }
 """What it holds where the columns of X have names."""
 

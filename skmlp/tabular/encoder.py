@@ -17,12 +17,12 @@ from sklearn.utils.validation import (
     validate_data,
 )
 
+from skmlp._estimators import unchanged_on_error
 from skmlp._sklearn import (
     Interval,
     StrOptions,
     check_feature_names_in,
     fit_context,
-    unchanged_on_error,
 )
 from skmlp.tabular.columns import (
     NUMBER_COLUMNS,
@@ -34,7 +34,7 @@ from skmlp.tabular.columns import (
     sorting_order,
 )
 from skmlp.tabular.labels import read_labels
-from skmlp.tabular.names import check_names, remember_names
+from skmlp.tabular.names import check_names, remember_names, remembered_names
 from skmlp.tabular.scaling import Numbers, SmoothScale
 from skmlp.tabular.tables import (
     Column,
@@ -362,6 +362,14 @@ class TableEncoder(TransformerMixin, BaseEstimator):
         -------
         names : list
             By name, or as "x0", "x1" and so on where columns have no names.
+
+        Examples
+        --------
+        >>> import pandas as pd
+        >>> from skmlp import TableEncoder
+        >>> table = pd.DataFrame({"age": [20, 30], "town": ["York", "York"]})
+        >>> TableEncoder().fit(table).columns_without_use()
+        ['town']
         """
         widths = [len(column.parts) for column in self._number_columns]
         firsts = np.cumsum([0, *widths])[:-1].astype(np.intp)
@@ -376,9 +384,7 @@ class TableEncoder(TransformerMixin, BaseEstimator):
         places += [
             column.position for column in self._category_columns if column.n_codes < 2
         ]
-        names = getattr(self, "_column_names", None)
-        if names is None:
-            names = check_feature_names_in(self)
+        names = remembered_names(self) or check_feature_names_in(self).tolist()
         return [names[place] for place in sorted(places)]
 
     def __sklearn_tags__(self) -> Tags:

@@ -18,9 +18,14 @@ def remember_names(estimator: object, X: object) -> None:
         delattr(estimator, ATTRIBUTE)
 
 
+def remembered_names(estimator: object) -> list[Hashable] | None:
+    """What an estimator knows of such names; None where it knows none."""
+    return getattr(estimator, ATTRIBUTE, None)
+
+
 def check_names(estimator: object, X: object) -> None:
     """Raise if a frame has other columns than those remembered, or in another order."""
-    known = getattr(estimator, ATTRIBUTE, None)
+    known = remembered_names(estimator)
     if known is None or not isinstance(X, pd.DataFrame):
         return
     came = list(X.columns)

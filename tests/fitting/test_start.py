@@ -1,6 +1,7 @@
 """Where training starts: from values that classes decide, or from what was before."""
 
 import numpy as np
+import pandas as pd
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy import sparse
@@ -244,7 +245,7 @@ def test_sizes_that_are_none_are_refused(sizes):
         network(sizes)
 
 
-@pytest.mark.parametrize("many", [list, tuple, np.array])
+@pytest.mark.parametrize("many", [list, tuple, np.array, pd.Series])
 def test_one_for_all_layers_or_one_for_each(many):
     each = network(dropout=many([0.1, 0.2]), activation=["tanh", ReLU])
     assert each.dropout == (0.1, 0.2)
