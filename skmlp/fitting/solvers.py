@@ -207,7 +207,7 @@ class Descent(Solver):
         for first in range(0, n_members, together):
             # draws of its own, so that the threads' timing has no say in the outcome
             rng = np.random.default_rng(task.rng.integers(2**63, size=2))
-            # a stack of one would take 3 to 8% longer per step than a network alone
+            # a stack of one takes 3 to 7% longer per step than a network alone
             some = slice(first, first + together) if together > 1 else first
             part = replace(task, rng=rng)
             learners.append(self.learner(part, parameters, rule_state, some))
