@@ -26,7 +26,7 @@ from skmlp.optim.schedules import SCHEDULES, Schedule
 from skmlp.saving.checkpoints import Checkpoint
 from skmlp.training.batches import Batches
 from skmlp.training.endings import Ending
-from skmlp.training.loop import Learner, full_batch, train
+from skmlp.training.loop import Learner, NumpyLearner, full_batch, train
 from skmlp.training.monitor import Monitor, Observer
 from skmlp.training.threads import side_by_side, suitable_threads
 
@@ -203,7 +203,7 @@ class Descent(Solver):
         n_members, together = len(parameters), self.n_together(task)
         if n_members == 1:
             return [self.learner(task, parameters, rule_state, 0)]
-        learners = []
+        learners: list[Learner] = []
         for first in range(0, n_members, together):
             # draws of its own, so that the threads' timing has no say in the outcome
             rng = np.random.default_rng(task.rng.integers(2**63, size=2))
@@ -233,7 +233,7 @@ class Descent(Solver):
         vectors = parameters[members]
         gradient = np.empty_like(vectors)
         state = None if rule_state is None else state_of(rule_state, members)
-        return Learner(
+        return NumpyLearner(
             Network(task.architecture, vectors, gradient, task.rng),
             task.loss(),
             Optimizer(
@@ -254,7 +254,7 @@ class Descent(Solver):
 
 def state_of_all(learners: Sequence[Learner]) -> RuleState:
     """What the update rules remember, put together for all networks as a stack."""
-    states = [stacked_state(one.optimizer.rule.state()) for one in learners]
+    states = [stacked_state(one.rule_state()) for one in learners]
     first = states[0]
     vectors = {
         name: np.concatenate([state[name] for state in states])

@@ -1,7 +1,7 @@
 """The training loop, and the full-batch objective for a solver with its own loop."""
 
 from collections.abc import Callable, Sequence
-from functools import partial
+from operator import methodcaller
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
@@ -46,7 +46,30 @@ class Optimizer(Protocol):
     def penalty(self) -> float: ...
 
 
-class Learner(NamedTuple):
+class Learner(Protocol):
+    """A network, or a stack of them, that is trained for an epoch at a time."""
+
+    @property
+    def rng(self) -> np.random.Generator:
+        """Source of all draws; its state between two epochs is all of theirs."""
+
+    def sizes(self) -> list[int]:
+        """Rows of each batch."""
+
+    def epoch(self, rates: Sequence[float], is_over: Callable[[], bool]) -> list[float]:
+        """Pass over the samples once, at a learning rate per batch; their losses.
+
+        The pass is cut short behind the batch after which `is_over`.
+        """
+
+    def penalty(self) -> float:
+        """The penalty on the present weights, its mean for a stack."""
+
+    def rule_state(self) -> dict[str, Any]:
+        """What the update rule remembers, vectors of the shape of the parameters."""
+
+
+class NumpyLearner(NamedTuple):
     """A network, or a stack of them, with all that it takes to train it.
 
     Attributes
@@ -69,11 +92,12 @@ class Learner(NamedTuple):
     batches: Batches
     rng: np.random.Generator
 
-    def epoch(self, rates: Sequence[float], is_over: Callable[[], bool]) -> list[float]:
-        """Pass over the samples once, at a learning rate per batch; their losses.
+    def sizes(self) -> list[int]:
+        """Rows of each batch."""
+        return self.batches.sizes()
 
-        The pass is cut short behind the batch after which `is_over`.
-        """
+    def epoch(self, rates: Sequence[float], is_over: Callable[[], bool]) -> list[float]:
+        """Pass over the samples once, at a learning rate per batch; their losses."""
         values = []
         # numbers may run away: it is the monitor that says so, in a sentence
         with np.errstate(all="ignore"):
@@ -86,6 +110,14 @@ class Learner(NamedTuple):
                 if is_over():
                     break
         return values
+
+    def penalty(self) -> float:
+        """The penalty on the present weights."""
+        return self.optimizer.penalty()
+
+    def rule_state(self) -> dict[str, Any]:
+        """What the update rule remembers."""
+        return self.optimizer.rule.state()
 
 
 def train(
@@ -119,7 +151,7 @@ def train(
     run : callable, default=map
         Applies a function to each learner, maybe at the same time.
     """
-    sizes = learners[0].batches.sizes()
+    sizes = learners[0].sizes()
     n_steps = n_epochs * len(sizes)
     if monitor.ending is not None:
         return
@@ -128,13 +160,10 @@ def train(
         steps = range(epoch * len(sizes), (epoch + 1) * len(sizes))
         base = learning_rate * monitor.plateau.factor
         rates = [base * schedule(step / n_steps) for step in steps]
-        passes = run(
-            partial(Learner.epoch, rates=rates, is_over=monitor.is_out_of_time),
-            learners,
-        )
+        passes = run(methodcaller("epoch", rates, monitor.is_out_of_time), learners)
         # learners that run out of time do so in different batches
         values = np.mean(list(zip(*passes, strict=False)), axis=1)
-        penalty = float(np.mean([one.optimizer.penalty() for one in learners]))
+        penalty = float(np.mean([one.penalty() for one in learners]))
         monitor.take_first_loss(values[0])
         loss = float(np.average(values, weights=sizes[: len(values)]))
         if monitor.end_epoch(loss, parameters, rates[-1], penalty):

@@ -223,7 +223,7 @@ def test_what_rules_remember_of_a_stack_is_what_they_remember_of_its_parts(name)
     def learner(gradient, state=None):
         rule = OPTIMIZERS[name]().start(np.zeros_like(gradient), state)
         rule.direction(gradient)
-        return SimpleNamespace(optimizer=SimpleNamespace(rule=rule))
+        return SimpleNamespace(rule_state=rule.state)
 
     whole = state_of_all([learner(gradient)])
     parts = [slice(0, 2), slice(2, 4), 4]  # the last one alone

@@ -127,7 +127,7 @@ def test_a_fit_that_ended_is_not_trained_again(params, tmp_path, monkeypatch):
     def train(*args):
         raise AssertionError("an epoch is trained")
 
-    monkeypatch.setattr("skmlp.training.loop.Learner.epoch", train)
+    monkeypatch.setattr("skmlp.training.loop.NumpyLearner.epoch", train)
     assert_same(clone(model).fit(X, Y), model)
 
 

@@ -1,5 +1,7 @@
 """The loop calls its parts in order; the full batch is the sum of its blocks."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose
@@ -9,7 +11,7 @@ from skmlp.nn.activations import PReLU, Tanh
 from skmlp.nn.losses import SoftmaxCrossEntropy
 from skmlp.nn.network import Architecture, Network
 from skmlp.training.batches import Batches, Samples
-from skmlp.training.loop import Learner, full_batch, train
+from skmlp.training.loop import NumpyLearner, full_batch, train
 from skmlp.training.monitor import Plateau
 
 
@@ -70,7 +72,7 @@ def record(n_epochs, schedule=lambda progress: 1.0, weight=None, **params):
     samples = Samples(np.arange(5.0)[:, np.newaxis], np.arange(5), weight)
     batches = Batches(samples, 2, rng=None)
     train(
-        [Learner(recorder, recorder, recorder, batches, None)],
+        [NumpyLearner(recorder, recorder, recorder, batches, None)],
         recorder.parameters,
         recorder,
         learning_rate=0.5,
@@ -133,7 +135,8 @@ def test_the_deadline_cuts_an_epoch_short():
 def test_a_monitor_that_knows_of_epochs_is_gone_on_with():
     recorder = Recorder()
     samples = Samples(np.arange(5.0)[:, np.newaxis], np.arange(5))
-    learner = Learner(recorder, recorder, recorder, Batches(samples, 2, None), None)
+    batches = Batches(samples, 2, None)
+    learner = NumpyLearner(recorder, recorder, recorder, batches, None)
     seen = []
 
     def go_on(n_epochs):
@@ -152,6 +155,56 @@ def test_a_monitor_that_knows_of_epochs_is_gone_on_with():
     recorder.ending = "converged"
     go_on(10)
     assert len(seen) == 3
+
+
+class Steady:
+    """A learner that computes nothing: all that may be asked of one, and no more."""
+
+    rng = None
+
+    def __init__(self, losses, penalty):
+        self.losses = losses
+        self.asked = []
+        self.penalty = lambda: penalty
+
+    def sizes(self):
+        return [2, 2, 1]
+
+    def epoch(self, rates, is_over):
+        self.asked.append((rates, is_over()))
+        return self.losses
+
+    def rule_state(self):
+        raise AssertionError("it is for those who save it")
+
+
+def test_any_learner_is_trained_and_the_means_over_all_are_what_counts():
+    recorder = Recorder()
+    learners = [Steady([1.0, 2.0, 3.0], 0.5), Steady([3.0, 2.0, 5.0], 0.0)]
+    train(
+        learners,
+        recorder.parameters,
+        recorder,
+        learning_rate=1.0,
+        schedule=lambda progress: 1 - progress,
+        n_epochs=1,
+    )
+    assert recorder.named("take_first_loss") == [(2.0,)]
+    loss = (2 * 2.0 + 2 * 2.0 + 4.0) / 5
+    assert recorder.named("end_epoch") == [(loss, "parameters", 0.25, 1 - 2 / 3)]
+    for one in learners:
+        assert one.asked == [([1.0, 1 - 1 / 3, 1 - 2 / 3], False)]
+
+
+def test_a_learner_speaks_for_its_parts():
+    recorder = Recorder()
+    recorder.rule = SimpleNamespace(state=lambda: {"t": 7})
+    samples = Samples(np.zeros((5, 1)), np.arange(5))
+    batches = Batches(samples, 2, None)
+    learner = NumpyLearner(recorder, recorder, recorder, batches, None)
+    assert learner.sizes() == [2, 2, 1]
+    assert learner.penalty() == 0.125
+    assert learner.rule_state() == {"t": 7}
 
 
 N_SAMPLES = 23
