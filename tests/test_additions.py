@@ -82,8 +82,10 @@ class SteepestDescent(Solver):
     ) -> RuleState | None:
         gradient = np.empty_like(parameters)
         samples = task.samples.with_mean_weight_one(task.architecture.dtype)
+        network = Network(task.architecture, parameters, gradient)
+        network.seed_dropout(task.rng)
         objective = full_batch(
-            Network(task.architecture, parameters, gradient, task.rng),
+            network,
             task.loss(),
             Batches(samples, BLOCK_ROWS, rng=None),
         )

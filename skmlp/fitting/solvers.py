@@ -234,7 +234,7 @@ class Descent(Solver):
         gradient = np.empty_like(vectors)
         state = None if rule_state is None else state_of(rule_state, members)
         return NumpyLearner(
-            Network(task.architecture, vectors, gradient, task.rng),
+            Network(task.architecture, vectors, gradient),
             task.loss(),
             Optimizer(
                 copy(self.rule).start(vectors, state),
@@ -344,7 +344,7 @@ class FullBatch(Solver):
         batch_size = min(BLOCK_ROWS, task.n_samples)
         objectives = [
             full_batch(
-                Network(task.architecture, vector, its_gradient, task.rng),
+                Network(task.architecture, vector, its_gradient),
                 task.loss(),
                 Batches(samples.with_mean_weight_one("float64"), batch_size, rng=None),
             )

@@ -330,13 +330,16 @@ class Dropout(Layer):
     ----------
     rate : float in [0, 1)
         Probability that an input is set to 0, to a precision of 2^-16.
+
+    Attributes
+    ----------
     rng : numpy.random.Generator or None
-        Source of the draws; needed in training only.
+        Source of the draws, to be set before training.
     """
 
-    def __init__(self, rate: float, rng: np.random.Generator | None) -> None:
+    def __init__(self, rate: float) -> None:
         super().__init__()
-        self.rng = rng
+        self.rng: np.random.Generator | None = None
         self.threshold = np.uint16(rate * N_DRAWS)
         self.scale = 1 / (1 - float(self.threshold) / N_DRAWS)
 

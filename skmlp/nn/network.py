@@ -112,7 +112,7 @@ class Architecture:
         """Length of the first part of the vector, which holds all weight matrices."""
         return self.layout.slices[self.dense_layers[-1], "weight"].stop
 
-    def layers(self, rng: np.random.Generator | None = None) -> list[Layer]:
+    def layers(self) -> list[Layer]:
         """Fresh layers, bound to no parameters yet."""
         layers: list[Layer] = []
         fan_in = self.n_inputs
@@ -126,7 +126,7 @@ class Architecture:
             layers.append(Dense(fan_in, fan_out, INITIALIZERS[activation.initializer]))
             layers.append(Activate(activation, fan_out))
             if rate > 0:
-                layers.append(Dropout(rate, rng))
+                layers.append(Dropout(rate))
             fan_in = fan_out
         last = INITIALIZERS["glorot_uniform" if self.hidden_layer_sizes else "zeros"]
         # class by class, since reductions over few adjacent numbers are slow
@@ -217,8 +217,6 @@ class Network:
         architecture, each with its own parameters, and all arrays get a first axis.
     gradient : ndarray of the same shape, default=None
         Written by `backward`; None, kept as an empty vector, if it only predicts.
-    rng : numpy.random.Generator, default=None
-        Source of dropout; needed in training only.
     """
 
     def __init__(
@@ -226,11 +224,10 @@ class Network:
         architecture: Architecture,
         parameters: np.ndarray,
         gradient: np.ndarray | None = None,
-        rng: np.random.Generator | None = None,
     ) -> None:
         self.parameters = parameters
         self.gradient = parameters[:0] if gradient is None else gradient
-        self.layers = architecture.layers(rng)
+        self.layers = architecture.layers()
         layout = architecture.layout
         arrays = layout.views(parameters)
         gradients = {} if gradient is None else layout.views(gradient)
@@ -239,6 +236,17 @@ class Network:
                 {name: arrays[index, name] for name in layer.shapes},
                 {name: gradients[index, name] for name in layer.shapes if gradients},
             )
+
+    def seed_dropout(self, rng: np.random.Generator) -> None:
+        """Draw one seed for all that dropout draws from now on, if there is any.
+
+        What else is drawn from `rng` so depends on no size of a batch or a layer.
+        """
+        dropouts = [layer for layer in self.layers if isinstance(layer, Dropout)]
+        if dropouts:
+            draws = np.random.default_rng(rng.integers(2**63))
+            for layer in dropouts:
+                layer.rng = draws
 
     def forward(self, x: Rows, training: bool = False) -> np.ndarray:
         """Logits of a batch, valid until the next call; `x` dense or sparse rows."""

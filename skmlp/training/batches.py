@@ -110,7 +110,7 @@ class Samples(NamedTuple):
 
 
 class Batches:
-    """The rows in batches, in a new random order at each iteration.
+    """The rows in batches, in a new random order for each epoch.
 
     Parameters
     ----------
@@ -154,7 +154,10 @@ class Batches:
         return [min(self.batch_size, self.n_samples - start) for start in starts]
 
     def __iter__(self) -> Iterator[Samples]:
-        order = self.order()
+        return self.in_order_of(self.order())
+
+    def in_order_of(self, order: np.ndarray) -> Iterator[Samples]:
+        """The batches of one epoch, in an order that `order` gave."""
         for start in range(0, self.n_samples, self.batch_size):
             part = slice(start, start + self.batch_size)
             if self.in_order:

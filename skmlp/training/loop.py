@@ -16,6 +16,8 @@ class Network(Protocol):
 
     gradient: np.ndarray
 
+    def seed_dropout(self, rng: np.random.Generator) -> None: ...
+
     def forward(self, x: Rows, training: bool = False) -> np.ndarray: ...
 
     def backward(self, delta: np.ndarray) -> None: ...
@@ -51,7 +53,11 @@ class Learner(Protocol):
 
     @property
     def rng(self) -> np.random.Generator:
-        """Source of all draws; its state between two epochs is all of theirs."""
+        """Source of all draws.
+
+        In each epoch it gives the order of the samples and, if there is dropout, one
+        seed; so its state between two epochs is all that there is to remember.
+        """
 
     def sizes(self) -> list[int]:
         """Rows of each batch."""
@@ -83,7 +89,7 @@ class NumpyLearner(NamedTuple):
     batches : Batches
         The training samples.
     rng : numpy.random.Generator
-        Source of all draws, of dropout and of the order of the samples.
+        Source of the order of the samples and of a seed for dropout in each epoch.
     """
 
     network: Network
@@ -98,10 +104,14 @@ class NumpyLearner(NamedTuple):
 
     def epoch(self, rates: Sequence[float], is_over: Callable[[], bool]) -> list[float]:
         """Pass over the samples once, at a learning rate per batch; their losses."""
+        # all that an epoch draws from `rng`: however dropout draws, orders stay
+        order = self.batches.order()
+        self.network.seed_dropout(self.rng)
+        batches = self.batches.in_order_of(order)
         values = []
         # numbers may run away: it is the monitor that says so, in a sentence
         with np.errstate(all="ignore"):
-            for (x, codes, weight, _), rate in zip(self.batches, rates, strict=True):
+            for (x, codes, weight, _), rate in zip(batches, rates, strict=True):
                 logits = self.network.forward(x, training=True)
                 value, delta = self.loss.value_and_delta(logits, codes, weight)
                 self.network.backward(delta)

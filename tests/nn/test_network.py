@@ -22,6 +22,7 @@ from skmlp.nn.activations import (
     Tanh,
     as_activation,
 )
+from skmlp.nn.layers import Dropout
 from skmlp.nn.losses import SoftmaxCrossEntropy
 from skmlp.nn.network import BLOCK_ROWS, Architecture, Network
 
@@ -78,7 +79,8 @@ def random_parameters(architecture, seed=2):
 def gradient_of(architecture, parameters, x=X, weight=None, smoothing=0.0, seed=3):
     """What a training step makes of the parameters, before the optimiser sees it."""
     gradient = np.full_like(parameters, np.nan)
-    network = Network(architecture, parameters, gradient, np.random.default_rng(seed))
+    network = Network(architecture, parameters, gradient)
+    network.seed_dropout(np.random.default_rng(seed))
     logits = network.forward(x, training=True)
     loss = SoftmaxCrossEntropy(smoothing)
     _, delta = loss.value_and_delta(logits, CODES, weight)
@@ -88,7 +90,8 @@ def gradient_of(architecture, parameters, x=X, weight=None, smoothing=0.0, seed=
 
 def loss_of(architecture, parameters, x=X, weight=None, smoothing=0.0, seed=3):
     """The loss by scipy's softmax and targets that are spread out."""
-    network = Network(architecture, parameters, rng=np.random.default_rng(seed))
+    network = Network(architecture, parameters)
+    network.seed_dropout(np.random.default_rng(seed))
     logits = network.forward(x, training=True)
     targets = (1 - smoothing) * np.eye(N_CLASSES)[CODES] + smoothing / N_CLASSES
     losses = -(targets * log_softmax(logits, axis=1)).sum(axis=1)
@@ -130,6 +133,33 @@ def test_gradient_goes_through_dropout(central_differences, relative_error):
     parameters = random_parameters(architecture)
     expected = central_differences(lambda p: loss_of(architecture, p), parameters)
     assert relative_error(gradient_of(architecture, parameters), expected) < 1e-6
+
+
+def test_dropout_draws_one_seed_of_the_generator_whatever_it_drops():
+    rng, twin = (np.random.default_rng(5) for _ in range(2))
+    architecture = build(["tanh", "relu"], dropout=0.4)
+    network = Network(architecture, random_parameters(architecture))
+    network.seed_dropout(rng)
+    seed = twin.integers(2**63)
+    masks = np.random.default_rng(seed)
+    for n_rows in (8, 3):
+        network.forward(X[:n_rows], training=True)
+        for layer in network.layers:
+            if isinstance(layer, Dropout):
+                draws = np.frombuffer(masks.bytes(2 * layer.mask.size), np.uint16)
+                kept = draws.reshape(layer.mask.shape) >= layer.threshold
+                assert_array_equal(layer.mask > 0, kept)
+    assert rng.bit_generator.state == twin.bit_generator.state
+    network.seed_dropout(rng)
+    assert rng.bit_generator.state != twin.bit_generator.state
+
+
+def test_a_network_without_dropout_draws_nothing():
+    rng = np.random.default_rng(5)
+    before = rng.bit_generator.state
+    architecture = build(["tanh", "relu"])
+    Network(architecture, random_parameters(architecture)).seed_dropout(rng)
+    assert rng.bit_generator.state == before
 
 
 def test_gradient_passes_scipy_check_grad():
@@ -182,7 +212,8 @@ def test_float32_stays_float32_from_layer_to_layer(name, relative_error):
     architecture = build([name, name], "float32", dropout=0.2)
     parameters = random_parameters(architecture)
     gradient = np.full_like(parameters, np.nan)
-    network = Network(architecture, parameters, gradient, np.random.default_rng(0))
+    network = Network(architecture, parameters, gradient)
+    network.seed_dropout(np.random.default_rng(0))
     x = X.astype(np.float32)
     for layer in network.layers:
         x = layer.forward(x, training=True)

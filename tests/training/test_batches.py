@@ -73,6 +73,16 @@ def test_each_epoch_has_an_order_of_its_own_that_the_seed_repeats():
     assert orders(Batches(numbered(), 4, np.random.default_rng(1))) != first
 
 
+def test_an_order_can_be_drawn_before_its_batches():
+    batches = Batches(numbered(), 4, np.random.default_rng(0))
+    order = batches.order()
+    state = batches.rng.bit_generator.state
+    pieces = [codes.tolist() for _, codes, *_ in batches.in_order_of(order)]
+    assert_array_equal(np.concatenate(pieces), order)
+    assert pieces == orders(Batches(numbered(), 4, np.random.default_rng(0)))
+    assert batches.rng.bit_generator.state == state
+
+
 def test_sparse_and_dense_rows_come_in_the_same_order():
     dense, csr = (
         Batches(numbered(convert), 4, np.random.default_rng(0))

@@ -29,6 +29,9 @@ class Recorder:
         self.batches_left = batches_left
         self.factors = iter(factors)
 
+    def seed_dropout(self, rng):
+        self.calls.append(("seed_dropout", rng))
+
     def forward(self, x, training):
         self.calls.append(("forward", x[:, 0].tolist(), training))
         return "logits"
@@ -84,7 +87,7 @@ def record(n_epochs, schedule=lambda progress: 1.0, weight=None, **params):
 
 def test_each_batch_goes_forward_backward_and_makes_a_step():
     batches = [[0, 1], [2, 3], [4]]
-    expected = [("begin_epoch",)]
+    expected = [("begin_epoch",), ("seed_dropout", None)]
     for rows in batches:
         expected += [
             ("forward", rows, True),
@@ -205,6 +208,33 @@ def test_a_learner_speaks_for_its_parts():
     assert learner.sizes() == [2, 2, 1]
     assert learner.penalty() == 0.125
     assert learner.rule_state() == {"t": 7}
+
+
+@pytest.mark.parametrize("shuffle", [True, False])
+@pytest.mark.parametrize("n_members", [0, 2], ids=["one", "stack"])
+@pytest.mark.parametrize("rates", [(0.0, 0.0), (0.2, 0.0), (0.9, 0.5)], ids=repr)
+def test_an_epoch_draws_an_order_and_if_there_is_dropout_a_seed(
+    rates, n_members, shuffle
+):
+    architecture = Architecture(4, (5, 3), 3, (PReLU(), Tanh()), rates, "float64")
+    stack = (n_members,) if n_members else ()
+    parameters = np.zeros((*stack, architecture.layout.size))
+    rng, twin = (np.random.default_rng(3) for _ in range(2))
+    codes = np.zeros((*stack, 7), int)
+    learner = NumpyLearner(
+        Network(architecture, parameters, np.empty_like(parameters)),
+        SoftmaxCrossEntropy(),
+        SimpleNamespace(step=lambda rate: None),
+        Batches(Samples(np.ones((7, 4)), codes), 2, rng if shuffle else None),
+        rng,
+    )
+    for _ in range(2):
+        learner.epoch([0.1] * 4, lambda: False)
+        for _ in range(max(n_members, 1) if shuffle else 0):
+            twin.permutation(7)
+        if any(rates):
+            twin.integers(2**63)
+        assert rng.bit_generator.state == twin.bit_generator.state
 
 
 N_SAMPLES = 23
