@@ -78,7 +78,7 @@ class SteepestDescent(Solver):
         return cls(parameters.learning_rate_init, OPTIMIZERS["sgd"].of(parameters))
 
     def train(
-        self, task: Task, parameters: np.ndarray, monitor: Monitor
+        self, task: Task, parameters: np.ndarray, monitor: Monitor, run: Map
     ) -> RuleState | None:
         gradient = np.empty_like(parameters)
         samples = task.samples.with_mean_weight_one(task.architecture.dtype)

@@ -1,8 +1,10 @@
 """A task to its outcome: train it, watch it, and settle what is kept."""
 
+import math
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
+from operator import call
 
 import numpy as np
 
@@ -17,6 +19,7 @@ from skmlp.nn.network import Network
 from skmlp.training.batches import Rows, Samples
 from skmlp.training.endings import Ending
 from skmlp.training.monitor import Monitor, Observer
+from skmlp.training.threads import Map
 
 
 def carry_out(task: Task, solver: Solver) -> Outcome:
@@ -26,26 +29,18 @@ def carry_out(task: Task, solver: Solver) -> Outcome:
         in_its_type = replace(task.architecture, dtype=solver.dtype)
         at_work = replace(task, architecture=in_its_type)
     parameters = task.parameters.astype(at_work.architecture.dtype)
-    may_stop = solver.watches_training_loss or task.held_out is not None
-    monitor = Monitor(
-        parameters,
-        tol=task.goal.tol,
-        patience=task.goal.patience if may_stop else np.inf,
-        learning_rate=solver.learning_rate,
-        plateau_factor=solver.plateau_factor,
-        evaluate=evaluation(at_work, parameters),
-        plateau=task.memory.plateau,
-        deadline=task.deadline,
-    )
     rule_state = task.memory.rule_state
-    with shown(task.verbose, task.epochs_before, task.goal.max_iter) as observers:
-        monitor.observers += observers
-        if task.fit_task is not None:
-            monitor.observers.append(EpochTasks(task, task.fit_task))
-        try:
-            rule_state = solver.train(at_work, parameters, monitor)
-        except KeyboardInterrupt:
-            monitor.ending = Ending.INTERRUPTED
+    with solver.threads(at_work) as run:
+        monitor = monitor_of(at_work, solver, parameters, run)
+        with shown(task.verbose, task.epochs_before, task.goal.max_iter) as observers:
+            monitor.observers += observers
+            if task.fit_task is not None:
+                monitor.observers.append(EpochTasks(task, task.fit_task))
+            try:
+                rule_state = solver.train(at_work, parameters, monitor, run)
+            except KeyboardInterrupt:
+                monitor.ending = Ending.INTERRUPTED
+                monitor.deadline = -math.inf  # other threads end behind their batch
     monitor.finish()
     return Outcome(
         learnt(task, monitor),
@@ -58,6 +53,21 @@ def carry_out(task: Task, solver: Solver) -> Outcome:
         scores_say_nothing=(
             task.held_out is not None and bool(np.isinf(monitor.plateau.lowest))
         ),
+    )
+
+
+def monitor_of(task: Task, solver: Solver, parameters: np.ndarray, run: Map) -> Monitor:
+    """A monitor of the parameters that the solver is to move."""
+    may_stop = solver.watches_training_loss or task.held_out is not None
+    return Monitor(
+        parameters,
+        tol=task.goal.tol,
+        patience=task.goal.patience if may_stop else math.inf,
+        learning_rate=solver.learning_rate,
+        plateau_factor=solver.plateau_factor,
+        evaluate=evaluation(task, parameters, run),
+        plateau=task.memory.plateau,
+        deadline=task.deadline,
     )
 
 
@@ -129,11 +139,12 @@ def temperature_of(task: Task, parameters: np.ndarray) -> float:
 
 
 def evaluation(
-    task: Task, parameters: np.ndarray
+    task: Task, parameters: np.ndarray, run: Map = map
 ) -> Callable[[], tuple[float, float]] | None:
     """A function that gives log-loss and score of the held-out rows.
 
-    For an ensemble, the means over its networks, each on rows of its own.
+    For an ensemble, the means over its networks, each on rows of its own. `run` may
+    take the losses at the same time, but scorers of any origin come one by one.
     """
     if task.held_out is None:
         return None
@@ -152,8 +163,7 @@ def evaluation(
             scores.append(score)
 
     def evaluate() -> tuple[float, float]:
-        with np.errstate(all="ignore"):
-            loss = float(np.mean([loss() for loss in losses]))
+        loss = float(np.mean(list(run(call, losses))))
         if not scores or not np.isfinite(loss):
             return loss, -loss
         return loss, float(np.mean([score() for score in scores]))
@@ -161,6 +171,7 @@ def evaluation(
     return evaluate
 
 
+@np.errstate(all="ignore")
 def log_loss(network: Network, samples: Samples) -> float:
     """Mean log-loss of samples, without label smoothing."""
     logits = network.logits(samples.x, samples.rows)

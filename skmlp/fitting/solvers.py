@@ -4,6 +4,7 @@ import math
 import warnings
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
 from copy import copy
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar, Self
@@ -28,7 +29,7 @@ from skmlp.training.batches import Batches
 from skmlp.training.endings import Ending
 from skmlp.training.loop import Learner, NumpyLearner, full_batch, train
 from skmlp.training.monitor import Monitor, Observer
-from skmlp.training.threads import side_by_side, suitable_threads
+from skmlp.training.threads import Map, side_by_side, suitable_threads
 
 MEMBERS_TOGETHER = 16
 """Most networks of an ensemble whose matrices are multiplied as one stack."""
@@ -92,13 +93,19 @@ class Solver(ABC):
                 f"choose solver={' or '.join(takers)}."
             )
 
+    def threads(self, task: Task) -> AbstractContextManager[Map]:
+        """A block to train in, with a `map` over its networks, or some at a time."""
+        n_rows = min(BLOCK_ROWS, task.n_samples)
+        return suitable_threads(task.architecture.largest_product(n_rows))
+
     @abstractmethod
     def train(
-        self, task: Task, parameters: np.ndarray, monitor: Monitor
+        self, task: Task, parameters: np.ndarray, monitor: Monitor, run: Map
     ) -> RuleState | None:
         """Move the parameters; return what the update rule remembers.
 
-        `parameters`, in the solver's type, are overwritten.
+        `parameters`, in the solver's type, are overwritten. `run` is the `map` that
+        `threads` gave.
         """
 
 
@@ -153,8 +160,15 @@ class Descent(Solver):
         """That of the schedule."""
         return self.schedule.plateau_factor
 
+    def threads(self, task: Task) -> AbstractContextManager[Map]:
+        """As many as there are learners: networks too small for that gain nothing."""
+        n_members = len(task.parameters)
+        if n_members > 1:
+            return side_by_side(-(-n_members // self.n_together(task)))
+        return suitable_threads(task.architecture.largest_product(self.batch_size))
+
     def train(
-        self, task: Task, parameters: np.ndarray, monitor: Monitor
+        self, task: Task, parameters: np.ndarray, monitor: Monitor, run: Map
     ) -> RuleState | None:
         """Take steps for some epochs, from where a checkpoint or a call has left."""
         rule_state = task.memory.rule_state
@@ -164,11 +178,6 @@ class Descent(Solver):
             parameters[...] = monitor.parameters
             rule_state = saved["rule"]
         learners = self.learners(task, parameters, rule_state)
-        if len(parameters) == 1:
-            largest = task.architecture.largest_product(self.batch_size)
-            threads = suitable_threads(largest)
-        else:
-            threads = side_by_side(len(learners))
         if saved is not None:
             for one, draws in zip(learners, saved["draws"], strict=True):
                 one.rng.bit_generator.state = draws
@@ -176,21 +185,20 @@ class Descent(Solver):
             # before those that may take long or raise
             saver = Saver(task.checkpoint, task.goal.max_iter, learners)
             monitor.observers.insert(0, saver)
-        with threads as run_all:
-            train(
-                learners,
-                parameters,
-                monitor,
-                learning_rate=self.learning_rate,
-                schedule=self.schedule(
-                    power_t=self.power_t,
-                    n_epochs=task.goal.max_iter,
-                    n_samples=task.n_samples,
-                    samples_seen=task.memory.samples_seen,
-                ),
+        train(
+            learners,
+            parameters,
+            monitor,
+            learning_rate=self.learning_rate,
+            schedule=self.schedule(
+                power_t=self.power_t,
                 n_epochs=task.goal.max_iter,
-                run=run_all,
-            )
+                n_samples=task.n_samples,
+                samples_seen=task.memory.samples_seen,
+            ),
+            n_epochs=task.goal.max_iter,
+            run=run,
+        )
         if monitor.ending is None and self.schedule.has_end:
             monitor.ending = Ending.AS_PLANNED
         has_diverged = monitor.ending == Ending.DIVERGED
@@ -337,7 +345,7 @@ class FullBatch(Solver):
         return cls(parameters.max_fun)
 
     def train(
-        self, task: Task, parameters: np.ndarray, monitor: Monitor
+        self, task: Task, parameters: np.ndarray, monitor: Monitor, run: Map
     ) -> RuleState | None:
         """Minimise the mean loss of all networks, whose parameters are one problem."""
         gradient = np.empty_like(parameters)
@@ -357,8 +365,7 @@ class FullBatch(Solver):
             monitor.begin_epoch()
             return float(np.mean([objective() for objective in objectives]))
 
-        threads = suitable_threads(task.architecture.largest_product(batch_size))
-        with threads, np.errstate(all="ignore"):
+        with np.errstate(all="ignore"):
             result = minimize_lbfgs(
                 mean_objective,
                 parameters,

@@ -1,15 +1,21 @@
 """A task carried out: how it ends, what is kept, and what is left as it was."""
 
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from copy import deepcopy
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
+from scipy import sparse
 from scipy.optimize import minimize_scalar
 from scipy.special import log_softmax, softmax
 from sklearn.metrics import log_loss
 from tasks import ARCHITECTURE, CODES, GOAL, HELD_OUT, X, regression, solver
+from threadpoolctl import threadpool_limits
 
 from skmlp.fitting.run import carry_out, evaluation, temperature_of
 from skmlp.fitting.solvers import SOLVERS, Descent
@@ -59,8 +65,8 @@ def test_how_a_full_batch_ends(changes, ending):
 class Interrupted(Descent):
     """Is interrupted once its epochs are over."""
 
-    def train(self, task, parameters, monitor):
-        super().train(task, parameters, monitor)
+    def train(self, task, parameters, monitor, run):
+        super().train(task, parameters, monitor, run)
         monitor.ending = None
         raise KeyboardInterrupt
 
@@ -72,6 +78,35 @@ def test_an_interruption_keeps_what_was_learnt_and_what_was_remembered():
     assert outcome.ending == Ending.INTERRUPTED
     assert outcome.n_epochs == outcome.learnt.best_epoch == 3
     assert outcome.memory.rule_state is memory.rule_state
+
+
+def in_threads(n_networks, **changes):
+    """A task whose networks are trained side by side: sparse rows can't be stacked."""
+    samples = Samples(sparse.csr_array(X), CODES).for_each(n_networks)
+    return regression(n_networks, samples=samples, **changes)
+
+
+class InterruptedBesideThreads(Descent):
+    """Is interrupted while other threads are in the midst of an epoch."""
+
+    def train(self, task, parameters, monitor, run):
+        def epoch(network):
+            for _ in range(500):
+                if monitor.is_out_of_time():
+                    return
+                time.sleep(0.01)
+            self.rule.too_long = True
+
+        run(epoch, range(2))
+        raise KeyboardInterrupt
+
+
+def test_threads_end_their_epoch_once_training_is_interrupted():
+    pressed = InterruptedBesideThreads(**vars(solver("adam")))
+    with threadpool_limits(2, user_api="blas"):
+        outcome = carry_out(in_threads(2), pressed)
+    assert outcome.ending == Ending.INTERRUPTED
+    assert not hasattr(pressed.rule, "too_long")
 
 
 class Callbacks:
@@ -189,6 +224,64 @@ def test_the_log_loss_is_the_mean_over_networks_on_rows_of_their_own():
     assert loss == pytest.approx(expected)
     assert score == -loss
     assert evaluation(regression(), parameters) is None
+
+
+@pytest.mark.parametrize("name", SOLVERS)
+def test_networks_are_scored_by_the_map_of_the_solver(name):
+    seen = []
+
+    class Watched(SOLVERS[name]):
+        def threads(self, task):
+            return watched(super().threads(task))
+
+    @contextmanager
+    def watched(threads):
+        with threads as run_all:
+
+            def run(function, tasks):
+                tasks = list(tasks)
+                seen.append(len(tasks))
+                return run_all(function, tasks)
+
+            yield run
+
+    task = regression(3, held_out=HELD_OUT.members(0).for_each(3))
+    outcome = carry_out(task, Watched(**vars(solver(name))))
+    assert seen.count(3) == outcome.n_epochs
+
+
+@pytest.mark.parametrize("name", SOLVERS)
+@pytest.mark.parametrize("scoring", ["neg_log_loss", "accuracy"])
+def test_threads_have_no_say_in_losses_and_scores(name, scoring):
+    held_out = Samples(X, CODES[::4], None, np.arange(60)[::4]).for_each(5)
+    histories = []
+    for n_threads in (1, 2, 4):
+        goal = GOAL._replace(scoring=scoring)
+        task = in_threads(5, held_out=held_out, goal=goal)
+        with threadpool_limits(n_threads, user_api="blas"):
+            histories.append(carry_out(task, solver(name)).learnt.history)
+    assert histories[0] == histories[1] == histories[2]
+
+
+def test_a_scorer_is_called_in_one_thread():
+    threads = set()
+
+    def score(model, X, y):
+        threads.add(threading.current_thread())
+        return model.score(X, y)
+
+    held_out = HELD_OUT.members(0).for_each(4)
+    task = in_threads(4, held_out=held_out, goal=GOAL._replace(scoring=score))
+    with threadpool_limits(4, user_api="blas"):
+        carry_out(task, solver("adam"))
+    assert threads == {threading.current_thread()}
+
+
+def test_a_loss_that_runs_away_gives_no_warning_in_a_thread():
+    parameters = np.full((2, 9), np.inf)
+    task = regression(2, held_out=HELD_OUT.members(0).for_each(2))
+    with ThreadPoolExecutor(2) as pool:
+        assert np.isnan(evaluation(task, parameters, pool.map)()[0])
 
 
 def test_nothing_is_scored_of_one_class_or_of_a_network_that_ran_away():

@@ -69,7 +69,7 @@ def test_softmax_regression_ends_where_scikit_learns_ends(name, weighted, n_netw
         task = regression(n_networks, samples=samples, goal=task.goal)
     start = task.parameters.copy()
     monitor = Monitor(start, tol=task.goal.tol, patience=np.inf)
-    solver(name, learning_rate="cosine").train(task, start, monitor)
+    solver(name, learning_rate="cosine").train(task, start, monitor, map)
     lowest, expected = optimum(weight)
     for vector in start:
         assert objective(vector, weight) < lowest + 1e-4
