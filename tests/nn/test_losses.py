@@ -160,3 +160,12 @@ def test_a_lone_row_gets_the_probabilities_that_it_gets_among_others(n_classes):
         for n_rows in (1, 2, 3):
             rows = slice(start, start + n_rows)
             assert_array_equal(softmax(logits[rows].copy()), of_all[rows])
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_deltas_of_classes_ruled_out_are_neither_lost_nor_subnormal(dtype):
+    logits = np.array([[0, -95, -720, -1e4]], dtype)
+    value, delta = SoftmaxCrossEntropy().value_and_delta(logits, np.array([0]))
+    assert value == 0
+    assert delta[0, 1:].min() > np.sqrt(np.finfo(dtype).tiny)
+    assert delta[0, 1:].max() < np.finfo(dtype).eps
