@@ -36,6 +36,7 @@ class RMSProp(Rule):
         return cls(parameters.beta_2, parameters.epsilon)
 
     def direction(self, gradient: np.ndarray, learning_rate: float = 1.0) -> np.ndarray:
+        self.t += 1
         self.mean_square *= self.beta_2
         np.multiply(gradient, gradient, out=self.step)
         self.step *= 1 - self.beta_2

@@ -11,6 +11,22 @@ from scipy.optimize import OptimizeResult, minimize
 RuleState = dict[str, Any]
 """What an update rule remembers: its vectors by name, and "t", the steps so far."""
 
+NOTHING = 1e-18
+"""What is smaller changes no network; its square is still a normal number."""
+
+FORGET_EVERY = 64
+"""Steps between two looks for what has faded; each takes as long as 3 vector sums."""
+
+
+def forget(vector: np.ndarray, smallest: float, scratch: np.ndarray) -> None:
+    """Set what is below `smallest` to 0, overwriting `vector` and `scratch`.
+
+    The momentum of a unit that is off for all rows, or its weights under a penalty,
+    shrink by a factor per step. They would end as subnormal numbers, which are slow
+    (see `smallest_probability`), and stay so: 0.9 times the smallest is rounded to it.
+    """
+    vector[np.abs(vector, out=scratch) < smallest] = 0
+
 
 class RuleParameters(Protocol):
     """What all update rules together ask for."""
@@ -86,8 +102,11 @@ class Sgd(Rule):
         return cls(parameters.momentum, parameters.nesterovs_momentum)
 
     def direction(self, gradient: np.ndarray, learning_rate: float = 1.0) -> np.ndarray:
+        self.t += 1
         self.velocity *= self.momentum
         self.velocity += gradient
+        if self.t % FORGET_EVERY == 0:
+            forget(self.velocity, NOTHING, self.step)
         if not self.nesterovs_momentum:
             return np.multiply(self.velocity, learning_rate, out=self.step)
         np.multiply(self.velocity, self.momentum, out=self.step)
@@ -134,6 +153,9 @@ class Adam(Rule):
         m += gradient
         v *= self.beta_2
         v += np.multiply(gradient, gradient, out=step)
+        if self.t % FORGET_EVERY == 0:
+            forget(m, NOTHING, step)
+            forget(v, NOTHING**2, step)
 
         root = math.sqrt(1 - self.beta_2)
         np.sqrt(v, out=step)
@@ -182,9 +204,8 @@ class Decay:
     ) -> None:
         """Add the penalty's gradient, overwriting `gradient` and `scratch`."""
         part = self.part
-        gradient[part] += np.multiply(
-            parameters[part], self.strength, out=scratch[part]
-        )
+        of_weights = gradient[part]
+        of_weights += np.multiply(parameters[part], self.strength, out=scratch[part])
 
     def shrink(self, parameters: np.ndarray, learning_rate: float) -> None:
         """Take off the weight decay of one step."""
@@ -229,6 +250,8 @@ class Optimizer:
             step[..., -len(self.factors) :] *= self.factors
         self.decay.shrink(self.parameters, learning_rate)
         self.parameters -= step
+        if self.rule.t % FORGET_EVERY == 0:
+            forget(self.parameters, NOTHING, step)
 
     @np.errstate(all="ignore")
     def penalty(self) -> float:

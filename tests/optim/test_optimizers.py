@@ -10,6 +10,7 @@ from scipy.optimize import check_grad
 from sklearn.neural_network._stochastic_optimizers import AdamOptimizer, SGDOptimizer
 
 from skmlp.optim.optimizers import (
+    FORGET_EVERY,
     OPTIMIZERS,
     Adam,
     Decay,
@@ -301,3 +302,24 @@ def test_lbfgs_stops_when_told_and_keeps_the_parameters_of_that_iteration():
     assert len(seen) == 4
     assert_array_equal(problem.parameters, seen[-1])
     assert problem.values == sorted(problem.values, reverse=True)
+
+
+@pytest.mark.parametrize("rule", [Sgd(0.9), Adam(beta_2=0.9)], ids=["sgd", "adam"])
+def test_what_fades_becomes_zero(rule):
+    parameters, gradient = np.ones(4, np.float32), np.ones(4, np.float32)
+    decay = Decay(0.0, 4, weight_decay=0.5)
+    optimizer = Optimizer(rule.start(parameters), parameters, gradient, decay)
+    optimizer.step(0.1)
+    gradient[:] = 0
+    for _ in range(20 * FORGET_EVERY):
+        optimizer.step(0.1)
+    for vector in [parameters, *(getattr(rule, name) for name in rule.memory)]:
+        assert_array_equal(vector, 0)
+
+
+@EVERY_RULE
+def test_steps_are_counted(name):
+    rule = OPTIMIZERS[name]().start(START)
+    for gradient in GRADIENTS:
+        rule.direction(gradient)
+    assert rule.state()["t"] == len(GRADIENTS)
