@@ -1,0 +1,61 @@
+"""Classes told apart well: what becomes tiny in training must not become subnormal.
+
+Some processors take a hundred times longer for a product with a subnormal number. The
+numbers are counted, not timed: what they cost differs from one processor to the next.
+"""
+
+import numpy as np
+import pytest
+from sklearn.datasets import make_blobs
+from tasks import GOAL, regression, solver
+
+from skmlp.nn.activations import ACTIVATIONS
+from skmlp.nn.network import Architecture
+from skmlp.training.batches import Samples
+
+X, CODES = make_blobs(400, n_features=6, centers=3, random_state=0)
+N_EPOCHS = 300
+
+
+def count_subnormal(array):
+    sizes = np.abs(array)
+    return int(np.sum((sizes > 0) & (sizes < np.finfo(array.dtype).tiny)))
+
+
+def trained(name, activation, **goal):
+    """A learner after some epochs, and the delta of its rows."""
+    activations = (ACTIVATIONS[activation](),) * 2
+    architecture = Architecture(6, (32, 32), 3, activations, (0.0, 0.0), "float32")
+    rng = np.random.default_rng(0)
+    x = (X / 2).astype(np.float32)
+    task = regression(
+        architecture=architecture,
+        parameters=architecture.start_values(rng)[np.newaxis],
+        samples=Samples(x, CODES).for_each(1),
+        rng=rng,
+        goal=GOAL._replace(**goal),
+    )
+    rate = {"adam": 0.01, "sgd": 0.1}[name]
+    descent = solver(name, len(X), learning_rate_init=rate, batch_size=50)
+    (learner,) = descent.learners(task, task.parameters.copy(), None)
+    for _ in range(N_EPOCHS):
+        learner.epoch([rate] * 8, lambda: False)
+    logits = learner.network.forward(x)
+    _, delta = learner.loss.value_and_delta(logits, CODES, None)
+    return learner, delta
+
+
+@pytest.mark.parametrize("goal", [{"alpha": 0.0}, {"alpha": 1e-4}], ids=str)
+@pytest.mark.parametrize("activation", ["relu", "prelu"])
+@pytest.mark.parametrize("name", ["adam", "sgd"])
+def test_nothing_that_lasts_is_subnormal(name, activation, goal):
+    learner, delta = trained(name, activation, **goal)
+    rule = learner.optimizer.rule
+    vectors = {name: getattr(rule, name) for name in rule.memory}
+    vectors["delta"] = delta
+    vectors["gradient"] = learner.network.gradient
+    vectors["parameters"] = learner.optimizer.parameters
+    counts = {name: count_subnormal(vector) for name, vector in vectors.items()}
+    # squares of gradients pass the second moment on their way to 0: a few in a thousand
+    allowed = {"second_moment": rule.step.size // 200}
+    assert all(count <= allowed.get(name, 0) for name, count in counts.items()), counts
