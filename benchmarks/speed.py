@@ -5,6 +5,7 @@
     python benchmarks/speed.py growth       time against rows, features, width, batch
     python benchmarks/speed.py busy         the small workloads with a core kept busy
     python benchmarks/speed.py stack        one network by itself and as a stack of one
+    python benchmarks/speed.py separable    late epochs beside early, on easy classes
     python benchmarks/speed.py search       GridSearchCV with one and with two processes
     python benchmarks/speed.py import       what importing it adds to scikit-learn
 
@@ -30,6 +31,7 @@ import numpy as np
 import pandas as pd
 from _classic import classic
 from _machine import describe_machine, markdown_table, save
+from sklearn.datasets import make_blobs
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.model_selection import GridSearchCV
 from sklearn.neural_network import MLPClassifier
@@ -40,6 +42,7 @@ from skmlp.nn.layers import Activate, Dense
 from skmlp.nn.losses import SoftmaxCrossEntropy
 from skmlp.optim.optimizers import Optimizer
 from skmlp.training.batches import Batches
+from skmlp.training.loop import Learner
 
 try:
     import torch
@@ -392,6 +395,56 @@ def stack(n_repeats):
     print(markdown_table(["workload", "alone, us", "stack of one, us", "ratio"], rows))
 
 
+SEPARABLE = {
+    "(100), Adam": {},
+    "(100, 100), Adam": {"hidden_layer_sizes": (100, 100)},
+    "(100, 100), Adam, alpha 0": {"hidden_layer_sizes": (100, 100), "alpha": 0.0},
+    "(100, 100), Adam, decay": {"hidden_layer_sizes": (100, 100), "weight_decay": 0.1},
+    "(100, 100), Adam, PReLU": {
+        "hidden_layer_sizes": (100, 100),
+        "activation": "prelu",
+    },
+    "(100, 100), Adam, tanh": {"hidden_layer_sizes": (100, 100), "activation": "tanh"},
+    "(100), SGD": {"solver": "sgd"},
+    "(100, 100), Adam, float64": {"hidden_layer_sizes": (100, 100), "dtype": "float64"},
+}
+
+
+def epoch_times(model, X, y):
+    """Seconds of each epoch of a fit."""
+    seconds = []
+    plain = Learner.epoch
+
+    def timed(*args, **kwargs):
+        start = time.perf_counter()
+        values = plain(*args, **kwargs)
+        seconds.append(time.perf_counter() - start)
+        return values
+
+    with mock.patch.object(Learner, "epoch", timed), warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        model.fit(X, y)
+    return seconds
+
+
+def separable(n_repeats):
+    """The last 20 of 300 epochs beside the first 20, where all rows are soon right."""
+    X, y = make_blobs(1600, n_features=10, centers=3, random_state=0)
+    n_epochs = 300
+    common = {"max_iter": n_epochs, "n_iter_no_change": n_epochs, "tol": 0.0}
+    common |= {"batch_size": 200, "learning_rate_init": 0.01, "random_state": 0}
+    rows = []
+    for name, params in SEPARABLE.items():
+        times = []
+        for _ in range(n_repeats):
+            model = classic(preprocessing=None, **common | params)
+            seconds = epoch_times(model, X, y)
+            times.append([np.median(seconds[:20]), np.median(seconds[-20:])])
+        first, last = 1e3 * np.min(times, axis=0)
+        rows.append([name, f"{first:.2f}", f"{last:.2f}", f"{last / first:.2f}"])
+    print(markdown_table(["network", "first, ms", "last, ms", "last / first"], rows))
+
+
 def search(n_repeats):
     """A grid of small networks in one process and in two."""
     X, y = WORKLOADS[1].data()
@@ -435,6 +488,7 @@ SECTIONS = {
     "growth": growth,
     "busy": busy,
     "stack": stack,
+    "separable": separable,
     "search": search,
     "import": import_cost,
 }
