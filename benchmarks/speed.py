@@ -42,7 +42,7 @@ from skmlp.nn.layers import Activate, Dense
 from skmlp.nn.losses import SoftmaxCrossEntropy
 from skmlp.optim.optimizers import Optimizer
 from skmlp.training.batches import Batches
-from skmlp.training.loop import Learner
+from skmlp.training.monitor import Monitor
 
 try:
     import torch
@@ -377,8 +377,9 @@ def busy(n_repeats):
 def stack(n_repeats):
     """Why a learner of one network sees it without the axis that stacks have."""
 
-    def as_a_stack(solver, task, parameters, rule_state):
-        return [solver.learner(task, parameters, rule_state, slice(0, 1))]
+    def as_a_stack(solver, task, parameters, rule_state, crew):
+        rngs = [task.rng]
+        return [solver.learner(task, parameters, rule_state, slice(0, 1), rngs, crew)]
 
     rows = []
     for workload in WORKLOADS[:5]:
@@ -412,19 +413,15 @@ SEPARABLE = {
 
 def epoch_times(model, X, y):
     """Seconds of each epoch of a fit."""
-    seconds = []
-    plain = Learner.epoch
+    starts = []
 
-    def timed(*args, **kwargs):
-        start = time.perf_counter()
-        values = plain(*args, **kwargs)
-        seconds.append(time.perf_counter() - start)
-        return values
+    def begin(monitor):
+        starts.append(time.perf_counter())
 
-    with mock.patch.object(Learner, "epoch", timed), warnings.catch_warnings():
+    with mock.patch.object(Monitor, "begin_epoch", begin), warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)
         model.fit(X, y)
-    return seconds
+    return np.diff([*starts, time.perf_counter()])
 
 
 def separable(n_repeats):

@@ -24,6 +24,7 @@ from skmlp.nn.activations import (
 )
 from skmlp.saving.archive import FileRefusedError
 from skmlp.tabular.encoder import TableEncoder
+from skmlp.versions import show_versions
 
 __all__ = [
     "ACTIVATIONS",
@@ -48,4 +49,5 @@ __all__ = [
     "__version__",
     "load",
     "search_spaces",
+    "show_versions",
 ]

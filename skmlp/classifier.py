@@ -32,6 +32,7 @@ from skmlp._sklearn import (
     with_callbacks,
 )
 from skmlp.fitting.endings import advise, warn_of
+from skmlp.fitting.engines import probabilities_of
 from skmlp.fitting.inputs import (
     OwnRows,
     as_encoder,
@@ -53,8 +54,7 @@ from skmlp.fitting.start import (
 from skmlp.fitting.targets import read_targets
 from skmlp.fitting.task import Learnt, Memory, Outcome, Task
 from skmlp.nn.activations import ACTIVATIONS, Activation
-from skmlp.nn.losses import mean_probabilities
-from skmlp.nn.network import Architecture, Network
+from skmlp.nn.network import Architecture
 from skmlp.optim.optimizers import RuleState
 from skmlp.optim.schedules import SCHEDULES
 from skmlp.saving import models
@@ -307,6 +307,9 @@ class MLPSoftmaxClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
     best_iter_ : int
         The epoch that the weights are from, counted from 1; 0 if training diverged
         before any epoch was good.
+    engine_ : str
+        What has trained the networks: "numpy", or an instruction set of the compiled
+        core, such as "avx2". Engines differ in the last digits.
 
     See Also
     --------
@@ -424,6 +427,7 @@ class MLPSoftmaxClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
     history_: dict[str, list[float]]
     best_iter_: int
     temperature_: float
+    engine_: str
     t_: int
     _rule_state: RuleState | None
     _plateau: Plateau | None
@@ -679,8 +683,9 @@ class MLPSoftmaxClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
         """
         check_is_fitted(self)
         x = read_inputs(self, X, self.architecture_.dtype)
-        logits = Network(self.architecture_, self.parameters_).logits(x)
-        return mean_probabilities(logits, self.temperature_)
+        return probabilities_of(
+            self.architecture_, self.parameters_, x, self.temperature_
+        )
 
     def predict_log_proba(self, X: TableLike) -> np.ndarray:
         """Natural logarithm of `predict_proba`.

@@ -79,16 +79,16 @@ class SteepestDescent(Solver):
         return cls(parameters.learning_rate_init, OPTIMIZERS["sgd"].of(parameters))
 
     def train(
-        self, task: Task, parameters: np.ndarray, monitor: Monitor, run: Map
+        self, task: Task, parameters: np.ndarray, monitor: Monitor, crew: Crew
     ) -> RuleState | None:
         gradient = np.empty_like(parameters)
         samples = task.samples.with_mean_weight_one(task.architecture.dtype)
         network = Network(task.architecture, parameters, gradient)
-        network.seed_dropout(task.rng)
+        network.seed_dropout([task.rng])
         objective = full_batch(
             network,
             task.loss(),
-            Batches(samples, BLOCK_ROWS, rng=None),
+            Batches(samples, BLOCK_ROWS, rngs=None),
         )
         rule = self.rule.start(parameters)
         optimizer = Optimizer(rule, parameters, gradient, task.decay())

@@ -34,7 +34,7 @@ FENCE = re.compile(
 LINK = re.compile(r"!?\[[^\]]*\]\(\s*<?([^)\s>]+)>?(?:\s+\"[^\"]*\")?\s*\)")
 IMAGE_TAG = re.compile(r"<img[^>]*\bsrc=\"([^\"]+)\"")
 IDENTIFIER = re.compile(r"<\w+[^>]*\b(?:id|name)=\"([^\"]+)\"")
-QUOTE = re.compile(r"# (skmlp/\S+\.py)\n")
+QUOTE = re.compile(r"(?:# (?P<python>skmlp/\S+\.py)|/\* (?P<c>skmlp/\S+\.c) \*/)\n")
 
 
 def name_of(page):
@@ -63,7 +63,7 @@ def quotes(page):
     return [
         block
         for block in blocks(page)
-        if block.language == "python" and QUOTE.match(block.body)
+        if block.language in ("python", "c") and QUOTE.match(block.body)
     ]
 
 
@@ -95,7 +95,8 @@ def find_run(run, lines, start):
 )
 def test_quoted_lines_are_in_the_source(page, block):
     first, _, code = block.body.partition("\n")
-    lines = (ROOT / first.removeprefix("# ")).read_text(encoding="utf-8").split("\n")
+    (quoted,) = filter(None, QUOTE.match(block.body).groups())
+    lines = (ROOT / quoted).read_text(encoding="utf-8").split("\n")
     position = 0
     for run in re.split(r"^[ \t]*\.\.\.[ \t]*\n", code, flags=re.MULTILINE):
         assert run.strip(), "a quote has an empty part"

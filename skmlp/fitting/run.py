@@ -9,35 +9,35 @@ from operator import call
 import numpy as np
 
 from skmlp._sklearn import FitTask
+from skmlp.fitting.engines import Reader, reader_of
 from skmlp.fitting.progress import shown
 from skmlp.fitting.scoring import ModelInTraining, score_function
 from skmlp.fitting.solvers import Solver
 from skmlp.fitting.task import Learnt, Memory, Outcome, Task, alone_or_stack
 from skmlp.nn.calibration import best_temperature
 from skmlp.nn.losses import SoftmaxCrossEntropy, softmax
-from skmlp.nn.network import Network
 from skmlp.training.batches import Rows, Samples
 from skmlp.training.endings import Ending
 from skmlp.training.monitor import Monitor, Observer
-from skmlp.training.threads import Map
+from skmlp.training.threads import ALONE, Crew
 
 
 def carry_out(task: Task, solver: Solver) -> Outcome:
     """Train, from where former calls have left it."""
-    at_work = task
+    at_work = task = replace(task, engine=solver.engine(task))
     if solver.dtype is not None:
         in_its_type = replace(task.architecture, dtype=solver.dtype)
         at_work = replace(task, architecture=in_its_type)
     parameters = task.parameters.astype(at_work.architecture.dtype)
     rule_state = task.memory.rule_state
-    with solver.threads(at_work) as run:
-        monitor = monitor_of(at_work, solver, parameters, run)
+    with solver.threads(at_work) as crew:
+        monitor = monitor_of(at_work, solver, parameters, crew)
         with shown(task.verbose, task.epochs_before, task.goal.max_iter) as observers:
             monitor.observers += observers
             if task.fit_task is not None:
                 monitor.observers.append(EpochTasks(task, task.fit_task))
             try:
-                rule_state = solver.train(at_work, parameters, monitor, run)
+                rule_state = solver.train(at_work, parameters, monitor, crew)
             except KeyboardInterrupt:
                 monitor.ending = Ending.INTERRUPTED
                 monitor.deadline = -math.inf  # other threads end behind their batch
@@ -56,7 +56,9 @@ def carry_out(task: Task, solver: Solver) -> Outcome:
     )
 
 
-def monitor_of(task: Task, solver: Solver, parameters: np.ndarray, run: Map) -> Monitor:
+def monitor_of(
+    task: Task, solver: Solver, parameters: np.ndarray, crew: Crew
+) -> Monitor:
     """A monitor of the parameters that the solver is to move."""
     may_stop = solver.watches_training_loss or task.held_out is not None
     return Monitor(
@@ -65,7 +67,7 @@ def monitor_of(task: Task, solver: Solver, parameters: np.ndarray, run: Map) -> 
         patience=task.goal.patience if may_stop else math.inf,
         learning_rate=solver.learning_rate,
         plateau_factor=solver.plateau_factor,
-        evaluate=evaluation(task, parameters, run),
+        evaluate=evaluation(task, parameters, crew),
         plateau=task.memory.plateau,
         deadline=task.deadline,
     )
@@ -111,6 +113,7 @@ def learnt(task: Task, monitor: Monitor) -> Learnt:
         {name: list(values) for name, values in monitor.history.items()},
         epoch,
         temperature_of(task, parameters),
+        task.engine,
     )
 
 
@@ -130,7 +133,7 @@ def temperature_of(task: Task, parameters: np.ndarray) -> float:
     if len(rows_of_each) > 1 and np.ptp(rows_of_each, axis=0).any():
         return 1.0
     x, codes, weight, rows = parts[0].with_mean_weight_one("float64")
-    network = Network(task.architecture, alone_or_stack(parameters))
+    network = reader_of(task.architecture, alone_or_stack(parameters), x)
     logits = network.logits(x, rows)
     return best_temperature(logits.astype(np.float64), codes, weight)
 
@@ -139,18 +142,18 @@ def temperature_of(task: Task, parameters: np.ndarray) -> float:
 
 
 def evaluation(
-    task: Task, parameters: np.ndarray, run: Map = map
+    task: Task, parameters: np.ndarray, crew: Crew = ALONE
 ) -> Callable[[], tuple[float, float]] | None:
     """A function that gives log-loss and score of the held-out rows.
 
-    For an ensemble, the means over its networks, each on rows of its own. `run` may
-    take the losses at the same time, but scorers of any origin come one by one.
+    For an ensemble, the means over its networks, each on rows of its own. The crew
+    takes the losses side by side, but scorers of any origin come one by one.
     """
     if task.held_out is None:
         return None
     losses, scores = [], []
     for vector, part in zip(parameters, task.held_out.each(), strict=True):
-        network = Network(task.architecture, vector)
+        network = reader_of(task.architecture, vector, part.x)
         part = part.with_mean_weight_one(task.architecture.dtype)
         losses.append(partial(log_loss, network, part))
         # our own log-loss also works where a class has no held-out row, and with one
@@ -163,7 +166,7 @@ def evaluation(
             scores.append(score)
 
     def evaluate() -> tuple[float, float]:
-        loss = float(np.mean(list(run(call, losses))))
+        loss = float(np.mean(list(crew.map(call, losses))))
         if not scores or not np.isfinite(loss):
             return loss, -loss
         return loss, float(np.mean([score() for score in scores]))
@@ -172,13 +175,13 @@ def evaluation(
 
 
 @np.errstate(all="ignore")
-def log_loss(network: Network, samples: Samples) -> float:
+def log_loss(network: Reader, samples: Samples) -> float:
     """Mean log-loss of samples, without label smoothing."""
     logits = network.logits(samples.x, samples.rows)
     return SoftmaxCrossEntropy().value(logits, samples.codes, samples.weight)
 
 
 @np.errstate(all="ignore")
-def probabilities(network: Network, x: Rows) -> np.ndarray:
+def probabilities(network: Reader, x: Rows) -> np.ndarray:
     """What a network says of the rows of x."""
     return softmax(network.logits(x))

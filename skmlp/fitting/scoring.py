@@ -5,6 +5,7 @@ import re
 import threading
 import warnings
 from collections.abc import Callable
+from contextlib import nullcontext
 from functools import partial
 
 import numpy as np
@@ -75,7 +76,14 @@ def score_function(
             score = partial(score_quietly, scorer, classes, weights)
             try_out(score, start, classes, codes, scoring)
     y = classes[codes]
-    return lambda: float(scorer(model, X, y, **weights))
+    # scikit-learn changes the filters as it looks at labels; other functions do not
+    turn = FILTERS if calls_a_metric(scorer) else nullcontext()
+
+    def present_score() -> float:
+        with turn:
+            return float(scorer(model, X, y, **weights))
+
+    return present_score
 
 
 def check_takes_weights(scorer: Callable, scoring: Scoring) -> None:

@@ -12,6 +12,8 @@ from typing import Any, ClassVar, Self
 import numpy as np
 from scipy.sparse import issparse
 
+from skmlp.core.learner import CoreLearner
+from skmlp.fitting.engines import NUMPY, engine_of, steps_of
 from skmlp.fitting.parameters import Parameters
 from skmlp.fitting.recipe import FULL_BATCH, Settings, is_auto
 from skmlp.fitting.task import Task
@@ -29,7 +31,7 @@ from skmlp.training.batches import Batches
 from skmlp.training.endings import Ending
 from skmlp.training.loop import Learner, NumpyLearner, full_batch, train
 from skmlp.training.monitor import Monitor, Observer
-from skmlp.training.threads import Map, side_by_side, suitable_threads
+from skmlp.training.threads import ALONE, Crew, side_by_side, suitable_threads
 
 MEMBERS_TOGETHER = 16
 """Most networks of an ensemble whose matrices are multiplied as one stack."""
@@ -37,6 +39,13 @@ MEMBERS_TOGETHER = 16
 SMALLEST_SHARED_LAYER = 2**16
 """Outputs of a hidden layer, for a batch and two networks, from which stacks are worth
 threads of their own: below, the threads mostly wait for their turn in Python."""
+
+
+SMALLEST_SHARED_BATCH = 2**21
+"""Weights times rows of a batch from which the core shares a batch among threads."""
+
+ROWS_PER_THREAD = 32
+"""Fewest rows of a batch that a thread is worth."""
 
 
 class Solver(ABC):
@@ -93,19 +102,23 @@ class Solver(ABC):
                 f"choose solver={' or '.join(takers)}."
             )
 
-    def threads(self, task: Task) -> AbstractContextManager[Map]:
-        """A block to train in, with a `map` over its networks, or some at a time."""
+    def engine(self, task: Task) -> str:
+        """What computes: "numpy", or an instruction set of the core."""
+        return NUMPY
+
+    def threads(self, task: Task) -> AbstractContextManager[Crew]:
+        """A block to train in, with a crew for its networks."""
         n_rows = min(BLOCK_ROWS, task.n_samples)
         return suitable_threads(task.architecture.largest_product(n_rows))
 
     @abstractmethod
     def train(
-        self, task: Task, parameters: np.ndarray, monitor: Monitor, run: Map
+        self, task: Task, parameters: np.ndarray, monitor: Monitor, crew: Crew
     ) -> RuleState | None:
         """Move the parameters; return what the update rule remembers.
 
-        `parameters`, in the solver's type, are overwritten. `run` is the `map` that
-        `threads` gave.
+        `parameters`, in the solver's type, are overwritten. `crew` is what `threads`
+        gave.
         """
 
 
@@ -160,30 +173,42 @@ class Descent(Solver):
         """That of the schedule."""
         return self.schedule.plateau_factor
 
-    def threads(self, task: Task) -> AbstractContextManager[Map]:
-        """As many as there are learners: networks too small for that gain nothing."""
+    def engine(self, task: Task) -> str:
+        """The core where it takes the network, its rows and the rule."""
+        return engine_of(task.architecture, task.samples.x, self.rule)
+
+    def threads(self, task: Task) -> AbstractContextManager[Crew]:
+        """A crew for the learners, or, on the core, for the batches of a wide network.
+
+        Networks that are small enough for a stack gain nothing by threads.
+        """
         n_members = len(task.parameters)
         if n_members > 1:
             return side_by_side(-(-n_members // self.n_together(task)))
-        return suitable_threads(task.architecture.largest_product(self.batch_size))
+        if task.engine == NUMPY:
+            return suitable_threads(task.architecture.largest_product(self.batch_size))
+        n_multiplications = self.batch_size * task.architecture.n_weights
+        is_wide = n_multiplications >= SMALLEST_SHARED_BATCH
+        return side_by_side(self.batch_size // ROWS_PER_THREAD if is_wide else 1)
 
     def train(
-        self, task: Task, parameters: np.ndarray, monitor: Monitor, run: Map
+        self, task: Task, parameters: np.ndarray, monitor: Monitor, crew: Crew
     ) -> RuleState | None:
         """Take steps for some epochs, from where a checkpoint or a call has left."""
         rule_state = task.memory.rule_state
         saved = None if task.checkpoint is None else task.checkpoint.training
-        if saved is not None:
+        if task.checkpoint is not None and saved is not None:
+            task.checkpoint.check_engine(task.engine)
             monitor.restore(saved["monitor"])
             parameters[...] = monitor.parameters
             rule_state = saved["rule"]
-        learners = self.learners(task, parameters, rule_state)
+        learners = self.learners(task, parameters, rule_state, crew)
         if saved is not None:
-            for one, draws in zip(learners, saved["draws"], strict=True):
-                one.rng.bit_generator.state = draws
+            for rng, draws in zip(generators(learners), saved["draws"], strict=True):
+                rng.bit_generator.state = draws
         if task.checkpoint is not None:
             # before those that may take long or raise
-            saver = Saver(task.checkpoint, task.goal.max_iter, learners)
+            saver = Saver(task.checkpoint, task.goal.max_iter, learners, task.engine)
             monitor.observers.insert(0, saver)
         train(
             learners,
@@ -197,7 +222,8 @@ class Descent(Solver):
                 samples_seen=task.memory.samples_seen,
             ),
             n_epochs=task.goal.max_iter,
-            run=run,
+            # one network by itself may have use for the crew in its batches
+            run=map if len(learners) == 1 else crew.map,
         )
         if monitor.ending is None and self.schedule.has_end:
             monitor.ending = Ending.AS_PLANNED
@@ -205,26 +231,39 @@ class Descent(Solver):
         return rule_state if has_diverged else state_of_all(learners)
 
     def learners(
-        self, task: Task, parameters: np.ndarray, rule_state: RuleState | None
+        self,
+        task: Task,
+        parameters: np.ndarray,
+        rule_state: RuleState | None,
+        crew: Crew,
     ) -> list[Learner]:
-        """All networks, some of them as one stack."""
+        """All networks: by themselves, or some of them as one stack."""
         n_members, together = len(parameters), self.n_together(task)
-        if n_members == 1:
-            return [self.learner(task, parameters, rule_state, 0)]
-        learners: list[Learner] = []
-        for first in range(0, n_members, together):
-            # draws of its own, so that the threads' timing has no say in the outcome
-            rng = np.random.default_rng(task.rng.integers(2**63, size=2))
+        rngs = [task.rng]
+        if n_members > 1:
+            # draws of its own, so that neither threads nor stacks have a say in them
+            seeds = [task.rng.integers(2**63, size=2) for _ in range(n_members)]
+            rngs = [np.random.default_rng(seed) for seed in seeds]
+        parts = [slice(i, i + together) for i in range(0, n_members, together)]
+        return [
             # a stack of one takes 3 to 7% longer per step than a network alone
-            some = slice(first, first + together) if together > 1 else first
-            part = replace(task, rng=rng)
-            learners.append(self.learner(part, parameters, rule_state, some))
-        return learners
+            self.learner(
+                task,
+                parameters,
+                rule_state,
+                part.start if together == 1 else part,
+                rngs[part],
+                crew if n_members == 1 else ALONE,
+            )
+            for part in parts
+        ]
 
     def n_together(self, task: Task) -> int:
         """How many networks are multiplied as one stack."""
-        if issparse(task.samples.x):
-            return 1  # sparse rows can't be stacked
+        is_alone = len(task.parameters) == 1
+        # sparse rows can't be stacked, and the core has no need of it
+        if is_alone or issparse(task.samples.x) or task.engine != NUMPY:
+            return 1
         widest = max(task.architecture.hidden_layer_sizes, default=0)
         is_wide = 2 * self.batch_size * widest >= SMALLEST_SHARED_LAYER
         return 2 if is_wide else MEMBERS_TOGETHER
@@ -235,29 +274,34 @@ class Descent(Solver):
         parameters: np.ndarray,
         rule_state: RuleState | None,
         members: slice | int,
+        rngs: Sequence[np.random.Generator],
+        crew: Crew,
     ) -> Learner:
         """Some networks as a stack, or one of them alone, ready to be trained."""
         task = replace(task, samples=task.samples.members(members))
+        architecture, loss, decay = task.architecture, task.loss(), task.decay()
+        samples = task.samples.with_mean_weight_one(architecture.dtype)
+        batches = Batches(samples, self.batch_size, rngs if self.shuffle else None)
         vectors = parameters[members]
-        gradient = np.empty_like(vectors)
         state = None if rule_state is None else state_of(rule_state, members)
+        rule = copy(self.rule).start(vectors, state)
+        if task.engine != NUMPY:
+            steps = steps_of(rule, decay, loss)
+            return CoreLearner(architecture, vectors, steps, batches, rngs, crew)
+        gradient = np.empty_like(vectors)
+        factors = architecture.learning_rate_factors()
         return NumpyLearner(
-            Network(task.architecture, vectors, gradient),
-            task.loss(),
-            Optimizer(
-                copy(self.rule).start(vectors, state),
-                vectors,
-                gradient,
-                task.decay(),
-                task.architecture.learning_rate_factors(),
-            ),
-            Batches(
-                task.samples.with_mean_weight_one(task.architecture.dtype),
-                self.batch_size,
-                task.rng if self.shuffle else None,
-            ),
-            task.rng,
+            Network(architecture, vectors, gradient),
+            loss,
+            Optimizer(rule, vectors, gradient, decay, factors),
+            batches,
+            rngs,
         )
+
+
+def generators(learners: Sequence[Learner]) -> list[np.random.Generator]:
+    """Those of all networks."""
+    return [rng for one in learners for rng in one.rngs]
 
 
 def state_of_all(learners: Sequence[Learner]) -> RuleState:
@@ -291,9 +335,14 @@ class Saver(Observer):
     """Saves the state of training when the checkpoint is due, and at the end."""
 
     def __init__(
-        self, checkpoint: Checkpoint, max_iter: int, learners: Sequence[Learner]
+        self,
+        checkpoint: Checkpoint,
+        max_iter: int,
+        learners: Sequence[Learner],
+        engine: str,
     ) -> None:
         self.checkpoint = checkpoint
+        self.engine = engine
         self.max_iter = max_iter
         self.learners = learners
 
@@ -305,9 +354,12 @@ class Saver(Observer):
         if is_over or self.checkpoint.is_due(monitor.n_epochs):
             self.checkpoint.save(
                 {
+                    "engine": self.engine,
                     "monitor": monitor.state(),
                     "rule": state_of_all(self.learners),
-                    "draws": [one.rng.bit_generator.state for one in self.learners],
+                    "draws": [
+                        rng.bit_generator.state for rng in generators(self.learners)
+                    ],
                 }
             )
 
@@ -345,7 +397,7 @@ class FullBatch(Solver):
         return cls(parameters.max_fun)
 
     def train(
-        self, task: Task, parameters: np.ndarray, monitor: Monitor, run: Map
+        self, task: Task, parameters: np.ndarray, monitor: Monitor, crew: Crew
     ) -> RuleState | None:
         """Minimise the mean loss of all networks, whose parameters are one problem."""
         gradient = np.empty_like(parameters)
@@ -354,7 +406,7 @@ class FullBatch(Solver):
             full_batch(
                 Network(task.architecture, vector, its_gradient),
                 task.loss(),
-                Batches(samples.with_mean_weight_one("float64"), batch_size, rng=None),
+                Batches(samples.with_mean_weight_one("float64"), batch_size, rngs=None),
             )
             for vector, its_gradient, samples in zip(
                 parameters, gradient, task.samples.each(), strict=True

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy.sparse import issparse
 
+from skmlp.fitting.engines import NUMPY
 from skmlp.fitting.parameters import ActivationLike, Parameters
 from skmlp.fitting.recipe import (
     Settings,
@@ -73,6 +74,8 @@ class Past(NamedTuple):
             estimator.history_,
             estimator.best_iter_,
             estimator.temperature_,
+            # those from before there were two engines say nothing of it
+            vars(estimator).get("engine_", NUMPY),
         )
         rule_state = estimator._rule_state and stacked_state(estimator._rule_state)
         memory = Memory(rule_state, estimator._plateau, estimator.t_)

@@ -119,6 +119,8 @@ class Task:
         Where the state is saved, and maybe gone on from.
     fit_task : FitTask or None
         Where scikit-learn's callbacks hear of epochs.
+    engine : str
+        What computes: "numpy", or an instruction set of the core.
     """
 
     architecture: Architecture
@@ -134,6 +136,7 @@ class Task:
     deadline: float = math.inf
     checkpoint: Checkpoint | None = None
     fit_task: FitTask | None = None
+    engine: str = "numpy"
 
     @property
     def n_samples(self) -> int:
@@ -175,6 +178,8 @@ class Learnt(NamedTuple):
         Which epoch the weights are from.
     temperature : float
         What the logits are divided by.
+    engine : str
+        What has trained the networks.
     """
 
     architecture: Architecture
@@ -182,6 +187,7 @@ class Learnt(NamedTuple):
     history: dict[str, list[float]]
     best_epoch: int
     temperature: float
+    engine: str = "numpy"
 
     def attributes(self) -> dict[str, object]:
         """The same as fitted estimators have it: a network alone has no first axis."""
@@ -191,6 +197,7 @@ class Learnt(NamedTuple):
             "history_": self.history,
             "best_iter_": self.best_epoch,
             "temperature_": self.temperature,
+            "engine_": self.engine,
         }
 
 

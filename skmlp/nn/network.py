@@ -1,5 +1,6 @@
 """The network: frozen facts about it, and its layers bound to parameter vectors."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field, fields
 from itertools import pairwise
 from typing import NamedTuple
@@ -237,14 +238,14 @@ class Network:
                 {name: gradients[index, name] for name in layer.shapes if gradients},
             )
 
-    def seed_dropout(self, rng: np.random.Generator) -> None:
-        """Draw one seed for all that dropout draws from now on, if there is any.
+    def seed_dropout(self, rngs: Sequence[np.random.Generator]) -> None:
+        """Draw one seed per network for all that dropout draws from now on, if any.
 
-        What else is drawn from `rng` so depends on no size of a batch or a layer.
+        What else is drawn from `rngs` so depends on no size of a batch or a layer.
         """
         dropouts = [layer for layer in self.layers if isinstance(layer, Dropout)]
         if dropouts:
-            draws = np.random.default_rng(rng.integers(2**63))
+            draws = np.random.default_rng([rng.integers(2**63) for rng in rngs])
             for layer in dropouts:
                 layer.rng = draws
 

@@ -197,6 +197,15 @@ class Checkpoint:
             "delete it or name another file (a folder keeps a file per fit)."
         )
 
+    def check_engine(self, engine: str) -> None:
+        """Raise unless the same engine goes on: others differ in the last digits."""
+        before = expect(dict, self.training).get("engine", "numpy")
+        if before != engine:
+            self._refuse(
+                f"a fit that the engine {before!r} computed, and here it is {engine!r} "
+                "(the environment variable SKMLP_ENGINE names one)"
+            )
+
     def resume(self, rng: np.random.Generator) -> None:
         """Let all draws of this fit be those of the one to go on from."""
         if self.training is not None:

@@ -48,10 +48,11 @@ FITTED: dict[str, Check] = {
 """What a fitted classifier holds."""
 
 OPTIONAL: dict[str, Check] = {
+    "engine_": is_a(str),
     "feature_names_in_": is_line_of_names,
     ATTRIBUTE: is_list_of(object),
 }
-"""What it holds where the columns of X have names."""
+"""What it holds where the columns of X have names, or since there are two engines."""
 
 
 def save(
@@ -83,7 +84,7 @@ def load(path: str | os.PathLike, cls: type[Estimator]) -> Estimator:
         present = {name: OPTIONAL[name] for name in OPTIONAL.keys() & state.keys()}
         check_state(cls.__name__, state, FITTED | present)
         check_fits(cast(Fitted, state))
-        vars(estimator).update(state)
+        vars(estimator).update({"engine_": "numpy"} | state)
     return estimator
 
 

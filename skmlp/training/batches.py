@@ -1,7 +1,7 @@
 """Batches: shuffled rows, gathered into one reused buffer."""
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple, Protocol
 
 import numpy as np
@@ -118,14 +118,14 @@ class Batches:
         The rows; never written.
     batch_size : int
         Rows per batch; the last batch of an epoch takes what is left.
-    rng : numpy.random.Generator or None
-        Source of the order; None keeps the order of the rows.
+    rngs : sequence of numpy.random.Generator or None
+        Sources of the order, one per network; None keeps the order of the rows.
 
     Examples
     --------
     >>> import numpy as np
     >>> samples = Samples(np.eye(5), np.arange(5))
-    >>> [batch.codes.tolist() for batch in Batches(samples, 2, rng=None)]
+    >>> [batch.codes.tolist() for batch in Batches(samples, 2, rngs=None)]
     [[0, 1], [2, 3], [4]]
     """
 
@@ -133,13 +133,13 @@ class Batches:
         self,
         samples: Samples,
         batch_size: int,
-        rng: np.random.Generator | None,
+        rngs: Sequence[np.random.Generator] | None,
     ) -> None:
         self.samples = samples
         self.batch_size = batch_size
-        self.rng = rng
+        self.rngs = rngs
         *self.stack, self.n_samples = samples.codes.shape
-        self.in_order = rng is None and samples.rows is None and not self.stack
+        self.in_order = rngs is None and samples.rows is None and not self.stack
         x = samples.x
         if isinstance(x, np.ndarray) and not self.in_order:
             size = batch_size * x.shape[1] * math.prod(self.stack)
@@ -167,12 +167,10 @@ class Batches:
 
     def order(self) -> np.ndarray:
         """The samples in the order of one epoch, each network's own."""
-        if self.rng is None:
+        if self.rngs is None:
             return np.broadcast_to(np.arange(self.n_samples), self.samples.codes.shape)
-        if not self.stack:
-            return self.rng.permutation(self.n_samples)
-        orders = [self.rng.permutation(self.n_samples) for _ in range(*self.stack)]
-        return np.stack(orders)
+        orders = [rng.permutation(self.n_samples) for rng in self.rngs]
+        return np.stack(orders) if self.stack else orders[0]
 
     def cut(self, part: slice) -> Samples:
         """A run of adjacent rows, as views."""

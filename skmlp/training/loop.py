@@ -16,7 +16,7 @@ class Network(Protocol):
 
     gradient: np.ndarray
 
-    def seed_dropout(self, rng: np.random.Generator) -> None: ...
+    def seed_dropout(self, rngs: Sequence[np.random.Generator]) -> None: ...
 
     def forward(self, x: Rows, training: bool = False) -> np.ndarray: ...
 
@@ -52,11 +52,11 @@ class Learner(Protocol):
     """A network, or a stack of them, that is trained for an epoch at a time."""
 
     @property
-    def rng(self) -> np.random.Generator:
-        """Source of all draws.
+    def rngs(self) -> Sequence[np.random.Generator]:
+        """Sources of all draws, one per network.
 
-        In each epoch it gives the order of the samples and, if there is dropout, one
-        seed; so its state between two epochs is all that there is to remember.
+        In each epoch they give the order of the samples and, if there is dropout, one
+        seed; so their state between two epochs is all that there is to remember.
         """
 
     def sizes(self) -> list[int]:
@@ -88,15 +88,16 @@ class NumpyLearner(NamedTuple):
         Turns the gradient into a step of the parameters.
     batches : Batches
         The training samples.
-    rng : numpy.random.Generator
-        Source of the order of the samples and of a seed for dropout in each epoch.
+    rngs : sequence of numpy.random.Generator
+        Sources, one per network, of the order of its samples and of a seed for dropout
+        in each epoch.
     """
 
     network: Network
     loss: Loss
     optimizer: Optimizer
     batches: Batches
-    rng: np.random.Generator
+    rngs: Sequence[np.random.Generator]
 
     def sizes(self) -> list[int]:
         """Rows of each batch."""
@@ -104,9 +105,9 @@ class NumpyLearner(NamedTuple):
 
     def epoch(self, rates: Sequence[float], is_over: Callable[[], bool]) -> list[float]:
         """Pass over the samples once, at a learning rate per batch; their losses."""
-        # all that an epoch draws from `rng`: however dropout draws, orders stay
+        # all that an epoch draws from `rngs`: however dropout draws, orders stay
         order = self.batches.order()
-        self.network.seed_dropout(self.rng)
+        self.network.seed_dropout(self.rngs)
         batches = self.batches.in_order_of(order)
         values = []
         # numbers may run away: it is the monitor that says so, in a sentence

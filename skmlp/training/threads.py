@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from functools import cache
-from typing import Protocol, TypeVar
+from typing import NamedTuple, Protocol, TypeVar
 
 import threadpoolctl
 
@@ -135,11 +135,30 @@ if hasattr(os, "register_at_fork"):  # Windows has no fork
     )
 
 
+class Crew(NamedTuple):
+    """Threads that work side by side.
+
+    Attributes
+    ----------
+    n_threads : int
+        How many tasks they work on at a time.
+    map : callable
+        Applies a function to each task.
+    """
+
+    n_threads: int = 1
+    map: Map = map
+
+
+ALONE = Crew()
+"""The thread that asks."""
+
+
 @contextmanager
-def suitable_threads(n_multiplications: int) -> Iterator[Map]:
+def suitable_threads(n_multiplications: int) -> Iterator[Crew]:
     """A block in which products of this size run on as many threads as they deserve.
 
-    It comes with a `map` that runs one task after the other.
+    It comes with a crew of one, since BLAS has the threads.
 
     Parameters
     ----------
@@ -147,15 +166,15 @@ def suitable_threads(n_multiplications: int) -> Iterator[Map]:
         rows x fan_in x fan_out of the largest product.
     """
     if n_multiplications >= SMALLEST_SHARED_PRODUCT:
-        yield map
+        yield ALONE
         return
     with ONE_THREAD.hold():
-        yield map
+        yield ALONE
 
 
 @contextmanager
-def side_by_side(n_tasks: int) -> Iterator[Map]:
-    """A block with a `map` that runs so many tasks at the same time.
+def side_by_side(n_tasks: int) -> Iterator[Crew]:
+    """A block with a crew for so many tasks.
 
     Each task runs on one BLAS thread, and there are as many tasks at a time as BLAS
     would have had threads: tasks that need not wait for each other share the work
@@ -164,7 +183,7 @@ def side_by_side(n_tasks: int) -> Iterator[Map]:
     n_threads = min(n_tasks, ONE_THREAD.n_allowed())
     with ONE_THREAD.hold():
         if n_threads == 1:
-            yield map
+            yield ALONE
             return
         with ThreadPoolExecutor(n_threads) as pool:
-            yield pool.map
+            yield Crew(n_threads, pool.map)

@@ -24,6 +24,7 @@ from skmlp.nn.network import Architecture
 from skmlp.training.batches import Samples
 from skmlp.training.endings import Ending
 from skmlp.training.monitor import Plateau
+from skmlp.training.threads import Crew
 
 # How it ends
 
@@ -65,8 +66,8 @@ def test_how_a_full_batch_ends(changes, ending):
 class Interrupted(Descent):
     """Is interrupted once its epochs are over."""
 
-    def train(self, task, parameters, monitor, run):
-        super().train(task, parameters, monitor, run)
+    def train(self, task, parameters, monitor, crew):
+        super().train(task, parameters, monitor, crew)
         monitor.ending = None
         raise KeyboardInterrupt
 
@@ -89,7 +90,7 @@ def in_threads(n_networks, **changes):
 class InterruptedBesideThreads(Descent):
     """Is interrupted while other threads are in the midst of an epoch."""
 
-    def train(self, task, parameters, monitor, run):
+    def train(self, task, parameters, monitor, crew):
         def epoch(network):
             for _ in range(500):
                 if monitor.is_out_of_time():
@@ -97,7 +98,7 @@ class InterruptedBesideThreads(Descent):
                 time.sleep(0.01)
             self.rule.too_long = True
 
-        run(epoch, range(2))
+        crew.map(epoch, range(2))
         raise KeyboardInterrupt
 
 
@@ -236,14 +237,14 @@ def test_networks_are_scored_by_the_map_of_the_solver(name):
 
     @contextmanager
     def watched(threads):
-        with threads as run_all:
+        with threads as crew:
 
-            def run(function, tasks):
+            def count(function, tasks):
                 tasks = list(tasks)
                 seen.append(len(tasks))
-                return run_all(function, tasks)
+                return crew.map(function, tasks)
 
-            yield run
+            yield crew._replace(map=count)
 
     task = regression(3, held_out=HELD_OUT.members(0).for_each(3))
     outcome = carry_out(task, Watched(**vars(solver(name))))
@@ -281,7 +282,7 @@ def test_a_loss_that_runs_away_gives_no_warning_in_a_thread():
     parameters = np.full((2, 9), np.inf)
     task = regression(2, held_out=HELD_OUT.members(0).for_each(2))
     with ThreadPoolExecutor(2) as pool:
-        assert np.isnan(evaluation(task, parameters, pool.map)()[0])
+        assert np.isnan(evaluation(task, parameters, Crew(2, pool.map))()[0])
 
 
 def test_nothing_is_scored_of_one_class_or_of_a_network_that_ran_away():

@@ -31,6 +31,7 @@ from skmlp.optim.optimizers import OPTIMIZERS
 from skmlp.training.batches import Samples
 from skmlp.training.endings import Ending
 from skmlp.training.monitor import Monitor
+from skmlp.training.threads import ALONE
 
 # The bottom of a bowl
 
@@ -69,7 +70,7 @@ def test_softmax_regression_ends_where_scikit_learns_ends(name, weighted, n_netw
         task = regression(n_networks, samples=samples, goal=task.goal)
     start = task.parameters.copy()
     monitor = Monitor(start, tol=task.goal.tol, patience=np.inf)
-    solver(name, learning_rate="cosine").train(task, start, monitor, map)
+    solver(name, learning_rate="cosine").train(task, start, monitor, ALONE)
     lowest, expected = optimum(weight)
     for vector in start:
         assert objective(vector, weight) < lowest + 1e-4
@@ -191,7 +192,7 @@ def test_only_an_adaptive_rate_goes_on_behind_a_plateau():
 def sizes_of_stacks(n_networks, **changes):
     """Networks that each learner has, by a solver whose batches have 20 rows."""
     task = regression(n_networks, **changes)
-    learners = solver("adam").learners(task, task.parameters, None)
+    learners = solver("adam").learners(task, task.parameters, None, ALONE)
     return [
         one.optimizer.parameters.size // task.parameters.shape[1] for one in learners
     ]
@@ -258,8 +259,10 @@ def test_a_state_that_can_be_gone_on_from_is_saved(n_epochs, ending, is_late, is
     monitor.ending = ending
     monitor.deadline = 0 if is_late else np.inf
     task = regression()
-    learners = [solver("adam").learner(task, task.parameters, None, 0)]
-    Saver(checkpoint, 5, learners).end_epoch(monitor)
+    learners = [
+        solver("adam").learner(task, task.parameters, None, 0, [task.rng], ALONE)
+    ]
+    Saver(checkpoint, 5, learners, "numpy").end_epoch(monitor)
     assert bool(saved) == is_saved
     for state in saved:
         assert state["draws"] == [task.rng.bit_generator.state]

@@ -80,7 +80,7 @@ def gradient_of(architecture, parameters, x=X, weight=None, smoothing=0.0, seed=
     """What a training step makes of the parameters, before the optimiser sees it."""
     gradient = np.full_like(parameters, np.nan)
     network = Network(architecture, parameters, gradient)
-    network.seed_dropout(np.random.default_rng(seed))
+    network.seed_dropout([np.random.default_rng(seed)])
     logits = network.forward(x, training=True)
     loss = SoftmaxCrossEntropy(smoothing)
     _, delta = loss.value_and_delta(logits, CODES, weight)
@@ -91,7 +91,7 @@ def gradient_of(architecture, parameters, x=X, weight=None, smoothing=0.0, seed=
 def loss_of(architecture, parameters, x=X, weight=None, smoothing=0.0, seed=3):
     """The loss by scipy's softmax and targets that are spread out."""
     network = Network(architecture, parameters)
-    network.seed_dropout(np.random.default_rng(seed))
+    network.seed_dropout([np.random.default_rng(seed)])
     logits = network.forward(x, training=True)
     targets = (1 - smoothing) * np.eye(N_CLASSES)[CODES] + smoothing / N_CLASSES
     losses = -(targets * log_softmax(logits, axis=1)).sum(axis=1)
@@ -139,7 +139,7 @@ def test_dropout_draws_one_seed_of_the_generator_whatever_it_drops():
     rng, twin = (np.random.default_rng(5) for _ in range(2))
     architecture = build(["tanh", "relu"], dropout=0.4)
     network = Network(architecture, random_parameters(architecture))
-    network.seed_dropout(rng)
+    network.seed_dropout([rng])
     seed = twin.integers(2**63)
     masks = np.random.default_rng(seed)
     for n_rows in (8, 3):
@@ -150,7 +150,7 @@ def test_dropout_draws_one_seed_of_the_generator_whatever_it_drops():
                 kept = draws.reshape(layer.mask.shape) >= layer.threshold
                 assert_array_equal(layer.mask > 0, kept)
     assert rng.bit_generator.state == twin.bit_generator.state
-    network.seed_dropout(rng)
+    network.seed_dropout([rng])
     assert rng.bit_generator.state != twin.bit_generator.state
 
 
@@ -158,7 +158,7 @@ def test_a_network_without_dropout_draws_nothing():
     rng = np.random.default_rng(5)
     before = rng.bit_generator.state
     architecture = build(["tanh", "relu"])
-    Network(architecture, random_parameters(architecture)).seed_dropout(rng)
+    Network(architecture, random_parameters(architecture)).seed_dropout([rng])
     assert rng.bit_generator.state == before
 
 
@@ -213,7 +213,7 @@ def test_float32_stays_float32_from_layer_to_layer(name, relative_error):
     parameters = random_parameters(architecture)
     gradient = np.full_like(parameters, np.nan)
     network = Network(architecture, parameters, gradient)
-    network.seed_dropout(np.random.default_rng(0))
+    network.seed_dropout([np.random.default_rng(0)])
     x = X.astype(np.float32)
     for layer in network.layers:
         x = layer.forward(x, training=True)

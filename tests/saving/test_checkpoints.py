@@ -128,6 +128,7 @@ def test_a_fit_that_ended_is_not_trained_again(params, tmp_path, monkeypatch):
         raise AssertionError("an epoch is trained")
 
     monkeypatch.setattr("skmlp.training.loop.NumpyLearner.epoch", train)
+    monkeypatch.setattr("skmlp.core.learner.CoreLearner.epoch", train)
     assert_same(clone(model).fit(X, Y), model)
 
 
@@ -171,8 +172,24 @@ def test_how_often_it_is_saved(every, expected, tmp_path, monkeypatch):
     path = tmp_path / "fit.npz"
     model = make(checkpoint=path, checkpoint_every=every).fit(X, Y)
     assert len(n_saved) == expected
-    assert len(read(path, "checkpoint")["training"]["draws"]) == 1
+    assert len(read(path, "checkpoint")["training"]["draws"]) == model.n_estimators_
     assert_same(clone(model).fit(X, Y), model)
+
+
+def test_another_engine_does_not_go_on(tmp_path, monkeypatch):
+    path = tmp_path / "fit.npz"
+    cut_off(monkeypatch, make(checkpoint=path), 5)
+    before = path.read_bytes()
+    monkeypatch.setattr("skmlp.fitting.engines.engine", lambda: "other")
+    with pytest.raises(FileRefusedError, match="of a fit that the engine"):
+        make(checkpoint=path).fit(X, Y)
+    assert path.read_bytes() == before
+    # float64 is NumPy's in any case
+    double = {"checkpoint": tmp_path / "double.npz", "dtype": "float64"}
+    monkeypatch.undo()
+    cut_off(monkeypatch, make(**double), 5)
+    monkeypatch.setattr("skmlp.fitting.engines.engine", lambda: "other")
+    assert make(**double).fit(X, Y).engine_ == "numpy"
 
 
 def test_a_failed_save_leaves_the_former_state(tmp_path, monkeypatch):

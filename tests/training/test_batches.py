@@ -48,8 +48,8 @@ def test_every_row_comes_once_with_its_label_and_weight(
     samples = numbered(convert)
     if part is not None:
         samples = samples.take(part)
-    rng = np.random.default_rng(0) if shuffle else None
-    batches = Batches(samples, batch_size, rng)
+    rngs = [np.random.default_rng(0)] if shuffle else None
+    batches = Batches(samples, batch_size, rngs)
     expected = NUMBERS if part is None else part
     for _ in range(2):
         pieces = contents(batches)
@@ -65,27 +65,28 @@ def test_every_row_comes_once_with_its_label_and_weight(
 
 
 def test_each_epoch_has_an_order_of_its_own_that_the_seed_repeats():
-    batches = Batches(numbered(), 4, np.random.default_rng(0))
+    batches = Batches(numbered(), 4, [np.random.default_rng(0)])
     first, second = orders(batches), orders(batches)
     assert first != second
-    again = Batches(numbered(), 4, np.random.default_rng(0))
+    again = Batches(numbered(), 4, [np.random.default_rng(0)])
     assert [orders(again), orders(again)] == [first, second]
-    assert orders(Batches(numbered(), 4, np.random.default_rng(1))) != first
+    assert orders(Batches(numbered(), 4, [np.random.default_rng(1)])) != first
 
 
 def test_an_order_can_be_drawn_before_its_batches():
-    batches = Batches(numbered(), 4, np.random.default_rng(0))
+    batches = Batches(numbered(), 4, [np.random.default_rng(0)])
     order = batches.order()
-    state = batches.rng.bit_generator.state
+    (rng,) = batches.rngs
+    state = rng.bit_generator.state
     pieces = [codes.tolist() for _, codes, *_ in batches.in_order_of(order)]
     assert_array_equal(np.concatenate(pieces), order)
-    assert pieces == orders(Batches(numbered(), 4, np.random.default_rng(0)))
-    assert batches.rng.bit_generator.state == state
+    assert pieces == orders(Batches(numbered(), 4, [np.random.default_rng(0)]))
+    assert rng.bit_generator.state == state
 
 
 def test_sparse_and_dense_rows_come_in_the_same_order():
     dense, csr = (
-        Batches(numbered(convert), 4, np.random.default_rng(0))
+        Batches(numbered(convert), 4, [np.random.default_rng(0)])
         for convert in (np.asarray, sparse.csr_array)
     )
     assert orders(dense) == orders(csr)
@@ -102,7 +103,7 @@ def test_rows_without_weight_stay_without(part, convert):
 
 
 def test_shuffled_rows_are_gathered_into_one_buffer():
-    batches = Batches(numbered(), 4, np.random.default_rng(0))
+    batches = Batches(numbered(), 4, [np.random.default_rng(0)])
     first, *others = [x for x, *_ in batches]
     assert all(np.shares_memory(first, x) for x in others)
     assert not np.shares_memory(first, batches.samples.x)
@@ -116,7 +117,7 @@ def test_rows_in_order_are_not_copied():
 @pytest.mark.parametrize("shuffle", [False, True])
 def test_the_samples_are_never_written(shuffle):
     samples, untouched = numbered(), numbered()
-    contents(Batches(samples, 4, np.random.default_rng(0) if shuffle else None))
+    contents(Batches(samples, 4, [np.random.default_rng(0)] if shuffle else None))
     for given, expected in zip(samples[:3], untouched[:3], strict=True):
         assert_array_equal(given, expected)
 

@@ -73,7 +73,7 @@ class Recorder:
 def record(n_epochs, schedule=lambda progress: 1.0, weight=None, **params):
     recorder = Recorder(**params)
     samples = Samples(np.arange(5.0)[:, np.newaxis], np.arange(5), weight)
-    batches = Batches(samples, 2, rng=None)
+    batches = Batches(samples, 2, rngs=None)
     train(
         [NumpyLearner(recorder, recorder, recorder, batches, None)],
         recorder.parameters,
@@ -219,22 +219,24 @@ def test_an_epoch_draws_an_order_and_if_there_is_dropout_a_seed(
     architecture = Architecture(4, (5, 3), 3, (PReLU(), Tanh()), rates, "float64")
     stack = (n_members,) if n_members else ()
     parameters = np.zeros((*stack, architecture.layout.size))
-    rng, twin = (np.random.default_rng(3) for _ in range(2))
+    seeds = range(max(n_members, 1))
+    rngs, twins = ([np.random.default_rng(seed) for seed in seeds] for _ in range(2))
     codes = np.zeros((*stack, 7), int)
     learner = NumpyLearner(
         Network(architecture, parameters, np.empty_like(parameters)),
         SoftmaxCrossEntropy(),
         SimpleNamespace(step=lambda rate: None),
-        Batches(Samples(np.ones((7, 4)), codes), 2, rng if shuffle else None),
-        rng,
+        Batches(Samples(np.ones((7, 4)), codes), 2, rngs if shuffle else None),
+        rngs,
     )
     for _ in range(2):
         learner.epoch([0.1] * 4, lambda: False)
-        for _ in range(max(n_members, 1) if shuffle else 0):
-            twin.permutation(7)
-        if any(rates):
-            twin.integers(2**63)
-        assert rng.bit_generator.state == twin.bit_generator.state
+        for rng, twin in zip(rngs, twins, strict=True):
+            if shuffle:
+                twin.permutation(7)
+            if any(rates):
+                twin.integers(2**63)
+            assert rng.bit_generator.state == twin.bit_generator.state
 
 
 N_SAMPLES = 23
@@ -256,7 +258,7 @@ def full_batch_result(architecture, batch_size, convert, weighted):
     objective = full_batch(
         Network(architecture, parameters, gradient),
         SoftmaxCrossEntropy(0.1),
-        Batches(Samples(convert(x), codes, weight), batch_size, rng=None),
+        Batches(Samples(convert(x), codes, weight), batch_size, rngs=None),
     )
     first = objective(), gradient.copy()
     gradient.fill(np.nan)

@@ -12,6 +12,7 @@ from tasks import GOAL, regression, solver
 from skmlp.nn.activations import ACTIVATIONS
 from skmlp.nn.network import Architecture
 from skmlp.training.batches import Samples
+from skmlp.training.threads import ALONE
 
 X, CODES = make_blobs(400, n_features=6, centers=3, random_state=0)
 N_EPOCHS = 300
@@ -37,7 +38,7 @@ def trained(name, activation, **goal):
     )
     rate = {"adam": 0.01, "sgd": 0.1}[name]
     descent = solver(name, len(X), learning_rate_init=rate, batch_size=50)
-    (learner,) = descent.learners(task, task.parameters.copy(), None)
+    (learner,) = descent.learners(task, task.parameters.copy(), None, ALONE)
     for _ in range(N_EPOCHS):
         learner.epoch([rate] * 8, lambda: False)
     logits = learner.network.forward(x)

@@ -1,0 +1,870 @@
+/* Training steps and predictions of small networks, compiled: the twin of nn/ and optim/.
+
+   An epoch is one call, and so are the logits of many rows. Of each batch, some rows at a time
+   pass through all layers, forward and back, while they are in the nearest cache; then each
+   layer's weights are moved by what all rows say of them. Names are those of nn/layers.py,
+   nn/activations.py, nn/losses.py and optim/optimizers.py, which say in whole arrays what is
+   said here in tiles. All memory is the caller's. Matrices lie row by row, with padding to a
+   multiple of PADDING rows and columns, which is computed along with the rest: nothing that
+   counts is ever computed from it. */
+
+#include <math.h>
+#include <stdatomic.h>
+#include <stdint.h>
+#include <string.h>
+#include <time.h>
+
+#if defined(_WIN32)
+#define EXPORT __declspec(dllexport)
+#include <windows.h>
+#define let_others_run() SwitchToThread()
+#else
+#define EXPORT __attribute__((visibility("default")))
+#include <sched.h>
+#define let_others_run() sched_yield()
+#endif
+
+#define INLINE static inline __attribute__((always_inline))
+#define PADDING 16
+#define BLOCK 32 /* rows that pass through all layers together */
+
+/* ---- Vectors: LANES numbers that are computed with at once. A tile of a product has ROWS
+   rows and up to PANEL vectors of columns, as many sums as there are registers for. */
+
+#if defined(__AVX512F__)
+#include <immintrin.h>
+#define LANES 16
+#define ROWS 8
+#elif defined(__AVX2__)
+#include <immintrin.h>
+#define LANES 8
+#define ROWS 4
+#elif defined(__aarch64__)
+#include <arm_neon.h>
+#define LANES 4
+#define ROWS 8
+#else
+#if defined(__SSE2__)
+#include <immintrin.h>
+#endif
+#define LANES 4
+#define ROWS 4
+#endif
+#define PANEL 3
+
+typedef float vec __attribute__((vector_size(4 * LANES)));
+typedef int32_t ints __attribute__((vector_size(4 * LANES)));
+typedef uint32_t bits __attribute__((vector_size(4 * LANES)));
+typedef float loose __attribute__((vector_size(4 * LANES), aligned(4), may_alias));
+typedef float four __attribute__((vector_size(16)));
+typedef float loose_four __attribute__((vector_size(16), aligned(4), may_alias));
+typedef int32_t four_ints __attribute__((vector_size(16)));
+
+INLINE vec load(const float *p) { return *(const loose *)p; }
+INLINE void store(float *p, vec x) { *(loose *)p = x; }
+INLINE four load_four(const float *p) { return *(const loose_four *)p; }
+INLINE void store_four(float *p, four x) { *(loose_four *)p = x; }
+INLINE vec all(float x) { return x - (vec){0}; }
+
+INLINE vec where(ints condition, vec yes, vec no) {
+    return (vec)((condition & (ints)yes) | (~condition & (ints)no));
+}
+
+/* Of a NaN and a number, x and y, maximum and minimum are y. */
+#if LANES == 16
+INLINE vec maximum(vec x, vec y) { return _mm512_max_ps(x, y); }
+INLINE vec minimum(vec x, vec y) { return _mm512_min_ps(x, y); }
+INLINE vec square_root(vec x) { return _mm512_sqrt_ps(x); }
+INLINE vec nearest(vec x) { return _mm512_roundscale_ps(x, 0); }
+#elif LANES == 8
+INLINE vec maximum(vec x, vec y) { return _mm256_max_ps(x, y); }
+INLINE vec minimum(vec x, vec y) { return _mm256_min_ps(x, y); }
+INLINE vec square_root(vec x) { return _mm256_sqrt_ps(x); }
+INLINE vec nearest(vec x) { return _mm256_round_ps(x, 0); }
+#elif defined(__aarch64__)
+INLINE vec maximum(vec x, vec y) { return where(x > y, x, y); }
+INLINE vec minimum(vec x, vec y) { return where(x < y, x, y); }
+INLINE vec square_root(vec x) { return (vec)vsqrtq_f32((float32x4_t)x); }
+INLINE vec nearest(vec x) { return (vec)vrndnq_f32((float32x4_t)x); }
+#else
+INLINE vec maximum(vec x, vec y) { return where(x > y, x, y); }
+INLINE vec minimum(vec x, vec y) { return where(x < y, x, y); }
+INLINE vec square_root(vec x) { return (vec){sqrtf(x[0]), sqrtf(x[1]), sqrtf(x[2]), sqrtf(x[3])}; }
+INLINE vec nearest(vec x) {
+    const vec large = all(0x1.8p23f); /* to which a float can add no fraction */
+    return where((x < 0x1p22f) & (x > -0x1p22f), (x + large) - large, x);
+}
+#endif
+
+#if defined(__clang__)
+#define shuffle(x, y, ...) __builtin_shufflevector(x, y, __VA_ARGS__)
+#else
+#define shuffle(x, y, ...) __builtin_shuffle(x, y, (four_ints){__VA_ARGS__})
+#endif
+
+/* The transpose of (n_rows, n_columns), by squares of 4; both are rounded up to 4. */
+static void transpose(const float *x, int64_t x_width, int64_t n_rows, int64_t n_columns,
+                      float *y, int64_t y_width) {
+    for (int64_t column = 0; column < n_columns; column += 4)
+        for (int64_t row = 0; row < n_rows; row += 4) {
+            const float *from = x + row * x_width + column;
+            float *to = y + column * y_width + row;
+            four a = load_four(from), b = load_four(from + x_width);
+            four c = load_four(from + 2 * x_width), d = load_four(from + 3 * x_width);
+            four ab_low = shuffle(a, b, 0, 4, 1, 5), ab_high = shuffle(a, b, 2, 6, 3, 7);
+            four cd_low = shuffle(c, d, 0, 4, 1, 5), cd_high = shuffle(c, d, 2, 6, 3, 7);
+            store_four(to, shuffle(ab_low, cd_low, 0, 1, 4, 5));
+            store_four(to + y_width, shuffle(ab_low, cd_low, 2, 3, 6, 7));
+            store_four(to + 2 * y_width, shuffle(ab_high, cd_high, 0, 1, 4, 5));
+            store_four(to + 3 * y_width, shuffle(ab_high, cd_high, 2, 3, 6, 7));
+        }
+}
+
+/* Sums over the lanes of four vectors. */
+INLINE four sums_of_four(const vec x[4]) {
+    four part[4];
+    for (int k = 0; k < 4; k++) {
+        union { vec all; four parts[LANES / 4]; } lanes = {x[k]};
+        part[k] = lanes.parts[0];
+        for (int i = 1; i < LANES / 4; i++) part[k] += lanes.parts[i];
+    }
+    four ab = shuffle(part[0], part[1], 0, 4, 1, 5) + shuffle(part[0], part[1], 2, 6, 3, 7);
+    four cd = shuffle(part[2], part[3], 0, 4, 1, 5) + shuffle(part[2], part[3], 2, 6, 3, 7);
+    return shuffle(ab, cd, 0, 1, 4, 5) + shuffle(ab, cd, 2, 3, 6, 7);
+}
+
+/* ---- Functions, as polynomials with the least largest error where they are used. */
+
+/* c[0] x^(n-1) + ... + c[n-1], of coefficients that are known when this is compiled. */
+INLINE vec horner(vec x, int n, const float *c) {
+    vec y = c[0] * x + c[1];
+    #pragma GCC unroll 8
+    for (int i = 2; i < n; i++) y = y * x + c[i];
+    return y;
+}
+#define polynomial(x, ...) \
+    horner(x, sizeof((float[]){__VA_ARGS__}) / sizeof(float), (const float[]){__VA_ARGS__})
+
+/* exp(x) = 2^n exp(f) with f = x - n log 2 in [-log 2 / 2, log 2 / 2]. */
+INLINE vec exponential(vec x) {
+    x = minimum(all(88), maximum(all(-87), x)); /* in this order, NaN remains */
+    vec n = nearest(x * 1.44269504f);
+    vec f = (x - n * 0.693359375f) + n * 2.12194440e-4f; /* log 2 in two parts */
+    vec y = polynomial(f, 1.38368458e-3f, 8.37481581e-3f, 4.16682251e-2f, 1.66664198e-1f,
+                       4.99999911e-1f, 1, 1);
+    return (vec)((ints)y + (__builtin_convertvector(n, ints) << 23));
+}
+
+/* log(x) = n log 2 + log(1 + f) with 1 + f in [sqrt(1/2), sqrt(2)], for normal x > 0. */
+INLINE vec logarithm(vec x) {
+    ints exponent = ((ints)x - 0x3f3504f3) >> 23; /* from sqrt(1/2) on */
+    vec n = __builtin_convertvector(exponent, vec);
+    vec f = (vec)((ints)x - (exponent << 23)) - 1.0f;
+    vec y = polynomial(f, -7.85961673e-2f, 1.28816500e-1f, -1.31287545e-1f, 1.41811922e-1f,
+                       -1.66245535e-1f, 2.00022861e-1f, -2.50008106e-1f, 3.33333164e-1f);
+    return n * 0.69314718f + (f - f * f * (0.5f - f * y));
+}
+
+typedef struct { vec cosine, sine; } Wave;
+
+/* cos(2 pi x) and sin(2 pi x): with x less the nearest whole number in [-1/2, 1/2] and
+   u = 1/4 - |x|, they are sin(2 pi u) and, with the sign of x, cos(2 pi u). */
+INLINE Wave wave_of(vec x) {
+    const ints sign = (ints)all(-0.0f);
+    x -= nearest(x);
+    vec u = 0.25f - (vec)((ints)x & ~sign), square = u * u;
+    vec sine = u * polynomial(square, 39.5388680f, -76.5501099f, 81.6010208f, -41.3416557f,
+                              6.28318501f);
+    vec cosine = polynomial(square, -24.9822369f, 60.1440163f, -85.4535751f, 64.9393463f,
+                            -19.7392082f, 1);
+    return (Wave){sine, (vec)((ints)cosine ^ ((ints)x & sign))};
+}
+
+/* ---- What the caller fills in; fields and order are those of core/structures.py. */
+
+typedef struct { /* y = f(x W + b), with dropout behind */
+    int64_t fan_in, fan_out;
+    int64_t x_width, y_width, weight_width; /* numbers from one row to the next */
+    int64_t activation;
+    float constant;       /* slope of leaky_relu, alpha of elu */
+    float scale;          /* of what dropout leaves; 1 where there is none */
+    uint32_t threshold;   /* draws below it drop a unit */
+    float slope_factor;   /* on the learning rate of slopes */
+    int64_t shares_slope; /* whether the slopes of all units are one */
+    int64_t weight_step, bias_step, slope_step; /* to the next network of a stack */
+    float *weight;                              /* (fan_in, weight_width) */
+    float *bias;                                /* (y_width) */
+    float *slope;                               /* (y_width), of prelu */
+    float *transposed; /* (fan_out, x_width); NULL where no layer below learns */
+    float *x;          /* (n_rows, x_width): y of the layer below */
+    float *y;          /* (n_rows, y_width) */
+    float *derivative; /* (n_rows, y_width): dy / dz; NULL outside training */
+    float *by_slope;   /* (n_rows, y_width): dy / dslope, then dloss / dslope */
+    float *delta;      /* (n_rows, y_width): dloss / dz */
+} Layer;
+
+enum { N_WAVES = 16, N_OUTPUTS = 3, WAVE_SIZE = (2 + N_OUTPUTS) * N_WAVES };
+
+typedef struct {
+    int64_t n_inputs, n_numbers, x_width, y_width; /* the first n_numbers are embedded */
+    float *waves;  /* (n_numbers, 2 + N_OUTPUTS, N_WAVES): frequencies, phases, mix */
+    float *x;      /* (n_rows, x_width) */
+    float *y;      /* (n_rows, y_width): x, then the curves of each number */
+    float *delta;  /* (n_rows, y_width) */
+    float *cosine, *sine; /* (n_numbers, n_rows, N_WAVES); NULL outside training */
+    int64_t n_rows;
+    int64_t waves_step; /* to the next network of a stack */
+} Embedding;
+
+typedef struct {
+    int64_t n_inputs, n_classes, n_layers, x_width;
+    float *x; /* (n_rows, x_width) */
+    Layer *layers;
+    Embedding *embedding; /* NULL for none */
+    float *by_class;      /* (n_classes rounded up to 4, n_rows) */
+    int64_t n_rows;
+    float *losses; /* (n_rows) */
+} Network;
+
+typedef struct {
+    const float *x; /* element (row, column) is at row * row_step + column * column_step */
+    int64_t row_step, column_step;
+    const int64_t *rows;  /* row of x of each sample; NULL for its own number */
+    const int64_t *codes; /* class of each sample */
+    const float *weight;  /* NULL for 1 */
+} Samples;
+
+enum { ADAM, SGD };
+
+typedef struct { /* and what it remembers: vectors laid out as the parameters are */
+    int64_t kind;
+    int64_t distance; /* in numbers, from a parameter to its first memory, and so on */
+    int64_t t;        /* steps so far */
+    double beta_1, beta_2, epsilon, momentum;
+    int64_t is_nesterov;
+    double penalty, weight_decay;
+} Rule;
+
+typedef struct {          /* some batches of an epoch */
+    const int64_t *order; /* numbers of the samples */
+    int64_t n_samples, batch_size, first_batch;
+    double seconds; /* after which no further batch is begun */
+    uint64_t seed;  /* of dropout, in this epoch */
+    double label_smoothing;
+    const double *rates; /* learning rate of each batch */
+    double *values;      /* loss of each batch */
+} Epoch;
+
+typedef struct { /* threads that share the work on each batch */
+    int32_t n_threads;
+    _Atomic int32_t n_waiting, n_meetings;
+    int32_t is_over;
+} Team;
+
+/* ---- Products. Each sum runs over its terms in their order, whatever its tile is, so that
+   neither the place of a row in a batch nor the number of threads changes a digit. */
+
+/* sums[i][j] += sum over k of a[i, k] * b[k, j], of ROWS rows by n_vectors vectors. */
+INLINE void multiply_tile(const float *a, int64_t a_row, int64_t a_term, const float *b,
+                          int64_t b_term, int64_t n_terms, int n_vectors,
+                          vec sums[ROWS][PANEL]) {
+    for (int64_t k = 0; k < n_terms; k++, a += a_term, b += b_term) {
+        vec term[PANEL];
+        #pragma GCC unroll 3
+        for (int j = 0; j < n_vectors; j++) term[j] = load(b + j * LANES);
+        #pragma GCC unroll 8
+        for (int i = 0; i < ROWS; i++)
+            #pragma GCC unroll 3
+            for (int j = 0; j < n_vectors; j++) sums[i][j] += a[i * a_row] * term[j];
+    }
+}
+
+/* Vectors of the next panel, where so many columns are left: such that all panels are
+   about as wide. */
+INLINE int64_t panel_of(int64_t n_columns) {
+    int64_t n_vectors = (n_columns + LANES - 1) / LANES;
+    int64_t n_panels = (n_vectors + PANEL - 1) / PANEL;
+    return (n_vectors + n_panels - 1) / n_panels;
+}
+
+/* Calls tiles(column, n_vectors, ...) for each panel; n_vectors is a constant in each call. */
+#define FOR_EACH_PANEL(first_column, end, tiles, ...)                                          \
+    for (int64_t column = (first_column), n_vectors; column < (end);                           \
+         column += n_vectors * LANES) {                                                        \
+        n_vectors = panel_of((end) - column);                                                  \
+        if (n_vectors == 1) tiles(column, 1, __VA_ARGS__);                                     \
+        if (n_vectors == 2) tiles(column, 2, __VA_ARGS__);                                     \
+        if (n_vectors == 3) tiles(column, 3, __VA_ARGS__);                                     \
+    }
+
+/* z = x W + b, of some rows. */
+INLINE void forward_tiles(int64_t column, int n_vectors, const Layer *layer, int64_t member,
+                          int64_t first, int64_t last) {
+    const float *weight = layer->weight + member * layer->weight_step + column;
+    const float *bias = layer->bias + member * layer->bias_step + column;
+    for (int64_t row = first; row < last; row += ROWS) {
+        vec sums[ROWS][PANEL];
+        for (int i = 0; i < ROWS; i++)
+            for (int j = 0; j < n_vectors; j++) sums[i][j] = load(bias + j * LANES);
+        multiply_tile(layer->x + row * layer->x_width, layer->x_width, 1, weight,
+                      layer->weight_width, layer->fan_in, n_vectors, sums);
+        float *y = layer->y + row * layer->y_width + column;
+        for (int i = 0; i < ROWS; i++)
+            for (int j = 0; j < n_vectors; j++)
+                store(y + i * layer->y_width + j * LANES, sums[i][j]);
+    }
+}
+
+static void multiply_forward(const Layer *layer, int64_t member, int64_t first, int64_t last) {
+    FOR_EACH_PANEL(0, layer->fan_out, forward_tiles, layer, member, first, last)
+}
+
+/* dloss / dx = delta W^T, of some rows, times the derivative of the layer below, if given. */
+INLINE void backward_tiles(int64_t column, int n_vectors, const Layer *layer, float *below,
+                           const float *derivative, int64_t first, int64_t last) {
+    const int64_t width = layer->x_width;
+    for (int64_t row = first; row < last; row += ROWS) {
+        vec sums[ROWS][PANEL] = {{{0}}};
+        multiply_tile(layer->delta + row * layer->y_width, layer->y_width, 1,
+                      layer->transposed + column, width, layer->fan_out, n_vectors, sums);
+        for (int i = 0; i < ROWS; i++)
+            for (int j = 0; j < n_vectors; j++) {
+                int64_t place = (row + i) * width + column + j * LANES;
+                if (derivative) sums[i][j] *= load(derivative + place);
+                store(below + place, sums[i][j]);
+            }
+    }
+}
+
+static void multiply_backward(const Layer *layer, float *below, const float *derivative,
+                              int64_t first_column, int64_t first, int64_t last) {
+    FOR_EACH_PANEL(first_column, layer->fan_in, backward_tiles, layer, below, derivative,
+                   first, last)
+}
+
+/* ---- Update rules: a gradient, and at once the step that it asks for. */
+
+typedef struct { /* of one batch, for one array of parameters */
+    int64_t kind, distance, is_nesterov;
+    float beta_1, beta_2, epsilon, momentum;
+    float rate;    /* with all factors */
+    float penalty; /* 0 where nothing is to decay */
+    float shrink;  /* by the weight decay; 1 for none */
+} Step;
+
+INLINE void move(float *parameter, vec gradient, const Step *step) {
+    vec p = load(parameter);
+    float *memory = parameter + step->distance;
+    gradient += step->penalty * p;
+    vec direction;
+    if (step->kind == ADAM) {
+        vec m = step->beta_1 * load(memory) + gradient;
+        vec v = step->beta_2 * load(memory + step->distance) + gradient * gradient;
+        store(memory, m);
+        store(memory + step->distance, v);
+        direction = m / (square_root(v) + step->epsilon);
+    } else {
+        vec velocity = step->momentum * load(memory) + gradient;
+        store(memory, velocity);
+        direction = step->is_nesterov ? gradient + step->momentum * velocity : velocity;
+    }
+    store(parameter, step->shrink * p - step->rate * direction);
+}
+
+static Step step_of(const Rule *rule, int64_t t, double learning_rate) {
+    double rate = learning_rate, root = sqrt(1 - rule->beta_2);
+    if (rule->kind == ADAM)
+        rate *= sqrt(1 - pow(rule->beta_2, t)) / (1 - pow(rule->beta_1, t)) *
+                (1 - rule->beta_1) / root;
+    return (Step){
+        .kind = rule->kind,
+        .distance = rule->distance,
+        .is_nesterov = rule->is_nesterov,
+        .beta_1 = (float)rule->beta_1,
+        .beta_2 = (float)rule->beta_2,
+        .epsilon = (float)(rule->epsilon / root),
+        .momentum = (float)rule->momentum,
+        .rate = (float)rate,
+        .penalty = (float)rule->penalty,
+        .shrink = (float)(1 - learning_rate * rule->weight_decay),
+    };
+}
+
+/* The same step for what does not decay, its learning rate times a factor. */
+INLINE Step without_decay(Step step, float factor) {
+    step.rate *= factor;
+    step.penalty = 0;
+    step.shrink = 1;
+    return step;
+}
+
+/* W by x^T delta, of some rows of W. */
+INLINE void weight_tiles(int64_t column, int n_vectors, const Layer *layer, int64_t n_rows,
+                         int64_t first, int64_t last, const Step *step) {
+    for (int64_t row = first; row < last; row += ROWS) {
+        vec sums[ROWS][PANEL] = {{{0}}};
+        multiply_tile(layer->x + row, 1, layer->x_width, layer->delta + column,
+                      layer->y_width, n_rows, n_vectors, sums);
+        float *weight = layer->weight + row * layer->weight_width + column;
+        for (int i = 0; i < ROWS; i++)
+            for (int j = 0; j < n_vectors; j++)
+                move(weight + i * layer->weight_width + j * LANES, sums[i][j], step);
+    }
+}
+
+static void move_weight(const Layer *layer, int64_t n_rows, int64_t first, int64_t last,
+                        const Step *step) {
+    FOR_EACH_PANEL(0, layer->fan_out, weight_tiles, layer, n_rows, first, last, step)
+    if (layer->transposed)
+        transpose(layer->weight + first * layer->weight_width, layer->weight_width,
+                  last - first, layer->fan_out, layer->transposed + first, layer->x_width);
+}
+
+/* A vector with one number per unit, by the sum over the rows of (n_rows, width). */
+static void move_units(float *vector, const float *by_row, int64_t n_rows, int64_t n_units,
+                       int64_t width, int64_t is_shared, const Step *step) {
+    float total = 0;
+    for (int64_t column = 0; column < n_units; column += LANES) {
+        vec sum = {0};
+        for (int64_t row = 0; row < n_rows; row++) sum += load(by_row + row * width + column);
+        if (!is_shared) move(vector + column, sum, step);
+        for (int64_t lane = 0; lane < LANES && column + lane < n_units; lane++)
+            total += sum[lane];
+    }
+    for (int64_t column = 0; is_shared && column < n_units; column += LANES)
+        move(vector + column, all(total), step);
+}
+
+/* ---- Activations: value and derivative of a vector of units. */
+
+typedef struct { vec value, derivative; } Point;
+typedef Point Activation(vec z, vec slope, float constant);
+#define ACTIVATION(name) INLINE Point name(vec z, vec slope, float constant)
+
+ACTIVATION(identity) { return (Point){z, all(1)}; }
+ACTIVATION(relu) {
+    vec value = maximum(all(0), z);
+    return (Point){value, where(value > 0, all(1), all(0))};
+}
+ACTIVATION(prelu) {
+    vec derivative = where(z > 0, all(1), slope);
+    return (Point){z * derivative, derivative};
+}
+ACTIVATION(leaky_relu) { return prelu(z, all(constant), constant); }
+ACTIVATION(sigmoid) {
+    vec value = 1 / (1 + exponential(-z));
+    return (Point){value, value - value * value};
+}
+
+/* 1 - 2 / (exp(2 z) + 1), and near 0, where that is inexact, z times a polynomial. */
+ACTIVATION(tangent) {
+    vec square = z * z;
+    vec y = polynomial(square, -5.70498873e-3f, 2.06390888e-2f, -5.37397156e-2f,
+                       1.33314422e-1f, -3.33332819e-1f); /* of tanhf in Moshier's Cephes */
+    vec farther = 1 - 2 / (exponential(2 * z) + 1);
+    vec value = where(square < 0.390625f, z + z * square * y, farther);
+    return (Point){value, 1 - value * value};
+}
+ACTIVATION(silu) {
+    vec s = 1 / (1 + exponential(-z));
+    return (Point){z * s, s * (1 + z * (1 - s))};
+}
+ACTIVATION(elu) {
+    vec e = constant * exponential(minimum(all(0), z));
+    return (Point){where(z > 0, z, e - constant), where(z > 0, all(1), e)};
+}
+ACTIVATION(selu) {
+    Point point = elu(z, slope, 1.67326324235438f);
+    return (Point){1.05070098735548f * point.value, 1.05070098735548f * point.derivative};
+}
+
+/* z Phi(z), with 1 - Phi(|z|) = exp(-z^2 / 2) times a polynomial to 7.5e-8 (Abramowitz and
+   Stegun, 1964, 26.2.17). */
+ACTIVATION(gelu) {
+    vec size = maximum(z, -z);
+    vec t = 1 / (1 + 0.2316419f * size);
+    vec density = 0.3989422804f * exponential(-0.5f * z * z);
+    vec tail = density * t * polynomial(t, 1.330274429f, -1.821255978f, 1.781477937f,
+                                        -0.356563782f, 0.319381530f);
+    vec share = where(z > 0, 1 - tail, tail);
+    return (Point){z * share, share + z * density};
+}
+
+/* log(1 + exp(z)), with the larger of 0 and z taken out of it. */
+ACTIVATION(softplus) {
+    vec e = exponential(-maximum(z, -z)), larger = 1 / (1 + e);
+    return (Point){maximum(all(0), z) + logarithm(1 + e), where(z > 0, larger, e * larger)};
+}
+
+/* Bits that look random: a counter, well mixed (Wellons and Wang's "lowbias32"). */
+INLINE bits mix(bits x) {
+    x = (x ^ (x >> 16)) * 0x7feb352du;
+    x = (x ^ (x >> 15)) * 0x846ca68bu;
+    return x ^ (x >> 16);
+}
+
+static const int32_t LANE_NUMBERS[16] = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15};
+
+/* y = f(z) in place, its derivative, and dropout on both. */
+INLINE void apply(const Layer *layer, int64_t member, int64_t first, int64_t last, uint32_t key,
+                  Activation *activation) {
+    bits lanes;
+    memcpy(&lanes, LANE_NUMBERS, sizeof lanes);
+    const int drops = layer->derivative && layer->threshold;
+    const float *slopes = layer->slope ? layer->slope + member * layer->slope_step : NULL;
+    for (int64_t row = first; row < last; row++)
+        for (int64_t column = 0; column < layer->fan_out; column += LANES) {
+            const int64_t place = row * layer->y_width + column;
+            vec z = load(layer->y + place);
+            vec slope = slopes ? load(slopes + column) : z;
+            vec factor = all(1);
+            Point point = activation(z, slope, layer->constant);
+            if (drops) {
+                uint32_t counter = (uint32_t)(row * layer->fan_out + column);
+                ints stays = (mix((lanes + counter) ^ key) >> 16) >= layer->threshold;
+                factor = (vec)(stays & (ints)all(layer->scale));
+                point.value *= factor;
+                point.derivative *= factor;
+            }
+            store(layer->y + place, point.value);
+            if (layer->derivative) store(layer->derivative + place, point.derivative);
+            if (layer->by_slope) store(layer->by_slope + place, minimum(z, all(0)) * factor);
+        }
+}
+
+/* In the order of their numbers in core/layout.py. */
+#define EACH_ACTIVATION(take)                                                                  \
+    take(identity) take(relu) take(leaky_relu) take(prelu) take(sigmoid) take(tangent)         \
+    take(silu) take(elu) take(selu) take(gelu) take(softplus)
+#define NUMBER(name) number_of_##name,
+enum { EACH_ACTIVATION(NUMBER) };
+
+static void activate(const Layer *layer, int64_t member, int64_t first, int64_t last,
+                     uint32_t key) {
+#define CASE(name)                                                                             \
+    case number_of_##name: apply(layer, member, first, last, key, name); break;
+    switch (layer->activation) { EACH_ACTIVATION(CASE) }
+}
+
+/* ---- The embedding of numbers: cos(frequency x + phase) . mix, three curves per number. */
+
+enum { PER_NUMBER = N_WAVES / LANES }; /* vectors per number */
+#define BY_TURN 0.15915494309189535f   /* 1 / (2 pi) */
+
+/* y = x and behind it the curves, of some rows. A number writes a zero behind its curves,
+   where the next number's begin, or padding. */
+static void embed(const Embedding *embedding, int64_t member, int64_t first, int64_t last) {
+    const int64_t width = embedding->y_width;
+    for (int64_t row = first; row < last; row++)
+        memcpy(embedding->y + row * width, embedding->x + row * embedding->x_width,
+               embedding->n_inputs * sizeof(float));
+    for (int64_t number = 0; number < embedding->n_numbers; number++) {
+        const float *waves =
+            embedding->waves + member * embedding->waves_step + number * WAVE_SIZE;
+        const float *x = embedding->x + number;
+        float *curves = embedding->y + embedding->n_inputs + number * N_OUTPUTS;
+        for (int64_t row = first; row < last; row++) {
+            vec part[4] = {{0}};
+            int64_t place = (number * embedding->n_rows + row) * N_WAVES;
+            for (int i = 0; i < PER_NUMBER; i++) {
+                const float *lane = waves + i * LANES;
+                vec angle = load(lane) * x[row * embedding->x_width] + load(lane + N_WAVES);
+                Wave wave = wave_of(angle * BY_TURN);
+                for (int k = 0; k < N_OUTPUTS; k++)
+                    part[k] += load(lane + (2 + k) * N_WAVES) * wave.cosine;
+                if (embedding->cosine) {
+                    store(embedding->cosine + place + i * LANES, wave.cosine);
+                    store(embedding->sine + place + i * LANES, wave.sine);
+                }
+            }
+            store_four(curves + row * width, sums_of_four(part));
+        }
+    }
+}
+
+/* Waves and mix of some numbers, by all rows: with t = delta . mix, the gradient of the
+   mix is cos(angle) delta, that of the phase -sin(angle) t, of the frequency x times it. */
+static void move_waves(const Embedding *embedding, int64_t n_rows, int64_t first, int64_t last,
+                       const Step *step) {
+    for (int64_t number = first; number < last; number++) {
+        float *waves = embedding->waves + number * WAVE_SIZE;
+        for (int i = 0; i < PER_NUMBER; i++) {
+            float *lane = waves + i * LANES;
+            vec mix_of[N_OUTPUTS], gradient[2 + N_OUTPUTS] = {{0}};
+            for (int k = 0; k < N_OUTPUTS; k++) mix_of[k] = load(lane + (2 + k) * N_WAVES);
+            const float *x = embedding->x + number;
+            const float *delta = embedding->delta + embedding->n_inputs + number * N_OUTPUTS;
+            int64_t place = number * embedding->n_rows * N_WAVES + i * LANES;
+            for (int64_t row = 0; row < n_rows; row++) {
+                vec cosine = load(embedding->cosine + place + row * N_WAVES);
+                vec sine = load(embedding->sine + place + row * N_WAVES);
+                vec t = {0};
+                for (int k = 0; k < N_OUTPUTS; k++) {
+                    t += mix_of[k] * delta[k];
+                    gradient[2 + k] += cosine * delta[k];
+                }
+                t *= sine;
+                gradient[0] -= t * *x;
+                gradient[1] -= t;
+                x += embedding->x_width, delta += embedding->y_width;
+            }
+            for (int k = 0; k < 2 + N_OUTPUTS; k++) move(lane + k * N_WAVES, gradient[k], step);
+        }
+    }
+}
+
+/* ---- The loss. */
+
+typedef struct { /* the samples of one batch */
+    const Samples *samples;
+    const int64_t *numbers; /* NULL for those from `start` on */
+    int64_t start, n_rows;
+} Batch;
+
+INLINE int64_t sample_of(const Batch *batch, int64_t row) {
+    return batch->numbers ? batch->numbers[row] : batch->start + row;
+}
+
+/* Softmax with cross-entropy, class by class, for vectors of rows: losses, and the delta
+   weight (p - t) / n_rows, where the target t is 1 - s + s / n_classes for a row's own
+   class and s / n_classes for the others. */
+static void take_loss(const Network *network, const Batch *batch, float smoothing,
+                      int64_t first, int64_t last) {
+    const Layer *top = network->layers + network->n_layers - 1;
+    const int64_t n_classes = network->n_classes, next = network->n_rows;
+    transpose(top->y + first * top->y_width, top->y_width, last - first, n_classes,
+              network->by_class + first, next);
+    for (int64_t row = first; row < last; row += LANES) {
+        float *own[LANES];
+        vec own_logit = {0}, weight = {0}, sum = {0}, total = {0};
+        for (int64_t lane = 0; lane < LANES; lane++) {
+            int64_t code = 0;
+            if (row + lane < batch->n_rows) {
+                int64_t sample = sample_of(batch, row + lane);
+                code = batch->samples->codes[sample];
+                weight[lane] = batch->samples->weight ? batch->samples->weight[sample] : 1;
+            }
+            own[lane] = network->by_class + code * next + row + lane;
+            own_logit[lane] = *own[lane];
+        }
+        float *by_class = network->by_class + row;
+        vec largest = load(by_class);
+        for (int64_t k = 1; k < n_classes; k++)
+            largest = maximum(largest, load(by_class + k * next));
+        for (int64_t k = 0; k < n_classes; k++) {
+            vec logit = load(by_class + k * next) - largest;
+            sum += logit;
+            vec p = exponential(logit);
+            total += p;
+            store(by_class + k * next, p);
+        }
+        vec loss = logarithm(total) - (1 - smoothing) * (own_logit - largest);
+        store(network->losses + row, weight * (loss - smoothing / (float)n_classes * sum));
+        vec share = weight / (float)batch->n_rows;
+        for (int64_t k = 0; k < n_classes; k++) {
+            vec p = load(by_class + k * next) * (share / total);
+            store(by_class + k * next, p - (smoothing / (float)n_classes) * share);
+        }
+        for (int lane = 0; lane < LANES; lane++) *own[lane] -= (1 - smoothing) * share[lane];
+    }
+    transpose(network->by_class + first, next, n_classes, last - first,
+              top->delta + first * top->y_width, top->y_width);
+}
+
+/* ---- A batch, there and back. */
+
+/* The rows of the samples, one after the other. */
+static void gather(const Network *network, const Batch *batch, int64_t first, int64_t last) {
+    const Samples *samples = batch->samples;
+    for (int64_t row = first; row < last; row++) {
+        int64_t sample = sample_of(batch, row);
+        const float *from =
+            samples->x + (samples->rows ? samples->rows[sample] : sample) * samples->row_step;
+        float *to = network->x + row * network->x_width;
+        for (int64_t column = 0; column < network->n_inputs; column++)
+            to[column] = from[column * samples->column_step];
+    }
+}
+
+/* A key for the draws of one layer in one batch (Steele et al., 2014: "SplitMix64"). */
+static uint32_t key_of(const Epoch *epoch, int64_t batch, int64_t n_layers, int64_t layer) {
+    uint64_t x = epoch->seed + (uint64_t)(batch * n_layers + layer + 1) * 0x9e3779b97f4a7c15u;
+    x = (x ^ (x >> 30)) * 0xbf58476d1ce4e5b9u;
+    x = (x ^ (x >> 27)) * 0x94d049bb133111ebu;
+    return (uint32_t)((x ^ (x >> 31)) >> 32);
+}
+
+/* Logits of some rows, by one network of a stack. */
+static void forward(const Network *network, const Epoch *epoch, int64_t batch, int64_t member,
+                    int64_t first, int64_t last) {
+    if (network->embedding) embed(network->embedding, member, first, last);
+    for (int64_t i = 0; i < network->n_layers; i++) {
+        const Layer *layer = network->layers + i;
+        multiply_forward(layer, member, first, last);
+        if (layer->activation != number_of_identity || layer->derivative)
+            activate(layer, member, first, last,
+                     epoch ? key_of(epoch, batch, network->n_layers, i) : 0);
+    }
+}
+
+/* From the delta of the logits to that of each layer, of some rows. */
+static void backward(const Network *network, int64_t first, int64_t last) {
+    for (int64_t i = network->n_layers - 1; i > 0; i--) {
+        const Layer *below = network->layers + i - 1;
+        multiply_backward(network->layers + i, below->delta,
+                          below->by_slope ? NULL : below->derivative, 0, first, last);
+        if (!below->by_slope) continue;
+        for (int64_t k = first * below->y_width; k < last * below->y_width; k += LANES) {
+            vec delta = load(below->delta + k);
+            store(below->by_slope + k, load(below->by_slope + k) * delta);
+            store(below->delta + k, load(below->derivative + k) * delta);
+        }
+    }
+    const Embedding *embedding = network->embedding;
+    if (embedding)
+        multiply_backward(network->layers, embedding->delta, NULL,
+                          embedding->n_inputs / PADDING * PADDING, first, last);
+}
+
+/* This thread's part of `n` things that come `unit` by `unit`. */
+INLINE int64_t part_of(int64_t n, int64_t unit, const Team *team, int64_t thread) {
+    return (n + unit - 1) / unit * thread / team->n_threads * unit;
+}
+
+/* Move this thread's part of the parameters. */
+static void move_all(const Network *network, int64_t n_rows, const Step *step, const Team *team,
+                     int64_t me) {
+    Step of_units = without_decay(*step, 1);
+    for (int64_t i = 0; i < network->n_layers; i++) {
+        const Layer *layer = network->layers + i;
+        move_weight(layer, n_rows, part_of(layer->fan_in, ROWS, team, me),
+                    part_of(layer->fan_in, ROWS, team, me + 1), step);
+        if (i % team->n_threads != me) continue;
+        move_units(layer->bias, layer->delta, n_rows, layer->fan_out, layer->y_width, 0,
+                   &of_units);
+        if (!layer->by_slope) continue;
+        Step of_slopes = without_decay(*step, layer->slope_factor);
+        move_units(layer->slope, layer->by_slope, n_rows, layer->fan_out, layer->y_width,
+                   layer->shares_slope, &of_slopes);
+    }
+    const Embedding *embedding = network->embedding;
+    if (embedding)
+        move_waves(embedding, n_rows, part_of(embedding->n_numbers, 1, team, me),
+                   part_of(embedding->n_numbers, 1, team, me + 1), &of_units);
+}
+
+/* ---- Threads and the clock. */
+
+/* Wait until all threads of the team are here. */
+static void meet(Team *team) {
+    if (team->n_threads == 1) return;
+    int32_t meeting = atomic_load(&team->n_meetings);
+    if (atomic_fetch_add(&team->n_waiting, 1) == team->n_threads - 1) {
+        atomic_store(&team->n_waiting, 0);
+        atomic_store(&team->n_meetings, meeting + 1);
+        return;
+    }
+    for (int tries = 0; atomic_load(&team->n_meetings) == meeting; tries++)
+        if (tries > 1000) let_others_run();
+}
+
+/* Seconds. */
+static double now(void) {
+    struct timespec time;
+    timespec_get(&time, TIME_UTC);
+    return (double)time.tv_sec + 1e-9 * (double)time.tv_nsec;
+}
+
+/* Numbers too small for a float's full precision become 0: they take a processor a
+   hundred times as long, and say nothing. Returns the thread's mode, to be given back. */
+static uint64_t flush_to_zero(void) {
+    uint64_t mode = 0;
+#if defined(__SSE2__)
+    mode = _mm_getcsr();
+    _mm_setcsr((uint32_t)mode | 0x8040);
+#elif defined(__aarch64__)
+    __asm__ volatile("mrs %0, fpcr" : "=r"(mode));
+    __asm__ volatile("msr fpcr, %0" : : "r"(mode | (1u << 24)));
+#endif
+    return mode;
+}
+
+static void give_back(uint64_t mode) {
+#if defined(__SSE2__)
+    _mm_setcsr((uint32_t)mode);
+#elif defined(__aarch64__)
+    __asm__ volatile("msr fpcr, %0" : : "r"(mode));
+#endif
+}
+
+/* ---- What Python calls. */
+
+/* To be called once the parameters are there, before the first step. */
+EXPORT void prepare(const Network *network) {
+    for (int64_t i = 0; i < network->n_layers; i++) {
+        const Layer *layer = network->layers + i;
+        if (layer->transposed)
+            transpose(layer->weight, layer->weight_width, layer->fan_in, layer->fan_out,
+                      layer->transposed, layer->x_width);
+    }
+}
+
+/* Takes steps from `first_batch` on, until the epoch or the time is over; every thread of
+   the team calls it. Returns the number of the next batch. */
+EXPORT int64_t train(const Network *network, const Samples *samples, const Rule *rule,
+                     const Epoch *epoch, Team *team, int64_t me) {
+    const uint64_t mode = flush_to_zero();
+    const double begin = now();
+    int64_t index = epoch->first_batch;
+    for (int is_over = 0; !is_over; index++) {
+        const int64_t start = index * epoch->batch_size, left = epoch->n_samples - start;
+        const Batch batch = {samples, epoch->order + start, start,
+                             left < epoch->batch_size ? left : epoch->batch_size};
+        int64_t end = part_of(batch.n_rows, PADDING, team, me + 1);
+        if (end > batch.n_rows) end = batch.n_rows;
+        for (int64_t row = part_of(batch.n_rows, PADDING, team, me); row < end; row += BLOCK) {
+            const int64_t last = row + BLOCK < end ? row + BLOCK : end;
+            gather(network, &batch, row, last);
+            forward(network, epoch, index, 0, row, last);
+            take_loss(network, &batch, (float)epoch->label_smoothing, row, last);
+            backward(network, row, last);
+        }
+        meet(team);
+        const Step step =
+            step_of(rule, rule->t + index - epoch->first_batch + 1, epoch->rates[index]);
+        move_all(network, batch.n_rows, &step, team, me);
+        if (me == 0) {
+            double sum = 0;
+            for (int64_t row = 0; row < batch.n_rows; row++) sum += network->losses[row];
+            epoch->values[index] = sum / (double)batch.n_rows;
+            team->is_over = left <= epoch->batch_size || now() - begin >= epoch->seconds;
+        }
+        meet(team);
+        is_over = team->is_over;
+    }
+    give_back(mode);
+    return index;
+}
+
+/* Writes the logits of the samples from `first` to `last` by each network of a stack,
+   (n_members, last - first, n_classes), to `out`. */
+EXPORT void predict_logits(const Network *network, const Samples *samples, int64_t n_members,
+                           int64_t first, int64_t last, float *out) {
+    const uint64_t mode = flush_to_zero();
+    const Layer *top = network->layers + network->n_layers - 1;
+    const int64_t n_classes = network->n_classes;
+    for (int64_t start = first; start < last; start += BLOCK) {
+        const int64_t n_rows = last - start < BLOCK ? last - start : BLOCK;
+        const Batch batch = {samples, NULL, start, n_rows};
+        gather(network, &batch, 0, n_rows);
+        for (int64_t member = 0; member < n_members; member++) {
+            float *to = out + (member * (last - first) + start - first) * n_classes;
+            forward(network, NULL, 0, member, 0, n_rows);
+            for (int64_t row = 0; row < n_rows; row++, to += n_classes)
+                memcpy(to, top->y + row * top->y_width, n_classes * sizeof(float));
+        }
+    }
+    give_back(mode);
+}
+
+#include "cpu.h"

@@ -1,0 +1,186 @@
+"""Parameters and scratch space laid out for the core: padded, so that vectors fit."""
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from skmlp.nn.activations import (
+    ELU,
+    GELU,
+    SELU,
+    Activation,
+    Identity,
+    LeakyReLU,
+    PReLU,
+    ReLU,
+    Sigmoid,
+    SiLU,
+    Softplus,
+    Tanh,
+)
+from skmlp.nn.layers import PeriodicEmbedding
+from skmlp.nn.network import Architecture
+from skmlp.nn.parameters import Key
+
+PADDING = 16
+"""Columns of a matrix are a multiple of it, and so are rows of a batch."""
+
+BLOCK = 32
+"""Rows that pass through all layers together."""
+
+ALIGNMENT = 64
+"""Bytes of a cache line, at which arrays begin."""
+
+
+class Numbered(NamedTuple):
+    """An activation as the core knows it: its number there, and its constant."""
+
+    number: int
+    constant: Callable[[Any], float] = lambda activation: 0.0
+
+
+ACTIVATIONS: dict[type[Activation], Numbered] = {
+    Identity: Numbered(0),
+    ReLU: Numbered(1),
+    LeakyReLU: Numbered(2, lambda activation: activation.negative_slope),
+    PReLU: Numbered(3),
+    Sigmoid: Numbered(4),
+    Tanh: Numbered(5),
+    SiLU: Numbered(6),
+    ELU: Numbered(7, lambda activation: activation.alpha),
+    SELU: Numbered(8),
+    GELU: Numbered(9),
+    Softplus: Numbered(10),
+}
+"""Those that the core knows; a subclass is another."""
+
+
+def padded(n: int) -> int:
+    """The next multiple of PADDING."""
+    return -(-n // PADDING) * PADDING
+
+
+def width_of(n_units: int) -> int:
+    """Numbers from one row to the next.
+
+    Where they are a multiple of 1024 bytes, the rows that a tile reads meet in few sets
+    of the cache and push each other out.
+    """
+    width = padded(n_units)
+    return width + PADDING if width % 256 == 0 else width
+
+
+def aligned(*shape: int) -> np.ndarray:
+    """Zeros in float32 that begin with a cache line."""
+    size = int(np.prod(shape))
+    block = np.zeros(size + ALIGNMENT // 4, np.float32)
+    start = -address(block) % ALIGNMENT // 4
+    return block[start : start + size].reshape(shape)
+
+
+def address(array: np.ndarray) -> int:
+    """Where an array begins, faster told than by `array.ctypes`."""
+    return array.__array_interface__["data"][0]
+
+
+def n_units(architecture: Architecture, layer: int) -> int:
+    """Outputs of the dense layer that a layer is, or stands behind."""
+    dense = max(index for index in architecture.dense_layers if index <= layer)
+    return architecture.layout.shapes[dense, "weight"][1]
+
+
+class PaddedVectors:
+    """Parameters of a network, and vectors like them, padded.
+
+    Parameters
+    ----------
+    architecture : Architecture
+        Of the network.
+    n_vectors : int
+        How many.
+
+    Attributes
+    ----------
+    memory : ndarray of shape (n_vectors, size)
+        All of them.
+    arrays : dict of (layer index, name) to ndarray of shape (n_vectors, ...)
+        The arrays of each layer with their padding; "waves" has frequencies, phases and
+        mix of each number in a row each.
+    """
+
+    def __init__(self, architecture: Architecture, n_vectors: int) -> None:
+        self.layout = architecture.layout
+        shapes: dict[Key, tuple[int, ...]] = {}
+        for (layer, name), shape in self.layout.shapes.items():
+            if name == "weight":
+                shapes[layer, name] = (padded(shape[0]), width_of(shape[1]))
+            elif name == "wave":
+                n_rows = 2 + PeriodicEmbedding.n_outputs
+                shapes[layer, "waves"] = (shape[0], n_rows, shape[1])
+            elif name != "mix":
+                shapes[layer, name] = (width_of(n_units(architecture, layer)),)
+        sizes = [padded(int(np.prod(shape))) for shape in shapes.values()]
+        self.memory = aligned(n_vectors, sum(sizes))
+        self.arrays = {}
+        start = 0
+        for (key, shape), size in zip(shapes.items(), sizes, strict=True):
+            part = self.memory[:, start : start + int(np.prod(shape))]
+            self.arrays[key] = part.reshape(n_vectors, *shape)
+            start += size
+
+    def views(self, number: int) -> dict[Key, np.ndarray]:
+        """One of the vectors in the named arrays of the layout, without padding."""
+        views = {}
+        for key, shape in self.layout.shapes.items():
+            layer, name = key
+            if name in ("wave", "mix"):
+                waves = self.arrays[layer, "waves"][number].transpose(0, 2, 1)
+                views[key] = waves[..., :2] if name == "wave" else waves[..., 2:]
+            else:
+                part = tuple(slice(n) for n in shape)
+                views[key] = self.arrays[key][number][part]
+        return views
+
+    def load(self, number: int, vector: np.ndarray) -> None:
+        """Take in a vector of the layout."""
+        views = self.views(number)
+        for key, array in self.layout.views(vector).items():
+            views[key][...] = array
+            if key[1] == "slope":  # one for all units lies there for each of them
+                self.arrays[key][number, len(array) :] = array[-1]
+
+    def store(self, number: int, vector: np.ndarray) -> None:
+        """Write it back to a vector of the layout."""
+        views = self.views(number)
+        for key, array in self.layout.views(vector).items():
+            array[...] = views[key]
+
+
+def arrays_to_read(
+    architecture: Architecture, vectors: np.ndarray
+) -> dict[Key, np.ndarray]:
+    """Parameters of a stack, (n_members, n_parameters), for the core to read.
+
+    Arrays whose rows are whole vectors are views, the others are copied.
+    """
+    arrays: dict[Key, np.ndarray] = {}
+    views = architecture.layout.views(vectors)
+    for (layer, name), array in views.items():
+        *stack, n_columns = array.shape
+        if name == "wave":
+            mix = views[layer, "mix"]
+            n_rows = n_columns + mix.shape[-1]
+            waves = np.empty((*stack[:-1], n_rows, stack[-1]), np.float32)
+            waves[..., :n_columns, :] = array.swapaxes(-1, -2)
+            waves[..., n_columns:, :] = mix.swapaxes(-1, -2)
+            arrays[layer, "waves"] = waves
+        elif n_columns % PADDING == 0:
+            arrays[layer, name] = array
+        elif name != "mix":
+            is_shared = name == "slope" and n_columns == 1
+            width = n_units(architecture, layer) if is_shared else n_columns
+            wide = np.zeros((*stack, padded(width)), np.float32)
+            wide[..., :width] = array
+            arrays[layer, name] = wide
+    return arrays

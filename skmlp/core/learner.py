@@ -1,0 +1,214 @@
+"""A network that the core trains, an epoch at a time."""
+
+import ctypes
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
+from typing import Any, NamedTuple, Protocol
+
+import numpy as np
+
+from skmlp.core import structures
+from skmlp.core.layout import PaddedVectors, address
+from skmlp.core.library import core
+from skmlp.core.network import CoreNetwork, check_rows, samples_of
+from skmlp.nn.network import Architecture
+
+SECONDS_PER_CALL = 0.02
+"""How long the core works before Python gets to look at the clock and at Ctrl-C."""
+
+
+class Samples(Protocol):
+    """Rows of x, with a class and maybe a weight each."""
+
+    @property
+    def x(self) -> Any: ...
+
+    @property
+    def codes(self) -> np.ndarray: ...
+
+    @property
+    def weight(self) -> np.ndarray | None: ...
+
+    @property
+    def rows(self) -> np.ndarray | None: ...
+
+
+class Batches(Protocol):
+    """The samples, and in which order they come in each epoch."""
+
+    samples: Any
+    batch_size: int
+
+    def sizes(self) -> list[int]: ...
+
+    def order(self) -> np.ndarray: ...
+
+
+class Rule(Protocol):
+    """An update rule that has been started, with vectors of memory by their names."""
+
+    memory: tuple[str, ...]
+    t: int
+
+
+class Decay(Protocol):
+    """What pulls weights towards 0."""
+
+    strength: float
+    weight_decay: float
+
+    def value(self, parameters: np.ndarray) -> float: ...
+
+
+class Steps(NamedTuple):
+    """How the core takes a step.
+
+    Attributes
+    ----------
+    kind : int
+        The number of the rule in core.c.
+    rule : Rule
+        Its memory.
+    settings : mapping of str to float
+        Its parameters, by the names that core.c has.
+    decay : Decay
+        Penalty and decay of the weights.
+    label_smoothing : float
+        Part of each target that is spread over all classes.
+    """
+
+    kind: int
+    rule: Rule
+    settings: Mapping[str, float]
+    decay: Decay
+    label_smoothing: float
+
+
+class Crew(Protocol):
+    """Threads, and a `map` that works on as many tasks at a time."""
+
+    @property
+    def n_threads(self) -> int: ...
+
+    @property
+    def map(self) -> Callable[..., Iterable[Any]]: ...
+
+
+class CoreLearner:
+    """A network with all that it takes to train it in the core.
+
+    Parameters
+    ----------
+    architecture : Architecture
+        Of the network.
+    parameters : ndarray of float32 of shape (n_parameters,)
+        Where training starts; overwritten at the end of each epoch.
+    steps : Steps
+        The update rule, decay and smoothing.
+    batches : Batches
+        The training samples.
+    rngs : sequence of one numpy.random.Generator
+        Source of all draws.
+    crew : Crew
+        Threads that share the work on each batch; the outcome is the same for all.
+
+    Raises
+    ------
+    ValueError
+        If a class or a row of the samples is none.
+    """
+
+    def __init__(
+        self,
+        architecture: Architecture,
+        parameters: np.ndarray,
+        steps: Steps,
+        batches: Batches,
+        rngs: Sequence[np.random.Generator],
+        crew: Crew,
+    ) -> None:
+        self.parameters = parameters
+        self.steps = steps
+        self.batches = batches
+        self.rngs = rngs
+        self.crew = crew
+        self.has_dropout = any(rate > 0 for rate in architecture.dropout)
+        samples = batches.samples
+        check_rows(architecture, samples.x, samples.rows, samples.codes)
+        self.codes = np.ascontiguousarray(samples.codes, np.int64)
+        self.weight = samples.weight
+        self.rows = samples.rows
+        if self.weight is not None:
+            self.weight = np.ascontiguousarray(self.weight, np.float32)
+        if self.rows is not None:
+            self.rows = np.ascontiguousarray(self.rows, np.int64)
+        self.samples = samples_of(samples.x, self.rows, self.codes, self.weight)
+        memory = steps.rule.memory
+        self.vectors = PaddedVectors(architecture, 1 + len(memory))
+        self.vectors.load(0, parameters)
+        for number, name in enumerate(memory, 1):
+            self.vectors.load(number, getattr(steps.rule, name))
+        arrays = {key: array[0] for key, array in self.vectors.arrays.items()}
+        n_rows = min(batches.batch_size, len(self.codes))
+        self.network = CoreNetwork(architecture, arrays, n_rows, learns=True)
+        core().prepare(ctypes.byref(self.network.structure))
+        self.rule = structures.Rule(
+            kind=steps.kind,
+            distance=self.vectors.memory.shape[1],
+            t=steps.rule.t,
+            penalty=steps.decay.strength,
+            weight_decay=steps.decay.weight_decay,
+            **steps.settings,
+        )
+
+    def sizes(self) -> list[int]:
+        """Rows of each batch."""
+        return self.batches.sizes()
+
+    def epoch(self, rates: Sequence[float], is_over: Callable[[], bool]) -> list[float]:
+        """Pass over the samples once, at a learning rate per batch; their losses.
+
+        The pass is cut short behind the batch after which `is_over`, or some batches
+        later, if these take no longer than SECONDS_PER_CALL.
+        """
+        order = np.ascontiguousarray(self.batches.order(), np.int64)
+        seed = int(self.rngs[0].integers(2**63)) if self.has_dropout else 0
+        each_rate, values = np.array(rates), np.empty(len(rates))
+        epoch = structures.Epoch(
+            order=address(order),
+            n_samples=len(order),
+            batch_size=self.batches.batch_size,
+            seconds=SECONDS_PER_CALL,
+            seed=seed,
+            label_smoothing=self.steps.label_smoothing,
+            rates=address(each_rate),
+            values=address(values),
+        )
+        n_done = 0
+        while n_done < len(values) and not (n_done and is_over()):
+            n_done = self.take_steps(epoch)
+            self.rule.t += n_done - epoch.first_batch
+            epoch.first_batch = n_done
+        self.vectors.store(0, self.parameters)
+        return values[:n_done].tolist()
+
+    def take_steps(self, epoch: structures.Epoch) -> int:
+        """Take some steps of an epoch; the number of the batch to go on from."""
+        team = structures.Team(n_threads=self.crew.n_threads)
+        parts = (self.network.structure, self.samples, self.rule, epoch, team)
+        train = partial(core().train, *map(ctypes.byref, parts))
+        first, *_ = self.crew.map(train, range(self.crew.n_threads))
+        return first
+
+    def penalty(self) -> float:
+        """The penalty on the present weights."""
+        with np.errstate(all="ignore"):
+            return self.steps.decay.value(self.parameters)
+
+    def rule_state(self) -> dict[str, Any]:
+        """What the update rule remembers."""
+        state: dict[str, Any] = {"t": int(self.rule.t)}
+        for number, name in enumerate(self.steps.rule.memory, 1):
+            state[name] = np.empty_like(self.parameters)
+            self.vectors.store(number, state[name])
+        return state

@@ -1,0 +1,279 @@
+"""Networks for the core: the structures of core.c around arrays that belong to us."""
+
+import ctypes
+from collections.abc import Mapping
+
+import numpy as np
+
+from skmlp.core import structures
+from skmlp.core.layout import (
+    ACTIVATIONS,
+    BLOCK,
+    address,
+    aligned,
+    arrays_to_read,
+    padded,
+    width_of,
+)
+from skmlp.core.library import core
+from skmlp.nn.layers import Dropout, PeriodicEmbedding
+from skmlp.nn.network import Architecture
+from skmlp.nn.parameters import Key
+
+SLOPE_FACTOR = 0.1
+"""On the learning rate of slopes, as `Activate` has it."""
+
+
+class Room:
+    """Hands out scratch space, of which only the addresses are of interest.
+
+    Parameters
+    ----------
+    n_rows : int
+        Rows of a matrix.
+    """
+
+    smallest_block = 2**14
+
+    def __init__(self, n_rows: int) -> None:
+        self.n_rows = n_rows
+        self.blocks: list[np.ndarray] = []  # kept alive along with this object
+        self.place = self.end = 0
+
+    def matrix(self, width: int) -> int:
+        """Address of (n_rows, width) numbers."""
+        return self.numbers(self.n_rows * width)
+
+    def numbers(self, size: int) -> int:
+        """Address of some numbers, at the beginning of a cache line."""
+        if self.place + 4 * size > self.end:
+            self.blocks.append(aligned(max(size, self.smallest_block)))
+            self.place = address(self.blocks[-1])
+            self.end = self.place + self.blocks[-1].nbytes
+        start = self.place
+        self.place += 4 * padded(size)
+        return start
+
+
+class CoreNetwork:
+    """A network, or a stack of them, as core.c sees it.
+
+    Parameters
+    ----------
+    architecture : Architecture
+        What the core takes (`takes`).
+    arrays : dict of (layer index, name) to ndarray
+        Parameters with their padding; with a first axis for a stack.
+    n_rows : int
+        Rows that it has room for.
+    learns : bool, default=False
+        Whether it has room for what training needs.
+
+    Attributes
+    ----------
+    structure : structures.Network
+        To be handed to the core; valid as long as this object lives.
+    """
+
+    def __init__(
+        self,
+        architecture: Architecture,
+        arrays: Mapping[Key, np.ndarray],
+        n_rows: int,
+        learns: bool = False,
+    ) -> None:
+        self.architecture = architecture
+        self.arrays = arrays
+        self.learns = learns
+        self.room = Room(padded(n_rows))
+        self.layers = (structures.Layer * len(architecture.dense_layers))()
+        self.structure = structures.Network(
+            n_inputs=architecture.n_inputs,
+            n_classes=architecture.n_classes,
+            n_layers=len(self.layers),
+            n_rows=self.room.n_rows,
+            layers=self.layers,
+        )
+        width = width_of(architecture.n_inputs)
+        x = self.room.matrix(width)
+        self.structure.x, self.structure.x_width = x, width
+        if architecture.n_periodic:
+            embedding = self.embedding(x, width)
+            self.structure.embedding = ctypes.pointer(embedding)
+            x, width = embedding.y, embedding.y_width
+        for number, layer in enumerate(self.layers):
+            layer.x, layer.x_width = x, width
+            self.fill(layer, number)
+            x, width = layer.y, layer.y_width
+        if learns:
+            self.structure.by_class = self.room.matrix(up_to_4(architecture.n_classes))
+            self.structure.losses = self.room.matrix(1)
+
+    def embedding(self, x: int, x_width: int) -> structures.Embedding:
+        """The structure of the periodic embedding."""
+        n_inputs, n_numbers = self.architecture.n_inputs, self.architecture.n_periodic
+        waves = self.arrays[0, "waves"]
+        # the last number writes one behind its curves
+        width = width_of(n_inputs + n_numbers * PeriodicEmbedding.n_outputs + 1)
+        embedding = structures.Embedding(
+            n_inputs=n_inputs,
+            n_numbers=n_numbers,
+            x_width=x_width,
+            y_width=width,
+            waves=address(waves),
+            x=x,
+            y=self.room.matrix(width),
+            n_rows=self.room.n_rows,
+            waves_step=step_of(waves, 3),
+        )
+        if self.learns:
+            n_waves = n_numbers * PeriodicEmbedding.n_waves
+            embedding.cosine = self.room.matrix(n_waves)
+            embedding.sine = self.room.matrix(n_waves)
+            embedding.delta = self.room.matrix(width)
+        return embedding
+
+    def fill(self, layer: structures.Layer, number: int) -> None:
+        """Fill in the structure of a dense layer, whose input is there."""
+        architecture = self.architecture
+        index = architecture.dense_layers[number]
+        layer.fan_in, layer.fan_out = architecture.layout.shapes[index, "weight"]
+        weight, bias = self.arrays[index, "weight"], self.arrays[index, "bias"]
+        layer.y_width = width_of(layer.fan_out)
+        layer.y = self.room.matrix(layer.y_width)
+        layer.weight, layer.weight_width = address(weight), weight.strides[-2] // 4
+        layer.bias = address(bias)
+        layer.weight_step, layer.bias_step = step_of(weight, 2), step_of(bias, 1)
+        layer.scale = 1.0
+        if number < len(architecture.activations):
+            self.activate(layer, number)
+        if self.learns:
+            layer.delta = self.room.matrix(layer.y_width)
+            if number > 0 or architecture.n_periodic:
+                size = up_to_4(layer.fan_out) * layer.x_width
+                layer.transposed = self.room.numbers(size)
+
+    def activate(self, layer: structures.Layer, number: int) -> None:
+        """Fill in what stands behind a dense layer."""
+        architecture = self.architecture
+        activation = architecture.activations[number]
+        known = ACTIVATIONS[type(activation)]
+        layer.activation, layer.constant = known.number, known.constant(activation)
+        slope = self.arrays.get((architecture.dense_layers[number] + 1, "slope"))
+        if slope is not None:
+            layer.slope, layer.slope_step = address(slope), step_of(slope, 1)
+            layer.shares_slope = activation.shared
+        if self.learns:
+            layer.derivative = self.room.matrix(layer.y_width)
+            if slope is not None:
+                layer.by_slope = self.room.matrix(layer.y_width)
+                layer.slope_factor = SLOPE_FACTOR
+            if architecture.dropout[number] > 0:
+                dropout = Dropout(architecture.dropout[number])
+                layer.threshold, layer.scale = int(dropout.threshold), dropout.scale
+
+
+def up_to_4(n: int) -> int:
+    """The next multiple of 4."""
+    return -(-n // 4) * 4
+
+
+def step_of(array: np.ndarray, n_axes: int) -> int:
+    """Numbers from one network of a stack to the next, where there is an axis of it."""
+    return array.strides[0] // 4 if array.ndim > n_axes else 0
+
+
+def takes(architecture: Architecture) -> bool:
+    """Whether the core knows all that the network is made of."""
+    return architecture.dtype == "float32" and all(
+        type(activation) in ACTIVATIONS for activation in architecture.activations
+    )
+
+
+def check_rows(
+    architecture: Architecture,
+    x: np.ndarray,
+    rows: np.ndarray | None,
+    codes: np.ndarray | None = None,
+) -> None:
+    """Raise unless all that the core will read is there: it looks at no bounds."""
+    if x.dtype != np.float32 or x.ndim != 2 or x.shape[1] != architecture.n_inputs:
+        raise ValueError(
+            f"the core takes float32 rows of {architecture.n_inputs} numbers, and not "
+            f"{x.dtype} of shape {x.shape}."
+        )
+    if any(stride % x.itemsize for stride in x.strides):
+        raise ValueError(f"the core takes no rows {x.strides} bytes apart; copy them.")
+    limits = {"rows": (rows, len(x)), "classes": (codes, architecture.n_classes)}
+    for name, (numbers, limit) in limits.items():
+        if numbers is None or len(numbers) == 0:
+            continue
+        lowest, highest = numbers.min(), numbers.max()
+        if lowest < 0 or highest >= limit:
+            raise ValueError(
+                f"numbers of {name} are from 0 to {limit - 1}, and these go from "
+                f"{lowest} to {highest}."
+            )
+    n_samples = len(x) if rows is None else len(rows)
+    if codes is not None and len(codes) != n_samples:
+        raise ValueError(f"{len(codes)} classes were given for {n_samples} rows.")
+
+
+class CoreReader:
+    """Gives logits of a network, or of a stack of them, whose parameters it only reads.
+
+    Parameters
+    ----------
+    architecture : Architecture
+        What the core takes.
+    parameters : ndarray of shape (n_parameters,) or (n_members, n_parameters)
+        In float32; read anew at each call.
+    """
+
+    def __init__(self, architecture: Architecture, parameters: np.ndarray) -> None:
+        self.architecture = architecture
+        self.parameters = parameters
+
+    def logits(self, x: np.ndarray, rows: np.ndarray | None = None) -> np.ndarray:
+        """Logits of any number of rows, in an array of their own.
+
+        Parameters
+        ----------
+        x : ndarray of float32 of shape (n_samples, n_inputs)
+            The input.
+        rows : ndarray of int of shape (n_rows,), default=None
+            Which rows of `x`; None for all of them.
+        """
+        check_rows(self.architecture, x, rows)
+        if rows is not None:
+            rows = np.ascontiguousarray(rows, np.int64)
+        stack = np.atleast_2d(self.parameters)
+        n_rows = len(x) if rows is None else len(rows)
+        arrays = arrays_to_read(self.architecture, stack)
+        network = CoreNetwork(self.architecture, arrays, min(n_rows, BLOCK))
+        shape = (len(stack), n_rows, self.architecture.n_classes)
+        logits = np.empty(shape, np.float32)
+        core().predict_logits(
+            ctypes.byref(network.structure),
+            ctypes.byref(samples_of(x, rows)),
+            len(stack),
+            0,
+            n_rows,
+            address(logits),
+        )
+        return logits if self.parameters.ndim == 2 else logits[0]
+
+
+def samples_of(
+    x: np.ndarray,
+    rows: np.ndarray | None,
+    codes: np.ndarray | None = None,
+    weight: np.ndarray | None = None,
+) -> structures.Samples:
+    """The structure of samples; arrays stay the caller's."""
+    return structures.Samples(
+        address(x),
+        x.strides[0] // 4,
+        x.strides[1] // 4,
+        *(None if array is None else address(array) for array in (rows, codes, weight)),
+    )

@@ -1,0 +1,102 @@
+"""The structures of core.c, field by field."""
+
+import ctypes
+from ctypes import (
+    POINTER,
+    c_double,
+    c_float,
+    c_int32,
+    c_int64,
+    c_uint32,
+    c_uint64,
+    c_void_p,
+)
+
+
+class Layer(ctypes.Structure):
+    """A dense layer, the activation behind it, and dropout."""
+
+    _fields_ = [
+        *((name, c_int64) for name in ("fan_in", "fan_out", "x_width", "y_width")),
+        ("weight_width", c_int64),
+        ("activation", c_int64),
+        ("constant", c_float),
+        ("scale", c_float),
+        ("threshold", c_uint32),
+        ("slope_factor", c_float),
+        ("shares_slope", c_int64),
+        *((name, c_int64) for name in ("weight_step", "bias_step", "slope_step")),
+        *((name, c_void_p) for name in ("weight", "bias", "slope", "transposed")),
+        *((name, c_void_p) for name in ("x", "y", "derivative", "by_slope", "delta")),
+    ]
+
+
+class Embedding(ctypes.Structure):
+    """The periodic embedding of the first columns."""
+
+    _fields_ = [
+        *((name, c_int64) for name in ("n_inputs", "n_numbers", "x_width", "y_width")),
+        *((name, c_void_p) for name in ("waves", "x", "y", "delta", "cosine", "sine")),
+        ("n_rows", c_int64),
+        ("waves_step", c_int64),
+    ]
+
+
+class Network(ctypes.Structure):
+    """All layers, and the arrays that they share."""
+
+    _fields_ = [
+        *((name, c_int64) for name in ("n_inputs", "n_classes", "n_layers", "x_width")),
+        ("x", c_void_p),
+        ("layers", POINTER(Layer)),
+        ("embedding", POINTER(Embedding)),
+        ("by_class", c_void_p),
+        ("n_rows", c_int64),
+        ("losses", c_void_p),
+    ]
+
+
+class Samples(ctypes.Structure):
+    """Rows with their classes and weights."""
+
+    _fields_ = [
+        ("x", c_void_p),
+        ("row_step", c_int64),
+        ("column_step", c_int64),
+        ("rows", c_void_p),
+        ("codes", c_void_p),
+        ("weight", c_void_p),
+    ]
+
+
+class Rule(ctypes.Structure):
+    """An update rule, and the decay beside it."""
+
+    _fields_ = [
+        *((name, c_int64) for name in ("kind", "distance", "t")),
+        *((name, c_double) for name in ("beta_1", "beta_2", "epsilon", "momentum")),
+        ("is_nesterov", c_int64),
+        *((name, c_double) for name in ("penalty", "weight_decay")),
+    ]
+
+
+class Epoch(ctypes.Structure):
+    """Batches of an epoch, from one of them on."""
+
+    _fields_ = [
+        ("order", c_void_p),
+        *((name, c_int64) for name in ("n_samples", "batch_size", "first_batch")),
+        ("seconds", c_double),
+        ("seed", c_uint64),
+        ("label_smoothing", c_double),
+        ("rates", c_void_p),
+        ("values", c_void_p),
+    ]
+
+
+class Team(ctypes.Structure):
+    """Threads that share the work on each batch."""
+
+    _fields_ = [
+        (name, c_int32) for name in ("n_threads", "n_waiting", "n_meetings", "is_over")
+    ]

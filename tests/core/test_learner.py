@@ -1,0 +1,301 @@
+"""The core takes the steps that NumPy takes."""
+
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+
+import numpy as np
+import pytest
+from core_twins import build, never, some_samples, start, twins
+from numpy.testing import assert_allclose, assert_array_equal
+
+from skmlp.core.layout import ACTIVATIONS as KNOWN
+from skmlp.core.library import library
+from skmlp.fitting.engines import RULES as RULES_OF_THE_CORE
+from skmlp.nn.activations import ACTIVATIONS, ELU, LeakyReLU, PReLU, ReLU, Tanh
+from skmlp.nn.layers import Dropout
+from skmlp.optim.optimizers import OPTIMIZERS, Adam, Sgd
+from skmlp.training.threads import Crew
+
+pytestmark = pytest.mark.skipif(library() is None, reason="the core is not in use")
+
+SHARED = {"shared prelu": PReLU(shared=True), "elu of 0.4": ELU(0.4)}
+EACH = {kind.__name__: kind() for kind in KNOWN} | SHARED
+RULES = {
+    **OPTIMIZERS,
+    "plain momentum": partial(Sgd, nesterovs_momentum=False),
+    "no momentum": partial(Sgd, momentum=0.0),
+    "other betas": partial(Adam, 0.8, 0.95, 1e-5),
+}
+NETWORKS = {
+    "softmax regression": {"hidden": ()},
+    "one unit": {"hidden": (1,), "n_inputs": 1, "n_classes": 2},
+    "odd sizes": {"hidden": (33, 17, 5), "n_inputs": 19, "n_classes": 7},
+    "whole vectors": {"hidden": (48, 16), "n_inputs": 32, "n_classes": 16},
+    "wide": {"hidden": (256, 300), "n_inputs": 70, "n_classes": 26},
+    "embedding": {"n_periodic": 3},
+    "embedding of all": {"hidden": (48,), "n_inputs": 16, "n_periodic": 16},
+    "embedding of one": {"hidden": (), "n_inputs": 1, "n_classes": 2, "n_periodic": 1},
+}
+
+
+def test_knows_activations_of_the_table():
+    assert KNOWN.keys() <= set(ACTIVATIONS.values())
+    numbers = [known.number for known in KNOWN.values()]
+    assert numbers == list(range(len(KNOWN)))
+
+
+def gradients(architecture, samples, **given):
+    """What each engine says the gradient is: Sgd's velocity after a first step."""
+    n_samples = len(samples.codes)
+    learners = twins(architecture, samples, Sgd, batch_size=n_samples, **given)
+    losses = [one.epoch([0.1], never) for one in learners]
+    return losses, [one.rule_state()["velocity"] for one in learners]
+
+
+@pytest.mark.parametrize("name", EACH)
+@pytest.mark.parametrize("n_periodic", [0, 3])
+def test_loss_and_gradient_with_each_activation(name, n_periodic, relative_error):
+    architecture = build(EACH[name], n_periodic=n_periodic)
+    samples = some_samples(architecture, 37, weighted=True)
+    losses, (by_numpy, by_core) = gradients(architecture, samples, smoothing=0.1)
+    assert_allclose(losses[1], losses[0], rtol=1e-6)
+    views = architecture.layout.views
+    for key, expected in views(by_numpy).items():
+        assert relative_error(views(by_core)[key], expected) < 1e-5, key
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+@pytest.mark.parametrize("n_samples", [1, 2, 16, 45, 200])
+def test_loss_and_gradient_of_each_network(name, n_samples, relative_error):
+    architecture = build(Tanh(), **NETWORKS[name])
+    samples = some_samples(architecture, n_samples)
+    losses, (by_numpy, by_core) = gradients(architecture, samples)
+    assert_allclose(losses[1], losses[0], rtol=1e-6)
+    views = architecture.layout.views
+    for key, expected in views(by_numpy).items():
+        if np.abs(expected).max() > 1e-7:  # a phase that cancels out says nothing
+            assert relative_error(views(by_core)[key], expected) < 2e-5, key
+
+
+@pytest.mark.parametrize("rule", RULES)
+@pytest.mark.parametrize(
+    "given",
+    [{}, {"alpha": 0.3}, {"weight_decay": 0.2}, {"alpha": 0.1, "smoothing": 0.2}],
+    ids=str,
+)
+def test_some_epochs_with_each_rule(rule, given):
+    architecture = build(PReLU(), n_periodic=2)
+    samples = some_samples(architecture, 50, weighted=True, with_rows=True)
+    by_numpy, by_core = twins(architecture, samples, RULES[rule], **given)
+    for rate in (0.01, 0.02, 0.005):
+        rates = [rate] * len(by_numpy.sizes())
+        expected = by_numpy.epoch(rates, never)
+        assert_allclose(by_core.epoch(rates, never), expected, rtol=2e-5)
+        assert_allclose(by_core.penalty(), by_numpy.penalty(), rtol=1e-5)
+    assert_allclose(by_core.parameters, by_numpy.network.parameters, atol=2e-5)
+    assert by_core.sizes() == by_numpy.sizes()
+    states = by_numpy.rule_state(), by_core.rule_state()
+    assert states[0].keys() == states[1].keys()
+    assert states[0]["t"] == states[1]["t"] == 12
+    for name, expected in states[0].items():
+        assert_allclose(states[1][name], expected, rtol=1e-3, atol=2e-5)
+
+
+@pytest.mark.parametrize("order", "CF")
+@pytest.mark.parametrize("with_rows", [True, False])
+def test_rows_wherever_they_lie(order, with_rows):
+    architecture = build(ReLU(), n_inputs=6)
+    samples = some_samples(architecture, 40, with_rows=with_rows, order=order)
+    wide = np.repeat(samples.x, 2, axis=1)
+    for x in (samples.x, wide[:, ::2], samples.x[::-1]):
+        twin, learner = twins(architecture, samples._replace(x=x), Adam)
+        rates = [0.01] * 3
+        assert_allclose(
+            learner.epoch(rates, never), twin.epoch(rates, never), rtol=1e-5
+        )
+
+
+def masks(architecture, seed, batch, n_rows):
+    """What dropout leaves in each hidden layer, from the formulas in core.c."""
+
+    def mixed(x):
+        x = (x ^ (x >> np.uint32(16))) * np.uint32(0x7FEB352D)
+        x = (x ^ (x >> np.uint32(15))) * np.uint32(0x846CA68B)
+        return x ^ (x >> np.uint32(16))
+
+    n_layers = len(architecture.dense_layers)
+    for layer, n_units in enumerate(architecture.hidden_layer_sizes):
+        key = seed + (batch * n_layers + layer + 1) * 0x9E3779B97F4A7C15 & (2**64 - 1)
+        key = (key ^ key >> 30) * 0xBF58476D1CE4E5B9 & (2**64 - 1)
+        key = (key ^ key >> 27) * 0x94D049BB133111EB & (2**64 - 1)
+        key = (key ^ key >> 31) >> 32
+        counters = np.arange(n_rows * n_units, dtype=np.uint32)
+        dropout = Dropout(architecture.dropout[layer])
+        draws = mixed(counters ^ np.uint32(key)) >> np.uint32(16)
+        stays = (draws >= dropout.threshold).reshape(n_rows, n_units)
+        yield stays * np.float32(dropout.scale)
+
+
+class Replayed(Dropout):
+    """Draws what the core has drawn."""
+
+    def __init__(self, masks):
+        self.masks = masks
+
+    def forward(self, x, training=False):
+        self.mask = next(self.masks)
+        return x * self.mask
+
+
+@pytest.mark.parametrize("activation", [ReLU(), Tanh(), PReLU()], ids=str)
+def test_steps_with_dropout(activation):
+    architecture = build(activation, dropout=0.3)
+    samples = some_samples(architecture, 50)
+    by_numpy, by_core = twins(architecture, samples, Adam)
+    for epoch in range(2):
+        seeds = np.random.default_rng(1)
+        for _ in range(epoch + 1):
+            seeds.permutation(50)
+            seed = int(seeds.integers(2**63))
+        drawn = [
+            list(masks(architecture, seed, batch, n_rows))
+            for batch, n_rows in enumerate(by_numpy.sizes())
+        ]
+        layers = by_numpy.network.layers
+        places = [i for i, layer in enumerate(layers) if isinstance(layer, Dropout)]
+        for place, of_layer in zip(places, zip(*drawn, strict=True), strict=True):
+            layers[place] = Replayed(iter(of_layer))
+        rates = [0.01] * len(by_numpy.sizes())
+        expected = by_numpy.epoch(rates, never)
+        assert_allclose(by_core.epoch(rates, never), expected, rtol=2e-5)
+
+
+def test_dropout_leaves_what_its_rate_says():
+    architecture = build(ReLU(), hidden=(400,), dropout=0.3)
+    seeds = range(20)
+    left = [next(masks(architecture, s, 0, 100)) > 0 for s in seeds]
+    shares = np.mean(left, axis=(1, 2))
+    assert_allclose(shares, 0.7, atol=0.012)  # 5 standard deviations
+    pairs = np.corrcoef([one.ravel() for one in left]) - np.eye(len(left))
+    assert np.abs(pairs).max() < 0.025
+
+
+@pytest.mark.parametrize("n_threads", [2, 3])
+@pytest.mark.parametrize("n_periodic", [0, 3])
+def test_threads_change_no_bit(n_threads, n_periodic):
+    architecture = build(PReLU(), (90, 40), dropout=0.2, n_periodic=n_periodic)
+    samples = some_samples(architecture, 130, weighted=True)
+    _, alone = twins(architecture, samples, Adam, batch_size=50, alpha=0.1)
+    with ThreadPoolExecutor(n_threads) as pool:
+        crew = Crew(n_threads, pool.map)
+        _, shared = twins(
+            architecture, samples, Adam, batch_size=50, alpha=0.1, crew=crew
+        )
+        for _ in range(5):
+            losses = [one.epoch([0.01] * 3, never) for one in (alone, shared)]
+            assert losses[0] == losses[1]
+    assert_array_equal(alone.parameters, shared.parameters)
+
+
+class Resumed(Adam):
+    """Starts from what another learner remembers."""
+
+    def __init__(self, state):
+        super().__init__()
+        self.remembered = state
+
+    def start(self, parameters, state=None):
+        return super().start(parameters, self.remembered)
+
+
+def test_goes_on_from_what_was_remembered(monkeypatch):
+    monkeypatch.setitem(RULES_OF_THE_CORE, Resumed, RULES_OF_THE_CORE[Adam])
+    architecture = build(PReLU(shared=True), n_periodic=2)
+    samples = some_samples(architecture, 40)
+    _, learner = twins(architecture, samples, Adam)
+    rates = [0.01] * 3
+    learner.epoch(rates, never)
+    _, resumed = twins(
+        architecture,
+        samples,
+        partial(Resumed, learner.rule_state()),
+        vector=learner.parameters,
+    )
+    resumed.rngs[0].permutation(40)  # as the first epoch has done
+    assert resumed.epoch(rates, never) == learner.epoch(rates, never)
+    assert_array_equal(resumed.parameters, learner.parameters)
+
+
+def test_an_end_by_the_clock_comes_behind_a_batch():
+    architecture = build(ReLU(), (256, 256), n_inputs=50)
+    samples = some_samples(architecture, 20_000)
+    _, learner = twins(architecture, samples, Adam, batch_size=10)
+    values = learner.epoch([0.001] * 2000, lambda: True)
+    assert 0 < len(values) < 2000
+    assert learner.rule_state()["t"] == len(values)
+    assert np.isfinite(values).all()
+
+
+def test_calls_in_parts_are_as_one(monkeypatch):
+    architecture = build(ReLU(), dropout=0.2)
+    samples = some_samples(architecture, 100)
+    _, whole = twins(architecture, samples, Adam, batch_size=7)
+    _, parts = twins(architecture, samples, Adam, batch_size=7)
+    expected = whole.epoch([0.01] * 15, never)
+    monkeypatch.setattr("skmlp.core.learner.SECONDS_PER_CALL", 0.0)
+    asked = []
+    assert parts.epoch([0.01] * 15, lambda: asked.append(1)) == expected
+    assert len(asked) == 14
+    assert_array_equal(parts.parameters, whole.parameters)
+
+
+def test_no_subnormal_number_slows_it_down():
+    """What separable classes leave of the deltas, and of dead units' moments."""
+    architecture = build(ReLU(), (30,), n_inputs=2)
+    rng = np.random.default_rng(0)
+    codes = rng.integers(3, size=90)
+    centres = np.array([[0, 9], [9, -9], [-9, -9]], np.float32)
+    x = centres[codes] + rng.normal(size=(90, 2)).astype(np.float32)
+    samples = some_samples(architecture, 90)._replace(x=x, codes=codes)
+    _, learner = twins(architecture, samples, Adam, batch_size=30)
+    for _ in range(400):
+        learner.epoch([0.05] * 3, never)
+    tiny = np.finfo(np.float32).tiny
+    for vector in (learner.parameters, *list(learner.rule_state().values())):
+        size = np.abs(vector)
+        assert not ((size > 0) & (size < tiny)).any()
+
+
+def test_the_processor_gets_its_mode_back():
+    architecture = build(ReLU())
+    _, learner = twins(architecture, some_samples(architecture, 20), Adam)
+    learner.epoch([0.01] * 2, never)
+    assert np.float32(1e-38) * np.float32(0.1) > 0
+
+
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        (
+            {"codes": np.array([0, 3])},
+            "classes are from 0 to 2, and these go",
+        ),
+        ({"codes": np.array([-1, 1])}, "classes are from 0 to 2"),
+        ({"rows": np.array([0, 2])}, "rows are from 0 to 1, and these go"),
+        ({"rows": np.array([-1, 0])}, "rows are from 0 to 1"),
+        ({"codes": np.array([0])}, "1 classes were given for 2 rows"),
+        ({"x": np.zeros((2, 4), "f4")}, "float32 rows of 5 numbers"),
+        ({"x": np.zeros((2, 5))}, "float32 rows of 5 numbers, and not float64"),
+    ],
+)
+def test_refuses_what_it_would_read_out_of_bounds(change, sentence):
+    architecture = build(LeakyReLU())
+    with pytest.raises(ValueError, match=sentence):
+        twins(architecture, some_samples(architecture, 2)._replace(**change), Adam)
+
+
+def test_start_is_the_same_for_both():
+    architecture = build(ReLU())
+    by_numpy, by_core = twins(architecture, some_samples(architecture, 20), Adam)
+    assert_array_equal(by_core.parameters, by_numpy.network.parameters)
+    assert_array_equal(by_core.parameters, start(architecture))

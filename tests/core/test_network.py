@@ -1,0 +1,117 @@
+"""The core says of rows what NumPy says."""
+
+import numpy as np
+import pytest
+from core_twins import build, start
+from numpy.testing import assert_allclose, assert_array_equal
+
+from skmlp.core.library import library
+from skmlp.core.network import BLOCK, CoreReader, takes
+from skmlp.nn.activations import ACTIVATIONS, PReLU, ReLU
+from skmlp.nn.network import Architecture, Network
+
+pytestmark = pytest.mark.skipif(library() is None, reason="the core is not in use")
+
+
+def rows(architecture, n_rows, scale=1.0):
+    size = (n_rows, architecture.n_inputs)
+    return np.random.default_rng(0).normal(scale=scale, size=size).astype(np.float32)
+
+
+@pytest.mark.parametrize("activation", ACTIVATIONS)
+@pytest.mark.parametrize("scale", [0.01, 1.0, 30.0])
+def test_logits_with_each_activation(activation, scale):
+    architecture = build(ACTIVATIONS[activation](), (20, 48))
+    vector, x = start(architecture), rows(architecture, 100, scale)
+    expected = Network(architecture, vector).logits(x)
+    size = np.abs(expected).max()
+    actual = CoreReader(architecture, vector).logits(x)
+    assert_allclose(actual, expected, atol=4e-6 * size, rtol=0)
+
+
+@pytest.mark.parametrize("n_rows", [0, 1, 7, BLOCK, BLOCK + 1, 1000])
+@pytest.mark.parametrize("n_periodic", [0, 4])
+@pytest.mark.parametrize("n_members", [None, 1, 3])
+def test_logits_of_stacks(n_rows, n_periodic, n_members):
+    architecture = build(PReLU(shared=True), (17,), n_periodic=n_periodic)
+    seeds = range(n_members or 1)
+    vectors = np.stack([start(architecture, seed) for seed in seeds])
+    if n_members is None:
+        vectors = vectors[0]
+    x = rows(architecture, n_rows)
+    expected = Network(architecture, vectors).logits(x)
+    actual = CoreReader(architecture, vectors).logits(x)
+    assert actual.shape == expected.shape
+    assert actual.dtype == np.float32
+    assert_allclose(actual, expected, atol=3e-6)
+
+
+@pytest.mark.parametrize("hidden", [(), (16, 48), (256,)])
+def test_a_row_is_the_same_wherever_it_stands(hidden):
+    architecture = build(ReLU(), hidden, n_periodic=2)
+    reader, x = CoreReader(architecture, start(architecture)), rows(architecture, 77)
+    whole = reader.logits(x)
+    chosen = np.array([76, 3, 3, 40])
+    assert_array_equal(reader.logits(x, chosen), whole[chosen])
+    assert_array_equal(reader.logits(x[::-2]), whole[::-2])
+    assert_array_equal(reader.logits(np.asfortranarray(x)), whole)
+    for row in (0, 5, 76):
+        assert_array_equal(reader.logits(x[[row]])[0], whole[row])
+
+
+def test_waves_of_large_numbers():
+    """The angle is rounded as any number is; its cosine is that of the angle."""
+    architecture = build(ReLU(), (), n_inputs=1, n_classes=2, n_periodic=1)
+    vector = start(architecture)
+    views = architecture.layout.views(vector)
+    views[1, "weight"][0] = 0  # of the number itself
+    for scale in (1.0, 100.0, 1e4, 1e8, 1e30):
+        x = rows(architecture, 200, scale)
+        actual = CoreReader(architecture, vector).logits(x)
+        assert np.isfinite(actual).all()
+        if scale <= 100:
+            expected = Network(architecture, vector).logits(x)
+            assert_allclose(actual, expected, atol=3e-6 * max(scale, 3) * 5)
+        else:
+            assert np.abs(actual).max() < 30
+
+
+@pytest.mark.parametrize("activation", ACTIVATIONS)
+@pytest.mark.parametrize("bad", [np.nan, np.inf])
+def test_numbers_that_run_away_show(activation, bad):
+    """Nothing hides them: training ends by them, and no probability comes of them."""
+    architecture = build(ACTIVATIONS[activation]())
+    for layer in (0, 2, 4):
+        vector = start(architecture)
+        architecture.layout.views(vector)[layer, "bias"][0] = bad
+        with np.errstate(all="ignore"):
+            expected = Network(architecture, vector).logits(rows(architecture, 3))
+        actual = CoreReader(architecture, vector).logits(rows(architecture, 3))
+        assert_array_equal(np.isnan(actual), np.isnan(expected))
+
+
+class MyReLU(ReLU):
+    """Not the one of the table, even if it does the same."""
+
+
+def test_what_it_takes():
+    assert takes(build(ReLU()))
+    assert not takes(build(MyReLU()))
+    double = Architecture(5, (4,), 3, (ReLU(),), (0.0,), "float64")
+    assert not takes(double)
+
+
+@pytest.mark.parametrize("bad", [[5], [-1]])
+def test_refuses_rows_that_are_not_there(bad):
+    architecture = build(ReLU())
+    reader = CoreReader(architecture, start(architecture))
+    with pytest.raises(ValueError, match="numbers of rows are from 0 to 4"):
+        reader.logits(rows(architecture, 5), np.array(bad))
+
+
+def test_refuses_numbers_between_which_lie_parts_of_others():
+    architecture = build(ReLU())
+    reader = CoreReader(architecture, start(architecture))
+    packed = np.zeros(4, np.dtype([("flag", "i1"), ("x", "f4", 5)]))["x"]
+    with pytest.raises(ValueError, match="bytes apart; copy them"):
+        reader.logits(packed)

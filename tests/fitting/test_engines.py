@@ -1,0 +1,169 @@
+"""Which engine computes, and that it makes no difference but in the last digits."""
+
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose, assert_array_equal
+from scipy.sparse import csr_array
+from sklearn.datasets import load_digits, load_wine
+from threadpoolctl import threadpool_limits
+
+from skmlp import ACTIVATIONS, MLPSoftmaxClassifier, ReLU
+from skmlp.core.library import engine, library
+from skmlp.core.network import CoreReader
+from skmlp.fitting import engines
+from skmlp.fitting.engines import NUMPY, RULES, engine_of, probabilities_of, reader_of
+from skmlp.nn.losses import mean_probabilities
+from skmlp.nn.network import Architecture, Network
+from skmlp.optim.optimizers import OPTIMIZERS, Adam
+
+needs_core = pytest.mark.skipif(library() is None, reason="the core is not in use")
+
+X, Y = load_wine(return_X_y=True)
+
+
+class Doubled(ReLU):
+    """An activation of one's own."""
+
+    def value(self, z, out, p):
+        return np.multiply(super().value(z, out, p), 2, out=out)
+
+
+class Hurried(Adam):
+    """An update rule of one's own."""
+
+
+def architecture(activation=None, dtype="float32"):
+    return Architecture(4, (5,), 3, (activation or ReLU(),), (0.0,), dtype)
+
+
+ROWS = np.ones((6, 4), "f4")
+FOR_NUMPY = {
+    "an activation": (architecture(Doubled()), ROWS, None),
+    "a rule": (architecture(), ROWS, Hurried()),
+    "sparse rows": (architecture(), csr_array(ROWS), None),
+    "float64": (architecture(dtype="float64"), ROWS, None),
+}
+
+
+@pytest.mark.parametrize("case", FOR_NUMPY)
+def test_what_the_core_does_not_take_is_for_numpy(case, monkeypatch):
+    monkeypatch.setattr(engines, "engine", lambda: "some instructions")
+    assert engine_of(architecture(), ROWS, Adam()) == "some instructions"
+    assert engine_of(*FOR_NUMPY[case]) == NUMPY
+
+
+def test_without_a_core_all_is_for_numpy(monkeypatch):
+    monkeypatch.setattr(engines, "engine", lambda: "numpy")
+    assert engine_of(architecture(), ROWS, Adam()) == NUMPY
+    reader = reader_of(architecture(), np.zeros(43, "f4"), ROWS)
+    assert isinstance(reader, Network)
+
+
+def test_knows_rules_of_the_table():
+    assert RULES.keys() <= set(OPTIMIZERS.values())
+
+
+@needs_core
+def test_rows_are_read_by_the_core():
+    assert isinstance(reader_of(architecture(), np.zeros(43, "f4"), ROWS), CoreReader)
+
+
+def fitted(engine_name, monkeypatch, **params):
+    """A classifier trained and asked by one of the engines."""
+    with monkeypatch.context() as patch:
+        if engine_name == NUMPY:
+            patch.setattr(engines, "engine", lambda: NUMPY)
+        model = MLPSoftmaxClassifier(random_state=0, **params).fit(X, Y)
+        return model, model.predict_proba(X)
+
+
+FITS = {
+    "default": {"dropout": 0.0},
+    "one network": {"n_estimators": 1, "dropout": 0.0},
+    "sgd": {"solver": "sgd", "dropout": 0.0, "alpha": 0.1},
+    "plain": {
+        "preprocessing": None,
+        "hidden_layer_sizes": (),
+        "learning_rate_init": 1e-4,
+    },
+    "smoothing": {"label_smoothing": 0.1, "dropout": 0.0, "n_estimators": 2},
+    "weights": {"class_weight": {0: 2.0, 1: 1.0, 2: 0.5}, "dropout": 0.0},
+    "wide": {"hidden_layer_sizes": (256, 256), "n_estimators": 1, "dropout": 0.0},
+    "in order": {"shuffle": False, "dropout": 0.0, "n_estimators": 3},
+    "a prelu": {"activation": ["prelu", "tanh"], "dropout": 0.0},
+    "cosine": {"learning_rate": "cosine", "dropout": 0.0, "batch_size": 7},
+}
+
+
+@needs_core
+@pytest.mark.filterwarnings("ignore:.*before the loss had settled")
+@pytest.mark.parametrize("fit", FITS)
+@pytest.mark.parametrize("early_stopping", [True, False])
+def test_a_fit_is_the_same_within_rounding(fit, early_stopping, monkeypatch):
+    params = {"max_iter": 5, "n_iter_no_change": 5, "early_stopping": early_stopping}
+    params |= FITS[fit]
+    by_core, p_core = fitted(engine(), monkeypatch, **params)
+    by_numpy, p_numpy = fitted(NUMPY, monkeypatch, **params)
+    assert (by_core.engine_, by_numpy.engine_) == (engine(), NUMPY)
+    for name, curve in by_numpy.history_.items():
+        assert_allclose(by_core.history_[name], curve, rtol=1e-3, err_msg=name)
+    # some unit of a relu may be just on the other side of 0
+    assert np.abs(p_core - p_numpy).max() < 5e-3
+    assert np.abs(p_core - p_numpy).mean() < 1e-4
+
+
+@needs_core
+@pytest.mark.parametrize("activation", sorted(ACTIVATIONS))
+def test_a_fit_with_each_activation(activation, monkeypatch):
+    params = {
+        "activation": activation,
+        "dropout": 0.0,
+        "max_iter": 3,
+        "n_estimators": 2,
+    }
+    _, p_core = fitted(engine(), monkeypatch, **params)
+    _, p_numpy = fitted(NUMPY, monkeypatch, **params)
+    assert np.abs(p_core - p_numpy).max() < 5e-3
+    assert np.abs(p_core - p_numpy).mean() < 1e-4
+
+
+@needs_core
+def test_with_dropout_they_draw_the_same_orders(monkeypatch):
+    params = {"n_estimators": 3, "dropout": 0.2, "max_iter": 30}
+    by_core, p_core = fitted(engine(), monkeypatch, **params)
+    by_numpy, p_numpy = fitted(NUMPY, monkeypatch, **params)
+    # other units are dropped, so that the networks are others, and as good
+    assert not np.allclose(p_core, p_numpy, atol=1e-3)
+    assert_allclose(
+        by_core.best_validation_score_, by_numpy.best_validation_score_, atol=0.05
+    )
+
+
+@pytest.mark.parametrize(
+    "params", [{}, {"n_estimators": 1, "hidden_layer_sizes": (300,)}]
+)
+def test_the_number_of_threads_changes_no_bit(params):
+    X, Y = load_digits(return_X_y=True)
+    models = []
+    for n_threads in (1, 2, 5):
+        with threadpool_limits(n_threads, user_api="blas"):
+            model = MLPSoftmaxClassifier(
+                batch_size=500, max_iter=3, random_state=0, **params
+            )
+            models.append(model.fit(X, Y))
+    for model in models[1:]:
+        assert_array_equal(model.parameters_, models[0].parameters_)
+        assert model.history_ == models[0].history_
+
+
+@pytest.mark.parametrize("n_members", [1, 3])
+def test_probabilities_of_many_rows_are_those_of_few(n_members, monkeypatch):
+    network = architecture()
+    rng = np.random.default_rng(0)
+    vectors = np.stack([network.start_values(rng) for _ in range(n_members)])
+    x = rng.normal(size=(500, 4)).astype("f4")
+    whole = probabilities_of(network, vectors, x, 1.5)
+    monkeypatch.setattr(engines, "ROWS_PER_PART", 64)
+    assert_array_equal(probabilities_of(network, vectors, x, 1.5), whole)
+    expected = mean_probabilities(Network(network, vectors).logits(x), 1.5)
+    assert_allclose(whole, expected, atol=1e-6)
