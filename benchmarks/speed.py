@@ -1,9 +1,9 @@
 """Time per training step beside scikit-learn, torch and the bare matrix products.
 
     python benchmarks/speed.py              the six workloads, a table and a chart
-    python benchmarks/speed.py parts        where the time of a step goes
+    python benchmarks/speed.py parts        where the time of a step of NumPy goes
     python benchmarks/speed.py growth       time against rows, features, width, batch
-    python benchmarks/speed.py busy         the small workloads with a core kept busy
+    python benchmarks/speed.py busy         some workloads with a core kept busy
     python benchmarks/speed.py stack        one network by itself and as a stack of one
     python benchmarks/speed.py separable    late epochs beside early, on easy classes
     python benchmarks/speed.py search       GridSearchCV with one and with two processes
@@ -21,8 +21,8 @@ import subprocess
 import sys
 import time
 import warnings
-from contextlib import ExitStack, contextmanager
-from itertools import pairwise
+from contextlib import ExitStack, contextmanager, nullcontext
+from itertools import pairwise, product
 from typing import NamedTuple
 from unittest import mock
 
@@ -30,6 +30,7 @@ import matplotlib as mpl
 import numpy as np
 import pandas as pd
 from _classic import classic
+from _engine import by_numpy
 from _machine import describe_machine, markdown_table, save
 from sklearn.datasets import make_blobs
 from sklearn.exceptions import ConvergenceWarning
@@ -37,6 +38,7 @@ from sklearn.model_selection import GridSearchCV
 from sklearn.neural_network import MLPClassifier
 
 import skmlp.nn.layers
+from skmlp.core.library import engine
 from skmlp.fitting.solvers import Descent
 from skmlp.nn.layers import Activate, Dense
 from skmlp.nn.losses import SoftmaxCrossEntropy
@@ -283,13 +285,16 @@ def stopwatches():
 
 
 def parts(n_repeats):
-    """Where the time of a step goes, beside the same products with nothing between."""
+    """Where the time of a step goes, beside the same products with nothing between.
+
+    By NumPy: in the compiled core there is nothing that a stopwatch could stand around.
+    """
     rows = []
     for workload in WORKLOADS:
         X, y = workload.data()
         measured = []
         for repeat in range(n_repeats + 1):
-            with stopwatches() as seconds:
+            with by_numpy(), stopwatches() as seconds:
                 whole = time_skmlp(workload, X, y)
             part = [1e6 * elapsed / workload.n_steps for elapsed in seconds.values()]
             bare = time_bare_products(workload, X, y)
@@ -353,8 +358,8 @@ def keep_busy(stop):
 
 
 def busy(n_repeats):
-    """The small workloads, with the other core idle and with it kept busy."""
-    workloads = WORKLOADS[:3]
+    """Some workloads, with the other core idle and with it kept busy."""
+    workloads = WORKLOADS[:4]
     idle = measure(workloads, n_repeats, ["skmlp"])
     stop = multiprocessing.Event()
     other = multiprocessing.Process(target=keep_busy, args=(stop,))
@@ -375,7 +380,7 @@ def busy(n_repeats):
 
 
 def stack(n_repeats):
-    """Why a learner of one network sees it without the axis that stacks have."""
+    """Why NumPy's learner of one network sees it without the axis that stacks have."""
 
     def as_a_stack(solver, task, parameters, rule_state, crew):
         rngs = [task.rng]
@@ -386,9 +391,10 @@ def stack(n_repeats):
         X, y = workload.data()
         times = []
         for _ in range(n_repeats + 1):
-            alone = time_skmlp(workload, X, y)
-            with mock.patch.object(Descent, "learners", as_a_stack):
-                times.append([alone, time_skmlp(workload, X, y)])
+            with by_numpy():
+                alone = time_skmlp(workload, X, y)
+                with mock.patch.object(Descent, "learners", as_a_stack):
+                    times.append([alone, time_skmlp(workload, X, y)])
         alone, stacked = np.median(times[1:], axis=0)
         rows.append(
             [str(workload), f"{alone:.0f}", f"{stacked:.0f}", f"{stacked / alone:.2f}"]
@@ -431,15 +437,18 @@ def separable(n_repeats):
     common = {"max_iter": n_epochs, "n_iter_no_change": n_epochs, "tol": 0.0}
     common |= {"batch_size": 200, "learning_rate_init": 0.01, "random_state": 0}
     rows = []
-    for name, params in SEPARABLE.items():
+    for (name, params), chosen in product(SEPARABLE.items(), (nullcontext, by_numpy)):
         times = []
         for _ in range(n_repeats):
             model = classic(preprocessing=None, **common | params)
-            seconds = epoch_times(model, X, y)
+            with chosen():
+                seconds = epoch_times(model, X, y)
             times.append([np.median(seconds[:20]), np.median(seconds[-20:])])
         first, last = 1e3 * np.min(times, axis=0)
-        rows.append([name, f"{first:.2f}", f"{last:.2f}", f"{last / first:.2f}"])
-    print(markdown_table(["network", "first, ms", "last, ms", "last / first"], rows))
+        ratio = f"{last / first:.2f}"
+        rows.append([name, model.engine_, f"{first:.2f}", f"{last:.2f}", ratio])
+    header = ["network", "engine", "first, ms", "last, ms", "last / first"]
+    print(markdown_table(header, rows))
 
 
 def search(n_repeats):
@@ -498,7 +507,7 @@ def main():
     arguments = parser.parse_args()
     SECTIONS[arguments.section](arguments.repeats)
     packages = ["scikit-learn", "numpy", "scipy", "pandas", "torch"]
-    print("\n" + describe_machine(*packages))
+    print(f"\n{describe_machine(*packages)}, engine {engine()}")
 
 
 if __name__ == "__main__":

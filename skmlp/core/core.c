@@ -559,23 +559,23 @@ static void embed(const Embedding *embedding, int64_t member, int64_t first, int
         memcpy(embedding->y + row * width, embedding->x + row * embedding->x_width,
                embedding->n_inputs * sizeof(float));
     for (int64_t number = 0; number < embedding->n_numbers; number++) {
-        const float *waves =
+        const float *from =
             embedding->waves + member * embedding->waves_step + number * WAVE_SIZE;
+        vec waves[2 + N_OUTPUTS][PER_NUMBER]; /* by turn, as the angle is */
+        for (int k = 0; k < 2 + N_OUTPUTS; k++)
+            for (int i = 0; i < PER_NUMBER; i++)
+                waves[k][i] = load(from + k * N_WAVES + i * LANES) * (k < 2 ? BY_TURN : 1);
         const float *x = embedding->x + number;
         float *curves = embedding->y + embedding->n_inputs + number * N_OUTPUTS;
         for (int64_t row = first; row < last; row++) {
             vec part[4] = {{0}};
             int64_t place = (number * embedding->n_rows + row) * N_WAVES;
-            for (int i = 0; i < PER_NUMBER; i++) {
-                const float *lane = waves + i * LANES;
-                vec angle = load(lane) * x[row * embedding->x_width] + load(lane + N_WAVES);
-                Wave wave = wave_of(angle * BY_TURN);
-                for (int k = 0; k < N_OUTPUTS; k++)
-                    part[k] += load(lane + (2 + k) * N_WAVES) * wave.cosine;
-                if (embedding->cosine) {
-                    store(embedding->cosine + place + i * LANES, wave.cosine);
-                    store(embedding->sine + place + i * LANES, wave.sine);
-                }
+            for (int i = 0; i < PER_NUMBER; i++, place += LANES) {
+                Wave wave = wave_of(waves[0][i] * x[row * embedding->x_width] + waves[1][i]);
+                for (int k = 0; k < N_OUTPUTS; k++) part[k] += waves[2 + k][i] * wave.cosine;
+                if (!embedding->cosine) continue;
+                store(embedding->cosine + place, wave.cosine);
+                store(embedding->sine + place, wave.sine);
             }
             store_four(curves + row * width, sums_of_four(part));
         }

@@ -1,13 +1,17 @@
 """Which engine computes, and that it makes no difference but in the last digits."""
 
+import signal
+
 import numpy as np
 import pytest
+from networks import classic
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy.sparse import csr_array
 from sklearn.datasets import load_digits, load_wine
 from threadpoolctl import threadpool_limits
 
 from skmlp import ACTIVATIONS, MLPSoftmaxClassifier, ReLU
+from skmlp.core.learner import CoreLearner
 from skmlp.core.library import engine, library
 from skmlp.core.network import CoreReader
 from skmlp.fitting import engines
@@ -167,3 +171,33 @@ def test_probabilities_of_many_rows_are_those_of_few(n_members, monkeypatch):
     assert_array_equal(probabilities_of(network, vectors, x, 1.5), whole)
     expected = mean_probabilities(Network(network, vectors).logits(x), 1.5)
     assert_allclose(whole, expected, atol=1e-6)
+
+
+@needs_core
+@pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="there are no timers")
+@pytest.mark.parametrize("n_estimators", [1, 3])
+def test_an_interruption_is_heard_in_the_midst_of_an_epoch(n_estimators, monkeypatch):
+    """An epoch takes a thousand calls of the core here, and only one is waited for."""
+    calls = []
+    take_steps = CoreLearner.take_steps
+
+    def counted(learner, epoch):
+        calls.append(epoch.first_batch)
+        if len(calls) == 5:
+            signal.setitimer(signal.ITIMER_REAL, 1e-6)
+        return take_steps(learner, epoch)
+
+    def press(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(CoreLearner, "take_steps", counted)
+    monkeypatch.setattr("skmlp.core.learner.SECONDS_PER_CALL", 0.0)
+    before = signal.signal(signal.SIGALRM, press)
+    try:
+        model = classic((8,), batch_size=1, max_iter=100, n_estimators=n_estimators)
+        with pytest.warns(UserWarning, match="interrupted by user in epoch 1"):
+            model.fit(np.tile(X, (10, 1)), np.tile(Y, 10))
+    finally:
+        signal.signal(signal.SIGALRM, before)
+    assert len(calls) < 1000
+    assert np.isfinite(model.predict_proba(X)).all()
