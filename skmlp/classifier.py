@@ -32,7 +32,7 @@ from skmlp._sklearn import (
     with_callbacks,
 )
 from skmlp.fitting.endings import advise, warn_of
-from skmlp.fitting.engines import probabilities_of
+from skmlp.fitting.engines import kept_reader_of, probabilities_of
 from skmlp.fitting.inputs import (
     OwnRows,
     as_encoder,
@@ -683,9 +683,8 @@ class MLPSoftmaxClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
         """
         check_is_fitted(self)
         x = read_inputs(self, X, self.architecture_.dtype)
-        return probabilities_of(
-            self.architecture_, self.parameters_, x, self.temperature_
-        )
+        reader = kept_reader_of(self, self.architecture_, self.parameters_, x)
+        return probabilities_of(reader, x, self.temperature_)
 
     def predict_log_proba(self, X: TableLike) -> np.ndarray:
         """Natural logarithm of `predict_proba`.

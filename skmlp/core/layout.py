@@ -1,7 +1,7 @@
 """Parameters and scratch space laid out for the core: padded, so that vectors fit."""
 
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 
@@ -31,6 +31,10 @@ BLOCK = 32
 
 ALIGNMENT = 64
 """Bytes of a cache line, at which arrays begin."""
+
+
+Pairs: TypeAlias = list[tuple[np.ndarray, np.ndarray]]
+"""Arrays here, and those that they are copies of, or are copied to."""
 
 
 class Numbered(NamedTuple):
@@ -144,43 +148,70 @@ class PaddedVectors:
 
     def load(self, number: int, vector: np.ndarray) -> None:
         """Take in a vector of the layout."""
-        views = self.views(number)
+        for own, array in self.pairs(number, vector):
+            own[...] = array
         for key, array in self.layout.views(vector).items():
-            views[key][...] = array
             if key[1] == "slope":  # one for all units lies there for each of them
                 self.arrays[key][number, len(array) :] = array[-1]
 
     def store(self, number: int, vector: np.ndarray) -> None:
         """Write it back to a vector of the layout."""
-        views = self.views(number)
-        for key, array in self.layout.views(vector).items():
-            array[...] = views[key]
+        for own, array in self.pairs(number, vector):
+            array[...] = own
+
+    def pairs(self, number: int, vector: np.ndarray) -> Pairs:
+        """The arrays of a vector here, without padding, beside those of the layout."""
+        return list(
+            zip(
+                self.views(number).values(),
+                self.layout.views(vector).values(),
+                strict=True,
+            )
+        )
 
 
-def arrays_to_read(
-    architecture: Architecture, vectors: np.ndarray
-) -> dict[Key, np.ndarray]:
-    """Parameters of a stack, (n_members, n_parameters), for the core to read.
+class ParametersToRead:
+    """Parameters of a stack as the core reads them.
 
-    Arrays whose rows are whole vectors are views, the others are copied.
+    Arrays whose rows are whole vectors are views, the others copies.
+
+    Parameters
+    ----------
+    architecture : Architecture
+        Of the networks.
+    vectors : ndarray of shape (n_members, n_parameters)
+        The parameters.
+
+    Attributes
+    ----------
+    arrays : dict of (layer index, name) to ndarray
+        With an axis for the networks in front.
     """
-    arrays: dict[Key, np.ndarray] = {}
-    views = architecture.layout.views(vectors)
-    for (layer, name), array in views.items():
-        *stack, n_columns = array.shape
-        if name == "wave":
-            mix = views[layer, "mix"]
-            n_rows = n_columns + mix.shape[-1]
-            waves = np.empty((*stack[:-1], n_rows, stack[-1]), np.float32)
-            waves[..., :n_columns, :] = array.swapaxes(-1, -2)
-            waves[..., n_columns:, :] = mix.swapaxes(-1, -2)
-            arrays[layer, "waves"] = waves
-        elif n_columns % PADDING == 0:
-            arrays[layer, name] = array
-        elif name != "mix":
-            is_shared = name == "slope" and n_columns == 1
-            width = n_units(architecture, layer) if is_shared else n_columns
-            wide = np.zeros((*stack, padded(width)), np.float32)
-            wide[..., :width] = array
-            arrays[layer, name] = wide
-    return arrays
+
+    def __init__(self, architecture: Architecture, vectors: np.ndarray) -> None:
+        self.arrays: dict[Key, np.ndarray] = {}
+        self.copies: Pairs = []
+        views = architecture.layout.views(vectors)
+        for (layer, name), array in views.items():
+            *stack, n_columns = array.shape
+            if name == "wave":
+                mix = views[layer, "mix"]
+                n_rows = n_columns + mix.shape[-1]
+                waves = aligned(*stack[:-1], n_rows, stack[-1])
+                self.arrays[layer, "waves"] = waves
+                by_wave = waves.swapaxes(-1, -2)
+                self.copies.append((by_wave[..., :n_columns], array))
+                self.copies.append((by_wave[..., n_columns:], mix))
+            elif n_columns % PADDING == 0:
+                self.arrays[layer, name] = array
+            elif name != "mix":
+                is_shared = name == "slope" and n_columns == 1
+                width = n_units(architecture, layer) if is_shared else n_columns
+                wide = self.arrays[layer, name] = aligned(*stack, padded(width))
+                self.copies.append((wide[..., :width], array))
+        self.renew()
+
+    def renew(self) -> None:
+        """Copy anew what is copied, after the parameters have changed."""
+        for own, array in self.copies:
+            own[...] = array

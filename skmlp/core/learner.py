@@ -148,6 +148,7 @@ class CoreLearner:
         self.vectors.load(0, parameters)
         for number, name in enumerate(memory, 1):
             self.vectors.load(number, getattr(steps.rule, name))
+        self.copies = self.vectors.pairs(0, parameters)
         arrays = {key: array[0] for key, array in self.vectors.arrays.items()}
         n_rows = min(batches.batch_size, len(self.codes))
         self.network = CoreNetwork(architecture, arrays, n_rows, learns=True)
@@ -189,7 +190,8 @@ class CoreLearner:
             n_done = self.take_steps(epoch)
             self.rule.t += n_done - epoch.first_batch
             epoch.first_batch = n_done
-        self.vectors.store(0, self.parameters)
+        for own, array in self.copies:
+            array[...] = own
         return values[:n_done].tolist()
 
     def take_steps(self, epoch: structures.Epoch) -> int:

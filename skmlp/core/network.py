@@ -1,6 +1,8 @@
 """Networks for the core: the structures of core.c around arrays that belong to us."""
 
 import ctypes
+import math
+import threading
 from collections.abc import Mapping
 
 import numpy as np
@@ -9,9 +11,9 @@ from skmlp.core import structures
 from skmlp.core.layout import (
     ACTIVATIONS,
     BLOCK,
+    ParametersToRead,
     address,
     aligned,
-    arrays_to_read,
     padded,
     width_of,
 )
@@ -227,12 +229,30 @@ class CoreReader:
     architecture : Architecture
         What the core takes.
     parameters : ndarray of shape (n_parameters,) or (n_members, n_parameters)
-        In float32; read anew at each call.
+        Read anew at each call.
     """
 
     def __init__(self, architecture: Architecture, parameters: np.ndarray) -> None:
         self.architecture = architecture
-        self.parameters = parameters
+        self.parameters = np.asarray(parameters, np.float32)
+        self.of_thread = threading.local()  # what a thread has filled in already
+
+    def is_of(self, architecture: Architecture, parameters: np.ndarray) -> bool:
+        """Whether these are what it reads."""
+        return self.architecture is architecture and self.parameters is parameters
+
+    def network(self, n_rows: int) -> CoreNetwork:
+        """The structures of the thread that asks, with room for some rows."""
+        network: CoreNetwork | None = getattr(self.of_thread, "network", None)
+        if network is None or network.room.n_rows < n_rows:
+            stack = np.atleast_2d(self.parameters)
+            self.of_thread.read = ParametersToRead(self.architecture, stack)
+            arrays = self.of_thread.read.arrays
+            network = CoreNetwork(self.architecture, arrays, n_rows)
+            self.of_thread.network = network
+        else:
+            self.of_thread.read.renew()
+        return network
 
     def logits(self, x: np.ndarray, rows: np.ndarray | None = None) -> np.ndarray:
         """Logits of any number of rows, in an array of their own.
@@ -247,21 +267,18 @@ class CoreReader:
         check_rows(self.architecture, x, rows)
         if rows is not None:
             rows = np.ascontiguousarray(rows, np.int64)
-        stack = np.atleast_2d(self.parameters)
         n_rows = len(x) if rows is None else len(rows)
-        arrays = arrays_to_read(self.architecture, stack)
-        network = CoreNetwork(self.architecture, arrays, min(n_rows, BLOCK))
-        shape = (len(stack), n_rows, self.architecture.n_classes)
-        logits = np.empty(shape, np.float32)
+        *stack, _ = self.parameters.shape
+        logits = np.empty((*stack, n_rows, self.architecture.n_classes), np.float32)
         core().predict_logits(
-            ctypes.byref(network.structure),
+            ctypes.byref(self.network(min(n_rows, BLOCK)).structure),
             ctypes.byref(samples_of(x, rows)),
-            len(stack),
+            math.prod(stack),
             0,
             n_rows,
             address(logits),
         )
-        return logits if self.parameters.ndim == 2 else logits[0]
+        return logits
 
 
 def samples_of(

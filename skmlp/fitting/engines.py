@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple, Protocol
+from weakref import WeakKeyDictionary
 
 import numpy as np
 
@@ -83,14 +84,30 @@ def reader_of(architecture: Architecture, parameters: np.ndarray, x: Rows) -> Re
     return CoreReader(architecture, parameters)
 
 
-def probabilities_of(
-    architecture: Architecture, parameters: np.ndarray, x: Rows, temperature: float
-) -> np.ndarray:
+READERS: WeakKeyDictionary[object, CoreReader] = WeakKeyDictionary()
+"""Those that owners of parameters have had made, to be used again.
+
+To lay parameters out for the core takes longer than to read a row.
+"""
+
+
+def kept_reader_of(
+    owner: object, architecture: Architecture, parameters: np.ndarray, x: Rows
+) -> Reader:
+    """As `reader_of`; the same one again while its owner has the same parameters."""
+    if engine_of(architecture, x) == NUMPY:
+        return Network(architecture, parameters)
+    reader = READERS.get(owner)
+    if reader is None or not reader.is_of(architecture, parameters):
+        reader = READERS[owner] = CoreReader(architecture, parameters)
+    return reader
+
+
+def probabilities_of(reader: Reader, x: Rows, temperature: float) -> np.ndarray:
     """Probabilities of each row by a network, or their mean over a stack of them.
 
     Parts of many rows are computed side by side; a row's digits depend on no other row.
     """
-    reader = reader_of(architecture, parameters, x)
 
     def probabilities(part: Rows) -> np.ndarray:
         return mean_probabilities(reader.logits(part), temperature)

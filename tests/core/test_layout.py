@@ -8,8 +8,8 @@ from numpy.testing import assert_array_equal
 from skmlp.core.layout import (
     PADDING,
     PaddedVectors,
+    ParametersToRead,
     aligned,
-    arrays_to_read,
     n_units,
     width_of,
 )
@@ -42,7 +42,7 @@ def test_rows_of_arrays_are_whole_vectors(name):
     architecture = ARCHITECTURES[name]
     stack = np.stack([start(architecture, seed) for seed in (0, 1)])
     vectors = PaddedVectors(architecture, 1)
-    to_read = arrays_to_read(architecture, stack)
+    to_read = ParametersToRead(architecture, stack).arrays
     assert to_read.keys() == vectors.arrays.keys()
     for member in (0, 1):
         vectors.load(0, stack[member])
@@ -58,7 +58,7 @@ def test_rows_of_arrays_are_whole_vectors(name):
 def test_matrices_of_whole_vectors_are_not_copied():
     architecture = ARCHITECTURES["whole vectors"]
     vector = start(architecture)
-    for (_, name), array in arrays_to_read(architecture, vector).items():
+    for (_, name), array in ParametersToRead(architecture, vector).arrays.items():
         assert name in ("weight", "bias", "slope")
         assert np.shares_memory(array, vector)
 
@@ -67,7 +67,7 @@ def test_waves_lie_number_by_number():
     architecture = ARCHITECTURES["embedding"]
     vector = start(architecture)
     views = architecture.layout.views(vector)
-    waves = arrays_to_read(architecture, vector)[0, "waves"]
+    waves = ParametersToRead(architecture, vector).arrays[0, "waves"]
     assert waves.shape == (
         4,
         2 + PeriodicEmbedding.n_outputs,

@@ -1,5 +1,7 @@
 """The core says of rows what NumPy says."""
 
+from concurrent.futures import ThreadPoolExecutor
+
 import numpy as np
 import pytest
 from core_twins import build, start
@@ -115,3 +117,31 @@ def test_refuses_numbers_between_which_lie_parts_of_others():
     packed = np.zeros(4, np.dtype([("flag", "i1"), ("x", "f4", 5)]))["x"]
     with pytest.raises(ValueError, match="bytes apart; copy them"):
         reader.logits(packed)
+
+
+@pytest.mark.parametrize("hidden", [(), (16, 5)])
+def test_parameters_are_read_anew(hidden):
+    architecture = build(PReLU(), hidden, n_periodic=2)
+    vector, x = start(architecture), rows(architecture, 40)
+    reader = CoreReader(architecture, vector)
+    for seed, n_rows in [(1, 3), (2, 40), (3, 20)]:
+        vector[:] = start(architecture, seed)
+        fresh = CoreReader(architecture, vector.copy())
+        assert_array_equal(reader.logits(x[:n_rows]), fresh.logits(x[:n_rows]))
+
+
+def test_many_threads_read_at_once():
+    architecture = build(ReLU(), (48, 48), n_periodic=5)
+    reader, x = CoreReader(architecture, start(architecture)), rows(architecture, 3000)
+    expected = reader.logits(x)
+    parts = [slice(i, i + 100) for i in range(0, 3000, 100)]
+    with ThreadPoolExecutor(8) as pool:
+        actual = list(pool.map(lambda part: reader.logits(x[part]), parts * 5))
+    assert_array_equal(np.concatenate(actual), np.tile(expected, (5, 1)))
+
+
+def test_parameters_of_another_type_are_converted():
+    architecture = build(ReLU())
+    vector, x = start(architecture), rows(architecture, 5)
+    double = CoreReader(architecture, vector.astype(np.float64)).logits(x)
+    assert_array_equal(double, CoreReader(architecture, vector).logits(x))

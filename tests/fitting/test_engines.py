@@ -1,5 +1,7 @@
 """Which engine computes, and that it makes no difference but in the last digits."""
 
+import gc
+import pickle
 import signal
 
 import numpy as np
@@ -15,7 +17,14 @@ from skmlp.core.learner import CoreLearner
 from skmlp.core.library import engine, library
 from skmlp.core.network import CoreReader
 from skmlp.fitting import engines
-from skmlp.fitting.engines import NUMPY, RULES, engine_of, probabilities_of, reader_of
+from skmlp.fitting.engines import (
+    NUMPY,
+    READERS,
+    RULES,
+    engine_of,
+    probabilities_of,
+    reader_of,
+)
 from skmlp.nn.losses import mean_probabilities
 from skmlp.nn.network import Architecture, Network
 from skmlp.optim.optimizers import OPTIMIZERS, Adam
@@ -166,9 +175,10 @@ def test_probabilities_of_many_rows_are_those_of_few(n_members, monkeypatch):
     rng = np.random.default_rng(0)
     vectors = np.stack([network.start_values(rng) for _ in range(n_members)])
     x = rng.normal(size=(500, 4)).astype("f4")
-    whole = probabilities_of(network, vectors, x, 1.5)
+    reader = reader_of(network, vectors, x)
+    whole = probabilities_of(reader, x, 1.5)
     monkeypatch.setattr(engines, "ROWS_PER_PART", 64)
-    assert_array_equal(probabilities_of(network, vectors, x, 1.5), whole)
+    assert_array_equal(probabilities_of(reader, x, 1.5), whole)
     expected = mean_probabilities(Network(network, vectors).logits(x), 1.5)
     assert_allclose(whole, expected, atol=1e-6)
 
@@ -177,7 +187,7 @@ def test_probabilities_of_many_rows_are_those_of_few(n_members, monkeypatch):
 @pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="there are no timers")
 @pytest.mark.parametrize("n_estimators", [1, 3])
 def test_an_interruption_is_heard_in_the_midst_of_an_epoch(n_estimators, monkeypatch):
-    """An epoch takes a thousand calls of the core here, and only one is waited for."""
+    """An epoch takes thousands of calls of the core here; some are waited for."""
     calls = []
     take_steps = CoreLearner.take_steps
 
@@ -196,8 +206,35 @@ def test_an_interruption_is_heard_in_the_midst_of_an_epoch(n_estimators, monkeyp
     try:
         model = classic((8,), batch_size=1, max_iter=100, n_estimators=n_estimators)
         with pytest.warns(UserWarning, match="interrupted by user in epoch 1"):
-            model.fit(np.tile(X, (10, 1)), np.tile(Y, 10))
+            model.fit(np.tile(X, (100, 1)), np.tile(Y, 100))
     finally:
         signal.signal(signal.SIGALRM, before)
-    assert len(calls) < 1000
+    assert len(calls) < 100 * len(X) * n_estimators
     assert np.isfinite(model.predict_proba(X)).all()
+
+
+@needs_core
+def test_a_reader_is_kept_while_its_owner_has_the_parameters():
+    model = classic((5,), max_iter=3, early_stopping=True).fit(X, Y)
+    before = model.predict_proba(X)
+    reader = READERS[model]
+    assert_array_equal(model.predict_proba(X), before)
+    assert READERS[model] is reader
+    model.coefs_[0][:] *= 2  # a view of what was learnt
+    changed = model.predict_proba(X)
+    assert not np.allclose(changed, before)
+    assert READERS[model] is reader
+    assert_array_equal(clone_of(model).predict_proba(X), changed)
+    model.fit(X[::2], Y[::2])
+    fresh = clone_of(model)
+    assert_array_equal(model.predict_proba(X), fresh.predict_proba(X))
+    assert READERS[model] is not reader
+    n_kept = len(READERS)
+    del model, fresh
+    gc.collect()
+    assert len(READERS) < n_kept
+
+
+def clone_of(model):
+    """The same fitted model, of which nothing is kept yet."""
+    return pickle.loads(pickle.dumps(model))
