@@ -1,8 +1,14 @@
-"""The NumPy engine, for benchmarks that look into it or hold the core against it."""
+"""What benchmarks need that hold one engine, or one package, against another."""
 
+import time
 from unittest import mock
 
 
 def by_numpy():
     """A block in which NumPy computes everything."""
     return mock.patch("skmlp.fitting.engines.engine", return_value="numpy")
+
+
+def let_threads_settle():
+    """Wait until no threads wait busily any more; those of BLAS do so for 0.1 s."""
+    time.sleep(0.2)

@@ -15,7 +15,7 @@ from contextlib import nullcontext
 
 import numpy as np
 import pandas as pd
-from _engine import by_numpy
+from _engine import by_numpy, let_threads_settle
 from _machine import describe_machine, markdown_table
 from sklearn.exceptions import ConvergenceWarning
 from threadpoolctl import threadpool_limits
@@ -59,6 +59,7 @@ def in_turn(work, n_repeats, n_calls=1):
     times = {name: [] for name in ENGINES}
     for _ in range(n_repeats + 1):
         for name, chosen in ENGINES.items():
+            let_threads_settle()
             with chosen():
                 times[name].append(seconds(work, n_calls))
     return [float(np.median(of_engine[1:])) for of_engine in times.values()]

@@ -30,7 +30,7 @@ import matplotlib as mpl
 import numpy as np
 import pandas as pd
 from _classic import classic
-from _engine import by_numpy
+from _engine import by_numpy, let_threads_settle
 from _machine import describe_machine, markdown_table, save
 from sklearn.datasets import make_blobs
 from sklearn.exceptions import ConvergenceWarning
@@ -183,6 +183,7 @@ def measure(workloads, n_repeats, names=None):
         times = {name: [] for name in timers}
         for repeat in range(n_repeats + 1):
             for name, timer in timers.items():
+                let_threads_settle()
                 elapsed = timer(workload, X, y)
                 if repeat:  # the first round warms up
                     times[name].append(elapsed)
