@@ -103,6 +103,12 @@ def dates_as_days(X):
     return X.assign(**{name: days_since_first(dates[name]) for name in dates})
 
 
+def rows_for_splits(X, y):
+    """Rows of classes with several rows, which stratified splits want."""
+    has_several = y.map(y.value_counts()) >= 2
+    return dates_as_days(X[has_several]), y[has_several]
+
+
 def days_since_first(dates):
     return (dates - dates.min()) / pd.Timedelta(days=1)
 
@@ -177,9 +183,7 @@ def measure_missing(names, tables, n_splits):
     found = read_results()[["table", "split", "classifier"]]
     done = set(found.itertuples(index=False, name=None))
     for table, load_table in tables.items():
-        X, y = load_table()
-        has_several = y.map(y.value_counts()) >= 2  # stratified splits want them
-        X, y = dates_as_days(X[has_several]), y[has_several]
+        X, y = rows_for_splits(*load_table())
         for split in range(n_splits):
             for name in names:
                 too_slow = name in SLOW and (split or len(X) >= MOST_ROWS_WHEN_SLOW)

@@ -1,11 +1,13 @@
-"""The compiled core beside the NumPy engine: whole fits, and predictions.
+"""The compiled core beside the NumPy engine: whole fits, predictions, probabilities.
 
-    python benchmarks/engines.py
+    python benchmarks/engines.py                how much faster the core is
+    python benchmarks/engines.py accuracy       as good, on the tables of accuracy.py
     SKMLP_ENGINE=avx2 python benchmarks/engines.py      with another instruction set
 
 The default classifier on tables of numbers, on all cores and held to one, and what it
 says of one row and of many. Both engines do the same number of epochs on the same rows,
-in turn within one run.
+in turn within one run. What they learn differs by the draws of dropout, as with another
+seed.
 """
 
 import argparse
@@ -17,7 +19,8 @@ import numpy as np
 import pandas as pd
 from _engine import by_numpy, let_threads_settle
 from _machine import describe_machine, markdown_table
-from sklearn.exceptions import ConvergenceWarning
+from accuracy import measure, rows_for_splits, suite
+from scipy.stats import wilcoxon
 from threadpoolctl import threadpool_limits
 
 from skmlp import MLPSoftmaxClassifier
@@ -114,19 +117,55 @@ def nameless(model):
     return again.fit(X.to_numpy(), y)
 
 
-def main():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--repeats", type=int, default=5)
-    n_repeats = parser.parse_args().repeats
+def speed(n_repeats):
+    """How much faster the core is."""
     rows = []
-    with warnings.catch_warnings():
-        # it is meant to end after so many epochs
-        warnings.simplefilter("ignore", ConvergenceWarning)
-        for one in (*fits(n_repeats), *predictions(n_repeats)):
-            print(*one, flush=True)
-            rows.append(one)
+    for one in (*fits(n_repeats), *predictions(n_repeats)):
+        print(*one, flush=True)
+        rows.append(one)
     header = ["work", "NumPy", f"core ({engine()})", "times faster"]
     print("\n" + markdown_table(header, rows))
+
+
+METRICS = ["log_loss", "accuracy", "calibration_error", "fit_seconds"]
+
+
+def accuracy(n_splits):
+    """The default classifier on real tables, the same splits and seeds with both."""
+    results = []
+    for name, load_table in suite().items():
+        X, y = rows_for_splits(*load_table())
+        for split in range(n_splits):
+            figures = []
+            for chosen in ENGINES.values():
+                with chosen():
+                    one = measure("skmlp", X, y, split)
+                figures.append([one[metric] for metric in METRICS])
+            results.append(figures)
+            print(name, split, np.round(figures, 4).tolist(), flush=True)
+    by_metric = np.moveaxis(np.array(results), -1, 0)
+    rows = []
+    for metric, values in zip(METRICS, by_metric, strict=True):
+        by_numpy, by_core = values.T
+        difference = by_core - by_numpy
+        error = difference.std(ddof=1) / np.sqrt(len(difference))
+        means = [f"{mean:.4f}" for mean in (by_numpy.mean(), by_core.mean())]
+        change = f"{difference.mean():+.4f} ({error:.4f})"
+        rows.append([metric, *means, change, f"{wilcoxon(difference).pvalue:.2f}"])
+    header = ["mean of", "NumPy", "core", "difference (standard error)", "p (Wilcoxon)"]
+    print("\n" + markdown_table(header, rows))
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("section", nargs="?", choices=["accuracy", "speed"])
+    parser.add_argument("--repeats", type=int, default=5, help="or splits of a table")
+    arguments = parser.parse_args()
+    section = accuracy if arguments.section == "accuracy" else speed
+    with warnings.catch_warnings():
+        # some are meant to end after a set number of epochs
+        warnings.simplefilter("ignore")
+        section(arguments.repeats)
     print("\n" + describe_machine("scikit-learn", "numpy", "scipy", "pandas"))
 
 
