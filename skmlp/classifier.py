@@ -231,10 +231,11 @@ class MLPSoftmaxClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
 
     random_state : int, RandomState instance or None, default=None
         Source of start values, held-out rows, batches and dropout. An int gives the
-        same model each time.
+        same model each time on a machine, by the same engine (see `engine_`), whatever
+        the number of threads.
 
     max_time : float or None, default=None
-        Seconds after which `fit` ends training, within a batch, and keeps the best
+        Seconds after which `fit` ends training, within some batches, and keeps the best
         weights so far; None for no limit. Not used by `partial_fit`.
 
     checkpoint : str, path-like or None, default=None
@@ -243,8 +244,8 @@ class MLPSoftmaxClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
         not. A file is for one fit; in a folder (one that exists, or a name with a
         separator at its end) each combination of parameters and data has a file of its
         own, which suits :class:`~sklearn.model_selection.GridSearchCV`. A file stays
-        when training has ended. One of other data, other parameters or another version
-        is refused. Not for ``solver="lbfgs"``; not used by `partial_fit`.
+        when training has ended. One of other data, other parameters, another version
+        or another engine is refused. Not for ``solver="lbfgs"``; not used by `partial_fit`.
 
     checkpoint_every : int, str or timedelta, default=1
         Epochs from one save to the next, or the time: "30s", "10min".
