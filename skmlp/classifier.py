@@ -245,7 +245,8 @@ class MLPSoftmaxClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
         separator at its end) each combination of parameters and data has a file of its
         own, which suits :class:`~sklearn.model_selection.GridSearchCV`. A file stays
         when training has ended. One of other data, other parameters, another version
-        or another engine is refused. Not for ``solver="lbfgs"``; not used by `partial_fit`.
+        or another engine is refused. Not for ``solver="lbfgs"``; not used by
+        `partial_fit`.
 
     checkpoint_every : int, str or timedelta, default=1
         Epochs from one save to the next, or the time: "30s", "10min".
