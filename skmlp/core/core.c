@@ -98,8 +98,10 @@ INLINE vec nearest(vec x) {
 
 #if defined(__clang__)
 #define shuffle(x, y, ...) __builtin_shufflevector(x, y, __VA_ARGS__)
+#define UNROLL _Pragma("clang loop unroll(full)") /* GCC's would leave short loops */
 #else
 #define shuffle(x, y, ...) __builtin_shuffle(x, y, (four_ints){__VA_ARGS__})
+#define UNROLL _Pragma("GCC unroll 8")
 #endif
 
 /* The transpose of (n_rows, n_columns), by squares of 4; both are rounded up to 4. */
@@ -138,7 +140,7 @@ INLINE four sums_of_four(const vec x[4]) {
 /* c[0] x^(n-1) + ... + c[n-1], of coefficients that are known when this is compiled. */
 INLINE vec horner(vec x, int n, const float *c) {
     vec y = c[0] * x + c[1];
-    #pragma GCC unroll 8
+    UNROLL
     for (int i = 2; i < n; i++) y = y * x + c[i];
     return y;
 }
@@ -270,11 +272,11 @@ INLINE void multiply_tile(const float *a, int64_t a_row, int64_t a_term, const f
                           vec sums[ROWS][PANEL]) {
     for (int64_t k = 0; k < n_terms; k++, a += a_term, b += b_term) {
         vec term[PANEL];
-        #pragma GCC unroll 3
+        UNROLL
         for (int j = 0; j < n_vectors; j++) term[j] = load(b + j * LANES);
-        #pragma GCC unroll 8
+        UNROLL
         for (int i = 0; i < ROWS; i++)
-            #pragma GCC unroll 3
+            UNROLL
             for (int j = 0; j < n_vectors; j++) sums[i][j] += a[i * a_row] * term[j];
     }
 }
@@ -801,12 +803,11 @@ static void give_back(uint64_t mode) {
 
 /* To be called once the parameters are there, before the first step. */
 EXPORT void prepare(const Network *network) {
-    for (int64_t i = 0; i < network->n_layers; i++) {
-        const Layer *layer = network->layers + i;
+    const Layer *end = network->layers + network->n_layers;
+    for (const Layer *layer = network->layers; layer < end; layer++)
         if (layer->transposed)
             transpose(layer->weight, layer->weight_width, layer->fan_in, layer->fan_out,
                       layer->transposed, layer->x_width);
-    }
 }
 
 /* Takes steps from `first_batch` on, until the epoch or the time is over; every thread of

@@ -3,7 +3,6 @@
 
 #if defined(__AVX2__)
 #include <cpuid.h>
-
 /* Instructions, and bits of the registers that the system keeps for each thread: 1 and 2 for
    those of AVX, 5 to 7 for those of AVX-512, which macOS keeps from their first use on. */
 #if defined(__AVX512F__)
