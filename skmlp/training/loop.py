@@ -162,7 +162,7 @@ def train(
     run : callable, default=map
         Applies a function to each learner, maybe at the same time.
     """
-    sizes = learners[0].sizes()
+    sizes = np.array(learners[0].sizes())
     n_steps = n_epochs * len(sizes)
     if monitor.ending is not None:
         return
@@ -171,12 +171,14 @@ def train(
         steps = range(epoch * len(sizes), (epoch + 1) * len(sizes))
         base = learning_rate * monitor.plateau.factor
         rates = [base * schedule(step / n_steps) for step in steps]
-        passes = run(methodcaller("epoch", rates, monitor.is_out_of_time), learners)
+        epoch_of = methodcaller("epoch", rates, monitor.is_out_of_time)
+        passes = list(run(epoch_of, learners))
         # learners that run out of time do so in different batches
-        values = np.mean(list(zip(*passes, strict=False)), axis=1)
-        penalty = float(np.mean([one.penalty() for one in learners]))
+        n_batches = min(map(len, passes))
+        values = np.add.reduce([one[:n_batches] for one in passes]) / len(learners)
+        penalty = sum(one.penalty() for one in learners) / len(learners)
         monitor.take_first_loss(values[0])
-        loss = float(np.average(values, weights=sizes[: len(values)]))
+        loss = float(np.dot(values, sizes[:n_batches]) / sizes[:n_batches].sum())
         if monitor.end_epoch(loss, parameters, rates[-1], penalty):
             break
 
