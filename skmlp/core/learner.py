@@ -134,7 +134,7 @@ class CoreLearner:
         self.crew = crew
         self.has_dropout = any(rate > 0 for rate in architecture.dropout)
         samples = batches.samples
-        check_rows(architecture, samples.x, samples.rows, samples.codes)
+        check_rows(architecture, *samples)
         self.codes = np.ascontiguousarray(samples.codes, np.int64)
         self.weight = samples.weight
         self.rows = samples.rows
@@ -185,6 +185,8 @@ class CoreLearner:
             rates=address(each_rate),
             values=address(values),
         )
+        # threads that Ctrl-C has left behind go on for a while
+        epoch.arrays = order, each_rate, values
         n_done = 0
         while n_done < len(values) and not (n_done and is_over()):
             n_done = self.take_steps(epoch)
@@ -197,10 +199,14 @@ class CoreLearner:
     def take_steps(self, epoch: structures.Epoch) -> int:
         """Take some steps of an epoch; the number of the batch to go on from."""
         team = structures.Team(n_threads=self.crew.n_threads)
-        parts = (self.network.structure, self.samples, self.rule, epoch, team)
-        train = partial(core().train, *map(ctypes.byref, parts))
-        first, *_ = self.crew.map(train, range(self.crew.n_threads))
+        take_part = partial(self.take_part, epoch, team)
+        first, *_ = self.crew.map(take_part, range(self.crew.n_threads))
         return first
+
+    def take_part(self, epoch: structures.Epoch, team: structures.Team, me: int) -> int:
+        """Do the work of one thread of the team; as `take_steps`."""
+        parts = (self.network.structure, self.samples, self.rule, epoch, team)
+        return core().train(*map(ctypes.byref, parts), me)
 
     def penalty(self) -> float:
         """The penalty on the present weights."""

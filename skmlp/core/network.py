@@ -195,8 +195,9 @@ def takes(architecture: Architecture) -> bool:
 def check_rows(
     architecture: Architecture,
     x: np.ndarray,
-    rows: np.ndarray | None,
     codes: np.ndarray | None = None,
+    weight: np.ndarray | None = None,
+    rows: np.ndarray | None = None,
 ) -> None:
     """Raise unless all that the core will read is there: it looks at no bounds."""
     if x.dtype != np.float32 or x.ndim != 2 or x.shape[1] != architecture.n_inputs:
@@ -217,8 +218,9 @@ def check_rows(
                 f"{lowest} to {highest}."
             )
     n_samples = len(x) if rows is None else len(rows)
-    if codes is not None and len(codes) != n_samples:
-        raise ValueError(f"{len(codes)} classes were given for {n_samples} rows.")
+    for name, numbers in {"classes": codes, "weights": weight}.items():
+        if numbers is not None and len(numbers) != n_samples:
+            raise ValueError(f"{len(numbers)} {name} were given for {n_samples} rows.")
 
 
 class CoreReader:
@@ -264,7 +266,7 @@ class CoreReader:
         rows : ndarray of int of shape (n_rows,), default=None
             Which rows of `x`; None for all of them.
         """
-        check_rows(self.architecture, x, rows)
+        check_rows(self.architecture, x, rows=rows)
         if rows is not None:
             rows = np.ascontiguousarray(rows, np.int64)
         n_rows = len(x) if rows is None else len(rows)

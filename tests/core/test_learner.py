@@ -1,5 +1,8 @@
 """The core takes the steps that NumPy takes."""
 
+import gc
+import threading
+import weakref
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 
@@ -284,6 +287,7 @@ def test_the_processor_gets_its_mode_back():
         ({"rows": np.array([0, 2])}, "rows are from 0 to 1, and these go"),
         ({"rows": np.array([-1, 0])}, "rows are from 0 to 1"),
         ({"codes": np.array([0])}, "1 classes were given for 2 rows"),
+        ({"weight": np.ones(3, "f4")}, "3 weights were given for 2 rows"),
         ({"x": np.zeros((2, 4), "f4")}, "float32 rows of 5 numbers"),
         ({"x": np.zeros((2, 5))}, "float32 rows of 5 numbers, and not float64"),
     ],
@@ -299,3 +303,29 @@ def test_start_is_the_same_for_both():
     by_numpy, by_core = twins(architecture, some_samples(architecture, 20), Adam)
     assert_array_equal(by_core.parameters, by_numpy.network.parameters)
     assert_array_equal(by_core.parameters, start(architecture))
+
+
+def test_threads_left_behind_have_all_they_need():
+    """As where Ctrl-C is pressed before other threads have come to their part."""
+    architecture = build(ReLU(), (64,), n_inputs=30)
+    samples = some_samples(architecture, 2000)
+    threads = []
+
+    def interrupted(function, numbers):
+        threads.extend(threading.Thread(target=function, args=(n,)) for n in numbers)
+        raise KeyboardInterrupt
+
+    _, learner = twins(architecture, samples, Adam, crew=Crew(2, interrupted))
+    network = weakref.ref(learner.network)
+    with pytest.raises(KeyboardInterrupt):
+        learner.epoch([0.01] * len(learner.sizes()), never)
+    del learner
+    gc.collect()
+    assert network() is not None
+    for one in threads:
+        one.start()
+    for one in threads:
+        one.join()
+    del one, threads[:]
+    gc.collect()
+    assert network() is None
