@@ -8,6 +8,7 @@
    multiple of PADDING rows and columns, which is computed along with the rest: nothing that
    counts is ever computed from it. */
 
+#define _POSIX_C_SOURCE 200112L
 #include <math.h>
 #include <stdatomic.h>
 #include <stdint.h>
@@ -20,8 +21,7 @@
 #define let_others_run() SwitchToThread()
 #else
 #define EXPORT __attribute__((visibility("default")))
-#include <sched.h>
-#define let_others_run() sched_yield()
+#define let_others_run() nanosleep(&(struct timespec){0, 50000}, NULL)
 #endif
 
 #define INLINE static inline __attribute__((always_inline))
@@ -757,7 +757,7 @@ static void move_all(const Network *network, int64_t n_rows, const Step *step, c
 
 /* ---- Threads and the clock. */
 
-/* Wait until all threads of the team are here. */
+/* Wait until all threads of the team are here: busily, or asleep where another has no core. */
 static void meet(Team *team) {
     if (team->n_threads == 1) return;
     int32_t meeting = atomic_load(&team->n_meetings);
@@ -767,7 +767,7 @@ static void meet(Team *team) {
         return;
     }
     for (int tries = 0; atomic_load(&team->n_meetings) == meeting; tries++)
-        if (tries > 1000) let_others_run();
+        if (tries > 20000) let_others_run();
 }
 
 /* Seconds. */
