@@ -767,7 +767,7 @@ static void meet(Team *team) {
         return;
     }
     for (int tries = 0; atomic_load(&team->n_meetings) == meeting; tries++)
-        if (tries > 20000) let_others_run();
+        if (tries > 50000) let_others_run();
 }
 
 /* Seconds. */

@@ -40,9 +40,12 @@ SMALLEST_SHARED_LAYER = 2**16
 """Outputs of a hidden layer, for a batch and two networks, from which stacks are worth
 threads of their own: below, the threads mostly wait for their turn in Python."""
 
+SMALLEST_SHARED_BATCH = 2**22
+"""Weights times rows of a batch from which the core shares a batch among threads.
 
-SMALLEST_SHARED_BATCH = 2**21
-"""Weights times rows of a batch from which the core shares a batch among threads."""
+On two idle cores a second thread saves a third of a step at 2^22; where another program
+keeps one of them busy, the step takes a quarter longer, and hardly so at 2^24.
+"""
 
 ROWS_PER_THREAD = 32
 """Fewest rows of a batch that a thread is worth."""
