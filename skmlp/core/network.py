@@ -18,12 +18,9 @@ from skmlp.core.layout import (
     width_of,
 )
 from skmlp.core.library import core
-from skmlp.nn.layers import Dropout, PeriodicEmbedding
+from skmlp.nn.layers import Activate, Dropout, PeriodicEmbedding
 from skmlp.nn.network import Architecture
 from skmlp.nn.parameters import Key
-
-SLOPE_FACTOR = 0.1
-"""On the learning rate of slopes, as `Activate` has it."""
 
 
 class Room:
@@ -169,7 +166,8 @@ class CoreNetwork:
             layer.derivative = self.room.matrix(layer.y_width)
             if slope is not None:
                 layer.by_slope = self.room.matrix(layer.y_width)
-                layer.slope_factor = SLOPE_FACTOR
+                factors = Activate(activation, 1).learning_rates
+                layer.slope_factor = factors["slope"]
             if architecture.dropout[number] > 0:
                 dropout = Dropout(architecture.dropout[number])
                 layer.threshold, layer.scale = int(dropout.threshold), dropout.scale
@@ -205,7 +203,7 @@ def check_rows(
             f"the core takes float32 rows of {architecture.n_inputs} numbers, and not "
             f"{x.dtype} of shape {x.shape}."
         )
-    if any(stride % x.itemsize for stride in x.strides):
+    if not x.flags.aligned or any(stride % x.itemsize for stride in x.strides):
         raise ValueError(f"the core takes no rows {x.strides} bytes apart; copy them.")
     limits = {"rows": (rows, len(x)), "classes": (codes, architecture.n_classes)}
     for name, (numbers, limit) in limits.items():

@@ -117,6 +117,14 @@ def test_refuses_numbers_between_which_lie_parts_of_others():
     packed = np.zeros(4, np.dtype([("flag", "i1"), ("x", "f4", 5)]))["x"]
     with pytest.raises(ValueError, match="bytes apart; copy them"):
         reader.logits(packed)
+    shifted = np.zeros(
+        4,
+        np.dtype(
+            {"names": ["x"], "formats": [("f4", 5)], "offsets": [1], "itemsize": 24}
+        ),
+    )["x"]
+    with pytest.raises(ValueError, match="bytes apart; copy them"):
+        reader.logits(shifted)
 
 
 @pytest.mark.parametrize("hidden", [(), (16, 5)])

@@ -7,6 +7,8 @@ from pathlib import Path
 import pytest
 
 from skmlp.core import structures
+from skmlp.core.layout import BLOCK, PADDING
+from skmlp.nn.layers import PeriodicEmbedding
 
 SOURCE = Path(structures.__file__).with_name("core.c").read_text(encoding="utf-8")
 NAMES = ["Layer", "Embedding", "Network", "Samples", "Rule", "Epoch", "Team"]
@@ -40,6 +42,20 @@ def fields_in_c(name):
 @pytest.mark.parametrize("name", NAMES)
 def test_fields_are_those_of_c(name):
     assert getattr(structures, name)._fields_ == list(fields_in_c(name))
+
+
+def constant(name):
+    """A number of core.c, by `#define` or in an `enum`."""
+    (number,) = re.findall(rf"(?:#define {name} |\b{name} = )(\d+)\b", SOURCE)
+    return int(number)
+
+
+def test_constants_are_those_of_c():
+    """Rooms that are smaller than core.c believes would be written beyond."""
+    assert constant("PADDING") == PADDING
+    assert constant("BLOCK") == BLOCK
+    assert constant("N_WAVES") == PeriodicEmbedding.n_waves
+    assert constant("N_OUTPUTS") == PeriodicEmbedding.n_outputs
 
 
 def test_all_are_held_against_c():
