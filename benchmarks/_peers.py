@@ -13,6 +13,7 @@ from sklearn.impute import SimpleImputer
 from sklearn.linear_model import LogisticRegression
 from sklearn.neural_network import MLPClassifier
 from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import FunctionTransformer
 from tables import by_hand
 
 import skmlp
@@ -21,6 +22,30 @@ from skmlp import MLPSoftmaxClassifier
 
 def is_number(column):
     return pd.api.types.is_numeric_dtype(column)
+
+
+def is_number_or_date(column):
+    return is_number(column) or holds_dates(column)
+
+
+def dates_as_days(X):
+    """Dates, also those that are text, as days since 1970: few classifiers read any."""
+    return X.assign(**{name: in_days(X[name]) for name in X if holds_dates(X[name])})
+
+
+def in_days(dates):
+    since = pd.to_datetime(dates, utc=True) - pd.Timestamp(0, tz="UTC")
+    return since / pd.Timedelta(days=1)
+
+
+def holds_dates(column):
+    """Whether a column has the type of dates, or is text of the form 2013-01-01."""
+    if is_number(column):
+        return False
+    if pd.api.types.is_datetime64_any_dtype(column):
+        return True
+    values = column.dropna().astype(str)
+    return values.str.match(r"\d{4}-\d\d-\d\d").all()
 
 
 def as_text(column):
@@ -39,6 +64,7 @@ class AsCategories(TransformerMixin, BaseEstimator):
         self.most_values = most_values
 
     def fit(self, X, y=None):
+        X = dates_as_days(X)
         self.values_ = {
             name: as_text(X[name]).value_counts().index[: self.most_values]
             for name in X
@@ -47,6 +73,7 @@ class AsCategories(TransformerMixin, BaseEstimator):
         return self
 
     def transform(self, X):
+        X = dates_as_days(X)
         columns = {
             f"c{place}": (
                 pd.Categorical(as_text(X[name]), categories=self.values_[name])
@@ -65,6 +92,7 @@ class AsText(TransformerMixin, BaseEstimator):
         return self
 
     def transform(self, X):
+        X = dates_as_days(X)
         texts = {
             name: as_text(X[name]).fillna("missing")
             for name in X
@@ -78,12 +106,13 @@ class AsText(TransformerMixin, BaseEstimator):
 
 def by_hand_with_rare_values(model):
     """A pipeline of the usual steps, in which rare values share a column."""
-    return by_hand(
+    encoded = by_hand(
         model,
         handle_unknown="infrequent_if_exist",
         min_frequency=2,
         max_categories=40,
     )
+    return make_pipeline(FunctionTransformer(dates_as_days), encoded)
 
 
 def logistic_regression(X, seed):
@@ -121,7 +150,7 @@ def catboost(X, seed):
 
     model = CatBoostClassifier(
         iterations=500,
-        cat_features=[name for name in X if not is_number(X[name])],
+        cat_features=[name for name in X if not is_number_or_date(X[name])],
         verbose=False,
         allow_writing_files=False,
         random_seed=seed,

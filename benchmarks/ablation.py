@@ -16,9 +16,10 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 from _machine import describe_machine, markdown_table
-from accuracy import calibration_error, dates_as_days, suite
+from accuracy import calibration_error
 from sklearn.metrics import log_loss
 from sklearn.model_selection import train_test_split
+from suite import suite
 
 from skmlp import MLPSoftmaxClassifier
 
@@ -82,7 +83,7 @@ def measure_what_is_missing(n_splits):
             continue
         X, y = load_table()
         has_some = y.map(y.value_counts()) >= 4
-        X, y = dates_as_days(X[has_some]), y[has_some]
+        X, y = X[has_some], y[has_some]
         if len(X) > MOST_ROWS or X.shape[1] > 500:
             continue
         for split in range(n_splits):

@@ -6,7 +6,8 @@
     python benchmarks/accuracy.py --report           only reports
     python benchmarks/accuracy.py --fashion          all of Fashion-MNIST
 
-Twenty tables are split 70/30, stratified, several times (--splits, three by default).
+The tables of suite.py are split 70/30, stratified, several times (--splits, three by
+default; one for tables of 100000 rows and more).
 Every classifier gets the same data frames; what it needs around it (holes filled,
 scales, codes for categories) is part of it and of its time. For a table and a split,
 all are timed one right after the other. --classifiers and --tables take some names,
@@ -25,8 +26,6 @@ import csv
 import sys
 import time
 import warnings
-from collections.abc import Callable
-from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -35,20 +34,17 @@ from _machine import describe_machine, markdown_table, save
 from _peers import CLASSIFIERS, PACKAGES, SLOW, version
 from matplotlib.transforms import Bbox
 from scipy.stats import friedmanchisquare, studentized_range
-from sklearn.datasets import load_breast_cancer, load_digits, load_wine
 from sklearn.metrics import log_loss, roc_auc_score
 from sklearn.model_selection import train_test_split
 from sklearn.neural_network import MLPClassifier
-from tables import TABLES, load
+from suite import MANY_ROWS, fashion_mnist, rows_for_splits, suite
 
 from skmlp import MLPSoftmaxClassifier
-
-sys.path.insert(0, str(Path(__file__).parent.parent / "examples"))
-import fashion_mnist
 
 RESULTS = Path(__file__).parent / "results" / "accuracy.csv"
 SMALLEST = 1e-7
 MOST_ROWS_WHEN_SLOW = 4000
+MOST_CELLS_OF_CATBOOST = 50_000_000
 HIGHER_IS_BETTER = {
     "log_loss": False,
     "accuracy": True,
@@ -67,50 +63,6 @@ FIELDS = [
     "fit_seconds",
     "predict_seconds",
 ]
-
-
-def suite():
-    """Functions that load X and y, by the name of the table."""
-    tables: dict[str, Callable] = {
-        name: partial(load, package, name, target)
-        for (package, name), target in TABLES.items()
-    }
-    for function in load_digits, load_breast_cancer, load_wine:
-        name = function.__name__.removeprefix("load_")
-        tables[name] = partial(load_from_scikit_learn, function)
-    folders = fashion_mnist.INSTALLED, fashion_mnist.CACHE
-    if any(map(fashion_mnist.has_files, folders)):
-        tables["fashion_mnist"] = load_some_fashion_mnist
-    else:
-        print("fashion_mnist is left out; examples/fashion_mnist.py fetches it")
-    return tables
-
-
-def load_from_scikit_learn(function):
-    X, y = function(as_frame=True, return_X_y=True)
-    return X, y.astype(str)
-
-
-def load_some_fashion_mnist():
-    X, y, _, _ = fashion_mnist.load()
-    X, _, y, _ = train_test_split(X, y, train_size=10_000, stratify=y, random_state=0)
-    return pd.DataFrame(X).add_prefix("pixel"), pd.Series(y, dtype=object)
-
-
-def dates_as_days(X):
-    """Dates as days since the first: most of the classifiers do not read them."""
-    dates = X.select_dtypes(["datetime", "datetimetz"])
-    return X.assign(**{name: days_since_first(dates[name]) for name in dates})
-
-
-def rows_for_splits(X, y):
-    """Rows of classes with several rows, which stratified splits want."""
-    has_several = y.map(y.value_counts()) >= 2
-    return dates_as_days(X[has_several]), y[has_several]
-
-
-def days_since_first(dates):
-    return (dates - dates.min()) / pd.Timedelta(days=1)
 
 
 def calibration_error(correct, confidence, n_bins=15):
@@ -179,15 +131,22 @@ def drop_results(names, tables):
         results[~dropped].to_csv(RESULTS, index=False)
 
 
+def takes_long(name, X, y, split):
+    """Whether a table would take a classifier an hour, or its splits minutes each."""
+    if name in SLOW:
+        return split > 0 or len(X) >= MOST_ROWS_WHEN_SLOW
+    n_cells_of_all_classes = X.size * y.nunique()
+    return name == "CatBoost" and n_cells_of_all_classes > MOST_CELLS_OF_CATBOOST
+
+
 def measure_missing(names, tables, n_splits):
     found = read_results()[["table", "split", "classifier"]]
     done = set(found.itertuples(index=False, name=None))
     for table, load_table in tables.items():
         X, y = rows_for_splits(*load_table())
-        for split in range(n_splits):
+        for split in range(n_splits if len(X) < MANY_ROWS else 1):
             for name in names:
-                too_slow = name in SLOW and (split or len(X) >= MOST_ROWS_WHEN_SLOW)
-                if (table, split, name) in done or too_slow:
+                if (table, split, name) in done or takes_long(name, X, y, split):
                     continue
                 figures = measure(name, X, y, split)
                 about = {

@@ -19,8 +19,9 @@ import numpy as np
 import pandas as pd
 from _engine import by_numpy, let_threads_settle
 from _machine import describe_machine, markdown_table
-from accuracy import measure, rows_for_splits, suite
+from accuracy import measure
 from scipy.stats import wilcoxon
+from suite import rows_for_splits, suite
 from threadpoolctl import threadpool_limits
 
 from skmlp import MLPSoftmaxClassifier

