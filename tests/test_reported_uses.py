@@ -166,7 +166,7 @@ def test_what_becomes_of_a_value_seen_once_is_the_same_for_all_labels(n_pairs):
     table = pd.DataFrame({"customer": [f"c{number}" for number in numbers]})
     y = np.random.default_rng(0).integers(0, 2, 300)
     once = (numbers >= n_pairs) & (numbers < 300 - n_pairs)
-    encoder = TableEncoder(random_state=0)
+    encoder = TableEncoder(split_names=False, random_state=0)
     for encoded in (encoder.fit_transform(table, y), encoder.transform(table)):
         assert np.ptp(encoded[once], axis=0).max() < 1e-6
 
@@ -203,10 +203,12 @@ def test_one_row_per_customer_and_the_same_customers_later():
     assert_allclose(model.predict_proba(table)[:, 1], first.mean(), atol=0.05)
 
 
-def test_dates_as_text_are_identifiers_as_well():
+def test_dates_as_text_are_identifiers_as_well_unless_they_are_read():
     days = pd.date_range("2020-01-01", periods=300).astype(str)
     y = np.random.default_rng(0).integers(0, 2, 300)
-    model = MLPSoftmaxClassifier(random_state=0).fit(pd.DataFrame({"day": days}), y)
+    encoder = TableEncoder(read_text=False, split_names=False)
+    model = MLPSoftmaxClassifier(preprocessing=encoder, random_state=0)
+    model.fit(pd.DataFrame({"day": days}), y)
     assert_allclose(
         model.predict_proba(pd.DataFrame({"day": days}))[:, 1], y.mean(), atol=0.05
     )

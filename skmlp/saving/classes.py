@@ -46,6 +46,7 @@ from skmlp.tabular.encoder import TableEncoder
 from skmlp.tabular.names import ATTRIBUTE
 from skmlp.tabular.scaling import SmoothScale
 from skmlp.tabular.target_means import TargetMeans
+from skmlp.tabular.text import UNITS, TextColumn
 from skmlp.training.monitor import Plateau
 
 PLAIN = (type(None), bool, int, float, str, bytes)
@@ -185,6 +186,16 @@ def target_means_fit(means: TargetMeans) -> bool:
     return means.table.shape[1] == len(means.labels) == len(means.scale.center)
 
 
+def text_column_fits(column: TextColumn) -> bool:
+    """Whether each term has its weights, and each output its column."""
+    n_terms, n_outputs = len(column.terms), len(column.labels)
+    return (
+        column.weights.shape == (n_terms, n_outputs)
+        and len(column.idf) == n_terms == len(set(column.terms))
+        and len(column.scale.center) == n_outputs
+    )
+
+
 # TableEncoder
 
 ENCODER_PARTS: dict[str, Check] = {
@@ -193,10 +204,14 @@ ENCODER_PARTS: dict[str, Check] = {
     "scale_": is_a(SmoothScale),
     "_number_columns": is_list_of(NumberColumn),
     "_category_columns": is_list_of(CategoryColumn),
+    "_text_columns": is_list_of(TextColumn),
     "_missing_of": is_array("iu", 1),
     "_is_sparse": is_flag,
 }
 """What a fitted encoder holds."""
+
+ONCE_ABSENT: State = {"_text_columns": []}
+"""What stands for parts that fitted encoders of older versions did not have."""
 
 OPTIONAL_ENCODER_PARTS: dict[str, Check] = {
     "feature_names_in_": is_line_of_names,
@@ -244,6 +259,8 @@ def build_encoder(state: State) -> TableEncoder:
     """An encoder, fitted or not."""
     encoder = with_parameters(TableEncoder, state)
     is_fitted = "scale_" in state
+    if is_fitted:
+        state = {**ONCE_ABSENT, **state}
     checks = {
         part: check for part, check in OPTIONAL_ENCODER_PARTS.items() if part in state
     }
@@ -259,10 +276,15 @@ def encoder_fits(encoder: TableEncoder) -> bool:
     n_numbers = len(encoder.scale_.center)
     columns: list[NumberColumn | CategoryColumn]
     columns = [*encoder._number_columns, *encoder._category_columns]
-    places = sorted(column.position for column in columns)
+    places = [column.position for column in columns]
+    of_text = {column.position for column in encoder._text_columns}
+    # text may have categories as well
+    places = sorted([*places, *(of_text - set(places))])
     return (
-        places == list(range(len(columns)))
-        and len(columns) == len(encoder.is_categorical_) == encoder.n_features_in_
+        places == list(range(len(places)))
+        and len(places) == len(encoder.is_categorical_) == encoder.n_features_in_
+        and len(of_text) == len(encoder._text_columns)
+        and of_text.isdisjoint(column.position for column in encoder._number_columns)
         and sum(len(column.parts) for column in encoder._number_columns) == n_numbers
         and bool(np.isin(encoder._missing_of, np.arange(n_numbers)).all())
     )
@@ -350,9 +372,9 @@ def state_of_class(cls: type) -> State | None:
 
 # The table
 
-IN_NUMBER_COLUMNS: dict[str, Check] = {"position": is_count}
-IN_DATE_COLUMNS: dict[str, Check] = {
-    "position": is_count,
+IN_NUMBER_COLUMNS: dict[str, Check] = {"position": is_count, "from_text": is_flag}
+ONCE_ABSENT_IN_NUMBERS: State = {"from_text": NumberColumn.from_text}
+IN_DATE_COLUMNS: dict[str, Check] = IN_NUMBER_COLUMNS | {
     "parts": lambda value: (
         type(value) is tuple and {""} <= set(value) <= {"", *PARTS_OF_DATES}
     ),
@@ -393,9 +415,14 @@ FORMS_BY_CLASS: dict[type, Form[Any]] = {
         },
         scale_fits,
     ),
-    **{cls: by_parts(cls, IN_NUMBER_COLUMNS) for cls in NUMBER_COLUMNS.values()},
+    **{
+        cls: by_parts(cls, IN_NUMBER_COLUMNS, once_absent=ONCE_ABSENT_IN_NUMBERS)
+        for cls in NUMBER_COLUMNS.values()
+    },
     DateColumn: by_parts(
-        DateColumn, IN_DATE_COLUMNS, once_absent={"in_utc": DateColumn.in_utc}
+        DateColumn,
+        IN_DATE_COLUMNS,
+        once_absent=ONCE_ABSENT_IN_NUMBERS | {"in_utc": DateColumn.in_utc},
     ),
     CategoryColumn: by_parts(
         CategoryColumn,
@@ -426,6 +453,19 @@ FORMS_BY_CLASS: dict[type, Form[Any]] = {
             "table": is_array("f", 2),
         },
         target_means_fit,
+    ),
+    TextColumn: by_parts(
+        TextColumn,
+        {
+            "position": is_count,
+            "unit": lambda value: type(value) is str and value in UNITS,
+            "terms": is_list_of(str),
+            "idf": is_array("f", 1),
+            "weights": is_array("f", 2),
+            "labels": is_list_of(str),
+            "scale": is_a(SmoothScale),
+        },
+        text_column_fits,
     ),
     Plateau: by_parts(
         Plateau, {"lowest": is_number, "n_bad_epochs": is_count, "factor": is_number}

@@ -9,6 +9,7 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
+from skmlp.tabular.readings import READINGS, is_text, kind_of_text, with_text_read
 from skmlp.tabular.tables import Column, Values
 from skmlp.tabular.target_means import Rows, Target, TargetMeans
 
@@ -23,9 +24,17 @@ PARTS_OF_DATES: dict[str, Callable[[pd.DatetimeIndex], pd.Index]] = {
 # What kind a column is
 
 
-def kind_of(column: Column) -> str:
-    """The kind that a column's dtype, or its objects, speak for, once it has values."""
-    return "nothing" if is_missing_altogether(column) else kind_of_values(column)
+def kind_of(column: Column, read_text: bool = False) -> str:
+    """The kind that a column's dtype, or its objects, speak for, once it has values.
+
+    With `read_text`, text is of the kind that it stands for.
+    """
+    if is_missing_altogether(column):
+        return "nothing"
+    kind = kind_of_values(column)
+    if read_text and kind == "categories" and is_text(column.data):
+        return kind_of_text(column.data) or kind
+    return kind
 
 
 def kind_of_values(column: Column) -> str:
@@ -130,22 +139,47 @@ class NumberColumn:
 
     Attributes
     ----------
+    from_text : bool
+        Whether the training rows held text that stood for this kind.
     parts : tuple of str
         What each array is called behind the column's name.
     """
 
     kind = "numbers"
     parts: tuple[str, ...] = ("",)
+    from_text = False  # as in columns that were saved before text was read
 
     def __init__(self, position: int) -> None:
         self.position = position
+        self.from_text = False
 
     def fit(self, column: Column, rows: Rows) -> list[np.ndarray]:
+        """Learn what the column is like, and return what `read` would."""
+        self.from_text = is_text(column.data[rows.places])
+        return self.learn(self.as_meant(column), rows)
+
+    def learn(self, column: Column, rows: Rows) -> list[np.ndarray]:
         """Learn which parts vary, and return what `read` would."""
         return self.read(column)
 
+    def as_meant(self, column: Column) -> Column:
+        """Text as what it stands for, if that is of this kind.
+
+        Where training was on text, what can't be read counts as missing, and may come
+        beside other values; else all has to be text that can be read.
+        """
+        values, read = column.data, READINGS.get(self.kind)
+        if read is None:
+            return column
+        if self.from_text:
+            return column._replace(data=with_text_read(values, read))
+        if is_text(values) and kind_of_text(values) == self.kind:
+            return column._replace(data=read(values))
+        return column
+
     def read(self, column: Column) -> list[np.ndarray]:
         """One array per part, or an error if the column is of another kind."""
+        column = self.as_meant(column)
         if is_missing_altogether(column):
             return [np.full(len(column.data), np.nan) for _ in self.parts]
         self.check_kind(column)
@@ -182,6 +216,7 @@ class PlainColumn(NumberColumn):
     """Numbers; truth values count as 0 and 1, and so do categories that are numbers."""
 
     def read(self, column: Column) -> list[np.ndarray]:
+        column = self.as_meant(column)
         values = column.data
         if isinstance(values, np.ndarray) and values.dtype.kind in "iufb":
             return [values]
@@ -197,6 +232,8 @@ class PlainColumn(NumberColumn):
 
 class EmptyColumn(NumberColumn):
     """Zero, whatever may come: there was no value to learn from."""
+
+    kind = "nothing"
 
     def read(self, column: Column) -> list[np.ndarray]:
         return [np.where(pd.isna(column.data), np.nan, 0.0)]
@@ -217,7 +254,7 @@ class DateColumn(NumberColumn):
     kind = "dates"
     in_utc = False  # as in columns that were saved before there were others
 
-    def fit(self, column: Column, rows: Rows) -> list[np.ndarray]:
+    def learn(self, column: Column, rows: Rows) -> list[np.ndarray]:
         self.parts, self.has_zone = ("", *PARTS_OF_DATES), None
         self.in_utc = has_several_zones(column.data[rows.places])
         arrays = self.read(column)

@@ -27,6 +27,7 @@ from skmlp._sklearn import (
 from skmlp.tabular.columns import (
     NUMBER_COLUMNS,
     CategoryColumn,
+    Factorized,
     NumberColumn,
     PlainColumn,
     factorize,
@@ -35,6 +36,7 @@ from skmlp.tabular.columns import (
 )
 from skmlp.tabular.labels import read_labels
 from skmlp.tabular.names import check_names, remember_names, remembered_names
+from skmlp.tabular.readings import is_text
 from skmlp.tabular.scaling import Numbers, SmoothScale
 from skmlp.tabular.tables import (
     Column,
@@ -51,6 +53,7 @@ from skmlp.tabular.tables import (
     read_matrix,
 )
 from skmlp.tabular.target_means import N_FOLDS, Rows, Target, TargetMeans
+from skmlp.tabular.text import TextColumn, Texts, Told, are_mostly_distinct, unit_of
 from skmlp.tabular.weights import check_weights
 
 BLOCK_OUT = 1 << 18
@@ -58,11 +61,12 @@ BLOCK_OUT = 1 << 18
 
 
 class Reading(NamedTuple):
-    """A table as numbers to be scaled, and codes of its categories."""
+    """A table as numbers to be scaled, codes of its categories, and what text says."""
 
     n_rows: int
     numbers: Numbers
     codes: Sequence[np.ndarray]
+    texts: Sequence[Told]
 
     def rows(self, block: slice) -> "Reading":
         """Some of the rows."""
@@ -71,8 +75,10 @@ class Reading(NamedTuple):
             numbers = self.numbers[:, block]
         else:
             numbers = [column[block] for column in self.numbers]
+        n_rows = min(block.stop, self.n_rows) - block.start
         codes = [column[block] for column in self.codes]
-        return Reading(min(block.stop, self.n_rows) - block.start, numbers, codes)
+        texts = [told.rows(block) for told in self.texts]
+        return Reading(n_rows, numbers, codes, texts)
 
 
 class TrainingTable(NamedTuple):
@@ -106,6 +112,18 @@ class TableEncoder(TransformerMixin, BaseEstimator):
       and if `fit` was given `y`, the means of the target per value (cross-fitted, as in
       :class:`sklearn.preprocessing.TargetEncoder`) come on top. Values that the
       training rows did not have count as rare ones, or become 0.
+    - Text that is a number in all training rows, such as "12" or "-1e3", is read as
+      numbers, and ISO 8601 dates, such as "2024-02-29" or "2024-02-29T10:00:00Z", as
+      dates (see `read_text`). Codes with leading zeros stay text.
+    - Text of more than `max_categories` values that come fewer than 4 times on average
+      is taken apart: into words, marks and pairs of these where most values have
+      several words, else into runs of 2 to 5 characters. Up to 10000 of these terms,
+      of at least 2 rows, weighed by tf-idf, become `text_components` numbers by a
+      singular value decomposition, at most 10 where they are characters. If `fit` was
+      given classes, the log-odds of each by naive Bayes come on top, cross-fitted as
+      target means are. All are scaled to variance 1. Where more than half of the values
+      differ, they are not categories as well. Missing text is empty text. Of words, the
+      first 10000 characters of a text are read, of others 100.
     - Columns of sparse matrices are scaled without being centred; zeros stay zeros.
 
     Parameters
@@ -123,11 +141,31 @@ class TableEncoder(TransformerMixin, BaseEstimator):
         Fewest training rows (or sum of their weights) of a category that gets a column
         of its own. It does not apply to missing.
 
+    read_text : bool, default=True
+        Whether text that stands for numbers or dates in all training rows is read as
+        these. Blank text is missing then. In `transform`, text that can't be read so
+        counts as missing too, and numbers or dates may come in place of text. Columns
+        of a dtype of categories, or named in `categorical_features`, are not read.
+
+    text_components : int or None, default=30
+        Most numbers that sum up what the text of one column says; 0 or None for none.
+
+    text_odds : bool, default=True
+        Whether text also becomes cross-fitted log-odds of the classes in `y`: of two
+        classes those of the second, else of each.
+
+    split_names : bool, default=True
+        Whether text is also taken apart where values are single words, or come several
+        times. If False, only text is that has several words and is mostly distinct; all
+        other text is nothing but categories.
+
     dtype : {"float32", "float64"}, default="float32"
-        Type of the matrix. The arithmetic is in float64 either way.
+        Type of the matrix. The arithmetic is in float64 either way, but for what text
+        says, which is rounded to float32.
 
     random_state : int, RandomState instance or None, default=None
-        Source of the folds that target means are cross-fitted on.
+        Source of the folds that target means and log-odds are cross-fitted on, and of
+        the start of the singular value decomposition.
 
     Attributes
     ----------
@@ -140,7 +178,8 @@ class TableEncoder(TransformerMixin, BaseEstimator):
     n_numbers_ : int
         How many of them, the first ones, are scaled numbers.
     is_categorical_ : ndarray of shape (n_features_in_,)
-        Which columns of the table are categories.
+        Which columns of the table are categories, among these text that comes apart but
+        is not mostly distinct.
     categories_ : list of ndarray
         The values of each categorical column, in order of the columns, without missing.
     scale_ : SmoothScale
@@ -168,12 +207,31 @@ class TableEncoder(TransformerMixin, BaseEstimator):
     1  0.00          0.0         -1.0         1.0          0.0        0.0
     2  0.49          0.0          1.0         0.0          1.0        0.0
     3  0.00          1.0          1.0         0.0          0.0        1.0
+
+    Text says what a network can learn from:
+
+    >>> notes = pd.DataFrame({
+    ...     "day": ["2024-01-01", "2024-01-02", "2024-02-01"] * 20,
+    ...     "note": [f"good tea number {i}" for i in range(30)]
+    ...     + [f"bad tea number {i}" for i in range(30)],
+    ... })
+    >>> liked = ["yes"] * 30 + ["no"] * 30
+    >>> encoder = TableEncoder(text_components=2, random_state=0).fit(notes, liked)
+    >>> print(*encoder.get_feature_names_out())
+    day day_month day_weekday note_text_1 note_text_2 note_log_odds_yes
+    >>> new = pd.DataFrame({"day": ["soon", "2024-01-09"], "note": ["good", "bad"]})
+    >>> (encoder.transform(new)[:, -1] > 0).tolist()
+    [True, False]
     """
 
     _parameter_constraints: dict = {
         "categorical_features": ["array-like", StrOptions({"from_dtype"}), None],
         "max_categories": [Interval(Integral, 2, None, closed="left")],
         "min_frequency": [Interval(Integral, 1, None, closed="left")],
+        "read_text": ["boolean"],
+        "text_components": [Interval(Integral, 0, None, closed="left"), None],
+        "text_odds": ["boolean"],
+        "split_names": ["boolean"],
         "dtype": [StrOptions({"float32", "float64"})],
         "random_state": ["random_state"],
     }
@@ -183,6 +241,7 @@ class TableEncoder(TransformerMixin, BaseEstimator):
     n_features_in_: int
     _number_columns: list[NumberColumn]
     _category_columns: list[CategoryColumn]
+    _text_columns: list[TextColumn] = []  # as in encoders pickled before there were any
     _missing_of: np.ndarray
     _is_sparse: bool
 
@@ -192,12 +251,20 @@ class TableEncoder(TransformerMixin, BaseEstimator):
         *,
         max_categories: int = 40,
         min_frequency: int = 2,
+        read_text: bool = True,
+        text_components: int | None = 30,
+        text_odds: bool = True,
+        split_names: bool = True,
         dtype: Literal["float32", "float64"] = "float32",
         random_state: int | np.random.RandomState | None = None,
     ) -> None:
         self.categorical_features = categorical_features
         self.max_categories = max_categories
         self.min_frequency = min_frequency
+        self.read_text = read_text
+        self.text_components = text_components
+        self.text_odds = text_odds
+        self.split_names = split_names
         self.dtype = dtype
         self.random_state = random_state
 
@@ -218,7 +285,7 @@ class TableEncoder(TransformerMixin, BaseEstimator):
         X : {table, array-like, sparse matrix} of shape (n_samples, n_features)
             The training rows.
         y : array-like of shape (n_samples,), default=None
-            Classes or numbers; only used for columns of many categories.
+            Classes or numbers; only used for columns of many categories and for text.
         sample_weight : array-like of shape (n_samples,), default=None
             Non-negative weight per row; None means 1. A row of weight 0 takes no part.
 
@@ -246,15 +313,15 @@ class TableEncoder(TransformerMixin, BaseEstimator):
         """Learn how to encode the columns of X, and encode its rows.
 
         The outcome is that of ``fit(X, y, sample_weight).transform(X)``, but for means
-        of the target: those of a row are here of other rows only, so that a model
-        trained on them does not trust them too much.
+        of the target and log-odds by text: those of a row are here of other rows only,
+        so that a model trained on them does not trust them too much.
 
         Parameters
         ----------
         X : {table, array-like, sparse matrix} of shape (n_samples, n_features)
             The training rows.
         y : array-like of shape (n_samples,), default=None
-            Classes or numbers; only used for columns of many categories.
+            Classes or numbers; only used for columns of many categories and for text.
         sample_weight : array-like of shape (n_samples,), default=None
             Non-negative weight per row; None means 1. A row of weight 0 takes no part.
 
@@ -323,6 +390,8 @@ class TableEncoder(TransformerMixin, BaseEstimator):
         """
         check_is_fitted(self, "scale_")
         inputs = check_feature_names_in(self, input_features)
+        behind: list[CategoryColumn | TextColumn]
+        behind = [*self._category_columns, *self._text_columns]
         parts = [
             (column.position, part)
             for column in self._number_columns
@@ -332,7 +401,7 @@ class TableEncoder(TransformerMixin, BaseEstimator):
         names += [f"{inputs[parts[place][0]]}_missing" for place in self._missing_of]
         names += [
             f"{inputs[column.position]}_{label}"
-            for column in self._category_columns
+            for column in behind
             for label in column.labels
         ]
         return np.array(make_unique(names), dtype=object)
@@ -341,7 +410,8 @@ class TableEncoder(TransformerMixin, BaseEstimator):
     def n_features_out_(self) -> int:
         """Number of columns of the matrix."""
         widths = [len(column.labels) for column in self._category_columns]
-        return len(self.scale_.center) + len(self._missing_of) + sum(widths)
+        n_numbers = len(self.scale_.center) + len(self._missing_of)
+        return n_numbers + sum(widths) + self._text_width()
 
     @property
     def n_numbers_(self) -> int:
@@ -460,43 +530,93 @@ class TableEncoder(TransformerMixin, BaseEstimator):
         if sample_weight is not None:
             weight = check_weights(sample_weight, X.shape[0])
         rows = Rows.of(weight)
-        target = None if y is None else self._target(y, X)
+        rng = check_random_state(self.random_state)
+        target = None if y is None else self._target(y, X, rng)
         is_forced = self._forced_categories()
         self._is_sparse = is_sparse(X)
         if is_sparse(X):
             self._fit_sparse(X, rows, is_forced)
-            return TrainingTable(X, Reading(X.shape[0], [], []), None, weight)
+            return TrainingTable(X, Reading(X.shape[0], [], [], []), None, weight)
+        reading = self._fit_columns(X, rows, target, rng, is_forced)
+        return TrainingTable(X, reading, target, weight)
+
+    def _fit_columns(
+        self,
+        X: Dense,
+        rows: Rows,
+        target: Target | None,
+        rng: np.random.RandomState,
+        is_forced: np.ndarray,
+    ) -> Reading:
+        """Learn from each column, and return all as they were read on the way."""
         self._number_columns, self._category_columns = [], []
+        self._text_columns = []
         self.is_categorical_ = is_forced.copy()
         numbers: list[np.ndarray] = []
-        codes = []
+        codes: list[np.ndarray] = []
+        texts: list[Told] = []
         for column in read_columns(X):
             kind = "categories"
             if not is_forced[column.position]:
-                kind = kind_of(column._replace(data=column.data[rows.places]))
-            if kind == "categories":
-                codes.append(self._fit_categories(column, rows, target))
-            else:
+                counted = column._replace(data=column.data[rows.places])
+                kind = kind_of(counted, self.read_text)
+            if kind in NUMBER_COLUMNS:
                 reader = NUMBER_COLUMNS[kind](column.position)
                 numbers += reader.fit(column, rows)
                 self._number_columns.append(reader)
+                continue
+            found, is_told = factorize(column), False
+            if not is_forced[column.position] and is_text(counted.data):
+                is_told = self._fit_text(column, found, rows, target, rng, texts)
+            if not is_told:
+                codes.append(self._fit_categories(column, found, rows, target))
         # one by one: a copy of all columns would double the memory that fit needs
-        counted = (column[rows.places] for column in numbers)
-        self.scale_ = SmoothScale().fit(counted, rows.weight)
+        counted_numbers = (column[rows.places] for column in numbers)
+        self.scale_ = SmoothScale().fit(counted_numbers, rows.weight)
         self._missing_of = self._with_indicator(self.scale_.has_missing)
         matrix = read_matrix(X) if self._all_plain() else None
-        reading = Reading(X.shape[0], numbers if matrix is None else matrix.T, codes)
-        return TrainingTable(X, reading, target, weight)
+        all_numbers = numbers if matrix is None else matrix.T
+        return Reading(X.shape[0], all_numbers, codes, texts)
+
+    def _fit_text(
+        self,
+        column: Column,
+        found: Factorized,
+        rows: Rows,
+        target: Target | None,
+        rng: np.random.RandomState,
+        read: list[Told],
+    ) -> bool:
+        """Learn what text says, if it has enough to say, and add that to `read`.
+
+        Returns whether that is all there is to know, so that categories are of no use.
+        """
+        texts = Texts.of(found.codes, found.distinct)
+        different = texts.different(rows)
+        if len(different) <= self.max_categories:
+            return False
+        n_rows = texts.n_rows(rows)[:-1].sum()
+        unit = unit_of(different, n_rows, self.split_names)
+        if unit is None:
+            return False
+        fitted = TextColumn(column.position, unit)
+        own_target = target if self.text_odds else None
+        told = fitted.fit(texts, rows, own_target, self.text_components or 0, rng)
+        if not fitted.labels:
+            return False
+        self._text_columns.append(fitted)
+        read.append(told)
+        return are_mostly_distinct(different, n_rows)
 
     def _fit_categories(
-        self, column: Column, rows: Rows, target: Target | None
+        self, column: Column, found: Factorized, rows: Rows, target: Target | None
     ) -> np.ndarray:
         self.is_categorical_[column.position] = True
         fitted = CategoryColumn(
             column.position, self.max_categories, self.min_frequency
         )
         self._category_columns.append(fitted)
-        codes = fitted.fit(column, factorize(column), rows, target)
+        codes = fitted.fit(column, found, rows, target)
         # many columns are kept until the width of the matrix is known
         return codes.astype(np.min_scalar_type(fitted.n_codes))
 
@@ -511,14 +631,16 @@ class TableEncoder(TransformerMixin, BaseEstimator):
         self.scale_ = SmoothScale().fit_sparse(X[rows.places].tocsc(), rows.weight)
         self.is_categorical_ = is_forced
         self._number_columns = [PlainColumn(place) for place in range(n_features)]
-        self._category_columns = []
+        self._category_columns, self._text_columns = [], []
         self._missing_of = np.array([], dtype=np.intp)
 
-    def _target(self, y: ArrayLike, X: Table) -> Target | None:
-        """What means per category are of; None where there would be too many."""
+    def _target(
+        self, y: ArrayLike, X: Table, rng: np.random.RandomState
+    ) -> Target | None:
+        """What means and odds are of; None where there would be too many."""
         given = column_or_1d(read_labels(y))
         check_consistent_length(X, given)
-        folds = check_random_state(self.random_state).permutation(len(given)) % N_FOLDS
+        folds = rng.permutation(len(given)) % N_FOLDS
         if given.dtype.kind == "f":
             assert_all_finite(given, input_name="y")
             if (given != np.rint(given)).any():
@@ -594,7 +716,7 @@ class TableEncoder(TransformerMixin, BaseEstimator):
 
     def _all_plain(self) -> bool:
         """Whether the table was nothing but columns of numbers."""
-        return not self._category_columns and all(
+        return not (self._category_columns or self._text_columns) and all(
             isinstance(column, PlainColumn) for column in self._number_columns
         )
 
@@ -603,7 +725,7 @@ class TableEncoder(TransformerMixin, BaseEstimator):
         if self._all_plain():
             matrix = read_matrix(X)
             if matrix is not None:
-                return Reading(X.shape[0], matrix.T, [])
+                return Reading(X.shape[0], matrix.T, [], [])
         columns = read_columns(X)
         numbers: list[np.ndarray] = []
         for reader in self._number_columns:
@@ -612,7 +734,8 @@ class TableEncoder(TransformerMixin, BaseEstimator):
         for fitted in self._category_columns:
             column = columns[fitted.position]
             codes.append(fitted.codes(column, factorize(column)))
-        return Reading(X.shape[0], numbers, codes)
+        texts = [fitted.read(columns[fitted.position]) for fitted in self._text_columns]
+        return Reading(X.shape[0], numbers, codes, texts)
 
     def _write(self, reading: Reading) -> np.ndarray:
         """The matrix: numbers, where they are missing, and categories."""
@@ -633,6 +756,14 @@ class TableEncoder(TransformerMixin, BaseEstimator):
             self.scale_.write(reading.numbers, numbers, self._missing_of, missing)
         for column, codes, part in self._category_slices(reading, out):
             column.write(codes, part)
+        start = out.shape[1] - self._text_width()
+        for told in reading.texts:
+            stop = start + told.table.shape[1]
+            told.write(out[:, start:stop])
+            start = stop
+
+    def _text_width(self) -> int:
+        return sum(len(column.labels) for column in self._text_columns)
 
     def _category_slices(
         self, reading: Reading, out: np.ndarray

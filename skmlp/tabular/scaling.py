@@ -1,5 +1,6 @@
 """Numbers centred on the median, scaled by the quartiles, and smoothly clipped."""
 
+import math
 from collections.abc import Iterable, Sequence
 from typing import Self
 
@@ -39,6 +40,18 @@ class SmoothScale:
     def fit(self, columns: Iterable[np.ndarray], weight: np.ndarray | None) -> Self:
         """Learn median, scale and missingness of each column of numbers."""
         facts = [center_and_scale(column, weight) for column in columns]
+        return self._keep(facts)
+
+    @np.errstate(all="ignore")
+    def fit_moments(
+        self, columns: Iterable[np.ndarray], weight: np.ndarray | None
+    ) -> Self:
+        """Take mean and standard deviation in place of median and scale."""
+        facts = []
+        for column in columns:
+            mean = float(np.average(column, weights=weight))
+            variance = np.average((column - mean) ** 2, weights=weight)
+            facts.append((mean, math.sqrt(variance), False))
         return self._keep(facts)
 
     @np.errstate(all="ignore")
@@ -97,6 +110,12 @@ class SmoothScale:
         self._encode(x)
         x[missing] = 0
         out[:] = x
+
+    def part(self, columns: slice) -> "SmoothScale":
+        """The scale of some of the columns."""
+        part = SmoothScale()
+        vars(part).update({name: held[columns] for name, held in vars(self).items()})
+        return part
 
     def _encode(self, x: np.ndarray) -> np.ndarray:
         """The formula, overwriting `x`."""

@@ -240,6 +240,12 @@ def moments(series: nw.Series) -> Values:
     return (index if zone is None else index.tz_localize("UTC").tz_convert(zone)).array
 
 
+def categories(series: nw.Series) -> Values:
+    """Categories, which stay so whatever their text may stand for."""
+    # to text first, as narwhals mixes up missing values in pyarrow dictionaries
+    return pd.Categorical(series.cast(nw.String).to_numpy())
+
+
 def raise_nested(series: nw.Series) -> Values:
     """Say that a column holds no plain values."""
     raise TypeError(
@@ -253,8 +259,7 @@ READERS: Sequence[tuple[tuple[type, ...], Callable[[nw.Series], Values]]] = (
         (nw.Decimal, nw.Int128, nw.UInt128),
         lambda series: series.cast(nw.Float64).to_numpy(),
     ),
-    # to text first, as narwhals mixes up missing values in pyarrow dictionaries
-    ((nw.Categorical, nw.Enum), lambda series: series.cast(nw.String).to_numpy()),
+    ((nw.Categorical, nw.Enum), categories),
     ((nw.Date, nw.Datetime), moments),
     ((nw.List, nw.Struct, nw.Array), raise_nested),
     ((nw.Int64, nw.UInt64), whole_numbers),

@@ -27,11 +27,13 @@ from skmlp.saving.classes import (
     own_attributes,
     scale_fits,
     target_means_fit,
+    text_column_fits,
     with_parameters,
 )
 from skmlp.tabular.columns import CategoryColumn, OneHot, PlainColumn, SignColumn
 from skmlp.tabular.scaling import SmoothScale
 from skmlp.tabular.target_means import TargetMeans
+from skmlp.tabular.text import TextColumn
 
 
 def of(name, /, **state):
@@ -71,7 +73,7 @@ TREES = {
     "frozenset": (frozenset({"b", "a"}), of("frozenset", members=["a", "b"])),
     "activation": (PReLU(init=0.5), of("PReLU", init=0.5, shared=False)),
     "class": (ReLU, of("type", name="ReLU")),
-    "column": (PlainColumn(3), of("PlainColumn", position=3)),
+    "column": (PlainColumn(3), of("PlainColumn", position=3, from_text=False)),
     "objects": (line("a", (1, None)), of("ndarray", values=["a", (1, None)])),
     "index": (
         pd.Index(["a", 1], dtype=object, name="some"),
@@ -254,6 +256,17 @@ def means(n_codes, n_means, n_labels):
     return block
 
 
+def text(n_terms, n_outputs, terms=None, n_labels=None):
+    column = TextColumn(0, "words")
+    column.terms = (
+        [f"term{place}" for place in range(n_terms)] if terms is None else terms
+    )
+    column.idf, column.weights = np.ones(n_terms), np.zeros((n_terms, n_outputs))
+    column.labels = ["text"] * (n_outputs if n_labels is None else n_labels)
+    column.scale = scale(center=n_outputs)
+    return column
+
+
 def categories(known, *blocks):
     column = CategoryColumn(0, 40, 1)
     column.known, column.has_missing = pd.Index(list(known), dtype=object), False
@@ -272,6 +285,11 @@ def categories(known, *blocks):
         ),
         (target_means_fit, [means(3, 2, 2)], [means(3, 2, 1), means(3, 1, 2)]),
         (
+            text_column_fits,
+            [text(3, 2)],
+            [text(3, 2, n_labels=1), text(3, 2, terms=["a"]), text(2, 1, ["a", "a"])],
+        ),
+        (
             category_column_fits,
             [
                 categories("ab", SignColumn("ab")),
@@ -284,7 +302,7 @@ def categories(known, *blocks):
             ],
         ),
     ],
-    ids=["scale", "one-hot", "target means", "categories"],
+    ids=["scale", "one-hot", "target means", "text", "categories"],
 )
 def test_what_fits_together(fits, right, wrong):
     assert all(fits(one) for one in right)
@@ -294,6 +312,50 @@ def test_what_fits_together(fits, right, wrong):
 def fitted_encoder():
     table = pd.DataFrame({"age": [1.0, 2.0, np.nan], "town": ["a", "b", "c"]})
     return TableEncoder(min_frequency=1).fit(table)
+
+
+def encoder_of_text():
+    """Numbers, dates and names that are text, and text that is free."""
+    rng = np.random.default_rng(0)
+    table = pd.DataFrame(
+        {
+            "cost": rng.integers(0, 9, 120).astype(str),
+            "day": ["2024-01-01", "2024-02-01"] * 60,
+            "note": [f"{a} and {b}" for a, b in rng.integers(0, 50, (120, 2))],
+            "name": [f"n{code}" for code in rng.integers(0, 60, 120)],
+        }
+    )
+    return TableEncoder(random_state=0).fit(table, np.arange(120) % 2), table
+
+
+def test_text_comes_back():
+    encoder, table = encoder_of_text()
+    assert len(encoder._text_columns) == 2
+    loaded = decode(encode(encoder, "encoder"))
+    assert_array_equal(loaded.transform(table), encoder.transform(table))
+    assert [column.from_text for column in loaded._number_columns] == [True, True]
+
+
+@pytest.mark.parametrize("place", [0, 4], ids=["of numbers", "of none"])
+def test_text_has_a_place_of_its_own(place):
+    encoder, _ = encoder_of_text()
+    encoder._text_columns[0].position = place
+    with pytest.raises(ValueError, match="columns of the encoder don't fit together"):
+        decode(encode(encoder, "encoder"))
+
+
+def test_an_encoder_of_a_version_without_text_comes_back():
+    encoder = fitted_encoder()
+    expected = encoder.transform(pd.DataFrame({"age": [1.5], "town": ["b"]}))
+    tree = encode(encoder, "encoder")
+    for part in ("_text_columns", "read_text", "text_components", "split_names"):
+        del tree["state"][part]
+    for column in tree["state"]["_number_columns"]:
+        del column["state"]["from_text"]
+    loaded = decode(tree)
+    assert loaded._text_columns == []
+    rows = pd.DataFrame({"age": [1.5], "town": ["b"]})
+    assert_array_equal(loaded.transform(rows), expected)
 
 
 @pytest.mark.parametrize(

@@ -102,6 +102,80 @@ def test_what_cannot_be_encoded_is_named(found, message):
     assert str(error.value).startswith("column 'age'")
 
 
+@pytest.mark.parametrize(
+    ("found", "kind"),
+    [
+        (column(["1", "-2.5"]), "numbers"),
+        (column(["2024-01-01", None], object), "dates"),
+        (column(["a", "1"]), "categories"),
+        (column(["1", "2"], "category"), "categories"),
+        (of_objects("1", 2), "categories"),
+        (column([True, False]), "categories"),
+        (column([None, None], "string"), "nothing"),
+        (column([1, 2]), "numbers"),
+    ],
+    ids=repr,
+)
+def test_the_kind_that_text_stands_for(found, kind):
+    assert kind_of(found, read_text=True) == kind
+
+
+def fitted(cls, *texts):
+    """A reader that was fitted on text."""
+    reader = cls(0)
+    reader.fit(of_objects(*texts), ALL)
+    assert reader.from_text
+    return reader
+
+
+@pytest.mark.parametrize(
+    ("found", "expected"),
+    [
+        (of_objects("3", "x", None, ""), [3, np.nan, np.nan, np.nan]),
+        (of_objects("3", 4, 2.5), [3, 4, 2.5]),
+        (column([3, 4]), [3, 4]),
+        (column(["3", "4"], "category"), [3, 4]),
+        (column(["3", None], pd.StringDtype("pyarrow")), [3, np.nan]),
+        (column(["x"]), [np.nan]),
+        (column([None, None], object), [np.nan, np.nan]),
+    ],
+    ids=repr,
+)
+def test_numbers_from_text_and_others(found, expected):
+    (numbers,) = fitted(PlainColumn, "1", "2").read(found)
+    assert_array_equal(numbers, expected)
+
+
+def test_dates_from_text_and_others():
+    reader = fitted(DateColumn, "2024-01-31", "2024-02-01")
+    assert reader.parts == ("", "month", "weekday")
+    for found in (
+        of_objects("2024-03-01", "soon", None),
+        of_objects(dt.date(2024, 3, 1), "soon", None),
+        column(["2024-03-01", None, None], "datetime64[s]"),
+    ):
+        seconds, month, _ = reader.read(found)
+        assert_array_equal(seconds, [1709251200, np.nan, np.nan])
+        assert_array_equal(month, [3, np.nan, np.nan])
+    with pytest.raises(ValueError, match=r"'age'.*with a time zone, but were without"):
+        reader.read(of_objects("2024-03-01T00:00Z"))
+
+
+def test_text_is_read_where_numbers_or_dates_were_if_all_of_it_is_such():
+    (numbers,) = PlainColumn(0).read(column(["1", None, " 2 "]))
+    assert_array_equal(numbers, [1, np.nan, 2])
+    with pytest.raises(ValueError, match="holds categories, but held numbers"):
+        PlainColumn(0).read(column(["1", "x"]))
+
+
+def test_rows_that_do_not_count_say_nothing_of_text():
+    reader = PlainColumn(0)
+    rows = Rows.of(np.array([1.0, 1.0, 0.0]))
+    (numbers,) = reader.fit(of_objects("1", "2", 3.5), rows)
+    assert_array_equal(numbers, [1, 2, 3.5])
+    assert reader.from_text
+
+
 def test_objects_become_numbers():
     values = [decimal.Decimal("1.5"), None, 2, np.float32(0.5), pd.NA]
     (numbers,) = PlainColumn(0).read(of_objects(*values))
@@ -136,12 +210,13 @@ def test_truth_values_are_numbers_where_numbers_were():
 @pytest.mark.parametrize(
     ("came", "message"),
     [
-        (column(["1", "2"]), "holds categories, but held numbers"),
+        (column(["1", "two"]), "holds categories, but held numbers"),
+        (column(["2024-01-01"]), "holds categories, but held numbers"),
         (column(["1", "2"], "category"), "holds categories, but held numbers"),
         (column(["2024-01-01"], "datetime64[s]"), "holds dates, but held numbers"),
         (of_objects(dt.timedelta(1)), "holds durations, but held numbers"),
     ],
-    ids=["text", "categories", "dates", "durations"],
+    ids=["text", "text of dates", "categories", "dates", "durations"],
 )
 def test_another_kind_than_in_fit_is_named(came, message):
     with pytest.raises(ValueError, match=message) as error:

@@ -309,9 +309,13 @@ def test_what_cannot_be_encoded_is_named_with_its_dtype(table):
 def test_text_where_numbers_were_is_an_error(library):
     encoder = TableEncoder().fit(one_column(1, 2, 3, library=library))
     with pytest.raises(ValueError, match=r"column 'age'.*categories, but held numbers"):
-        encoder.transform(one_column("1", "2", library=library))
+        encoder.transform(one_column("1", "b", library=library))
     with pytest.raises(ValueError, match=r"column 'age'.*categories, but held numbers"):
-        encoder.transform(one_column("1", library=library))
+        encoder.transform(one_column("b", library=library))
+    assert_array_equal(
+        encoder.transform(one_column("1", "3", library=library)),
+        encoder.transform(one_column(1, 3, library=library)),
+    )
 
 
 def test_an_error_names_columns_of_arrays_by_their_place():
@@ -641,8 +645,186 @@ def test_target_means_are_named_after_the_classes():
         (np.array([1, "b", 2] * 20, dtype=object), [f"age_target_{y}" for y in "12b"]),
         (np.linspace(0, 1, 60), ["age_target"]),
     ]:
-        encoder = TableEncoder().fit(table, y)
+        encoder = TableEncoder(split_names=False).fit(table, y)
         assert encoder.get_feature_names_out()[1:].tolist() == names
+
+
+# Text
+
+
+def diary(n_rows=240, seed=0):
+    """Text of every kind, and labels that follow from one word and one letter."""
+    rng = np.random.default_rng(seed)
+    words = np.array(["good", "bad", "warm", "cold", "tea", "cake", "rain", "walk"])
+    likes = rng.random(n_rows) < 0.5
+    notes = [
+        " ".join([*rng.choice(words[2:], 6), words[0] if like else words[1], str(row)])
+        for row, like in enumerate(likes)
+    ]
+    table = pd.DataFrame(
+        {
+            "day": pd.date_range("2024-01-30", periods=n_rows).strftime("%Y-%m-%d"),
+            "cost": rng.integers(100, 900, n_rows).astype(str),
+            "zip": [f"0{code}" for code in rng.integers(1, 9, n_rows)],
+            "note": notes,
+            "code": [f"{'ab'[row % 2]}{row:05}" for row in range(n_rows)],
+            "name": [f"{'xy'[code % 2]}{code}" for code in rng.integers(0, 90, n_rows)],
+        }
+    )
+    return table, np.where(likes, "yes", "no")
+
+
+def test_text_becomes_what_it_stands_for():
+    table, y = diary()
+    encoder = TableEncoder(text_components=3, random_state=0).fit(table, y)
+    names = encoder.get_feature_names_out().tolist()
+    assert names[:4] == ["day", "day_month", "day_weekday", "cost"]
+    assert encoder.n_numbers_ == 4
+    of_text = [f"_text_{place}" for place in (1, 2, 3)] + ["_log_odds_yes"]
+    assert names[-12:] == [
+        f"{name}{part}" for name in ("note", "code", "name") for part in of_text
+    ]
+    # names come several times, so that they are categories as well
+    assert encoder.is_categorical_.tolist() == [False, False, True, False, False, True]
+    assert "name_target_yes" in names
+    assert not any(name.startswith(("note_target", "code_target")) for name in names)
+    assert encoder.columns_without_use() == []
+
+
+@pytest.mark.parametrize(
+    ("switch", "gone"),
+    [
+        ({"read_text": False}, ["cost", "day"]),
+        ({"text_components": 0}, ["note_text_1", "code_text_1", "name_text_1"]),
+        ({"text_components": None}, ["note_text_1", "code_text_1", "name_text_1"]),
+        ({"text_odds": False}, ["note_log_odds_yes", "name_log_odds_yes"]),
+        ({"split_names": False}, ["name_text_1", "code_text_1", "code_log_odds_yes"]),
+        (
+            {"text_components": 0, "text_odds": False},
+            ["note_text_1", "note_log_odds_yes"],
+        ),
+    ],
+    ids=repr,
+)
+def test_each_way_to_take_text_has_a_switch(switch, gone):
+    table, y = diary()
+    before = set(TableEncoder().fit(table, y).get_feature_names_out())
+    after = set(TableEncoder(**switch).fit(table, y).get_feature_names_out())
+    assert before >= set(gone)
+    assert after.isdisjoint(gone)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [{"read_text": "yes"}, {"text_components": -1}, {"text_odds": None}],
+    ids=repr,
+)
+def test_switches_that_are_none(wrong):
+    with pytest.raises(ValueError, match=next(iter(wrong))):
+        TableEncoder(**wrong).fit(one_column("a", "b"))
+
+
+def test_columns_that_are_said_to_be_categories_are_not_read():
+    table, y = diary()
+    named = TableEncoder(["cost", "note"]).fit(table, y)
+    assert named.is_categorical_[[1, 3]].all()
+    assert not any("note_text" in name for name in named.get_feature_names_out())
+    by_dtype = table.astype({"cost": "category", "note": "category"})
+    names = TableEncoder().fit(by_dtype, y).get_feature_names_out()
+    assert_array_equal(named.get_feature_names_out(), names)
+    arrow = pa.table({"cost": pa.array(table["cost"]).dictionary_encode()})
+    for table in (arrow, pl.from_arrow(arrow)):
+        assert TableEncoder().fit(table).is_categorical_.all()
+
+
+@pytest.mark.parametrize("with_y", [True, False])
+def test_fit_transform_and_transform_differ_in_what_is_cross_fitted(with_y):
+    table, y = diary()
+    y = y if with_y else None
+    encoder = TableEncoder(random_state=0)
+    encoded = encoder.fit_transform(table, y)
+    names = encoder.get_feature_names_out()
+    differs = (encoder.transform(table) != encoded).any(axis=0)
+    crossed = [f"{name}_log_odds_yes" for name in ("note", "code", "name")]
+    crossed = ["name_target_yes", *crossed] if with_y else []
+    assert sorted(names[differs]) == sorted(crossed)
+    again = TableEncoder(random_state=0)
+    assert_array_equal(again.fit_transform(table, y), encoded)
+    assert_array_equal(again.transform(table), encoder.transform(table))
+
+
+def test_rows_of_text_are_encoded_by_themselves_as_among_others():
+    table, y = diary()
+    encoder = TableEncoder(random_state=0).fit(table, y)
+    new, _ = diary(50, seed=1)
+    new.iloc[7] = None
+    new.loc[8, ["day", "cost"]] = "?"
+    together = encoder.transform(new)
+    for row in range(50):
+        assert_array_equal(encoder.transform(new.iloc[[row]])[0], together[row])
+    names = encoder.get_feature_names_out().tolist()
+    # where no training row lacked a value, it counts as the median
+    assert_array_equal(together[7:9, [names.index("day"), names.index("cost")]], 0)
+    copy = pickle.loads(pickle.dumps(encoder))
+    assert_array_equal(copy.transform(new), together)
+
+
+def test_text_of_any_library_is_the_same_text():
+    table, y = diary()
+    table.loc[3, "note"] = None
+    expected = TableEncoder(random_state=0).fit_transform(table, y)
+    for other in (
+        pl.from_pandas(table),
+        pa.Table.from_pandas(table),
+        table.astype("string"),
+        table.astype(object),
+        table.astype(pd.ArrowDtype(pa.string())),
+    ):
+        encoded = TableEncoder(random_state=0).fit_transform(other, y)
+        assert_array_equal(encoded, expected)
+    full = table.drop(columns="note")
+    as_array = TableEncoder(random_state=0).fit_transform(full.to_numpy(str), y)
+    expected = TableEncoder(random_state=0).fit_transform(full, y)
+    assert_array_equal(as_array, expected)
+
+
+def test_rows_of_weight_zero_say_nothing_of_text():
+    table, _ = diary()
+    weight = np.ones(240)
+    weight[200:] = 0
+    weighted = TableEncoder(random_state=0).fit(table, sample_weight=weight)
+    expected = TableEncoder(random_state=0).fit(table[:200])
+    names = expected.get_feature_names_out()
+    assert_array_equal(weighted.get_feature_names_out(), names)
+    assert_array_equal(weighted.transform(table), expected.transform(table))
+
+
+def test_numbers_where_text_was_are_an_error():
+    table, y = diary()
+    encoder = TableEncoder().fit(table[["note"]], y)
+    with pytest.raises(ValueError, match=r"column 'note'.*numbers, but held text"):
+        encoder.transform(pd.DataFrame({"note": [1.0, 2.0]}))
+
+
+def test_dates_and_numbers_that_are_such_may_come_where_text_was():
+    table, _ = diary()
+    table = table[["day", "cost"]]
+    as_such = table.astype({"day": "datetime64[us]", "cost": float})
+    of_text, of_such = TableEncoder().fit(table), TableEncoder().fit(as_such)
+    expected = of_text.transform(table)
+    assert_array_equal(of_such.transform(as_such), expected)
+    assert_array_equal(of_text.transform(as_such), expected)
+    assert_array_equal(of_such.transform(table), expected)
+
+
+def test_text_is_told_by_its_words_and_by_parts_of_names():
+    table, y = diary()
+    train, test = table[:160], table[160:]
+    for name, labels in (("note", y), ("code", np.arange(240) % 2)):
+        encoder = TableEncoder(text_components=0, random_state=0)
+        encoder.fit(train[[name]], labels[:160])
+        odds = encoder.transform(test[[name]])[:, 0]
+        assert np.mean((odds > 0) == (labels[160:] == np.unique(labels)[1])) > 0.9
 
 
 # Size
@@ -655,7 +837,8 @@ def test_many_strings_need_little_memory():
     encoded = TableEncoder().fit_transform(table, codes % 2)
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
-    assert encoded.shape == (200_000, 41)
+    # as many outputs of text as of categories
+    assert encoded.shape == (200_000, 41 + 31)
     assert peak < 200e6
 
 

@@ -275,9 +275,10 @@ def test_decimals_become_floats():
     assert_array_equal(values, [1.5, np.nan])
 
 
-def test_categories_of_other_libraries_become_text():
+def test_categories_of_other_libraries_stay_categories():
     values = of_polars("b", None, "a", dtype=pl.Categorical)
-    assert pd.Series(values).fillna("missing").tolist() == ["b", "missing", "a"]
+    assert isinstance(values, pd.Categorical)
+    assert pd.Series(values.astype(object)).fillna("?").tolist() == ["b", "?", "a"]
 
 
 def test_moments_stay_in_their_time_zone():

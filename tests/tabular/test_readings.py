@@ -1,0 +1,129 @@
+"""Text that stands for numbers or dates."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from numpy.testing import assert_array_equal
+
+from skmlp.tabular.readings import (
+    is_text,
+    kind_of_text,
+    read_dates,
+    read_numbers,
+    with_text_read,
+)
+
+
+def objects(*values):
+    cells = np.empty(len(values), dtype=object)
+    cells[:] = values
+    return cells
+
+
+FORMS = {
+    "objects": objects,
+    "array": lambda *values: np.array(["" if v is None else v for v in values]),
+    "string": lambda *values: pd.array(values, dtype="string"),
+    "str": lambda *values: pd.array(values, dtype="str"),
+}
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_text_in_any_form(form):
+    values = FORMS[form]("1", None, "-2.5", "1")
+    assert is_text(values)
+    assert kind_of_text(values) == "numbers"
+    assert_array_equal(read_numbers(values), [1, np.nan, -2.5, 1])
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        np.ones(2),
+        objects("a", 1),
+        objects(None, None),
+        pd.Categorical(["a"]),
+        pd.array([1, None]),
+        np.array([b"a"]),
+        pd.array([pd.Timestamp("2024-01-01")]),
+    ],
+    ids=repr,
+)
+def test_what_is_no_text(values):
+    assert not is_text(values)
+
+
+@pytest.mark.parametrize(
+    ("texts", "kind"),
+    [
+        (["12", "3.5", "-1e3", "+.5", "0", "0.5", "7."], "numbers"),
+        ([" 1 ", "", "  ", None], "numbers"),
+        (["1e999"], "numbers"),
+        (["01234", "98101"], None),
+        (["98101", "01234"], None),
+        (["1", "nan"], None),
+        (["inf"], None),
+        (["1_000"], None),
+        (["1,5"], None),
+        (["0x1f"], None),
+        (["\u0661"], None),
+        (["1", "a"], None),
+        (["", " "], None),
+        ([None], None),
+        (["2024-02-29"], "dates"),
+        (["2024-02-29", "2024-03-01T10:00", "2024-03-01 10:00:00.123"], "dates"),
+        (["2024-03-01T10:00:00Z", "2024-03-01T10:00:00+01:00"], "dates"),
+        (["2024-03-01T10:00+01", "2024-03-01T10:00-0130"], "dates"),
+        (["2024-03-01", "", None], "dates"),
+        (["2023-02-29"], None),
+        (["2024-13-01"], None),
+        (["2024-03-01", "2024-03-01T10:00Z"], None),
+        (["2024-03-01", "12"], None),
+        (["2024-03"], None),
+        (["01/02/2024"], None),
+        (["2024-03-01T10:00 or so"], None),
+    ],
+    ids=repr,
+)
+def test_the_kind_that_text_stands_for(texts, kind):
+    assert kind_of_text(objects(*texts)) == kind
+
+
+def test_numbers_are_read_and_others_missing():
+    values = objects("12", "-1e3", "x", None, "007", "nan", " 4 ")
+    expected = [12, -1000, np.nan, np.nan, np.nan, np.nan, 4]
+    assert_array_equal(read_numbers(values), expected)
+
+
+def test_dates_are_read_in_their_zone_and_others_missing():
+    dates = read_dates(objects("2024-01-01", "x", None, " 2024-01-01T12:00 "))
+    assert pd.DatetimeIndex(dates).tz is None
+    assert list(pd.isna(dates)) == [False, True, True, False]
+    assert dates[3] == pd.Timestamp("2024-01-01 12:00")
+    (zoned,) = read_dates(objects("2024-01-01T12:00+01:00"))
+    assert zoned == pd.Timestamp("2024-01-01 11:00", tz="UTC")
+    assert zoned.hour == 12
+
+
+def test_dates_of_several_zones_keep_them():
+    values = objects("2024-01-01T12:00+01:00", None, "2024-01-01T12:00-03:00")
+    dates = read_dates(values)
+    assert [dates[0].hour, dates[2].hour] == [12, 12]
+    assert dates[2] - dates[0] == pd.Timedelta(hours=4)
+    assert dates[1] is pd.NaT
+
+
+def test_no_text_is_no_date():
+    assert pd.isna(read_dates(objects("x", None))).all()
+
+
+def test_text_among_other_values_is_read():
+    values = objects("1", 2, None, "x")
+    read = with_text_read(values, read_numbers)
+    assert read[:3].tolist() == [1, 2, None]
+    assert np.isnan(read[3])
+    assert values.tolist() == ["1", 2, None, "x"]
+    numbers = np.array([1.0])
+    assert with_text_read(numbers, read_numbers) is numbers
+    categories = pd.Categorical(["2", "1"])
+    assert_array_equal(with_text_read(categories, read_numbers), [2, 1])
