@@ -119,11 +119,11 @@ class TableEncoder(TransformerMixin, BaseEstimator):
       is taken apart: into words, marks and pairs of these where most values have
       several words, else into runs of 2 to 5 characters. Up to 10000 of these terms,
       of at least 2 rows, weighed by tf-idf, become `text_components` numbers by a
-      singular value decomposition, at most 10 where they are characters. If `fit` was
-      given classes, the log-odds of each by naive Bayes come on top, cross-fitted as
-      target means are. All are scaled to variance 1. Where more than half of the values
-      differ, they are not categories as well. Missing text is empty text. Of words, the
-      first 10000 characters of a text are read, of others 100.
+      singular value decomposition. If `fit` was given classes, the log-odds of each by
+      naive Bayes come on top, cross-fitted as target means are. All are scaled to
+      variance 1. Where more than half of the values differ, they are not categories as
+      well. Missing text is empty text. Of words, the first 10000 characters of a text
+      are read, of others 100.
     - Columns of sparse matrices are scaled without being centred; zeros stay zeros.
 
     Parameters
@@ -147,7 +147,7 @@ class TableEncoder(TransformerMixin, BaseEstimator):
         counts as missing too, and numbers or dates may come in place of text. Columns
         of a dtype of categories, or named in `categorical_features`, are not read.
 
-    text_components : int or None, default=30
+    text_components : int or None, default=10
         Most numbers that sum up what the text of one column says; 0 or None for none.
 
     text_odds : bool, default=True
@@ -252,7 +252,7 @@ class TableEncoder(TransformerMixin, BaseEstimator):
         max_categories: int = 40,
         min_frequency: int = 2,
         read_text: bool = True,
-        text_components: int | None = 30,
+        text_components: int | None = 10,
         text_odds: bool = True,
         split_names: bool = True,
         dtype: Literal["float32", "float64"] = "float32",

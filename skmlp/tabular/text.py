@@ -1,6 +1,5 @@
 """Text of many different values: its words, or parts of its words, as a few numbers."""
 
-import math
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import chain
 from typing import NamedTuple
@@ -46,21 +45,16 @@ class Unit(NamedTuple):
         What CountVectorizer is told.
     longest : int
         How many characters of a text are read.
-    most_components : float
-        Components that are worth having.
     """
 
     options: dict[str, object]
     longest: int
-    most_components: float
 
 
 UNITS: dict[str, Unit] = {
     # what stands between words (links, quotes, !!!) tells much as well
-    "words": Unit(
-        {"ngram_range": (1, 2), "token_pattern": r"\w+|[^\w\s]"}, 10_000, math.inf
-    ),
-    "characters": Unit({"analyzer": "char_wb", "ngram_range": (2, 5)}, 100, 10),
+    "words": Unit({"ngram_range": (1, 2), "token_pattern": r"\w+|[^\w\s]"}, 10_000),
+    "characters": Unit({"analyzer": "char_wb", "ngram_range": (2, 5)}, 100),
 }
 """Words and marks with pairs of these, or runs of characters within words."""
 
@@ -176,7 +170,6 @@ class TextColumn:
         To the log-odds of a row, its own class has contributed nothing.
         """
         weight = texts.n_rows(rows)
-        n_components = int(min(n_components, UNITS[self.unit].most_components))
         matrix = self._learn_terms(texts.distinct, weight)
         is_seen = weight > 0
         blocks = [directions(matrix[is_seen], weight[is_seen], n_components, rng)]

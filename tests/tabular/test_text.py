@@ -248,13 +248,6 @@ def test_what_is_told_is_scaled_and_the_same_again(unit):
         assert_array_equal(outputs(alone)[0], out[place])
 
 
-def test_names_have_few_components():
-    fitted, _ = fit(
-        [f"name{code}" for code in range(300)], "characters", n_components=40
-    )
-    assert len(fitted.labels) == 10
-
-
 def test_numbers_have_no_odds():
     target = Target(np.linspace(0, 1, 200), folds=np.arange(200) % 5)
     fitted, _ = fit(sentences(), target=target)
