@@ -51,7 +51,10 @@ class SmoothScale:
         for column in columns:
             mean = float(np.average(column, weights=weight))
             variance = np.average((column - mean) ** 2, weights=weight)
-            facts.append((mean, math.sqrt(variance), False))
+            deviation = math.sqrt(variance)
+            # equal numbers may differ from their mean in its last digit
+            is_constant = deviation <= 1e-12 * abs(mean)
+            facts.append((mean, 0.0 if is_constant else deviation, False))
         return self._keep(facts)
 
     @np.errstate(all="ignore")

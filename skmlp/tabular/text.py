@@ -252,8 +252,8 @@ def scaled(outputs: np.ndarray, scale: SmoothScale) -> np.ndarray:
 
 # Components
 
-# Nothing here is left to BLAS, whose sums depend in their last digits on the number of
-# its threads: a model is the same on any.
+# No long sum here is left to BLAS, whose last digits depend on the number of its
+# threads: a model is the same on any.
 
 
 def directions(

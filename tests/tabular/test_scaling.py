@@ -118,3 +118,23 @@ def test_sparse_columns_are_scaled_as_dense_ones_but_not_centred(weight):
     out = np.empty(dense.shape, dtype=np.float32)
     scale.write(dense.T, out)
     assert_array_equal(out, encoded.toarray())
+
+
+def test_mean_and_deviation_may_take_the_place_of_quartiles():
+    columns = [np.array([1.0, 2.0, 4.0]), np.full(3, 0.1)]
+    weight = np.array([1.0, 2.0, 1.0])
+    scale = SmoothScale().fit_moments(columns, weight)
+    repeated = [1, 2, 2, 4]
+    assert_allclose(scale.center, [np.mean(repeated), 0.1])
+    assert_allclose(scale.scale, [np.std(repeated), 1])
+    assert_array_equal(scale.is_constant, [False, True])
+    assert not scale.has_missing.any()
+
+
+def test_a_part_of_a_scale_encodes_as_the_whole():
+    columns = np.random.default_rng(0).normal(size=(3, 20))
+    scale = SmoothScale().fit(columns, None)
+    whole, part = np.empty((20, 3)), np.empty((20, 2))
+    scale.write(columns, whole)
+    scale.part(slice(1, None)).write(columns[1:], part)
+    assert_array_equal(part, whole[:, 1:])
