@@ -31,7 +31,7 @@ from skmlp._sklearn import (
     fit_context,
     with_callbacks,
 )
-from skmlp.fitting.endings import advise, warn_of
+from skmlp.fitting.endings import advise, epochs_in_words, warn_of
 from skmlp.fitting.engines import kept_reader_of, probabilities_of
 from skmlp.fitting.inputs import (
     OwnRows,
@@ -108,8 +108,8 @@ class MLPSoftmaxClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
 
     dropout : float, array-like of float or "auto", default="auto"
         Part of the hidden units that is set to 0 at each step of training, for all
-        hidden layers or per hidden layer; in [0, 1). "auto" is 0.15. Not with
-        ``solver="lbfgs"``.
+        hidden layers or per hidden layer; in [0, 1). "auto" is 0.15, or 0 for some
+        networks (see `diverse_members`). Not with ``solver="lbfgs"``.
 
     label_smoothing : float, default=0.0
         Part of each training target that is spread evenly over all classes; in [0, 1).
@@ -130,22 +130,23 @@ class MLPSoftmaxClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
         get smaller.) Weights of rows that are less than 1 on average are first raised
         to that. Biases and learnt slopes are free of the penalty.
 
-    weight_decay : float, default=0.3
+    weight_decay : float or "auto", default="auto"
         Part of the weights, times the learning rate, that each step of "sgd" or "adam"
         takes off beside the gradient's step [5]_. Biases and learnt slopes are free of
-        it.
+        it. "auto" is 0.3, or 0 or 1 for some networks (see `diverse_members`).
 
     batch_size : int or "auto", default="auto"
         Rows per step. Not used by "lbfgs".
 
-    learning_rate : {"auto", "constant", "invscaling", "adaptive", "cosine", \
-            "one_cycle"}, default="auto"
+    learning_rate : {"auto", "constant", "invscaling", "adaptive", \
+            "reduce_on_plateau", "cosine", "one_cycle"}, default="auto"
         How the learning rate changes, with "sgd" and "adam" alike. "auto" is
-        "one_cycle" where rows are many, else "constant". "invscaling" divides it by
-        ``(t + 1) ** power_t``, t the rows seen before the epoch; "adaptive" divides it
-        by 5 at each plateau and ends below 1e-6; "cosine" lets it fall to 0
-        over `max_iter` epochs; "one_cycle" lets it rise from 1/25 in the first 30% of
-        them, then fall to almost 0.
+        "reduce_on_plateau" where rows are many, else "constant". "invscaling" divides
+        it by ``(t + 1) ** power_t``, t the rows seen before the epoch; "adaptive"
+        divides it by 5 at each plateau and ends below 1e-6; "reduce_on_plateau" does so
+        twice and ends at the third; "cosine" lets it fall to 0 over `max_iter` epochs;
+        "one_cycle" lets it rise from 1/25 in the first 30% of them, then fall to almost
+        0.
 
     learning_rate_init : float, default=0.003
         Learning rate before the schedule's factor.
@@ -210,12 +211,21 @@ class MLPSoftmaxClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
         batches and held-out rows; `coefs_` and `intercepts_` get a first axis.
         `partial_fit` trains one network if it is "auto".
 
+    diverse_members : bool, default=True
+        Whether networks of an ensemble differ in more than their draws: with fewer than
+        10000 rows, in how fast the waves of `numeric_embedding` are at the start, and,
+        where these are "auto", in `dropout` and `weight_decay` [8]_.
+
+    member_weights : "auto" or None, default="auto"
+        What networks count for in the mean. "auto" weighs networks that differ (see
+        `diverse_members`) so that held-out rows get as probable as can be, each row
+        judged by those networks alone that held it out. None counts all the same.
+
     temperature : float, "auto" or None, default="auto"
         What the logits are divided by (for an ensemble: the logarithms of the mean
         probabilities), so that probabilities mean what they say [7]_. "auto" finds it
-        on held-out rows, if these are the same for all networks: with one network, or
-        with `X_val`. Otherwise, and with None, it is 1; means over networks that hold
-        out different rows hardly need one.
+        on held-out rows, if each is held out by 3 networks or more, or by all. None,
+        and "auto" without such rows, is 1.
 
     shuffle : bool, default=True
         Whether the rows come in a new random order in each epoch.
@@ -291,7 +301,8 @@ class MLPSoftmaxClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
         Training rows seen so far, each epoch counted.
     history_ : dict of str to list of float
         One entry per epoch: "loss", "learning_rate" and, with held-out rows,
-        "validation_loss" and "validation_score"; means over the networks.
+        "validation_loss" and "validation_score"; means over the networks, of "loss"
+        over those that are trained in the epoch.
     loss_curve_ : list of float
         Training loss per epoch, with penalty.
     loss_ : float
@@ -306,9 +317,11 @@ class MLPSoftmaxClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
         Highest score of the held-out rows; None without such rows.
     temperature_ : float
         What the logits are divided by.
-    best_iter_ : int
-        The epoch that the weights are from, counted from 1; 0 if training diverged
-        before any epoch was good.
+    member_weights_ : ndarray of shape (n_estimators_,)
+        What each network has of the mean; they sum to 1.
+    best_iter_ : int or ndarray of int of shape (n_estimators_,)
+        The epoch that the weights of each network are from, counted from 1; 0 if
+        training diverged before any epoch was good.
     engine_ : str
         What has trained the networks: "numpy", or an instruction set of the compiled
         core, such as "avx2". Engines differ in the last digits.
@@ -331,6 +344,8 @@ class MLPSoftmaxClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
        MLPs and boosted trees on tabular data", NeurIPS 2024.
     .. [7] Guo, Pleiss, Sun and Weinberger, "On calibration of modern neural networks",
        ICML 2017.
+    .. [8] Wenzel, Snoek, Tran and Jenatton, "Hyperparameter ensembles for robustness
+       and uncertainty quantification", NeurIPS 2020.
 
     Examples
     --------
@@ -367,7 +382,10 @@ class MLPSoftmaxClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
         "class_weight": [dict, StrOptions({"balanced"}), None],
         "solver": [StrOptions(set(SOLVERS))],
         "alpha": [Interval(Real, 0, None, closed="left")],
-        "weight_decay": [Interval(Real, 0, None, closed="left")],
+        "weight_decay": [
+            StrOptions({"auto"}),
+            Interval(Real, 0, None, closed="left"),
+        ],
         "batch_size": [
             StrOptions({"auto"}),
             Interval(Integral, 1, None, closed="left"),
@@ -398,6 +416,8 @@ class MLPSoftmaxClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
             StrOptions({"auto"}),
             Interval(Integral, 1, None, closed="left"),
         ],
+        "diverse_members": ["boolean"],
+        "member_weights": [StrOptions({"auto"}), None],
         "temperature": [
             StrOptions({"auto"}),
             Interval(Real, 0, None, closed="neither"),
@@ -427,8 +447,9 @@ class MLPSoftmaxClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
     architecture_: Architecture
     parameters_: np.ndarray
     history_: dict[str, list[float]]
-    best_iter_: int
+    best_iter_: int | np.ndarray
     temperature_: float
+    member_weights_: np.ndarray
     engine_: str
     t_: int
     _rule_state: RuleState | None
@@ -447,10 +468,16 @@ class MLPSoftmaxClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
         class_weight: Mapping[Any, float] | Literal["balanced"] | None = None,
         solver: Literal["adam", "sgd", "lbfgs"] = "adam",
         alpha: float = 0.0001,
-        weight_decay: float = 0.3,
+        weight_decay: float | Literal["auto"] = "auto",
         batch_size: int | Literal["auto"] = "auto",
         learning_rate: Literal[
-            "auto", "constant", "invscaling", "adaptive", "cosine", "one_cycle"
+            "auto",
+            "constant",
+            "invscaling",
+            "adaptive",
+            "reduce_on_plateau",
+            "cosine",
+            "one_cycle",
         ] = "auto",
         learning_rate_init: float = 0.003,
         power_t: float = 0.5,
@@ -467,6 +494,8 @@ class MLPSoftmaxClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
         validation_fraction: float | Literal["auto"] = "auto",
         scoring: Scoring = "neg_log_loss",
         n_estimators: int | Literal["auto"] = "auto",
+        diverse_members: bool = True,
+        member_weights: Literal["auto"] | None = "auto",
         temperature: float | Literal["auto"] | None = "auto",
         shuffle: bool = True,
         warm_start: bool = False,
@@ -505,6 +534,8 @@ class MLPSoftmaxClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
         self.validation_fraction = validation_fraction
         self.scoring = scoring
         self.n_estimators = n_estimators
+        self.diverse_members = diverse_members
+        self.member_weights = member_weights
         self.temperature = temperature
         self.shuffle = shuffle
         self.warm_start = warm_start
@@ -686,7 +717,7 @@ class MLPSoftmaxClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
         check_is_fitted(self)
         x = read_inputs(self, X, self.architecture_.dtype)
         reader = kept_reader_of(self, self.architecture_, self.parameters_, x)
-        return probabilities_of(reader, x, self.temperature_)
+        return probabilities_of(reader, x, self.temperature_, self._shares())
 
     def predict_log_proba(self, X: TableLike) -> np.ndarray:
         """Natural logarithm of `predict_proba`.
@@ -865,13 +896,14 @@ class MLPSoftmaxClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
             (name, activation, times.join(map(str, shape)), n_parameters)
             for name, activation, shape, n_parameters in self.architecture_.summary()
         ]
-        n_networks, kept = self.n_estimators_, f"{self.best_iter_} of {self.n_iter_}"
+        best = epochs_in_words(np.atleast_1d(self.best_iter_))
+        n_networks, kept = self.n_estimators_, f"{best} of {self.n_iter_}"
         facts = {"networks": f"{n_networks} of {self.n_parameters_:,} parameters each"}
         if self.best_validation_score_ is None:
-            facts |= {"weights of epoch": kept, "training loss": f"{self.loss_:.4g}"}
+            facts |= {"weights of": kept, "training loss": f"{self.loss_:.4g}"}
         else:
             score = f"{self.best_validation_score_:.4g}"
-            facts |= {"best epoch": kept, "best validation score": score}
+            facts |= {"weights of": kept, "best validation score": score}
             if isinstance(self.scoring, str):
                 facts["scored by"] = self.scoring
         header = ["layer", "activation", "shape", "parameters"]
@@ -906,6 +938,14 @@ class MLPSoftmaxClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
         self._rule_state, self._plateau, self.t_ = memory
         if self._rule_state is not None and len(learnt.parameters) == 1:
             self._rule_state = state_of(self._rule_state, 0)
+
+    def _shares(self) -> np.ndarray | None:
+        """What each network has of the mean; None for the same, or for one network.
+
+        Models from before networks were weighed have no weights.
+        """
+        shares: np.ndarray | None = vars(self).get("member_weights_")
+        return None if shares is None or np.ptp(shares) == 0 else shares
 
     def _can_go_on_in_parts(self) -> bool:
         """Whether there is `partial_fit`; raise if the solver refuses it."""

@@ -5,9 +5,9 @@ from types import SimpleNamespace
 import numpy as np
 
 from skmlp import MLPSoftmaxClassifier
-from skmlp.fitting.recipe import Settings
+from skmlp.fitting.recipe import Kind, Settings
 from skmlp.fitting.solvers import SOLVERS
-from skmlp.fitting.task import Goal, Task
+from skmlp.fitting.task import Goal, Member, Task
 from skmlp.nn.network import Architecture
 from skmlp.training.batches import Samples
 
@@ -20,9 +20,9 @@ ARCHITECTURE = Architecture(2, (), 3, (), (), "float64")
 GOAL = Goal(
     label_smoothing=0.0,
     alpha=1.0,
-    weight_decay=0.0,
     scoring="neg_log_loss",
     temperature=None,
+    member_weights=None,
     max_iter=3,
     is_planned=False,
     tol=1e-4,
@@ -30,13 +30,14 @@ GOAL = Goal(
 )
 SETTINGS = Settings(
     hidden_layer_sizes=(),
-    dropout=0.0,
+    kinds=(Kind(1.0, dropout=0.0, weight_decay=0.0),),
     batch_size=20,
     learning_rate="constant",
     max_iter=3,
     n_iter_no_change=np.inf,
     early_stopping=False,
     validation_fraction=0.1,
+    n_folds=1,
     n_estimators=1,
 )
 
@@ -48,8 +49,10 @@ def parameters(**given):
 
 def regression(n_networks=1, **changes):
     """A task that starts at zero, of networks that see the same rows."""
+    dropout = changes.get("architecture", ARCHITECTURE).dropout
     parts = {
         "architecture": ARCHITECTURE,
+        "members": (Member(0, 1.0, dropout, weight_decay=0.0),) * n_networks,
         "parameters": np.zeros((n_networks, ARCHITECTURE.layout.size)),
         "samples": Samples(X, CODES).for_each(n_networks),
         "held_out": None,

@@ -18,6 +18,7 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.utils.fixes import parse_version
 
 from skmlp import MLPSoftmaxClassifier
+from skmlp.fitting.combining import combination
 
 X, Y = load_wine(return_X_y=True, as_frame=True)
 HAS_CALLBACKS = parse_version(sklearn.__version__) >= parse_version("1.9")
@@ -72,7 +73,8 @@ def test_a_callback_gets_the_model_that_fit_would_leave(make):
     for n_epochs, model in enumerate(witness.models, start=1):
         stopped = make(max_iter=5).set_callbacks(Witness(n_epochs)).fit(X, Y)
         assert stopped.n_iter_ == model.n_iter_ == n_epochs
-        assert stopped.best_iter_ == model.best_iter_
+        assert_array_equal(stopped.best_iter_, model.best_iter_)
+        assert_array_equal(stopped.member_weights_, model.member_weights_)
         assert stopped.history_ == model.history_
         assert_array_equal(stopped.predict_proba(X), model.predict_proba(X))
 
@@ -96,7 +98,8 @@ def test_a_fitted_estimator_is_made_only_if_asked_for(monkeypatch):
         lambda *args: asked.append(1) or original(*args),
     )
     monkeypatch.setattr(
-        "skmlp.fitting.run.temperature_of", lambda *args: asked.append(2) or 1.0
+        "skmlp.fitting.run.combination",
+        lambda *args: asked.append(2) or combination(*args),
     )
     default().set_callbacks(Idle()).fit(X, Y)
     assert asked == [2]  # for the end of fit

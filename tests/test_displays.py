@@ -315,6 +315,25 @@ def test_an_ensemble_has_mean_curves(ensemble):
     assert_array_equal(display.train_line_.get_ydata(), ensemble.loss_curve_)
 
 
+def test_each_epoch_that_networks_of_an_ensemble_are_from_has_a_mark():
+    losses, held_out = np.array([4.0, 3, 2, 1]), np.array([4.0, 2, 1, 3])
+    best = np.array([3, 0, 2, 3])  # the second is from before training
+    display = LossCurveDisplay([losses], [held_out], [best]).plot()
+    assert_array_equal(display.best_line_.get_xydata(), [(2, 2), (3, 1)])
+    assert legend_of(display.ax_) == ["training", "validation", "best epochs"]
+    alone = LossCurveDisplay([losses], [None], [np.array([4, 4])]).plot()
+    assert_array_equal(alone.best_line_.get_xydata(), [(4, 1)])
+    assert legend_of(alone.ax_) == ["training", "weights kept"]
+    display = LossCurveDisplay([losses], [None], [np.array([0, 0])]).plot()
+    assert display.best_line_ is None
+
+
+def test_an_ensembles_own_epochs_are_marked(ensemble):
+    display = LossCurveDisplay.from_estimator(ensemble)
+    marked = display.best_line_.get_xdata()
+    assert_array_equal(marked, np.unique(ensemble.best_iter_))
+
+
 def test_draws_one_pair_of_curves_per_fold():
     results = cross_validate(network(), X, Y, cv=3, return_estimator=True)
     display = LossCurveDisplay.from_cv_results(results)

@@ -15,7 +15,7 @@ from sklearn.neural_network import MLPClassifier
 
 import skmlp
 from skmlp import ACTIVATIONS, MLPSoftmaxClassifier
-from skmlp.fitting.recipe import Settings, by_size
+from skmlp.fitting.recipe import KINDS, MANY_ROWS, VERY_MANY_ROWS, Settings, by_size
 
 HAS_CALLBACKS = importlib.util.find_spec("sklearn.callback") is not None
 ROOT = Path(__file__).parents[1]
@@ -335,12 +335,29 @@ def test_the_table_of_auto_is_what_the_recipe_says():
     section = text.split("## What auto means")[1].split("\n## ")[0]
     lines = [line for line in section.split("\n") if line.startswith("| `")]
     cells = [[cell.strip(" `") for cell in line.split("|")[1:-1]] for line in lines[1:]]
-    assert {line[0] for line in cells} == set(Settings._fields)
-    bounds = [int(n) for n in re.findall(r"(\d+) rows", lines[0])]
-    sizes = [bounds[0] - 1, bounds[1] - 1, bounds[2]]
-    assert bounds[1] == bounds[2]
-    assert by_size(bounds[0]) == by_size(bounds[1] - 1)
-    assert by_size(bounds[2]) == by_size(10**9)
+    in_words = {"kinds", "n_folds"}
+    assert {line[0] for line in cells} == set(Settings._fields) - in_words
+    bounds = [int(n) for n in re.findall(r"below (\d+)", lines[0])]
+    assert bounds[1:3] == [MANY_ROWS, VERY_MANY_ROWS]
+    starts, ends = [2, *bounds], [*(n - 1 for n in bounds), 10**9]
+    columns = list(zip(starts, ends, strict=True))
     for name, *shown in cells:
-        values = [getattr(by_size(n_samples), name) for n_samples in sizes]
-        assert [cell.strip('"') for cell in shown] == [str(value) for value in values]
+        for cell, sizes in zip(shown, columns, strict=True):
+            most, least = (getattr(by_size(n_samples), name) for n_samples in sizes)
+            expected = str(least) if least == most else f"{least} to {most}"
+            assert cell.strip('"') == expected
+    for first, last in columns:
+        for name in in_words:
+            assert getattr(by_size(first), name) == getattr(by_size(last), name)
+    assert f"split in {by_size(MANY_ROWS - 1).n_folds} folds" in section
+
+
+def test_the_table_of_kinds_is_what_the_recipe_says():
+    text = (DOCS / "user_guide.md").read_text(encoding="utf-8")
+    section = text.split("## What auto means")[1].split("\n## ")[0]
+    rows = re.findall(
+        r"^\| (\d+) \| (\S+) \| (\S+) \| (\S+) \| [^|]+ \|$", section, re.M
+    )
+    assert [int(number) for number, *_ in rows] == list(range(1, len(KINDS) + 1))
+    assert [tuple(map(float, values)) for _, *values in rows] == list(KINDS)
+    assert by_size(MANY_ROWS - 1).kinds == KINDS

@@ -1,5 +1,7 @@
 """Ensembles: networks that are trained together and averaged in probability."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
@@ -12,6 +14,8 @@ from sklearn.preprocessing import StandardScaler
 from threadpoolctl import threadpool_limits
 
 from skmlp import MLPSoftmaxClassifier
+from skmlp.fitting.recipe import KINDS
+from skmlp.nn.calibration import best_shares
 from skmlp.nn.losses import softmax
 from skmlp.nn.network import Network
 
@@ -172,3 +176,137 @@ def test_a_temperature_is_fitted_where_no_network_has_seen_the_rows():
         other.fit(X_TRAIN, Y_TRAIN, X_val=X_TEST, y_val=Y_TEST)
         assert log_loss(Y_TEST, other.predict_proba(X_TEST)) > fitted
         assert_array_equal(other.predict(X_TEST), model.predict(X_TEST))
+
+
+# Networks of several kinds
+
+
+def of_each(model, X):
+    """Probabilities by each network alone, in float64."""
+    x = model.encoder_.transform(X).astype(np.float64)
+    architecture = replace(model.architecture_, dtype="float64")
+    return np.stack(
+        [
+            softmax(Network(architecture, one.astype(np.float64)).logits(x))
+            for one in model.parameters_
+        ]
+    )
+
+
+def of_kinds(**params):
+    """Two networks of each kind; each row is held out by one of the two of a kind."""
+    return ensemble(
+        n_estimators=2 * len(KINDS), validation_fraction=0.5, temperature="auto"
+    ).set_params(**params)
+
+
+def test_probabilities_are_the_weighted_mean_and_then_tempered():
+    model = of_kinds(label_smoothing=0.2).fit(X_TRAIN, Y_TRAIN)
+    weights = model.member_weights_
+    assert weights.shape == (8,)
+    assert weights.sum() == pytest.approx(1)
+    assert_array_equal(weights[::2], weights[1::2])
+    assert np.ptp(weights) > 0.01
+    assert abs(model.temperature_ - 1) > 0.05
+    mean = sum(
+        weight * p for weight, p in zip(weights, of_each(model, X_TEST), strict=True)
+    )
+    powers = mean ** (1 / model.temperature_)
+    expected = powers / powers.sum(axis=1, keepdims=True)
+    assert_allclose(model.predict_proba(X_TEST), expected, atol=1e-5)
+
+
+def test_rows_of_ones_own_weigh_the_kinds():
+    model = of_kinds(temperature=None)
+    model.fit(X_TRAIN, Y_TRAIN, X_val=X_TEST, y_val=Y_TEST)
+    of_kind = of_each(model, X_TEST).reshape(len(KINDS), 2, len(X_TEST), -1)
+    # all networks judge all of these rows
+    of_class = of_kind.mean(axis=1)[:, np.arange(len(Y_TEST)), Y_TEST]
+    shares = best_shares(np.maximum(of_class, 1e-30).T)
+    assert_allclose(model.member_weights_, np.repeat(shares / 2, 2), atol=1e-4)
+    equal = clone(model).set_params(member_weights=None)
+    equal.fit(X_TRAIN, Y_TRAIN, X_val=X_TEST, y_val=Y_TEST)
+    assert_array_equal(equal.parameters_, model.parameters_)
+    assert_allclose(equal.member_weights_, 1 / 8)
+    assert log_loss(Y_TEST, model.predict_proba(X_TEST)) < log_loss(
+        Y_TEST, equal.predict_proba(X_TEST)
+    )
+
+
+@pytest.mark.parametrize(
+    "params",
+    [
+        {"member_weights": None},
+        {"diverse_members": False},
+        {"early_stopping": False},
+        {"solver": "lbfgs"},
+        {"n_estimators": 1},
+    ],
+    ids=str,
+)
+@IGNORE_CONVERGENCE
+def test_networks_count_the_same_where_they_are_not_weighed(params):
+    model = of_kinds(**params).fit(X_IRIS, Y_IRIS)
+    n_networks = model.n_estimators_
+    assert_allclose(model.member_weights_, np.full(n_networks, 1 / n_networks))
+
+
+def test_waves_of_kinds_are_of_other_speeds():
+    ratios = []
+    for diverse in (True, False):
+        model = of_kinds(diverse_members=diverse, max_iter=1).fit(X_IRIS, Y_IRIS)
+        layers = [Network(model.architecture_, one).layers for one in model.parameters_]
+        # one epoch hardly moves them
+        speeds = [np.std(first.p.wave[..., 0]) for first, *_ in layers]
+        ratios.append(max(speeds) / min(speeds))
+    frequencies = [kind.frequency for kind in KINDS]
+    assert ratios[0] > 0.3 * max(frequencies) / min(frequencies) > 3 * ratios[1]
+
+
+def test_each_network_has_an_epoch_of_its_own():
+    params = {"learning_rate": "constant", "max_iter": 60, "n_iter_no_change": 3}
+    model = of_kinds(**params).fit(X_IRIS, Y_IRIS)
+    assert model.best_iter_.shape == (8,)
+    assert len(np.unique(model.best_iter_)) > 1
+    assert 1 <= model.best_iter_.min() <= model.best_iter_.max() <= model.n_iter_
+    alone = of_kinds(**params, n_estimators=1).fit(X_IRIS, Y_IRIS)
+    assert type(alone.best_iter_) is int
+    assert_array_equal(alone.member_weights_, [1.0])
+
+
+def test_networks_whose_rate_falls_at_a_plateau_have_one_epoch():
+    params = {"learning_rate": "adaptive", "solver": "sgd", "n_iter_no_change": 2}
+    params["tol"] = 0.05
+    model = of_kinds(**params, max_iter=40).fit(X_IRIS, Y_IRIS)
+    assert np.ptp(model.best_iter_) == 0
+    assert min(model.history_["learning_rate"]) < 0.01
+
+
+def test_a_network_that_has_ended_is_as_if_trained_with_others_or_without():
+    # the first two are one stack in NumPy, the others one that goes on for longer
+    params = {"learning_rate": "constant", "dtype": "float64", "n_iter_no_change": 3}
+    params |= {"diverse_members": False, "n_estimators": 2}
+    whole = of_kinds(**params, max_iter=60).fit(X_IRIS, Y_IRIS)
+    first = int(whole.best_iter_.argmin())
+    n_epochs = int(whole.best_iter_.min()) + 3
+    assert n_epochs < whole.n_iter_
+    early = of_kinds(**params, max_iter=n_epochs).fit(X_IRIS, Y_IRIS)
+    assert early.best_iter_[first] == whole.best_iter_[first]
+    assert_array_equal(early.parameters_[first], whole.parameters_[first])
+
+
+def test_classes_told_apart_without_error_are_told_with_more_certainty():
+    rng = np.random.default_rng(0)
+    X = rng.uniform(-1, 1, size=(900, 4))
+    y = (X @ [1.0, -2.0, 0.5, 0.0] > 0.2).astype(int)
+    plain = {"diverse_members": False, "member_weights": None, "temperature": None}
+    losses = [
+        log_loss(
+            y[400:],
+            MLPSoftmaxClassifier(random_state=0, max_iter=100, **params)
+            .fit(X[:400], y[:400])
+            .predict_proba(X[400:]),
+        )
+        for params in ({}, plain)
+    ]
+    assert losses[0] < 0.8 * losses[1]

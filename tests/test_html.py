@@ -94,7 +94,7 @@ def test_a_fitted_estimator_shows_its_network_below_the_diagram():
 def test_says_how_well_training_went():
     model = fit()
     added = block(model._repr_html_())
-    assert f"best epoch: {model.best_iter_} of 3<" in added
+    assert f"weights of: epoch {model.best_iter_} of 3<" in added
     assert f"best validation score: {model.best_validation_score_:.4g}<" in added
     assert "scored by: neg_log_loss<" in added
 
@@ -103,9 +103,17 @@ def test_without_held_out_rows_it_says_the_loss():
     with pytest.warns(sklearn.exceptions.ConvergenceWarning):
         model = fit(early_stopping=False, learning_rate="constant")
     added = block(model._repr_html_())
-    assert "weights of epoch: 3 of 3<" in added
+    assert "weights of: epoch 3 of 3<" in added
     assert f"training loss: {model.loss_:.4g}<" in added
     assert "validation" not in added
+
+
+def test_says_from_which_epochs_the_weights_of_several_networks_are():
+    model = fit(n_estimators=4)
+    model.best_iter_ = np.array([2, 3, 1, 3])
+    assert "weights of: epochs 1 to 3 of 3<" in block(model._repr_html_())
+    model.best_iter_ = np.array([2, 2, 2, 2])
+    assert "weights of: epoch 2 of 3<" in block(model._repr_html_())
 
 
 def test_a_scorer_of_ones_own_goes_without_a_name():

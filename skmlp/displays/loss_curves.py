@@ -26,7 +26,7 @@ class LossCurveDisplay:
         Training loss of each fit.
     validation_loss : list of ndarray of shape (n_epochs,) or None
         Log-loss of the held-out rows of each fit; None where it had none.
-    best_epoch : list of int
+    best_epoch : list of (int or ndarray of int)
         The epoch, counted from 1, that the weights of each fit are from; 0 where they
         are from none.
 
@@ -65,7 +65,7 @@ class LossCurveDisplay:
         self,
         train_loss: Sequence[np.ndarray],
         validation_loss: Sequence[np.ndarray | None],
-        best_epoch: Sequence[int],
+        best_epoch: Sequence[int | np.ndarray],
     ) -> None:
         self.train_loss = train_loss
         self.validation_loss = validation_loss
@@ -222,9 +222,11 @@ class LossCurveDisplay:
             if held_out is not None:
                 validation_lines += ax.plot(epochs, held_out, **validation)
                 validation["label"] = None
-            if best_epoch:
-                decided = loss if held_out is None else held_out
-                best_lines += ax.plot(best_epoch, decided[best_epoch - 1], **best)
+            kept = np.unique(best_epoch)
+            kept = kept[kept > 0]
+            if len(kept):
+                decided = np.asarray(loss if held_out is None else held_out)
+                best_lines += ax.plot(kept, decided[kept - 1], **best)
                 best["label"] = None
         ax.set(xlabel="epoch", ylabel="loss")
         ax.xaxis.set_major_locator(MaxNLocator(integer=True))
@@ -255,7 +257,7 @@ class LossCurveDisplay:
     def _label_of_best(self) -> str:
         """Without held-out rows the last weights are kept, be they the best or not."""
         has_held_out = any(curve is not None for curve in self.validation_loss)
-        if len(self.best_epoch) > 1:
+        if len(self.best_epoch) > 1 or np.size(self.best_epoch[0]) > 1:
             return "best epochs" if has_held_out else "weights kept"
         what = "best epoch:" if has_held_out else "weights kept: epoch"
         return f"{what} {self.best_epoch[0]}"

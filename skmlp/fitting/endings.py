@@ -4,6 +4,7 @@ import math
 import warnings
 from collections.abc import Mapping
 
+import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 
 from skmlp.fitting.parameters import Parameters
@@ -13,8 +14,8 @@ from skmlp.training.endings import Ending
 
 SENTENCES: dict[Ending, tuple[str, type[Warning]]] = {
     Ending.INTERRUPTED: (
-        "Training interrupted by user in epoch {next_epoch}; the weights of epoch "
-        "{best_epoch} are kept.",
+        "Training interrupted by user in epoch {next_epoch}; the weights of "
+        "{best_epochs} are kept.",
         UserWarning,
     ),
     Ending.DIVERGED: (
@@ -48,19 +49,25 @@ def warn_of(outcome: Outcome, advice: Mapping[str, object]) -> None:
         What `advise` says.
     """
     learnt = outcome.learnt
-    best = learnt.best_epoch
+    best = epochs_in_words(learnt.best_epochs)
     facts = {
         "n_epochs": outcome.n_epochs,
         "next_epoch": outcome.n_epochs + 1,
-        "best_epoch": best,
+        "best_epochs": best,
         "loss": learnt.history["loss"][-1] if outcome.n_epochs else math.nan,
-        "origin": f"of epoch {best}" if best else "at the start",
+        "origin": f"of {best}" if learnt.best_epochs.any() else "at the start",
     }
     sentence, kind = SENTENCES.get(outcome.ending, ("", UserWarning))
     if not sentence and outcome.scores_say_nothing:
         sentence = NO_SCORE
     if sentence:
         warnings.warn(sentence.format(**facts, **advice), kind, stacklevel=3)
+
+
+def epochs_in_words(epochs: np.ndarray) -> str:
+    """One epoch, or from which to which."""
+    first, last = epochs.min(), epochs.max()
+    return f"epoch {first}" if first == last else f"epochs {first} to {last}"
 
 
 def advise(parameters: Parameters, max_iter: int, is_scaled: bool) -> dict[str, object]:

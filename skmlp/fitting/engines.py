@@ -103,14 +103,16 @@ def kept_reader_of(
     return reader
 
 
-def probabilities_of(reader: Reader, x: Rows, temperature: float) -> np.ndarray:
+def probabilities_of(
+    reader: Reader, x: Rows, temperature: float, shares: np.ndarray | None = None
+) -> np.ndarray:
     """Probabilities of each row by a network, or their mean over a stack of them.
 
     Parts of many rows are computed side by side; a row's digits depend on no other row.
     """
 
     def probabilities(part: Rows) -> np.ndarray:
-        return mean_probabilities(reader.logits(part), temperature)
+        return mean_probabilities(reader.logits(part), temperature, shares)
 
     if isinstance(reader, Network) or x.shape[0] < 2 * ROWS_PER_PART:
         return probabilities(x)

@@ -42,10 +42,16 @@ class Parameters(Protocol):
     class_weight: Mapping[Any, float] | Literal["balanced"] | None
     solver: Literal["adam", "sgd", "lbfgs"]
     alpha: float
-    weight_decay: float
+    weight_decay: float | Auto
     batch_size: int | Auto
     learning_rate: Literal[
-        "auto", "constant", "invscaling", "adaptive", "cosine", "one_cycle"
+        "auto",
+        "constant",
+        "invscaling",
+        "adaptive",
+        "reduce_on_plateau",
+        "cosine",
+        "one_cycle",
     ]
     learning_rate_init: float
     power_t: float
@@ -62,6 +68,8 @@ class Parameters(Protocol):
     validation_fraction: float | Auto
     scoring: Scoring
     n_estimators: int | Auto
+    diverse_members: bool
+    member_weights: Auto | None
     temperature: float | Auto | None
     shuffle: bool
     dtype: Literal["float32", "float64"]

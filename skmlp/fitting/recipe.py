@@ -1,5 +1,6 @@
 """What the size of the table decides, where a parameter says "auto"."""
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -12,50 +13,104 @@ MOST_NUMBERS_EMBEDDED = 50
 """Columns of numbers up to which each gets a periodic embedding."""
 
 
+MANY_ROWS = 10_000
+"""From so many rows on, few networks are wide, and hold out little."""
+
+VERY_MANY_ROWS = 50_000
+"""From so many rows on, four networks and little patience do; all hold out the same
+rows, of which there are enough."""
+
+
+class Kind(NamedTuple):
+    """In what some networks of an ensemble differ from others.
+
+    Attributes
+    ----------
+    frequency : float
+        Factor on the frequencies that waves of numbers start with.
+    dropout : float or sequence of float
+        For all hidden layers, or one per hidden layer.
+    weight_decay : float
+        What the weights lose per step, before the learning rate.
+    """
+
+    frequency: float
+    dropout: float | Sequence[float]
+    weight_decay: float
+
+
+KINDS = (
+    # bends, the best by itself
+    Kind(0.3, dropout=0.15, weight_decay=0.3),
+    # thresholds, as trees find them
+    Kind(2.0, dropout=0.15, weight_decay=0.3),
+    # waves so slow that they are straight, and nothing held back: clean classes
+    Kind(0.03, dropout=0.0, weight_decay=0.0),
+    # held back by decay alone
+    Kind(1.0, dropout=0.0, weight_decay=1.0),
+)
+"""Networks of these kinds stand for each other's weaknesses (Wenzel et al., 2020)."""
+
+
+KINDS_FOR_MANY_ROWS = (KINDS[0], KINDS[3], KINDS[1])
+"""Without those that nothing holds back, which learn many rows by heart."""
+
+
 class Settings(NamedTuple):
-    """Those parameters of the classifier that may be "auto", once they are settled."""
+    """Those parameters of the classifier that may be "auto", once they are settled.
+
+    Beside these, `kinds` has what dropout and weight decay are for some networks and
+    others, and `n_folds` in how many parts the rows are split, of which each network
+    holds out one.
+    """
 
     hidden_layer_sizes: int | Sequence[int]
-    dropout: float | Sequence[float]
+    kinds: tuple[Kind, ...]
     batch_size: int
     learning_rate: str
     max_iter: int
     n_iter_no_change: float
     early_stopping: bool
     validation_fraction: float
+    n_folds: int
     n_estimators: int
 
 
 def by_size(n_samples: int) -> Settings:
     """The settings for a table of so many rows.
 
-    Small tables are learnt by many narrow networks in small steps, for as many epochs
-    as the held-out rows ask for: few where classes are noisy. Large ones, which take
-    longer and differ less from one network to the next, are learnt by fewer and wider
-    networks, in a set number of epochs at the end of which the steps get small.
+    Small tables are learnt by many narrow networks in small steps, each for as many
+    epochs as its held-out rows ask for: few where classes are noisy, many where they
+    can be told apart without error. There is a network of each kind for each fold.
+    Large ones, which take longer and differ less from one network to the next, are
+    learnt by fewer and wider networks, whose steps get small once the larger ones lead
+    no further. The more rows there are, the fewer passes over them are needed.
     """
-    if n_samples < 10_000:
+    if n_samples < MANY_ROWS:
         return Settings(
-            hidden_layer_sizes=(48, 48),
-            dropout=0.15,
+            hidden_layer_sizes=(64, 64),
+            kinds=KINDS,
             batch_size=32 if n_samples < 1000 else 64,
             learning_rate="constant",
-            max_iter=50,
-            n_iter_no_change=15,
+            max_iter=min(300, 2_000_000 // max(n_samples, 1)),
+            n_iter_no_change=20,
             early_stopping=True,
-            validation_fraction=0.15,
-            n_estimators=10,
+            validation_fraction=0.2,
+            n_folds=5,
+            n_estimators=20,
         )
+    are_very_many = n_samples >= VERY_MANY_ROWS
     return Settings(
-        hidden_layer_sizes=(256, 256),
-        dropout=0.15,
-        batch_size=256,
-        learning_rate="one_cycle",
-        max_iter=24,
-        n_iter_no_change=np.inf,
+        hidden_layer_sizes=(128, 128),
+        kinds=KINDS_FOR_MANY_ROWS,
+        batch_size=256 if n_samples < 2 * VERY_MANY_ROWS else 512,
+        learning_rate="reduce_on_plateau",
+        max_iter=max(10, min(60, 4_000_000 // n_samples)),
+        n_iter_no_change=1 if are_very_many else 2,
         early_stopping=True,
-        validation_fraction=0.05,
-        n_estimators=4,
+        validation_fraction=0.05 if are_very_many else 0.1,
+        n_folds=1 if are_very_many else 2,
+        n_estimators=4 if are_very_many else 6,
     )
 
 
@@ -70,7 +125,7 @@ IN_PARTS: dict[str, Any] = {
 
 FULL_BATCH: dict[str, Any] = {
     "hidden_layer_sizes": (100,),
-    "dropout": 0.0,
+    "kinds": (Kind(1.0, dropout=0.0, weight_decay=0.0),),
     "learning_rate": "constant",
     "max_iter": 200,
     "n_iter_no_change": 10,
@@ -97,15 +152,26 @@ def settle(
     if in_parts:
         settings = settings._replace(**IN_PARTS)
     settings = settings._replace(**auto_of_solver)
-    given = {name: getattr(parameters, name) for name in Settings._fields}
-    settings = settings._replace(
-        **{name: value for name, value in given.items() if not is_auto(value)}
-    )
+    settings = settings._replace(**given_of(parameters, Settings._fields))
+    if not is_auto(parameters.validation_fraction) and n_samples < MANY_ROWS:
+        # as few as hold out every row between them
+        n_folds = math.ceil(1 / settings.validation_fraction - 1e-9)
+        settings = settings._replace(n_folds=n_folds)
+    kinds = settings.kinds if parameters.diverse_members else settings.kinds[:1]
+    given = given_of(parameters, Kind._fields)
+    kinds = tuple(kind._replace(**given) for kind in kinds)
+    settings = settings._replace(kinds=kinds)
     # patience suits the schedule that it came with
     if is_auto(parameters.n_iter_no_change) and not is_auto(parameters.learning_rate):
         has_end = SCHEDULES[settings.learning_rate].has_end
         settings = settings._replace(n_iter_no_change=np.inf if has_end else 10)
     return settings
+
+
+def given_of(parameters: Parameters, names: Sequence[str]) -> dict[str, Any]:
+    """Those of the parameters of these names that are set."""
+    given = {name: getattr(parameters, name, "auto") for name in names}
+    return {name: value for name, value in given.items() if not is_auto(value)}
 
 
 def numbers_to_embed(parameters: Parameters, n_numbers: int, suits_solver: bool) -> int:

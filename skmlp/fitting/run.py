@@ -1,7 +1,7 @@
 """A task to its outcome: train it, watch it, and settle what is kept."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
 from operator import call
@@ -9,16 +9,16 @@ from operator import call
 import numpy as np
 
 from skmlp._sklearn import FitTask
+from skmlp.fitting.combining import combination
 from skmlp.fitting.engines import Reader, reader_of
 from skmlp.fitting.progress import shown
 from skmlp.fitting.scoring import ModelInTraining, score_function
 from skmlp.fitting.solvers import Solver
-from skmlp.fitting.task import Learnt, Memory, Outcome, Task, alone_or_stack
-from skmlp.nn.calibration import best_temperature
+from skmlp.fitting.task import Learnt, Memory, Outcome, Task
 from skmlp.nn.losses import SoftmaxCrossEntropy, softmax
 from skmlp.training.batches import Rows, Samples
 from skmlp.training.endings import Ending
-from skmlp.training.monitor import Monitor, Observer
+from skmlp.training.monitor import Evaluate, Monitor, Observer
 from skmlp.training.threads import ALONE, Crew
 
 
@@ -47,11 +47,12 @@ def carry_out(task: Task, solver: Solver) -> Outcome:
         monitor.ending or ending_of_epochs(task),
         Memory(
             rule_state,
-            monitor.plateau,
+            monitor.plateaus[0] if len(monitor.plateaus) == 1 else None,
             task.memory.samples_seen + monitor.n_epochs * task.n_samples,
         ),
         scores_say_nothing=(
-            task.held_out is not None and bool(np.isinf(monitor.plateau.lowest))
+            task.held_out is not None
+            and all(math.isinf(plateau.lowest) for plateau in monitor.plateaus)
         ),
     )
 
@@ -67,6 +68,7 @@ def monitor_of(
         patience=task.goal.patience if may_stop else math.inf,
         learning_rate=solver.learning_rate,
         plateau_factor=solver.plateau_factor,
+        smallest_factor=solver.smallest_factor,
         evaluate=evaluation(task, parameters, crew),
         plateau=task.memory.plateau,
         deadline=task.deadline,
@@ -105,37 +107,18 @@ class EpochTasks(Observer):
 @np.errstate(all="ignore")
 def learnt(task: Task, monitor: Monitor) -> Learnt:
     """What is kept if training ends here."""
-    vectors, epoch = monitor.kept()
+    vectors, epochs = monitor.kept()
     parameters = vectors.astype(task.architecture.dtype)
+    shares, temperature = combination(task, parameters)
     return Learnt(
         task.architecture,
         parameters,
         {name: list(values) for name, values in monitor.history.items()},
-        epoch,
-        temperature_of(task, parameters),
+        epochs.copy(),
+        temperature,
+        shares,
         task.engine,
     )
-
-
-def temperature_of(task: Task, parameters: np.ndarray) -> float:
-    """What the logits are divided by: as given, or fitted on the held-out rows.
-
-    Members of an ensemble that hold out other rows each give no row that all of them
-    could be judged by; a fit on the rows of each would make up for a confidence that
-    their mean does not have.
-    """
-    if task.goal.temperature != "auto":
-        return 1.0 if task.goal.temperature is None else float(task.goal.temperature)
-    if task.held_out is None:
-        return 1.0
-    parts = task.held_out.each()
-    rows_of_each = [part.rows for part in parts if part.rows is not None]
-    if len(rows_of_each) > 1 and np.ptp(rows_of_each, axis=0).any():
-        return 1.0
-    x, codes, weight, rows = parts[0].with_mean_weight_one("float64")
-    network = reader_of(task.architecture, alone_or_stack(parameters), x)
-    logits = network.logits(x, rows)
-    return best_temperature(logits.astype(np.float64), codes, weight)
 
 
 # Held-out rows
@@ -143,11 +126,11 @@ def temperature_of(task: Task, parameters: np.ndarray) -> float:
 
 def evaluation(
     task: Task, parameters: np.ndarray, crew: Crew = ALONE
-) -> Callable[[], tuple[float, float]] | None:
-    """A function that gives log-loss and score of the held-out rows.
+) -> Evaluate | None:
+    """A function that gives log-loss and score of some networks on held-out rows.
 
-    For an ensemble, the means over its networks, each on rows of its own. The crew
-    takes the losses side by side, but scorers of any origin come one by one.
+    Each network has rows of its own. The crew takes the losses side by side, but
+    scorers of any origin come one by one.
     """
     if task.held_out is None:
         return None
@@ -165,11 +148,11 @@ def evaluation(
             )
             scores.append(score)
 
-    def evaluate() -> tuple[float, float]:
-        loss = float(np.mean(list(crew.map(call, losses))))
-        if not scores or not np.isfinite(loss):
-            return loss, -loss
-        return loss, float(np.mean([score() for score in scores]))
+    def evaluate(members: Sequence[int]) -> tuple[np.ndarray, np.ndarray]:
+        found = np.array(list(crew.map(call, [losses[member] for member in members])))
+        if not scores or not np.isfinite(found).all():
+            return found, -found
+        return found, np.array([scores[member]() for member in members])
 
     return evaluate
 

@@ -16,7 +16,7 @@ from skmlp.core.learner import CoreLearner
 from skmlp.fitting.engines import NUMPY, engine_of, steps_of
 from skmlp.fitting.parameters import Parameters
 from skmlp.fitting.recipe import FULL_BATCH, Settings, is_auto
-from skmlp.fitting.task import Task
+from skmlp.fitting.task import Member, Task
 from skmlp.nn.network import BLOCK_ROWS, Network
 from skmlp.optim.optimizers import (
     OPTIMIZERS,
@@ -70,6 +70,8 @@ class Solver(ABC):
         The type that it computes in; None for that of the architecture.
     plateau_factor : float or None
         Factor on the learning rate at a plateau; None ends training there.
+    smallest_factor : float
+        Where the product of these has fallen to this, a plateau ends training.
     watches_training_loss : bool
         Whether a training loss that does not move ends it.
     learning_rate : float
@@ -85,6 +87,7 @@ class Solver(ABC):
     watches_training_loss: ClassVar[bool] = True
     learning_rate: float
     plateau_factor: float | None = None
+    smallest_factor: float = 0.0
 
     @classmethod
     @abstractmethod
@@ -176,6 +179,11 @@ class Descent(Solver):
         """That of the schedule."""
         return self.schedule.plateau_factor
 
+    @property
+    def smallest_factor(self) -> float:  # type: ignore[override]
+        """That of the schedule."""
+        return self.schedule.smallest_factor
+
     def engine(self, task: Task) -> str:
         """The core where it takes the network, its rows and the rule."""
         return engine_of(task.architecture, task.samples.x, self.rule)
@@ -187,7 +195,7 @@ class Descent(Solver):
         """
         n_members = len(task.parameters)
         if n_members > 1:
-            return side_by_side(-(-n_members // self.n_together(task)))
+            return side_by_side(self.n_learners(task))
         if task.engine == NUMPY:
             return suitable_threads(task.architecture.largest_product(self.batch_size))
         n_multiplications = self.batch_size * task.architecture.n_weights
@@ -247,7 +255,7 @@ class Descent(Solver):
             # draws of its own, so that neither threads nor stacks have a say in them
             seeds = [task.rng.integers(2**63, size=2) for _ in range(n_members)]
             rngs = [np.random.default_rng(seed) for seed in seeds]
-        parts = [slice(i, i + together) for i in range(0, n_members, together)]
+        parts = runs_of_same(task.members, together)
         return [
             # a stack of one takes 3 to 7% longer per step than a network alone
             self.learner(
@@ -260,6 +268,10 @@ class Descent(Solver):
             )
             for part in parts
         ]
+
+    def n_learners(self, task: Task) -> int:
+        """How many networks, or stacks of them, are trained side by side."""
+        return len(runs_of_same(task.members, self.n_together(task)))
 
     def n_together(self, task: Task) -> int:
         """How many networks are multiplied as one stack."""
@@ -282,7 +294,10 @@ class Descent(Solver):
     ) -> Learner:
         """Some networks as a stack, or one of them alone, ready to be trained."""
         task = replace(task, samples=task.samples.members(members))
-        architecture, loss, decay = task.architecture, task.loss(), task.decay()
+        first = members if isinstance(members, int) else members.start
+        dropout, weight_decay = task.members[first].way
+        architecture = replace(task.architecture, dropout=dropout)
+        loss, decay = task.loss(), task.decay(weight_decay)
         samples = task.samples.with_mean_weight_one(architecture.dtype)
         batches = Batches(samples, self.batch_size, rngs if self.shuffle else None)
         vectors = parameters[members]
@@ -302,20 +317,36 @@ class Descent(Solver):
         )
 
 
+def runs_of_same(members: Sequence[Member], longest: int) -> list[slice]:
+    """Runs of networks that are trained the same way, at most so many in each."""
+    runs = [slice(0, 0)]
+    for number, member in enumerate(members):
+        first = members[runs[-1].start]
+        if member.way == first.way and number - runs[-1].start < longest:
+            runs[-1] = slice(runs[-1].start, number + 1)
+        else:
+            runs.append(slice(number, number + 1))
+    return runs
+
+
 def generators(learners: Sequence[Learner]) -> list[np.random.Generator]:
     """Those of all networks."""
     return [rng for one in learners for rng in one.rngs]
 
 
 def state_of_all(learners: Sequence[Learner]) -> RuleState:
-    """What the update rules remember, put together for all networks as a stack."""
+    """What the update rules remember, put together for all networks as a stack.
+
+    Learners whose networks have ended have taken fewer steps; those that go on have all
+    taken the same number.
+    """
     states = [stacked_state(one.rule_state()) for one in learners]
     first = states[0]
     vectors = {
         name: np.concatenate([state[name] for state in states])
         for name in first.keys() - {"t"}
     }
-    return {"t": first["t"], **vectors}
+    return {"t": max(state["t"] for state in states), **vectors}
 
 
 def state_of(rule_state: RuleState, members: slice | int) -> RuleState:

@@ -11,6 +11,7 @@ from scipy.sparse import issparse
 from skmlp.fitting.engines import NUMPY
 from skmlp.fitting.parameters import ActivationLike, Parameters
 from skmlp.fitting.recipe import (
+    Kind,
     Settings,
     is_auto,
     numbers_to_embed,
@@ -18,7 +19,7 @@ from skmlp.fitting.recipe import (
 )
 from skmlp.fitting.solvers import SOLVERS, stacked_state
 from skmlp.fitting.targets import Targets
-from skmlp.fitting.task import Data, Goal, Learnt, Memory, Outcome, Task
+from skmlp.fitting.task import Data, Goal, Learnt, Member, Memory, Outcome, Task
 from skmlp.nn.activations import as_activation
 from skmlp.nn.network import Architecture
 from skmlp.optim.optimizers import RuleState
@@ -37,7 +38,7 @@ class Fitted(Protocol):
     architecture_: Architecture
     parameters_: np.ndarray
     history_: dict[str, list[float]]
-    best_iter_: int
+    best_iter_: int | np.ndarray
     temperature_: float
     t_: int
     _rule_state: RuleState | None
@@ -72,8 +73,9 @@ class Past(NamedTuple):
             estimator.architecture_,
             np.atleast_2d(estimator.parameters_),
             estimator.history_,
-            estimator.best_iter_,
+            np.atleast_1d(estimator.best_iter_),
             estimator.temperature_,
+            vars(estimator).get("member_weights_", np.ones(1)),
             # those from before there were two engines say nothing of it
             vars(estimator).get("engine_", NUMPY),
         )
@@ -139,8 +141,8 @@ class Past(NamedTuple):
             name: before.history[name] + values for name, values in now.history.items()
         }
         has_diverged = outcome.ending == Ending.DIVERGED
-        offset = before.best_epoch if has_diverged else self.n_epochs
-        return now._replace(history=history, best_epoch=now.best_epoch + offset)
+        offset = before.best_epochs if has_diverged else self.n_epochs
+        return now._replace(history=history, best_epochs=now.best_epochs + offset)
 
 
 def all_classes(classes: ArrayLike | None, past: Past | None) -> np.ndarray:
@@ -208,12 +210,8 @@ def architecture_of(
         Number of outputs.
     """
     sizes = sizes_of_layers(settings.hidden_layer_sizes)
-    dropout = one_per_layer("dropout", settings.dropout, sizes)
-    if not all(0 <= rate < 1 for rate in dropout):
-        raise ValueError(f"dropout must be in [0, 1), got {parameters.dropout!r}.")
+    dropout = dropout_of(parameters, settings.kinds[0], sizes)
     solver = SOLVERS[parameters.solver]
-    if any(dropout):
-        solver.check_takes(parameters, "dropout", f"dropout={parameters.dropout!r}")
     activations: Sequence[ActivationLike] = one_per_layer(
         "activation", parameters.activation, sizes
     )
@@ -223,10 +221,38 @@ def architecture_of(
         sizes,
         n_classes,
         tuple(as_activation(activation) for activation in activations),
-        tuple(map(float, dropout)),
+        dropout,
         parameters.dtype,
         n_periodic=0 if issparse(x) else n_periodic,
     )
+
+
+def dropout_of(
+    parameters: Parameters, kind: Kind, sizes: Sequence[int]
+) -> tuple[float, ...]:
+    """Dropout rate behind each hidden layer, checked."""
+    dropout = one_per_layer("dropout", kind.dropout, sizes)
+    if not all(0 <= rate < 1 for rate in dropout):
+        raise ValueError(f"dropout must be in [0, 1), got {parameters.dropout!r}.")
+    if any(dropout):
+        shown = f"dropout={parameters.dropout!r}"
+        SOLVERS[parameters.solver].check_takes(parameters, "dropout", shown)
+    return tuple(map(float, dropout))
+
+
+def members_of(
+    parameters: Parameters, settings: Settings, sizes: Sequence[int]
+) -> tuple[Member, ...]:
+    """The networks: one of the first kind per fold, then of the next, and so on."""
+    kinds = [
+        (kind.frequency, dropout_of(parameters, kind, sizes), float(kind.weight_decay))
+        for kind in settings.kinds
+    ]
+    places = [
+        number // settings.n_folds % len(kinds)
+        for number in range(settings.n_estimators)
+    ]
+    return tuple(Member(place, *kinds[place]) for place in places)
 
 
 def sizes_of_layers(given: int | Sequence[int]) -> tuple[int, ...]:
@@ -254,13 +280,15 @@ def one_per_layer(name: str, given: Any, sizes: Sequence[int]) -> list:
 
 def start_values(
     network: Architecture,
-    n_estimators: int,
+    members: Sequence[Member],
     rng: np.random.Generator,
     class_shares: np.ndarray | None = None,
 ) -> np.ndarray:
     """Where training starts: a stack of vectors, one per network."""
-    members = range(n_estimators)
-    return np.stack([network.start_values(rng, class_shares) for _ in members])
+    frequencies = [member.frequency for member in members]
+    return np.stack(
+        [network.start_values(rng, class_shares, factor) for factor in frequencies]
+    )
 
 
 def task_of(
@@ -276,10 +304,11 @@ def task_of(
     architecture = architecture_of(
         parameters, settings, samples.x, n_numbers, len(classes)
     )
+    members = members_of(parameters, settings, architecture.hidden_layer_sizes)
     if past is None:
         # first rows need not be like the rest
         shares = None if in_parts else samples.class_shares(len(classes))
-        weights = start_values(architecture, settings.n_estimators, rng, shares)
+        weights = start_values(architecture, members, rng, shares)
         past_epochs, memory = 0, Memory()
     else:
         weights = past.weights(architecture, settings.n_estimators)
@@ -290,6 +319,7 @@ def task_of(
     is_planned = in_parts or is_laid_out(parameters, samples)
     return Task(
         architecture,
+        members,
         weights,
         samples,
         held_out,
@@ -314,9 +344,9 @@ def goal_of(parameters: Parameters, settings: Settings, is_planned: bool) -> Goa
     return Goal(
         parameters.label_smoothing,
         parameters.alpha,
-        parameters.weight_decay,
         parameters.scoring,
         parameters.temperature,
+        parameters.member_weights,
         settings.max_iter,
         is_planned,
         parameters.tol,

@@ -193,7 +193,11 @@ def row_weights(
 
 
 def split_held_out(
-    codes: np.ndarray, fraction: float, rng: np.random.Generator, n_members: int = 1
+    codes: np.ndarray,
+    fraction: float,
+    rng: np.random.Generator,
+    n_members: int = 1,
+    n_folds: int | None = None,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Row indices of the training part and of the stratified held-out part.
 
@@ -201,9 +205,11 @@ def split_held_out(
     part (which scikit-learn's stratified splits don't promise). A class of which
     `fraction` is less than half a row stays in the training part as a whole.
 
-    Each member has parts of its own, of the same sizes, one line per member; what they
-    hold out overlaps as little as can be.
+    There is one line per member. What one fold and another hold out overlaps as little
+    as can be; with more members than folds (by default there are as many), they take
+    turns.
     """
+    n_folds = min(n_members, n_folds or n_members)
     counts = np.bincount(codes)
     is_large = (counts >= 2) & (counts * fraction >= 0.5)
     n_held_out = np.clip(np.rint(fraction * counts).astype(int), 1, counts - 1)
@@ -214,12 +220,13 @@ def split_held_out(
     of_row = codes[order]
     place = np.arange(len(codes)) - (np.cumsum(counts) - counts)[of_row]
     first, second = [], []
-    for member in range(n_members):
-        start = member * counts // n_members
+    for fold in range(n_folds):
+        start = fold * counts // n_folds
         is_held_out = (place - start[of_row]) % counts[of_row] < n_held_out[of_row]
         first.append(np.sort(order[~is_held_out]))
         second.append(np.sort(order[is_held_out]))
-    return np.stack(first), np.stack(second)
+    turns = np.arange(n_members) % n_folds
+    return np.stack(first)[turns], np.stack(second)[turns]
 
 
 def split(
@@ -231,7 +238,11 @@ def split(
     """Training part, and a held-out part if there is to be one, for each network."""
     if settings.early_stopping:
         rows, held_out = split_held_out(
-            samples.codes, settings.validation_fraction, rng, settings.n_estimators
+            samples.codes,
+            settings.validation_fraction,
+            rng,
+            settings.n_estimators,
+            settings.n_folds,
         )
         if held_out.size > 0:
             return samples.take(rows), samples.take(held_out)

@@ -35,6 +35,32 @@ class Memory(NamedTuple):
     samples_seen: int = 0
 
 
+class Member(NamedTuple):
+    """A network of an ensemble, as far as it may differ from others.
+
+    Attributes
+    ----------
+    kind : int
+        Those of the same kind differ in draws and held-out rows only.
+    frequency : float
+        Factor on the frequencies that waves of numbers start with.
+    dropout : tuple of float
+        Dropout rate behind each hidden layer.
+    weight_decay : float
+        What the weights lose per step, before the learning rate.
+    """
+
+    kind: int
+    frequency: float
+    dropout: tuple[float, ...]
+    weight_decay: float
+
+    @property
+    def way(self) -> tuple[tuple[float, ...], float]:
+        """How it is trained: networks that share this may be trained as one stack."""
+        return self.dropout, self.weight_decay
+
+
 class Data(NamedTuple):
     """What is learnt from.
 
@@ -61,12 +87,14 @@ class Goal(NamedTuple):
     ----------
     label_smoothing : float
         Part of each target that is spread over all classes.
-    alpha, weight_decay : float
-        Penalty and decay of weights.
+    alpha : float
+        Penalty on weights.
     scoring : str or callable
         What the held-out rows are scored by.
     temperature : float, "auto" or None
         What the logits are divided by; "auto" is to be found on the held-out rows.
+    member_weights : "auto" or None
+        What networks count for: "auto" is to be found there as well.
     max_iter : int
         Most epochs or iterations.
     is_planned : bool
@@ -79,9 +107,9 @@ class Goal(NamedTuple):
 
     label_smoothing: float
     alpha: float
-    weight_decay: float
     scoring: Scoring
     temperature: float | Auto | None
+    member_weights: Auto | None
     max_iter: int
     is_planned: bool
     tol: float
@@ -95,7 +123,9 @@ class Task:
     Attributes
     ----------
     architecture : Architecture
-        Of the network, or of each network of an ensemble.
+        Of the network, or of each network of an ensemble, dropout aside.
+    members : tuple of Member
+        The networks; one, if it is no ensemble.
     parameters : ndarray of shape (n_members, n_parameters)
         Where training starts; never written. One network is a stack of one.
     samples, held_out : Samples
@@ -124,6 +154,7 @@ class Task:
     """
 
     architecture: Architecture
+    members: tuple[Member, ...]
     parameters: np.ndarray
     samples: Samples
     held_out: Samples | None
@@ -147,7 +178,7 @@ class Task:
         """What the training rows are measured by."""
         return SoftmaxCrossEntropy(self.goal.label_smoothing)
 
-    def decay(self) -> Decay:
+    def decay(self, weight_decay: float = 0.0) -> Decay:
         """The L2 penalty and the decay of weights, which leave biases alone.
 
         A row of weight 2 counts as two; but weights that are small altogether are as
@@ -155,12 +186,17 @@ class Task:
         """
         n_rows = max(self.samples.total_weight(), self.n_samples)
         strength = self.goal.alpha / n_rows
-        return Decay(strength, self.architecture.n_weights, self.goal.weight_decay)
+        return Decay(strength, self.architecture.n_weights, weight_decay)
 
 
 def alone_or_stack(vectors: np.ndarray) -> np.ndarray:
     """The vector of a network alone, or the stack of several."""
     return vectors[0] if len(vectors) == 1 else vectors
+
+
+def best_iter_of(epochs: np.ndarray) -> int | np.ndarray:
+    """The epoch of a network alone, or those of several."""
+    return int(epochs[0]) if len(epochs) == 1 else epochs
 
 
 class Learnt(NamedTuple):
@@ -174,10 +210,12 @@ class Learnt(NamedTuple):
         The weights, in the type of the architecture.
     history : dict of str to list of float
         One entry per epoch under each name.
-    best_epoch : int
-        Which epoch the weights are from.
+    best_epochs : ndarray of int of shape (n_members,)
+        Which epoch the weights of each network are from.
     temperature : float
         What the logits are divided by.
+    shares : ndarray of shape (n_members,)
+        What each network has of the mean.
     engine : str
         What has trained the networks.
     """
@@ -185,8 +223,9 @@ class Learnt(NamedTuple):
     architecture: Architecture
     parameters: np.ndarray
     history: dict[str, list[float]]
-    best_epoch: int
+    best_epochs: np.ndarray
     temperature: float
+    shares: np.ndarray
     engine: str = "numpy"
 
     def attributes(self) -> dict[str, object]:
@@ -195,8 +234,9 @@ class Learnt(NamedTuple):
             "architecture_": self.architecture,
             "parameters_": alone_or_stack(self.parameters),
             "history_": self.history,
-            "best_iter_": self.best_epoch,
+            "best_iter_": best_iter_of(self.best_epochs),
             "temperature_": self.temperature,
+            "member_weights_": self.shares,
             "engine_": self.engine,
         }
 

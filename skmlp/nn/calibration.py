@@ -1,14 +1,20 @@
-"""Calibration: the temperature that makes probabilities as sure as they are right."""
+"""Calibration: what rows that were held out say of probabilities, and of their mean."""
 
 import math
 
 import numpy as np
 from scipy.optimize import minimize_scalar
 
-from skmlp.nn.losses import SoftmaxCrossEntropy, log_mean_probabilities
+from skmlp.nn.losses import SoftmaxCrossEntropy
 
-SPREAD_OF_LOG_TEMPERATURE = 0.3
+SPREAD_OF_LOG_TEMPERATURE = 1.0
 """Standard deviation of the temperature's logarithm, before any row is seen."""
+
+ROWS_FOR_EQUAL_SHARES = 5
+"""Rows that speak for all parts of a mixture alike, beside those that are seen."""
+
+N_ROUNDS = 100
+"""Of expectation and maximisation; shares that matter hardly move behind that."""
 
 
 @np.errstate(all="ignore")
@@ -22,15 +28,13 @@ def best_temperature(
 
     Parameters
     ----------
-    logits : ndarray of shape (..., n_samples, n_classes)
-        Of rows that no network was trained on; overwritten.
+    logits : ndarray of shape (n_samples, n_classes)
+        Of rows that no network was trained on, or the logarithms of probabilities.
     codes : ndarray of int of shape (n_samples,)
         Class of each row.
     weight : ndarray of shape (n_samples,), default=None
-        Weight of each row; None means 1.
+        Weight of each row, 1 on average; None means 1.
     """
-    if logits.ndim == 3:
-        logits = log_mean_probabilities(logits)
     loss = SoftmaxCrossEntropy()
     prior = 0.5 / (len(codes) * SPREAD_OF_LOG_TEMPERATURE**2)
     result = minimize_scalar(
@@ -41,3 +45,40 @@ def best_temperature(
         method="bounded",
     )
     return math.exp(result.x)
+
+
+def best_shares(
+    probabilities: np.ndarray, weight: np.ndarray | None = None
+) -> np.ndarray:
+    """What each part of a mixture gets, so that rows are as probable as can be.
+
+    By expectation and maximisation (Dempster, Laird and Rubin, 1977), which for shares
+    alone finds the one maximum; a few rows more speak for all parts alike.
+
+    Parameters
+    ----------
+    probabilities : ndarray of shape (n_samples, n_parts)
+        What each part says of the class that a row has; positive.
+    weight : ndarray of shape (n_samples,), default=None
+        Weight of each row, 1 on average; None means 1.
+
+    Returns
+    -------
+    shares : ndarray of shape (n_parts,)
+        Positive, with sum 1.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> best_shares(np.array([[0.9, 0.5]] * 95)).round(2)
+    array([0.95, 0.05])
+    """
+    n_samples, n_parts = probabilities.shape
+    shares = np.full(n_parts, 1 / n_parts)
+    weight = np.ones(n_samples) if weight is None else weight
+    for _ in range(N_ROUNDS):
+        parts = probabilities * shares
+        parts *= (weight / parts.sum(axis=1))[:, np.newaxis]
+        shares = parts.sum(axis=0) + ROWS_FOR_EQUAL_SHARES / n_parts
+        shares /= shares.sum()
+    return shares

@@ -44,23 +44,48 @@ def softmax(logits: np.ndarray) -> np.ndarray:
 
 
 @np.errstate(all="ignore")
-def mean_probabilities(logits: np.ndarray, temperature: float = 1.0) -> np.ndarray:
+def mean_probabilities(
+    logits: np.ndarray, temperature: float = 1.0, shares: np.ndarray | None = None
+) -> np.ndarray:
     """Probabilities of a network, or their mean over a stack of them.
 
-    A temperature above 1 draws them towards each other, one below 1 apart; the order
-    of the classes stays. Overwrites `logits`, of shape (..., n_samples, n_classes).
+    Parameters
+    ----------
+    logits : ndarray of shape (..., n_samples, n_classes)
+        Overwritten.
+    temperature : float, default=1.0
+        Above 1 it draws probabilities towards each other, below 1 apart; the order of
+        the classes stays.
+    shares : ndarray of shape (n_members,), default=None
+        What each network of a stack has of the mean; they sum to 1. None is for all
+        the same.
     """
     if logits.ndim == 3:
-        logits = log_mean_probabilities(logits)
+        logits = log_mean_probabilities(logits, shares)
     if temperature != 1:
         logits /= temperature
     return softmax(logits)
 
 
-def log_mean_probabilities(logits: np.ndarray) -> np.ndarray:
+def log_mean_probabilities(
+    logits: np.ndarray, shares: np.ndarray | None = None
+) -> np.ndarray:
     """Logarithm of the mean probabilities of a stack, overwriting `logits`."""
-    smallest = np.finfo(logits.dtype).tiny
-    return np.log(np.maximum(softmax(logits).mean(axis=0), smallest))
+    probabilities = softmax(logits)
+    if shares is None:
+        mean = probabilities.mean(axis=0)
+    else:
+        # member by member, in an order that does not depend on the number of rows
+        mean = np.zeros(probabilities.shape[1:], probabilities.dtype)
+        for share, of_member in zip(shares.tolist(), probabilities, strict=True):
+            of_member *= share
+            mean += of_member
+    return log_of(mean)
+
+
+def log_of(probabilities: np.ndarray) -> np.ndarray:
+    """Their logarithm, which is finite for those that are 0 in their type."""
+    return np.log(np.maximum(probabilities, np.finfo(probabilities.dtype).tiny))
 
 
 @cache

@@ -136,20 +136,26 @@ class Architecture:
 
     @np.errstate(all="ignore")
     def start_values(
-        self, rng: np.random.Generator, class_shares: np.ndarray | None = None
+        self,
+        rng: np.random.Generator,
+        class_shares: np.ndarray | None = None,
+        frequency: float = 1.0,
     ) -> np.ndarray:
         """A parameter vector to start training from.
 
         The draws are made in float64 and rounded, so that one seed gives networks of
         either type the same start. With `class_shares` (n_classes,), the last biases
         start at their logarithms, so that the network need not learn first which
-        classes are rare.
+        classes are rare. The waves of the periodic embedding start `frequency` times as
+        fast.
         """
         parameters = np.empty(self.layout.size, self.dtype)
         views = self.layout.views(parameters)
         for index, layer in enumerate(self.layers()):
             for name, value in layer.start_values(rng).items():
                 views[index, name][:] = value
+        if self.n_periodic:
+            views[0, "wave"][..., 0] *= frequency
         if class_shares is not None:
             self.dense(parameters, "bias")[-1][:] = np.log(
                 np.maximum(class_shares, SMALLEST_SHARE)

@@ -23,10 +23,13 @@ class Schedule:
         Whether the schedule is laid out for a known number of epochs.
     plateau_factor : float or None
         Further factor at each plateau of the loss; None ends training there.
+    smallest_factor : float
+        Where it has fallen to this, a plateau ends training.
     """
 
     has_end = False
     plateau_factor: float | None = None
+    smallest_factor = 0.0
 
     def __init__(
         self,
@@ -56,6 +59,15 @@ class Adaptive(Constant):
     """1 until the loss stops falling; then divided by 5, again and again."""
 
     plateau_factor = 0.2
+
+
+class ReduceOnPlateau(Adaptive):
+    """1, then 1/5 and 1/25 once the loss stops falling; the third time ends training.
+
+    Small steps settle what larger ones have found, and soon find nothing new.
+    """
+
+    smallest_factor = 0.04
 
 
 class InverseScaling(Schedule):
@@ -100,6 +112,7 @@ SCHEDULES: dict[str, type[Schedule]] = {
     "constant": Constant,
     "invscaling": InverseScaling,
     "adaptive": Adaptive,
+    "reduce_on_plateau": ReduceOnPlateau,
     "cosine": Cosine,
     "one_cycle": OneCycle,
 }

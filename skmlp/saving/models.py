@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Mapping
-from typing import TypedDict, TypeVar, cast
+from typing import NotRequired, TypedDict, TypeVar, cast
 
 import numpy as np
 from sklearn.base import BaseEstimator
@@ -38,7 +38,7 @@ FITTED: dict[str, Check] = {
     "history_": lambda value: (
         type(value) is dict and all(map(is_list_of(float), value.values()))
     ),
-    "best_iter_": is_count,
+    "best_iter_": lambda value: is_count(value) or is_array("i", 1)(value),
     "temperature_": lambda value: is_number(value) and 0 < value < np.inf,
     "t_": is_count,
     "n_features_in_": is_count,
@@ -49,10 +49,11 @@ FITTED: dict[str, Check] = {
 
 OPTIONAL: dict[str, Check] = {
     "engine_": is_a(str),
+    "member_weights_": is_array("f", 1),
     "feature_names_in_": is_line_of_names,
     ATTRIBUTE: is_list_of(object),
 }
-"""What it holds where the columns of X have names, or since there are two engines."""
+"""What it holds where the columns of X have names, or that former versions lack."""
 
 
 def save(
@@ -96,6 +97,8 @@ class Fitted(TypedDict):
     encoder_: TableEncoder | None
     classes_: np.ndarray
     n_features_in_: int
+    member_weights_: NotRequired[np.ndarray]
+    best_iter_: int | np.ndarray
     history_: dict[str, list[float]]
     _rule_state: dict[str, object] | None
 
@@ -113,6 +116,10 @@ def check_fits(state: Fitted) -> None:
         raise ValueError("the parameters are not those of the layers")
     if parameters.size == 0 or len(classes) != network.n_classes:
         raise ValueError("there are not as many outputs as classes")
+    n_networks = 1 if parameters.ndim == 1 else len(parameters)
+    sizes_given = np.size(state["best_iter_"]), np.size(state.get("member_weights_", 1))
+    if not set(sizes_given) <= {1, n_networks}:
+        raise ValueError("epochs or weights are not of as many networks as there are")
     n_inputs = state["n_features_in_"] if encoder is None else encoder.n_features_out_
     if n_inputs != network.n_inputs or network.n_periodic > n_inputs:
         raise ValueError("the encoder does not give what the network reads")

@@ -148,7 +148,8 @@ def train(
     Parameters
     ----------
     learners : sequence of Learner
-        Each moves its part of the parameters, in as many batches as the others.
+        Each moves its part of the parameters, in as many batches as the others, until
+        the monitor ends the part of all its networks.
     parameters : ndarray of shape (..., n_parameters)
         Those of all learners.
     monitor : Monitor
@@ -166,21 +167,39 @@ def train(
     n_steps = n_epochs * len(sizes)
     if monitor.ending is not None:
         return
+    active = with_members(learners)
     for epoch in range(monitor.n_epochs, n_epochs):
         monitor.begin_epoch()
+        active = [
+            (learner, members)
+            for learner, members in active
+            if not all(map(monitor.has_ended, members))
+        ]
+        at_work = [learner for learner, _ in active]
+        n_members = [len(members) for _, members in active]
         steps = range(epoch * len(sizes), (epoch + 1) * len(sizes))
-        base = learning_rate * monitor.plateau.factor
+        base = learning_rate * monitor.factor
         rates = [base * schedule(step / n_steps) for step in steps]
         epoch_of = methodcaller("epoch", rates, monitor.is_out_of_time)
-        passes = list(run(epoch_of, learners))
+        passes = list(run(epoch_of, at_work))
         # learners that run out of time do so in different batches
         n_batches = min(map(len, passes))
-        values = np.add.reduce([one[:n_batches] for one in passes]) / len(learners)
-        penalty = sum(one.penalty() for one in learners) / len(learners)
+        values = np.average([one[:n_batches] for one in passes], 0, n_members)
+        penalty = np.average([one.penalty() for one in at_work], weights=n_members)
         monitor.take_first_loss(values[0])
         loss = float(np.dot(values, sizes[:n_batches]) / sizes[:n_batches].sum())
         if monitor.end_epoch(loss, parameters, rates[-1], penalty):
             break
+
+
+def with_members(learners: Sequence[Learner]) -> list[tuple[Learner, range]]:
+    """Each learner with the numbers of the networks that it trains."""
+    found, start = [], 0
+    for learner in learners:
+        end = start + len(learner.rngs)
+        found.append((learner, range(start, end)))
+        start = end
+    return found
 
 
 def full_batch(network: Network, loss: Loss, batches: Batches) -> Callable[[], float]:

@@ -48,6 +48,10 @@ class Plateau:
         return False
 
 
+Evaluate = Callable[[Sequence[int]], tuple[np.ndarray, np.ndarray]]
+"""Gives losses and scores of some networks on the held-out part."""
+
+
 class Observer:
     """What looks on while a network is trained; does nothing, to be overridden."""
 
@@ -61,26 +65,31 @@ class Observer:
 class Monitor:
     """Keeps history and weights, and decides at the end of each epoch.
 
-    Without `evaluate` the training loss is watched and the last weights are kept;
-    with it the held-out score is watched and the best weights are kept. A run that
-    diverges is ended, and the last weights known to be good are kept.
+    Without `evaluate` the mean training loss is watched and the last weights are kept.
+    With it the held-out score of each network is watched: its best weights are kept,
+    and its part in training ends once it gets no better. (Only where the learning rate,
+    which is one for all, falls at a plateau, all networks are watched as one.) A run
+    that diverges is ended, and the last weights known to be good are kept.
 
     Parameters
     ----------
-    parameters : ndarray of shape (..., n_parameters)
-        The weights before training.
+    parameters : ndarray of shape (n_members, n_parameters)
+        The weights before training, one line per network.
     tol : float
-        By how much the watched value must improve.
+        By how much a watched value must improve.
     patience : float
         Epochs without improvement, beyond which a plateau is reached.
     learning_rate : float, default=inf
         Learning rate before any factor.
     plateau_factor : float or None, default=None
         Factor on the learning rate at a plateau; None ends training there.
+    smallest_factor : float, default=0
+        Where the factor has fallen to this, a plateau ends training.
     evaluate : callable, default=None
-        Returns loss and score (greater is better) on the held-out part.
+        Takes the numbers of some networks, and returns an array of their losses and
+        one of their scores (greater is better) on the held-out part.
     plateau : Plateau, default=None
-        State to go on from.
+        State to go on from, where one value is watched.
     deadline : float, default=inf
         Value of `time.monotonic` at which training is to end.
     observers : sequence of Observer, default=()
@@ -90,14 +99,18 @@ class Monitor:
     ----------
     history : dict of str to list of float
         One entry per epoch under each name.
-    best : ndarray of shape (..., n_parameters)
+    best : ndarray of shape (n_members, n_parameters)
         The weights to keep, once `finish` was called.
-    best_epoch : int
-        Epoch that they are from, counted from 1; 0 for the weights before training.
+    best_epochs : ndarray of int of shape (n_members,)
+        Epochs that they are from, counted from 1; 0 for the weights before training.
+    plateaus : list of Plateau
+        One for all networks, or one for each.
+    held_out : ndarray of shape (2, n_members)
+        Latest loss and score of each network on the held-out part.
     ending : Ending or None
         How training ended; None as long as it may go on. An observer may set it, and so
         may the caller that ends training by itself.
-    parameters : ndarray of shape (..., n_parameters)
+    parameters : ndarray of shape (n_members, n_parameters)
         The weights at the end of the latest epoch; a copy.
     """
 
@@ -109,7 +122,8 @@ class Monitor:
         patience: float,
         learning_rate: float = math.inf,
         plateau_factor: float | None = None,
-        evaluate: Callable[[], tuple[float, float]] | None = None,
+        smallest_factor: float = 0.0,
+        evaluate: Evaluate | None = None,
         plateau: Plateau | None = None,
         deadline: float = math.inf,
         observers: Sequence[Observer] = (),
@@ -118,8 +132,8 @@ class Monitor:
         self.patience = patience
         self.learning_rate = learning_rate
         self.plateau_factor = plateau_factor
+        self.smallest_factor = smallest_factor
         self.evaluate = evaluate
-        self.plateau = Plateau() if plateau is None else replace(plateau)
         self.deadline = deadline
         self.observers = list(observers)
 
@@ -127,7 +141,13 @@ class Monitor:
         if evaluate is not None:
             names += ["validation_loss", "validation_score"]
         self.history: dict[str, list[float]] = {name: [] for name in names}
-        self.best_epoch = 0
+        n_members = len(parameters)
+        watches_each = evaluate is not None and plateau_factor is None
+        self.plateaus = [Plateau() for _ in range(n_members if watches_each else 1)]
+        if plateau is not None:
+            self.plateaus = [replace(plateau)]
+        self.held_out = np.full((2, n_members), np.nan)
+        self.best_epochs = np.zeros(n_members, dtype=int)
         self.ending: Ending | None = None
         self.best = parameters.copy()
         self.parameters = parameters.copy()
@@ -137,6 +157,18 @@ class Monitor:
     def n_epochs(self) -> int:
         """Epochs that have ended, a diverged one included."""
         return len(self.history["loss"])
+
+    @property
+    def factor(self) -> float:
+        """Factor on the learning rate that past plateaus have left."""
+        return self.plateaus[0].factor
+
+    def has_ended(self, member: int) -> bool:
+        """Whether the part of a network in training is over."""
+        return len(self.plateaus) > 1 and self._is_over(self.plateaus[member])
+
+    def _is_over(self, plateau: Plateau) -> bool:
+        return plateau.n_bad_epochs > self.patience
 
     def is_out_of_time(self) -> bool:
         """Whether the deadline has passed."""
@@ -180,13 +212,10 @@ class Monitor:
         if not (np.isfinite(loss) and np.isfinite(parameters).all()):
             self.ending = Ending.DIVERGED
         entry = {"loss": loss, "learning_rate": learning_rate}
-        watched = loss
         if self.evaluate is not None:
-            # a scorer may refuse what a network says that has diverged
-            ran_away = self.ending == Ending.DIVERGED
-            held_out_loss, score = (math.nan, math.nan) if ran_away else self.evaluate()
+            self._look_at_held_out(self.evaluate)
+            held_out_loss, score = self.held_out.mean(axis=1)
             entry |= {"validation_loss": held_out_loss, "validation_score": score}
-            watched = -score
             if not held_out_loss <= self._limit:
                 self.ending = Ending.DIVERGED
         for name, value in entry.items():
@@ -194,41 +223,72 @@ class Monitor:
         if self.ending == Ending.DIVERGED:
             return
 
-        improved = self.plateau.update(watched, self.tol)
         if self.evaluate is None:
+            self.plateaus[0].update(loss, self.tol)
             # this epoch's loss speaks for the weights at its start, not at its end
-            self._keep(self.parameters, self.n_epochs - 1)
-        elif improved:
-            self._keep(parameters, self.n_epochs)
+            self._keep(slice(None), self.parameters, self.n_epochs - 1)
+        else:
+            self._keep_improved(parameters)
         self.parameters[:] = parameters
-        self._act_on_plateau()
+        if all(map(self._is_over, self.plateaus)):
+            self._act_on_plateau()
 
-    def _keep(self, parameters: np.ndarray, epoch: int) -> None:
-        self.best[:] = parameters
-        self.best_epoch = epoch
+    def _look_at_held_out(self, evaluate: Evaluate) -> None:
+        """Loss and score of the networks whose part is not over."""
+        members = [
+            number for number in range(len(self.best)) if not self.has_ended(number)
+        ]
+        # a scorer may refuse what a network says that has diverged
+        ran_away = self.ending == Ending.DIVERGED
+        self.held_out[:, members] = math.nan if ran_away else evaluate(members)
 
-    def kept(self) -> tuple[np.ndarray, int]:
-        """The weights to keep if training ended here, and the epoch they are from.
+    def _keep_improved(self, parameters: np.ndarray) -> None:
+        """Keep the weights of networks whose score has become better."""
+        scores = self.held_out[1]
+        if len(self.plateaus) == 1:
+            if self.plateaus[0].update(-scores.mean(), self.tol):
+                self._keep(slice(None), parameters, self.n_epochs)
+            return
+        for member, plateau in enumerate(self.plateaus):
+            if not self._is_over(plateau) and plateau.update(-scores[member], self.tol):
+                self._keep(member, parameters[member], self.n_epochs)
+
+    def _keep(
+        self, members: slice | int, parameters: np.ndarray, epochs: int | np.ndarray
+    ) -> None:
+        self.best[members] = parameters
+        self.best_epochs[members] = epochs
+
+    def kept(self) -> tuple[np.ndarray, np.ndarray]:
+        """The weights to keep if training ended here, and the epochs they are from.
 
         These are the best, or the last ones where nothing speaks for others.
         """
-        no_score_spoke = self.best_epoch == 0 and self.ending != Ending.INTERRUPTED
-        if self.ending != Ending.DIVERGED and (self.evaluate is None or no_score_spoke):
-            return self.parameters, self.n_epochs
-        return self.best, self.best_epoch
+        no_score_spoke = self.best_epochs == 0
+        if self.ending == Ending.DIVERGED:
+            return self.best, self.best_epochs
+        if self.evaluate is None:
+            no_score_spoke[:] = True
+        elif self.ending == Ending.INTERRUPTED:
+            no_score_spoke[:] = False
+        return (
+            np.where(no_score_spoke[:, np.newaxis], self.parameters, self.best),
+            np.where(no_score_spoke, self.n_epochs, self.best_epochs),
+        )
 
     def finish(self) -> None:
         """Settle on the weights to keep."""
-        self._keep(*self.kept())
+        self._keep(slice(None), *self.kept())
 
     def state(self) -> dict[str, Any]:
         """What `restore` needs to go on from the latest epoch."""
         return {
             "history": self.history,
             "best": self.best,
-            "best_epoch": self.best_epoch,
+            "best_epochs": self.best_epochs,
             "parameters": self.parameters,
-            "plateau": asdict(self.plateau),
+            "plateaus": [asdict(plateau) for plateau in self.plateaus],
+            "held_out": self.held_out,
             "limit": self._limit,
             "ending": None if self.ending is None else self.ending.value,
         }
@@ -236,19 +296,21 @@ class Monitor:
     def restore(self, state: Mapping[str, Any]) -> None:
         """Go on from what `state` gave at the end of an epoch."""
         self.history = {name: list(values) for name, values in state["history"].items()}
-        self._keep(state["best"], state["best_epoch"])
+        self._keep(slice(None), state["best"], state["best_epochs"])
         self.parameters[:] = state["parameters"]
-        self.plateau = Plateau(**state["plateau"])
+        self.plateaus = [Plateau(**values) for values in state["plateaus"]]
+        self.held_out[:] = state["held_out"]
         self._limit = state["limit"]
         ending = state["ending"]
         self.ending = None if ending is None else Ending(ending)
 
     def _act_on_plateau(self) -> None:
-        if self.plateau.n_bad_epochs <= self.patience:
-            return
-        rate = self.learning_rate * self.plateau.factor
-        if self.plateau_factor is None or rate <= SMALLEST_LEARNING_RATE:
+        is_small = (
+            self.learning_rate * self.factor <= SMALLEST_LEARNING_RATE
+            or self.factor < self.smallest_factor * 1.01  # powers are rounded
+        )
+        if self.plateau_factor is None or is_small:
             self.ending = Ending.CONVERGED
             return
-        self.plateau.factor *= self.plateau_factor
-        self.plateau.n_bad_epochs = 0
+        self.plateaus[0].factor *= self.plateau_factor
+        self.plateaus[0].n_bad_epochs = 0

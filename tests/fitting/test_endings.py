@@ -8,7 +8,7 @@ import pytest
 from sklearn.exceptions import ConvergenceWarning
 from tasks import ARCHITECTURE, parameters
 
-from skmlp.fitting.endings import advise, warn_of
+from skmlp.fitting.endings import advise, epochs_in_words, warn_of
 from skmlp.fitting.solvers import SOLVERS
 from skmlp.fitting.task import Learnt, Memory, Outcome
 from skmlp.training.endings import Ending
@@ -36,9 +36,17 @@ EXPECTED = {  # after 7 epochs, of which 5 is the best, with adam on rows as the
 }
 
 
-def outcome_of(ending, n_epochs=7, best_epoch=5, scores_say_nothing=False):
+def outcome_of(ending, n_epochs=7, best_epochs=(5,), scores_say_nothing=False):
     losses = [1.0] * (n_epochs - 1) + [1234567.0] if n_epochs else []
-    learnt = Learnt(ARCHITECTURE, np.zeros(9), {"loss": losses}, best_epoch, 1.0)
+    n_networks = len(best_epochs)
+    learnt = Learnt(
+        ARCHITECTURE,
+        np.zeros((n_networks, 9)),
+        {"loss": losses},
+        np.array(best_epochs),
+        1.0,
+        np.full(n_networks, 1 / n_networks),
+    )
     return Outcome(learnt, ending, Memory(), scores_say_nothing)
 
 
@@ -62,7 +70,7 @@ def test_what_is_said_of_each_ending(ending):
 @pytest.mark.parametrize("n_epochs", [0, 1])
 @pytest.mark.parametrize("ending", Ending)
 def test_every_sentence_is_whole(ending, n_epochs, is_scaled, solver):
-    said = warning_of(outcome_of(ending, n_epochs, 0), solver, is_scaled)
+    said = warning_of(outcome_of(ending, n_epochs, (0,)), solver, is_scaled)
     if said is not None:
         sentence, _ = said
         assert sentence.endswith(".")
@@ -73,8 +81,26 @@ def test_every_sentence_is_whole(ending, n_epochs, is_scaled, solver):
 
 
 def test_weights_from_before_the_first_epoch_are_called_so():
-    sentence, _ = warning_of(outcome_of(Ending.DIVERGED, best_epoch=0))
-    assert "those at the start, are kept" in sentence
+    for none in [(0,), (0, 0)]:
+        sentence, _ = warning_of(outcome_of(Ending.DIVERGED, best_epochs=none))
+        assert "those at the start, are kept" in sentence
+
+
+@pytest.mark.parametrize(
+    ("epochs", "words"),
+    [
+        ((5,), "epoch 5"),
+        ((5, 5), "epoch 5"),
+        ((6, 2, 4), "epochs 2 to 6"),
+        ((0, 3), "epochs 0 to 3"),
+    ],
+)
+def test_epochs_of_several_networks_are_from_one_to_another(epochs, words):
+    assert epochs_in_words(np.array(epochs)) == words
+    interrupted, _ = warning_of(outcome_of(Ending.INTERRUPTED, 7, epochs))
+    assert f"the weights of {words} are kept" in interrupted
+    diverged, _ = warning_of(outcome_of(Ending.DIVERGED, 7, epochs))
+    assert f"those of {words}, are kept" in diverged
 
 
 @pytest.mark.parametrize("ending", Ending)

@@ -104,6 +104,7 @@ FITS = {
     "wide": {"hidden_layer_sizes": (256, 256), "n_estimators": 1, "dropout": 0.0},
     "in order": {"shuffle": False, "dropout": 0.0, "n_estimators": 3},
     "a prelu": {"activation": ["prelu", "tanh"], "dropout": 0.0},
+    "kinds": {"n_estimators": 8, "validation_fraction": 0.5, "dropout": 0.0},
     "cosine": {"learning_rate": "cosine", "dropout": 0.0, "batch_size": 7},
 }
 
@@ -120,9 +121,47 @@ def test_a_fit_is_the_same_within_rounding(fit, early_stopping, monkeypatch):
     assert (by_core.engine_, by_numpy.engine_) == (engine(), NUMPY)
     for name, curve in by_numpy.history_.items():
         assert_allclose(by_core.history_[name], curve, rtol=1e-3, err_msg=name)
+    assert_array_equal(by_core.best_iter_, by_numpy.best_iter_)
+    assert_allclose(by_core.member_weights_, by_numpy.member_weights_, atol=1e-3)
+    assert by_core.temperature_ == pytest.approx(by_numpy.temperature_, rel=0.01)
     # some unit of a relu may be just on the other side of 0
     assert np.abs(p_core - p_numpy).max() < 5e-3
     assert np.abs(p_core - p_numpy).mean() < 1e-4
+
+
+@needs_core
+def test_networks_of_several_kinds_end_and_agree_one_by_one(monkeypatch):
+    params = FITS["kinds"] | {
+        "learning_rate_init": 0.02,
+        "n_iter_no_change": 1,
+        "max_iter": 25,
+    }
+    by_core, _ = fitted(engine(), monkeypatch, **params)
+    by_numpy, _ = fitted(NUMPY, monkeypatch, **params)
+    assert by_core.best_iter_.max() > by_core.best_iter_.min()
+    assert by_core.n_iter_ < params["max_iter"]
+    assert_array_equal(by_core.best_iter_, by_numpy.best_iter_)
+    # of the training loss NumPy has the mean over a stack, of which some may have ended
+    for name in ("validation_loss", "validation_score"):
+        assert_allclose(by_core.history_[name], by_numpy.history_[name], rtol=1e-3)
+    for one, other in zip(by_core.parameters_, by_numpy.parameters_, strict=True):
+        assert np.linalg.norm(one - other) < 0.01 * np.linalg.norm(other)
+
+
+@needs_core
+@pytest.mark.parametrize("n_members", [2, 5])
+def test_shares_are_minded_by_either_reader_and_in_parts(n_members, monkeypatch):
+    network = architecture()
+    rng = np.random.default_rng(0)
+    vectors = np.stack([network.start_values(rng) for _ in range(n_members)])
+    shares = rng.dirichlet(np.ones(n_members))
+    x = rng.normal(size=(500, 4)).astype("f4")
+    reader = reader_of(network, vectors, x)
+    whole = probabilities_of(reader, x, 1.5, shares)
+    monkeypatch.setattr(engines, "ROWS_PER_PART", 64)
+    assert_array_equal(probabilities_of(reader, x, 1.5, shares), whole)
+    expected = mean_probabilities(Network(network, vectors).logits(x), 1.5, shares)
+    assert_allclose(whole, expected, atol=1e-6)
 
 
 @needs_core

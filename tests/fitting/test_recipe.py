@@ -6,12 +6,19 @@ import pytest
 from skmlp import MLPSoftmaxClassifier
 from skmlp.fitting.recipe import (
     FULL_BATCH,
+    KINDS,
+    MANY_ROWS,
     MOST_NUMBERS_EMBEDDED,
+    Kind,
     Settings,
     by_size,
     numbers_to_embed,
     settle,
 )
+
+OF_KINDS = ["dropout", "weight_decay"]
+NOT_GIVEN = {"kinds", "n_folds"}
+"""Settings that are no parameters: what they are of is given otherwise."""
 
 SIZES = [2, 10, 150, 299, 300, 1000, 5000, 20_000, 100_000, 10**6]
 
@@ -19,17 +26,22 @@ SIZES = [2, 10, 150, 299, 300, 1000, 5000, 20_000, 100_000, 10**6]
 @pytest.mark.parametrize("n_samples", SIZES)
 def test_every_size_gets_settings_that_fit_accepts(n_samples):
     settings = by_size(n_samples)
-    model = MLPSoftmaxClassifier(**settings._asdict())
-    model._validate_params()
+    given = settings._asdict()
+    for kind in settings.kinds:
+        of_kind = {name: getattr(kind, name) for name in OF_KINDS}
+        given = {k: v for k, v in given.items() if k not in NOT_GIVEN} | of_kind
+        MLPSoftmaxClassifier(**given)._validate_params()
     assert "auto" not in [value for value in settings if isinstance(value, str)]
+    assert settings.n_folds >= 1
 
 
 @pytest.mark.parametrize("n_samples", SIZES)
-@pytest.mark.parametrize("name", Settings._fields)
+@pytest.mark.parametrize(
+    "name", [name for name in Settings._fields if name not in NOT_GIVEN]
+)
 def test_what_is_given_is_not_changed(name, n_samples):
     given = {
         "hidden_layer_sizes": np.array([7]),
-        "dropout": 0.3,
         "batch_size": 9,
         "learning_rate": "adaptive",
         "max_iter": 11,
@@ -42,8 +54,82 @@ def test_what_is_given_is_not_changed(name, n_samples):
     settings = settle(model, n_samples, {})
     assert getattr(settings, name) is given
     others = by_size(n_samples)._asdict() | {name: given}
+    if name == "validation_fraction":
+        others["n_folds"] = settings.n_folds
     if name != "learning_rate":
         assert settings == Settings(**others)
+
+
+# Kinds
+
+
+def test_kinds_differ_and_each_can_be_trained():
+    assert len(set(KINDS)) == len(KINDS) > 1
+    for kind in KINDS:
+        assert kind.frequency > 0
+        assert 0 <= kind.dropout < 1
+        assert kind.weight_decay >= 0
+
+
+@pytest.mark.parametrize("n_samples", [n for n in SIZES if n < MANY_ROWS])
+def test_there_is_a_network_of_each_kind_for_each_fold(n_samples):
+    settings = by_size(n_samples)
+    assert settings.kinds == KINDS
+    assert settings.n_estimators == len(KINDS) * settings.n_folds
+    assert settings.n_folds * settings.validation_fraction >= 1
+
+
+@pytest.mark.parametrize("n_samples", SIZES)
+@pytest.mark.parametrize("name", OF_KINDS)
+@pytest.mark.parametrize("value", [0.4, 0.0, [0.1, 0.2]])
+def test_what_is_given_holds_for_networks_of_all_kinds(name, value, n_samples):
+    plain = by_size(n_samples)
+    settings = settle(MLPSoftmaxClassifier(**{name: value}), n_samples, {})
+    assert settings.kinds == tuple(
+        kind._replace(**{name: value}) for kind in plain.kinds
+    )
+    assert settings._replace(kinds=plain.kinds) == plain
+
+
+@pytest.mark.parametrize("n_samples", SIZES)
+def test_networks_that_are_not_to_differ_are_of_the_first_kind(n_samples):
+    plain = by_size(n_samples)
+    model = MLPSoftmaxClassifier(diverse_members=False)
+    settings = settle(model, n_samples, {})
+    assert settings == plain._replace(kinds=plain.kinds[:1])
+    given = settle(model.set_params(dropout=0.4, weight_decay=0.1), n_samples, {})
+    (kind,) = given.kinds
+    assert kind == Kind(plain.kinds[0].frequency, 0.4, 0.1)
+
+
+def test_a_network_alone_is_of_the_first_kind():
+    for in_parts in (False, True):
+        model = MLPSoftmaxClassifier(n_estimators=1)
+        assert settle(model, 500, {}, in_parts).kinds[0] == KINDS[0]
+
+
+# Folds
+
+
+@pytest.mark.parametrize(
+    ("fraction", "expected"),
+    [(0.5, 2), (0.25, 4), (0.2, 5), (0.1, 10), (0.15, 7), (0.3, 4), (0.05, 20)],
+)
+def test_folds_of_a_given_part_are_as_few_as_hold_out_every_row(fraction, expected):
+    model = MLPSoftmaxClassifier(validation_fraction=fraction)
+    settings = settle(model, 500, {})
+    assert settings.n_folds == expected
+    assert expected * fraction >= 1 - 1e-9 > (expected - 1) * fraction
+    assert settings.kinds == KINDS
+
+
+@pytest.mark.parametrize("n_samples", [MANY_ROWS, 10**6])
+def test_large_tables_keep_their_folds(n_samples):
+    model = MLPSoftmaxClassifier(validation_fraction=0.25)
+    assert settle(model, n_samples, {}).n_folds == by_size(n_samples).n_folds
+
+
+# Other parts of the recipe
 
 
 @pytest.mark.parametrize(
@@ -74,7 +160,7 @@ def test_lbfgs_has_what_scikit_learn_has():
     settings = settle(MLPSoftmaxClassifier(solver="lbfgs"), 1000, FULL_BATCH)
     assert settings.hidden_layer_sizes == (100,)
     assert (settings.n_estimators, settings.max_iter) == (1, 200)
-    assert settings.dropout == 0
+    assert settings.kinds == (Kind(1.0, dropout=0.0, weight_decay=0.0),)
     assert settings.n_iter_no_change == 10
 
 

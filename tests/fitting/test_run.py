@@ -5,21 +5,20 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from copy import deepcopy
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy import sparse
-from scipy.optimize import minimize_scalar
-from scipy.special import log_softmax, softmax
+from scipy.special import softmax
 from sklearn.metrics import log_loss
-from tasks import ARCHITECTURE, CODES, GOAL, HELD_OUT, X, regression, solver
+from tasks import CODES, GOAL, HELD_OUT, X, regression, solver
 from threadpoolctl import threadpool_limits
 
-from skmlp.fitting.run import carry_out, evaluation, temperature_of
+from skmlp.fitting.combining import combination
+from skmlp.fitting.run import carry_out, evaluation
 from skmlp.fitting.solvers import SOLVERS, Descent
-from skmlp.fitting.task import Memory
+from skmlp.fitting.task import Member, Memory
 from skmlp.nn.network import Architecture
 from skmlp.training.batches import Samples
 from skmlp.training.endings import Ending
@@ -77,7 +76,7 @@ def test_an_interruption_keeps_what_was_learnt_and_what_was_remembered():
     pressed = Interrupted(**vars(solver("adam")))
     outcome = carry_out(regression(memory=memory), pressed)
     assert outcome.ending == Ending.INTERRUPTED
-    assert outcome.n_epochs == outcome.learnt.best_epoch == 3
+    assert outcome.n_epochs == outcome.learnt.best_epochs == 3
     assert outcome.memory.rule_state is memory.rule_state
 
 
@@ -172,7 +171,7 @@ def test_a_divergence_keeps_the_start():
     start = np.arange(9.0)[np.newaxis]
     outcome = carry_out(regression(parameters=start), solver("sgd", **HUGE))
     assert_array_equal(outcome.learnt.parameters, start)
-    assert outcome.learnt.best_epoch == 0
+    assert outcome.learnt.best_epochs == 0
 
 
 @pytest.mark.parametrize("name", SOLVERS)
@@ -205,25 +204,27 @@ def test_scores_without_a_finite_one_say_nothing(score):
 # Held-out rows
 
 
-def test_the_log_loss_is_the_mean_over_networks_on_rows_of_their_own():
+def test_the_log_loss_of_each_network_is_that_on_rows_of_its_own():
     parameters = np.random.default_rng(0).normal(size=(2, 9))
     rows = np.array([[3, 1, 4], [5, 9, 2]])
     weight = np.array([[1.0, 2.0, 3.0], [4.0, 1.0, 1.0]])
-    expected = np.mean(
-        [
-            log_loss(
-                CODES[part],
-                softmax(X[part] @ vector[:6].reshape(2, 3) + vector[6:], axis=1),
-                sample_weight=of_part,
-                labels=[0, 1, 2],
-            )
-            for vector, part, of_part in zip(parameters, rows, weight, strict=True)
-        ]
-    )
+    expected = [
+        log_loss(
+            CODES[part],
+            softmax(X[part] @ vector[:6].reshape(2, 3) + vector[6:], axis=1),
+            sample_weight=of_part,
+            labels=[0, 1, 2],
+        )
+        for vector, part, of_part in zip(parameters, rows, weight, strict=True)
+    ]
     task = regression(2, held_out=Samples(X, CODES[rows], weight, rows))
-    loss, score = evaluation(task, parameters)()
-    assert loss == pytest.approx(expected)
-    assert score == -loss
+    evaluate = evaluation(task, parameters)
+    losses, scores = evaluate([0, 1])
+    assert_allclose(losses, expected)
+    assert_array_equal(scores, -losses)
+    for member in (0, 1):
+        of_one, _ = evaluate([member])
+        assert_array_equal(of_one, losses[[member]])
     assert evaluation(regression(), parameters) is None
 
 
@@ -282,63 +283,33 @@ def test_a_loss_that_runs_away_gives_no_warning_in_a_thread():
     parameters = np.full((2, 9), np.inf)
     task = regression(2, held_out=HELD_OUT.members(0).for_each(2))
     with ThreadPoolExecutor(2) as pool:
-        assert np.isnan(evaluation(task, parameters, Crew(2, pool.map))()[0])
+        losses, _ = evaluation(task, parameters, Crew(2, pool.map))([0, 1])
+    assert np.isnan(losses).all()
 
 
 def test_nothing_is_scored_of_one_class_or_of_a_network_that_ran_away():
     goal = GOAL._replace(scoring=lambda model, X, y: pytest.fail("was asked"))
     alone = regression(held_out=HELD_OUT, goal=goal, classes=np.arange(1))
-    loss, score = evaluation(alone, np.zeros((1, 9)))()
+    (loss,), (score,) = evaluation(alone, np.zeros((1, 9)))([0])
     assert loss == -score == pytest.approx(np.log(3))
     ran_away = regression(held_out=HELD_OUT, goal=goal)
-    assert np.isnan(evaluation(ran_away, np.full((1, 9), np.nan))()).all()
+    assert np.isnan(evaluation(ran_away, np.full((1, 9), np.nan))([0])).all()
 
 
-# The temperature
-
-SURE = np.array([[9.0, 0, -9, 0, 0, 0, 0, 0, 0]])  # too sure of the rows in X
-SURE_OF_EACH = np.tile(SURE, (2, 1))
-SAME_ROWS = HELD_OUT.members(0).for_each(2)
-OTHER_ROWS = HELD_OUT.members(0).take(np.arange(14).reshape(2, 7))
+# What the networks count for
 
 
-def temperature(given, held_out, vector=SURE):
-    goal = GOAL._replace(temperature=given)
-    return temperature_of(regression(held_out=held_out, goal=goal), vector)
-
-
-def test_a_temperature_is_as_given_or_1_where_no_row_tells():
-    assert temperature(2, HELD_OUT) == 2.0
-    assert temperature(None, HELD_OUT) == 1.0
-    assert temperature("auto", None) == 1.0
-    assert temperature("auto", OTHER_ROWS, SURE_OF_EACH) == 1.0
-
-
-@pytest.mark.parametrize("weight", [None, np.linspace(0.5, 5, 15)])
-def test_a_temperature_is_the_most_probable_one_on_the_held_out_rows(weight):
-    log_p = X[::4] @ SURE[0, :6].reshape(2, 3)
-
-    def expected_loss(log_t):
-        losses = -log_softmax(log_p / np.exp(log_t), axis=1)
-        losses = losses[np.arange(15), CODES[::4]]
-        # its logarithm has a standard deviation of 0.3 beforehand
-        prior = 0.5 * (log_t / 0.3) ** 2 / 15
-        return np.average(losses, weights=weight) + prior
-
-    expected = np.exp(minimize_scalar(expected_loss).x)
-    assert expected > 1.3
-    of_one = None if weight is None else weight[np.newaxis]
-    found = temperature("auto", HELD_OUT._replace(weight=of_one))
-    assert found == pytest.approx(expected, rel=1e-4)
-    if weight is None:
-        # networks that are alike say what each of them says
-        of_two = temperature("auto", SAME_ROWS, SURE_OF_EACH)
-        assert of_two == pytest.approx(found, rel=1e-4)
-
-
-def test_a_temperature_is_fitted_where_training_ends():
-    goal = GOAL._replace(temperature="auto")
-    outcome = carry_out(regression(held_out=HELD_OUT, goal=goal), solver("lbfgs"))
-    task = SimpleNamespace(architecture=ARCHITECTURE, goal=goal, held_out=HELD_OUT)
-    expected = temperature_of(task, outcome.learnt.parameters)
-    assert outcome.learnt.temperature == expected != 1
+def test_shares_and_a_temperature_are_found_where_training_ends():
+    goal = GOAL._replace(temperature="auto", member_weights="auto")
+    members = [Member(kind, 1.0, (), 0.0) for kind in (0, 1)]
+    changes = {"members": members, "goal": goal}
+    changes["held_out"] = HELD_OUT.members(0).for_each(2)
+    start = np.zeros((2, 9))
+    start[0, 2] = 2.0  # the first one starts elsewhere
+    task = regression(2, parameters=start, **changes)
+    learnt = carry_out(task, solver("sgd")).learnt
+    expected = combination(task, learnt.parameters)
+    assert_array_equal(learnt.shares, expected.shares)
+    assert learnt.temperature == expected.temperature != 1
+    assert learnt.shares.sum() == pytest.approx(1)
+    assert learnt.shares[0] != learnt.shares[1]

@@ -23,9 +23,12 @@ from skmlp.fitting.solvers import (
     SMALLEST_SHARED_LAYER,
     SOLVERS,
     Saver,
+    runs_of_same,
     state_of,
     state_of_all,
 )
+from skmlp.fitting.task import Member
+from skmlp.nn.layers import N_DRAWS, Dropout
 from skmlp.nn.network import Architecture
 from skmlp.optim.optimizers import OPTIMIZERS
 from skmlp.training.batches import Samples
@@ -179,7 +182,9 @@ def test_batches_are_no_larger_than_the_rows():
 
 
 def test_nothing_is_said_of_a_batch_size_that_nobody_has_given():
-    settled = Settings(*[None] * 9)._replace(learning_rate="constant", batch_size=256)
+    settled = Settings(*[None] * len(Settings._fields))._replace(
+        learning_rate="constant", batch_size=256
+    )
     by_itself = SOLVERS["adam"].of(parameters(batch_size="auto"), settled, 60)
     assert by_itself.batch_size == 60
 
@@ -212,6 +217,57 @@ def test_networks_with_wide_layers_are_trained_two_at_a_time():
         assert sizes_of_stacks(5, architecture=wide, parameters=start) == expected
 
 
+def members(*ways):
+    """Networks that are trained in such ways, of kinds of their own each."""
+    return [Member(kind, 1.0, (), decay) for kind, decay in enumerate(ways)]
+
+
+@pytest.mark.parametrize(
+    ("ways", "longest", "expected"),
+    [
+        ([0.1], 5, [(0, 1)]),
+        ([0.1] * 5, 5, [(0, 5)]),
+        ([0.1] * 5, 2, [(0, 2), (2, 4), (4, 5)]),
+        ([0.1, 0.1, 0.2, 0.2, 0.2], 5, [(0, 2), (2, 5)]),
+        ([0.1, 0.1, 0.1, 0.2], 2, [(0, 2), (2, 3), (3, 4)]),
+        ([0.1, 0.2, 0.1], 5, [(0, 1), (1, 2), (2, 3)]),
+        ([0.1, 0.1, 0.2], 1, [(0, 1), (1, 2), (2, 3)]),
+    ],
+)
+def test_runs_have_neighbours_that_are_trained_the_same_way(ways, longest, expected):
+    runs = runs_of_same(members(*ways), longest)
+    assert [(run.start, run.stop) for run in runs] == expected
+
+
+def test_kinds_that_are_trained_the_same_way_share_a_run():
+    same = [Member(0, 0.3, (0.1,), 0.2), Member(1, 2.0, (0.1,), 0.2)]
+    assert runs_of_same(same, 2) == [slice(0, 2)]
+    other = same[1]._replace(dropout=(0.2,))
+    assert runs_of_same([same[0], other], 2) == [slice(0, 1), slice(1, 2)]
+
+
+def test_each_stack_has_the_dropout_and_the_decay_of_its_networks():
+    wide = Architecture(2, (4,), 3, (skmlp.PReLU(),), (0.3,), "float64")
+    ways = [((0.3,), 0.0), ((0.3,), 0.0), ((0.0,), 0.5), ((0.2,), 0.5)]
+    task = regression(
+        4,
+        architecture=wide,
+        parameters=np.zeros((4, wide.layout.size)),
+        members=[Member(0, 1.0, *way) for way in ways],
+    )
+    descent = solver("adam")
+    learners = descent.learners(task, task.parameters, None, ALONE)
+    assert [len(one.rngs) for one in learners] == [2, 1, 1]
+    assert descent.n_learners(task) == 3
+    assert [one.optimizer.decay.weight_decay for one in learners] == [0.0, 0.5, 0.5]
+    rates = [
+        [layer.threshold for layer in one.network.layers if isinstance(layer, Dropout)]
+        for one in learners
+    ]
+    assert_allclose(np.ravel(rates[0] + rates[2]) / N_DRAWS, [0.3, 0.2], atol=1e-4)
+    assert rates[1] == []
+
+
 def test_networks_on_sparse_rows_are_trained_one_by_one():
     rows = Samples(sparse.csr_array(X), CODES).for_each(3)
     assert sizes_of_stacks(3, samples=rows) == [1, 1, 1]
@@ -238,6 +294,17 @@ def test_what_rules_remember_of_a_stack_is_what_they_remember_of_its_parts(name)
         assert all(np.array_equal(one[key], other[key]) for key in one)
 
 
+@pytest.mark.parametrize("name", OPTIMIZERS)
+def test_steps_are_counted_by_those_that_have_gone_on(name):
+    learners = []
+    for n_steps in (2, 5, 5, 3):
+        rule = OPTIMIZERS[name]().start(np.zeros(3))
+        for _ in range(n_steps):
+            rule.direction(np.ones(3))
+        learners.append(SimpleNamespace(rule_state=rule.state))
+    assert state_of_all(learners)["t"] == 5
+
+
 @pytest.mark.parametrize(
     ("n_epochs", "ending", "is_late", "is_saved"),
     [
@@ -253,9 +320,9 @@ def test_what_rules_remember_of_a_stack_is_what_they_remember_of_its_parts(name)
 def test_a_state_that_can_be_gone_on_from_is_saved(n_epochs, ending, is_late, is_saved):
     saved = []
     checkpoint = SimpleNamespace(save=saved.append, is_due=lambda n: n % 2 == 0)
-    monitor = Monitor(np.zeros(9), tol=0.0, patience=np.inf)
+    monitor = Monitor(np.zeros((1, 9)), tol=0.0, patience=np.inf)
     for _ in range(n_epochs):
-        monitor.end_epoch(1.0, np.zeros(9))
+        monitor.end_epoch(1.0, np.zeros((1, 9)))
     monitor.ending = ending
     monitor.deadline = 0 if is_late else np.inf
     task = regression()

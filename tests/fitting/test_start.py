@@ -8,7 +8,7 @@ from scipy import sparse
 from tasks import ARCHITECTURE, CODES, SETTINGS, X, parameters
 
 from skmlp import MLPSoftmaxClassifier, ReLU, Tanh
-from skmlp.fitting.recipe import by_size
+from skmlp.fitting.recipe import Kind, by_size
 from skmlp.fitting.solvers import SOLVERS
 from skmlp.fitting.start import (
     Past,
@@ -16,11 +16,13 @@ from skmlp.fitting.start import (
     architecture_of,
     checkpoint_of,
     is_laid_out,
+    members_of,
     settle_fit,
+    start_values,
     task_of,
 )
 from skmlp.fitting.targets import read_targets
-from skmlp.fitting.task import Data, Learnt, Memory, Outcome
+from skmlp.fitting.task import Data, Learnt, Member, Memory, Outcome
 from skmlp.nn.network import Architecture
 from skmlp.training.batches import Samples
 from skmlp.training.endings import Ending
@@ -74,12 +76,18 @@ LAYERS = (4, (5, 3), 3, (ReLU(), Tanh()), (0.0, 0.0), "float64")
 TWO_LAYERS = Architecture(*LAYERS)
 
 
-def past_of(architecture=ARCHITECTURE, n_networks=1, history=None, best_epoch=2):
+def learnt(weights, history, best_epochs, temperature=1.0, architecture=ARCHITECTURE):
+    shares = np.full(len(weights), 1 / len(weights))
+    best_epochs = np.broadcast_to(best_epochs, len(weights))
+    return Learnt(architecture, weights, history, best_epochs, temperature, shares)
+
+
+def past_of(architecture=ARCHITECTURE, n_networks=1, history=None, best_epochs=2):
     shape = (n_networks, architecture.layout.size)
     weights = np.arange(np.prod(shape), dtype=float).reshape(shape)
     history = history or {"loss": [3.0, 2.0]}
-    learnt = Learnt(architecture, weights, history, best_epoch, 1.0)
-    return Past(np.arange(3), learnt, Memory({"t": 4}, Plateau(2.0), 120))
+    before = learnt(weights, history, best_epochs, architecture=architecture)
+    return Past(np.arange(3), before, Memory({"t": 4}, Plateau(2.0), 120))
 
 
 def test_networks_keep_their_shape_where_the_recipe_is_asked():
@@ -136,14 +144,18 @@ def test_weights_of_another_embedding_are_refused():
         # nothing is kept of the epoch that diverged, so the former best stays
         (Ending.DIVERGED, 2, 0, 2),
         (Ending.DIVERGED, 1, 0, 1),
+        (Ending.AS_PLANNED, [2, 1], [1, 0], [3, 2]),
+        (Ending.DIVERGED, [2, 1], [0, 0], [2, 1]),
+        (Ending.DIVERGED, [2, 1], [1, 0], [3, 1]),
     ],
 )
 def test_a_history_goes_on(ending, best_before, best_now, expected):
-    past = past_of(best_epoch=best_before)
-    now = Learnt(ARCHITECTURE, np.ones((1, 9)), {"loss": [1.5]}, best_now, 1.5)
+    n_networks = np.size(expected)
+    past = past_of(n_networks=n_networks, best_epochs=best_before)
+    now = learnt(np.ones((n_networks, 9)), {"loss": [1.5]}, best_now, 1.5)
     joined = past.followed_by(Outcome(now, ending, Memory(), False))
     assert joined.history == {"loss": [3.0, 2.0, 1.5]}
-    assert joined.best_epoch == expected
+    assert_array_equal(joined.best_epochs, np.atleast_1d(expected))
     assert joined.parameters is now.parameters
     assert joined.temperature == 1.5
     assert past.learnt.history == {"loss": [3.0, 2.0]}
@@ -151,7 +163,7 @@ def test_a_history_goes_on(ending, best_before, best_now, expected):
 
 def test_a_history_of_other_columns_is_not_gone_on_with():
     past = past_of(history={"loss": [3.0], "validation_score": [0.5]})
-    now = Learnt(ARCHITECTURE, np.ones((1, 9)), {"loss": [1.5]}, 1, 1.0)
+    now = learnt(np.ones((1, 9)), {"loss": [1.5]}, 1)
     assert past.followed_by(Outcome(now, Ending.AS_PLANNED, Memory(), False)) is now
 
 
@@ -195,6 +207,8 @@ def test_the_rows_decide():
 def test_the_solver_decides_where_it_has_a_say(name):
     settings = settled(solver=name)
     assert settings == by_size(60)._replace(**SOLVERS[name].auto)
+    if "dropout" in SOLVERS[name].refuses:
+        assert not any(kind.dropout for kind in settings.kinds)
 
 
 def test_one_class_is_known_from_the_start():
@@ -218,7 +232,8 @@ def test_what_was_before_decides_too():
 
 
 def network(sizes=(5, 3), dropout=0.0, x=X, n_numbers=0, **given):
-    settings = SETTINGS._replace(hidden_layer_sizes=sizes, dropout=dropout)
+    kinds = (Kind(1.0, dropout, weight_decay=0.0),)
+    settings = SETTINGS._replace(hidden_layer_sizes=sizes, kinds=kinds)
     given = {"activation": "relu", "dropout": dropout} | given
     return architecture_of(parameters(**given), settings, x, n_numbers, 3)
 
@@ -281,6 +296,65 @@ def test_numbers_are_embedded_but_not_of_sparse_rows(name):
     assert network(x=sparse.csr_array(X), **asked_for).n_periodic == 0
 
 
+# The networks
+
+SOME_KINDS = (Kind(0.5, 0.1, 0.0), Kind(2.0, [0.2, 0.0], 0.4), Kind(1.0, 0.0, 1))
+
+
+def members(n_networks, n_folds, kinds=SOME_KINDS, sizes=(5, 3), **given):
+    settings = SETTINGS._replace(kinds=kinds, n_folds=n_folds, n_estimators=n_networks)
+    return members_of(parameters(**given), settings, sizes)
+
+
+def test_networks_are_as_their_kinds_say():
+    assert members(3, 1) == (
+        Member(0, 0.5, (0.1, 0.1), 0.0),
+        Member(1, 2.0, (0.2, 0.0), 0.4),
+        Member(2, 1.0, (0.0, 0.0), 1.0),
+    )
+    assert all(type(one.weight_decay) is float for one in members(3, 1))
+
+
+@pytest.mark.parametrize(
+    ("n_networks", "n_folds", "expected"),
+    [
+        (6, 2, [0, 0, 1, 1, 2, 2]),
+        (7, 1, [0, 1, 2, 0, 1, 2, 0]),
+        (4, 3, [0, 0, 0, 1]),
+        (2, 5, [0, 0]),
+        (8, 2, [0, 0, 1, 1, 2, 2, 0, 0]),
+    ],
+)
+def test_there_is_one_of_a_kind_per_fold_before_one_of_the_next(
+    n_networks, n_folds, expected
+):
+    assert [one.kind for one in members(n_networks, n_folds)] == expected
+
+
+@pytest.mark.parametrize("n_networks", [1, 6, 20, 23])
+def test_no_two_networks_share_kind_and_fold_before_all_are_there(n_networks):
+    n_folds = 4
+    kinds = [one.kind for one in members(n_networks, n_folds)]
+    folds = [number % n_folds for number in range(n_networks)]
+    times = np.zeros((len(SOME_KINDS), n_folds), dtype=int)
+    np.add.at(times, (kinds, folds), 1)
+    assert np.ptp(times) <= 1
+
+
+@pytest.mark.parametrize("rate", [1.0, -0.1, np.nan])
+def test_a_kind_whose_dropout_leaves_nothing_is_refused(rate):
+    with pytest.raises(ValueError, match=r"dropout must be in \[0, 1\)"):
+        members(1, 1, kinds=(*SOME_KINDS, Kind(1.0, rate, 0.0)))
+
+
+@pytest.mark.parametrize(
+    "name", [name for name in SOLVERS if "dropout" in SOLVERS[name].refuses]
+)
+def test_a_solver_without_dropout_takes_no_kind_with_it(name):
+    with pytest.raises(ValueError, match=r"dropout=0\.1 with solver"):
+        members(3, 1, solver=name, dropout=0.1)
+
+
 # The task
 
 RARE = np.repeat([0, 1, 2], [45, 10, 5])
@@ -312,6 +386,27 @@ def test_networks_of_an_ensemble_start_apart():
     assert len(np.unique(first_weights)) == 3
 
 
+def test_waves_start_as_fast_as_the_kind_says():
+    settings = SETTINGS._replace(
+        hidden_layer_sizes=(4,),
+        kinds=(Kind(0.25, 0.0, 0.0), Kind(3.0, 0.0, 0.0)),
+        n_estimators=2,
+    )
+    embedded = Architecture(2, (4,), 3, (ReLU(),), (0.0,), "float64", n_periodic=2)
+    ways = members_of(parameters(), settings, (4,))
+    found = start_values(embedded, ways, np.random.default_rng(0))
+    rng = np.random.default_rng(0)
+    for one, vector in zip(ways, found, strict=True):
+        plain = embedded.start_values(rng)
+        waves, expected = (
+            embedded.layout.views(values)[0, "wave"] for values in (vector, plain)
+        )
+        assert_allclose(waves[..., 0], one.frequency * expected[..., 0])
+        # nothing else differs
+        waves[..., 0] = expected[..., 0]
+        assert_array_equal(vector, plain)
+
+
 def test_a_past_is_gone_on_from():
     past = past_of()
     for in_parts, epochs_before in [(False, 0), (True, 2)]:
@@ -324,8 +419,8 @@ def test_a_past_is_gone_on_from():
 
 
 def test_the_goal_is_what_the_parameters_say():
-    given = {"label_smoothing": 0.1, "alpha": 2.0, "weight_decay": 0.3, "tol": 0.4}
-    given |= {"scoring": "accuracy", "temperature": 5.0}
+    given = {"label_smoothing": 0.1, "alpha": 2.0, "tol": 0.4}
+    given |= {"scoring": "accuracy", "temperature": 5.0, "member_weights": None}
     settings = SETTINGS._replace(max_iter=6, n_iter_no_change=7)
     goal = task(settings=settings, **given).goal
     expected = given | {"max_iter": 6, "patience": 7, "is_planned": False}

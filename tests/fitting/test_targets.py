@@ -256,6 +256,59 @@ def test_members_hold_out_parts_of_one_size_that_overlap_little(n_members, fract
         assert np.ptp(times[codes == code]) <= 1 + (code == 2)
 
 
+@pytest.mark.parametrize("n_members", [1, 3, 5, 12])
+@pytest.mark.parametrize("n_folds", [1, 2, 5])
+def test_members_take_turns_at_the_folds(n_members, n_folds):
+    codes = np.random.default_rng(1).permutation(np.repeat([0, 1, 2], [50, 21, 7]))
+    rows, held_out = split_held_out(
+        codes, 0.2, np.random.default_rng(0), n_members, n_folds
+    )
+    assert len(rows) == len(held_out) == n_members
+    for member in range(n_members - n_folds):
+        assert_array_equal(held_out[member], held_out[member + n_folds])
+        assert_array_equal(rows[member], rows[member + n_folds])
+    of_folds = {tuple(line) for line in held_out}
+    assert len(of_folds) == min(n_members, n_folds)
+
+
+@pytest.mark.parametrize(("fraction", "n_folds"), [(0.2, 5), (0.25, 4), (0.15, 7)])
+@pytest.mark.parametrize("counts", [(50, 50), (101, 40), (33, 9, 17)], ids=str)
+def test_folds_hold_out_every_row_of_a_class_as_far_as_they_reach(
+    counts, fraction, n_folds
+):
+    codes = np.repeat(np.arange(len(counts) + 1), (*counts, 1))
+    codes = np.random.default_rng(1).permutation(codes)
+    _, held_out = split_held_out(
+        codes, fraction, np.random.default_rng(0), 2 * n_folds, n_folds
+    )
+    times = np.bincount(held_out[:n_folds].ravel(), minlength=len(codes))
+    assert times[codes == len(counts)] == 0, "a class of one row is not split"
+    for code, count in enumerate(counts):
+        # of a class each fold has the same number, which is rounded
+        in_all_folds = n_folds * np.sum(codes[held_out[0]] == code)
+        of_class = times[codes == code]
+        assert abs(in_all_folds - count) <= n_folds
+        assert of_class.max() <= 2
+        assert np.sum(of_class > 0) == min(count, in_all_folds)
+
+
+@pytest.mark.parametrize("counts", [(50, 50), (100, 40, 5), (33, 9, 18)], ids=str)
+def test_five_folds_of_a_fifth_hold_out_every_row(counts):
+    codes = np.repeat(np.arange(len(counts)), counts)
+    _, held_out = split_held_out(codes, 0.2, np.random.default_rng(0), 5, 5)
+    assert_array_equal(np.unique(held_out), np.arange(len(codes)))
+
+
+def test_there_are_as_many_folds_as_members_unless_told():
+    codes = np.arange(90) % 3
+    given, default = (
+        split_held_out(codes, 0.1, np.random.default_rng(0), 4, n_folds)
+        for n_folds in (4, None)
+    )
+    for one, other in zip(given, default, strict=True):
+        assert_array_equal(one, other)
+
+
 def test_the_held_out_rows_repeat_with_the_seed():
     codes = np.arange(60) % 3
     first, again, other = (

@@ -7,7 +7,7 @@ from tasks import ARCHITECTURE, CODES, GOAL, X, regression
 
 from skmlp import MLPSoftmaxClassifier
 from skmlp.fitting.start import Past
-from skmlp.fitting.task import Learnt, Memory, Outcome
+from skmlp.fitting.task import Learnt, Member, Memory, Outcome, best_iter_of
 from skmlp.training.endings import Ending
 
 STRENGTHS = {  # alpha is 3, and there are 60 rows
@@ -26,9 +26,9 @@ def test_a_row_of_weight_2_counts_as_two_and_none_for_less_than_one(case, n_netw
     if weight is not None:
         shape = samples.codes.shape
         samples = samples._replace(weight=np.broadcast_to(weight, shape))
-    task = regression(samples=samples, goal=GOAL._replace(alpha=3.0, weight_decay=0.1))
+    task = regression(samples=samples, goal=GOAL._replace(alpha=3.0))
     assert task.n_samples == 60
-    decay = task.decay()
+    decay = task.decay(0.1)
     assert decay.strength == pytest.approx(expected)
     assert decay.weight_decay == 0.1
 
@@ -56,14 +56,30 @@ def test_what_is_learnt_is_what_a_fitted_estimator_stores():
     model = MLPSoftmaxClassifier((), n_estimators=1, max_iter=1).fit(X, CODES)
     attributes = Past.of(model).learnt.attributes()
     assert_array_equal(attributes.pop("parameters_"), model.parameters_)
+    assert attributes.pop("best_iter_") == model.best_iter_ == 1
     assert all(getattr(model, name) is value for name, value in attributes.items())
     besides = {"classes_", "encoder_", "n_features_in_", "t_", "_rule_state"}
     stored = vars(model).keys() - model.get_params(deep=False).keys()
-    assert stored == attributes.keys() | besides | {"parameters_", "_plateau"}
+    besides |= {"parameters_", "best_iter_", "_plateau"}
+    assert stored == attributes.keys() | besides
 
 
 def test_an_outcome_counts_the_epochs_of_its_history():
     history = {"loss": [3.0, 2.0], "learning_rate": [0.1, 0.1]}
-    learnt = Learnt(ARCHITECTURE, np.zeros((1, 9)), history, 1, 1.0)
+    learnt = Learnt(
+        ARCHITECTURE, np.zeros((1, 9)), history, np.ones(1, int), 1.0, np.ones(1)
+    )
     assert Outcome(learnt, Ending.CUT_SHORT, Memory(), False).n_epochs == 2
     assert_array_equal(learnt.attributes()["history_"]["loss"], [3, 2])
+
+
+def test_the_best_epoch_is_a_number_for_a_network_alone():
+    assert type(best_iter_of(np.array([3]))) is int
+    assert_array_equal(best_iter_of(np.array([3, 3])), [3, 3])
+
+
+def test_networks_of_one_way_differ_in_what_is_settled_before_training():
+    one = Member(0, 0.3, dropout=(0.1, 0.1), weight_decay=0.5)
+    assert one.way == one._replace(kind=1, frequency=2.0).way
+    assert one.way != one._replace(dropout=(0.1, 0.0)).way
+    assert one.way != one._replace(weight_decay=0.4).way

@@ -1,9 +1,16 @@
-"""The temperature: found again where it is known, and careful where rows are few."""
+"""Temperature and shares: found again where known, and careful where rows are few."""
 
 import numpy as np
 import pytest
+from numpy.testing import assert_allclose, assert_array_equal
+from scipy.optimize import minimize
 
-from skmlp.nn.calibration import best_temperature
+from skmlp.nn.calibration import (
+    ROWS_FOR_EQUAL_SHARES,
+    SPREAD_OF_LOG_TEMPERATURE,
+    best_shares,
+    best_temperature,
+)
 from skmlp.nn.losses import softmax
 
 
@@ -25,16 +32,99 @@ def test_the_best_temperature_undoes_what_was_done_to_logits():
 def test_few_rows_that_are_all_right_do_not_make_a_network_infallible():
     logits = np.array([[2.0, 0.0], [0.0, 2.0]] * 20)
     codes = np.array([0, 1] * 20)
-    assert 0.5 < best_temperature(logits, codes) < 1
+    # within what was probable before any row was seen
+    smallest = np.exp(-SPREAD_OF_LOG_TEMPERATURE)
+    assert smallest < best_temperature(logits, codes) < 1
     many = best_temperature(np.tile(logits, (1000, 1)), np.tile(codes, 1000))
-    assert many < 0.3
+    assert many < 0.3 < smallest
 
 
-def test_a_stack_gets_the_temperature_of_its_mean_probabilities():
+def test_logarithms_of_probabilities_do_as_well_as_logits():
     rng = np.random.default_rng(0)
-    logits = rng.normal(size=(3, 50, 4))
-    mean = softmax(logits.copy()).mean(axis=0)
+    logits = rng.normal(size=(50, 4))
     codes = rng.integers(4, size=50)
-    assert best_temperature(logits.copy(), codes) == pytest.approx(
-        best_temperature(np.log(mean), codes)
+    log_p = np.log(softmax(logits.copy()))
+    assert best_temperature(log_p, codes) == pytest.approx(
+        best_temperature(logits, codes)
     )
+
+
+# Shares of a mixture
+
+
+def some_probabilities(n_samples, n_parts, seed=0):
+    """Of a row's class, by parts of which each is right about rows of its own."""
+    rng = np.random.default_rng(seed)
+    return rng.beta(2, 2 + np.arange(n_parts), size=(n_samples, n_parts))
+
+
+def most_probable(probabilities, weight):
+    """The shares that SciPy finds best on the simplex."""
+    n_samples, n_parts = probabilities.shape
+
+    def surprise(shares):
+        log_p = np.log(probabilities @ shares)
+        # rows beside those that are seen, which speak for all parts alike
+        prior = ROWS_FOR_EQUAL_SHARES * np.mean(np.log(shares))
+        return -(weight @ log_p + prior) / n_samples
+
+    result = minimize(
+        surprise,
+        np.full(n_parts, 1 / n_parts),
+        method="SLSQP",
+        bounds=[(1e-9, 1)] * n_parts,
+        constraints={"type": "eq", "fun": lambda shares: shares.sum() - 1},
+        options={"ftol": 1e-13, "maxiter": 500},
+    )
+    assert result.success
+    return result.x, surprise
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+@pytest.mark.parametrize("n_parts", [2, 4, 7])
+@pytest.mark.parametrize("n_samples", [10, 300])
+def test_shares_are_the_best_on_the_simplex(n_samples, n_parts, weighted):
+    probabilities = some_probabilities(n_samples, n_parts)
+    weight = np.random.default_rng(1).uniform(0, 2, n_samples)
+    weight = weight / weight.mean() if weighted else np.ones(n_samples)
+    expected, surprise = most_probable(probabilities, weight)
+    found = best_shares(probabilities, weight if weighted else None)
+    assert found.sum() == pytest.approx(1)
+    assert (found > 0).all()
+    assert surprise(found) == pytest.approx(surprise(expected), abs=1e-5)
+    assert_allclose(found, expected, atol=0.01)
+
+
+def test_rows_of_weight_2_speak_for_shares_as_rows_that_come_twice():
+    probabilities = some_probabilities(60, 3)
+    times = np.tile([0, 1, 2], 20)
+    repeated = best_shares(np.repeat(probabilities, times, axis=0))
+    assert_allclose(best_shares(probabilities, times), repeated, rtol=1e-10)
+
+
+def test_probabilities_are_left_as_they_were():
+    probabilities = some_probabilities(20, 3)
+    before = probabilities.copy()
+    best_shares(probabilities, np.ones(20))
+    assert_array_equal(probabilities, before)
+
+
+def test_parts_that_say_the_same_get_the_same():
+    one, other = some_probabilities(50, 2).T
+    shares = best_shares(np.stack([one, other, one], axis=1))
+    assert shares[0] == pytest.approx(shares[2])
+    assert_array_equal(best_shares(np.stack([one] * 4, axis=1)), [0.25] * 4)
+
+
+def test_few_rows_move_shares_little_and_many_a_lot():
+    rows = np.array([[0.9, 0.1]])
+    shares = [best_shares(np.tile(rows, (n, 1)))[0] for n in (1, 10, 1000)]
+    assert 0.5 < shares[0] < 0.75 < shares[1] < 0.95 < shares[2] < 1
+
+
+def test_a_part_that_rules_out_a_class_of_some_rows_does_not_spoil_the_rest():
+    smallest = np.finfo(np.float32).tiny
+    rows = np.array([[1.0, 0.4]] * 99 + [[smallest, 0.4]])
+    shares = best_shares(rows)
+    assert np.isfinite(shares).all()
+    assert shares[0] > 0.9

@@ -6,7 +6,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 from scipy import special
 from sklearn.metrics import log_loss
 
-from skmlp.nn.losses import SoftmaxCrossEntropy, mean_probabilities, softmax
+from skmlp.nn.losses import SoftmaxCrossEntropy, log_of, mean_probabilities, softmax
 
 N_SAMPLES, N_CLASSES = 12, 4
 SMOOTHINGS = [0.0, 0.1, 0.6]
@@ -144,6 +144,46 @@ def test_a_stack_is_judged_by_the_mean_of_its_probabilities():
     assert_allclose(mean_probabilities(logits.copy()), mean, rtol=1e-12)
     sharper = mean**2 / (mean**2).sum(axis=1, keepdims=True)
     assert_allclose(mean_probabilities(logits.copy(), 0.5), sharper, rtol=1e-10)
+
+
+def test_networks_of_a_stack_count_for_their_shares():
+    logits = np.random.default_rng(0).normal(size=(3, 50, 4))
+    shares = np.array([0.5, 0.1, 0.4])
+    mean = np.tensordot(shares, softmax(logits.copy()), axes=1)
+    given = mean_probabilities(logits.copy(), shares=shares)
+    assert_allclose(given, mean, rtol=1e-12)
+    sharper = mean**2 / (mean**2).sum(axis=1, keepdims=True)
+    tempered = mean_probabilities(logits.copy(), 0.5, shares)
+    assert_allclose(tempered, sharper, rtol=1e-10)
+    equal = mean_probabilities(logits.copy(), shares=np.full(3, 1 / 3))
+    assert_allclose(equal, mean_probabilities(logits.copy()), rtol=1e-12)
+    alone = mean_probabilities(logits.copy(), shares=np.array([0.0, 1.0, 0.0]))
+    assert_allclose(alone, softmax(logits[1].copy()), rtol=1e-12)
+
+
+@pytest.mark.parametrize("n_members", [2, 7, 20])
+def test_shares_of_a_stack_leave_the_type_and_each_rows_digits(n_members):
+    rng = np.random.default_rng(0)
+    logits = rng.normal(size=(n_members, 33, 5)).astype(np.float32)
+    shares = rng.dirichlet(np.ones(n_members))
+    of_all = mean_probabilities(logits.copy(), 1.3, shares)
+    assert of_all.dtype == np.float32
+    for start in range(33):
+        for n_rows in (1, 2, 3):
+            rows = slice(start, start + n_rows)
+            part = mean_probabilities(logits[:, rows].copy(), 1.3, shares)
+            assert_array_equal(part, of_all[rows])
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_the_logarithm_of_0_is_finite_and_others_are_as_they_are(dtype):
+    probabilities = np.array([0.0, 0.25, 1.0], dtype)
+    found = log_of(probabilities)
+    assert found.dtype == dtype
+    assert np.isfinite(found).all()
+    assert_allclose(found[1:], np.log([0.25, 1.0]), rtol=1e-6)
+    assert found[0] == found.min()
+    assert_array_equal(probabilities, np.array([0.0, 0.25, 1.0], dtype))
 
 
 def test_probabilities_of_0_in_a_stack_stay_finite():

@@ -11,6 +11,7 @@ PROGRESS = [step / 997 for step in range(997)]
 ENDS = {
     "constant": (1, 1),
     "adaptive": (1, 1),
+    "reduce_on_plateau": (1, 1),
     "invscaling": (1, 1001**-0.5),
     "cosine": (1, 0),
     "one_cycle": (1 / 25, 1e-4 / 25),
@@ -58,8 +59,11 @@ def test_says_whether_it_is_laid_out_for_a_known_number_of_epochs(name):
 
 
 @pytest.mark.parametrize("name", SCHEDULES)
-def test_only_adaptive_goes_on_after_a_plateau(name):
-    assert build(name).plateau_factor == (0.2 if name == "adaptive" else None)
+def test_two_of_them_go_on_after_a_plateau(name):
+    goes_on = name in {"adaptive", "reduce_on_plateau"}
+    assert build(name).plateau_factor == (0.2 if goes_on else None)
+    # 1e-6 of the learning rate ends the other
+    assert build(name).smallest_factor == (0.04 if name == "reduce_on_plateau" else 0)
 
 
 @pytest.mark.parametrize("n_batches", [1, 3, 7, 10, 49])

@@ -28,10 +28,24 @@ pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceW
 
 FITS = {
     "default": {},
+    "networks that end early": {
+        "n_estimators": 8,
+        "validation_fraction": 0.5,
+        "learning_rate_init": 0.003,
+        "n_iter_no_change": 4,
+    },
+    "networks that end early, in NumPy": {
+        "dtype": "float64",
+        "hidden_layer_sizes": (8,),
+        "n_estimators": 8,
+        "validation_fraction": 0.5,
+        "learning_rate_init": 0.01,
+        "n_iter_no_change": 4,
+    },
     "one network": {"n_estimators": 1, "dropout": 0.3},
     "threads": {
         "hidden_layer_sizes": (300, 300),
-        "batch_size": 150,
+        "batch_size": 140,
         "n_estimators": 4,
         "max_iter": 30,
     },
@@ -75,7 +89,8 @@ def cut_off(monkeypatch, model, n_epochs, X=X, **fit_params):
 def assert_same(model, expected):
     assert_array_equal(model.parameters_, expected.parameters_)
     assert model.history_ == expected.history_
-    assert model.best_iter_ == expected.best_iter_
+    assert_array_equal(model.best_iter_, expected.best_iter_)
+    assert_array_equal(model.member_weights_, expected.member_weights_)
     assert model.temperature_ == expected.temperature_
     assert_array_equal(model.predict_proba(X), expected.predict_proba(X))
 

@@ -573,6 +573,11 @@ def test_a_right_checksum_over_other_content_raises_nothing_else(tmp_path, saved
         (("state", "feature_names_in_"), np.arange(16)),
         (("state", "encoder_", "state", "feature_names_in_", "state", "values", 1), 5),
         (("state", "temperature_"), 0.0),
+        (("state", "member_weights_"), np.full(7, 1 / 7)),
+        (("state", "member_weights_"), 1.0),
+        (("state", "best_iter_"), np.arange(7)),
+        (("state", "best_iter_"), np.array([0.5])),
+        (("state", "best_iter_"), -1),
         (("state", "history_"), {"class": "dict", "state": {"keys": [], "values": []}}),
     ],
     ids=lambda value: str(value)[:60],
@@ -649,6 +654,41 @@ def test_a_file_of_version_0_1_0_loads():
     assert_allclose(
         loaded.predict_proba(rows), np.column_stack(expected), rtol=1e-5, atol=1e-7
     )
+
+
+def test_networks_that_differ_keep_their_weights_and_epochs(tmp_path):
+    model = MLPSoftmaxClassifier(
+        (5,),
+        n_estimators=8,
+        validation_fraction=0.5,
+        learning_rate_init=0.02,
+        n_iter_no_change=1,
+        max_iter=12,
+        random_state=0,
+    ).fit(TABLE, LABELS)
+    assert np.ptp(model.member_weights_) > 0
+    assert np.ptp(model.best_iter_) > 0
+    loaded = round_trip(model, tmp_path)
+    assert_array_equal(loaded.member_weights_, model.member_weights_)
+    assert_array_equal(loaded.best_iter_, model.best_iter_)
+    assert_array_equal(loaded.predict_proba(TABLE), model.predict_proba(TABLE))
+
+
+def test_models_from_before_networks_were_weighed_give_the_plain_mean(tmp_path):
+    model = quick(n_estimators=3, early_stopping=True).fit(TABLE, LABELS)
+    expected = model.predict_proba(TABLE)
+    # as in a pickle of version 0.1.0
+    del model.member_weights_, model.diverse_members, model.member_weights
+    model.best_iter_ = 2
+    old = pickle.loads(pickle.dumps(model))
+    assert_array_equal(old.predict_proba(TABLE), expected)
+    # as in a file of it, where parameters that are missing are at their defaults
+    model.diverse_members, model.member_weights = True, "auto"
+    loaded = round_trip(model, tmp_path)
+    assert_array_equal(loaded.predict_proba(TABLE), expected)
+    assert "weights of: epoch 2 of 3<" in loaded._repr_html_()
+    again = loaded.set_params(warm_start=True).fit(TABLE, LABELS)
+    assert again.best_iter_.shape == again.member_weights_.shape == (3,)
 
 
 def test_dates_of_version_0_1_0_are_not_all_in_utc(tmp_path):

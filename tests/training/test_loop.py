@@ -12,7 +12,6 @@ from skmlp.nn.losses import SoftmaxCrossEntropy
 from skmlp.nn.network import Architecture, Network
 from skmlp.training.batches import Batches, Samples
 from skmlp.training.loop import NumpyLearner, full_batch, train
-from skmlp.training.monitor import Plateau
 
 
 class Recorder:
@@ -22,15 +21,16 @@ class Recorder:
 
     def __init__(self, n_epochs_until_stop=99, factors=(), batches_left=999):
         self.calls = []
-        self.plateau = Plateau()
+        self.factor = 1.0
         self.n_epochs_left = n_epochs_until_stop
         self.n_epochs = 0
         self.ending = None
+        self.ended = set()
         self.batches_left = batches_left
         self.factors = iter(factors)
 
-    def seed_dropout(self, rng):
-        self.calls.append(("seed_dropout", rng))
+    def seed_dropout(self, rngs):
+        self.calls.append(("seed_dropout", rngs))
 
     def forward(self, x, training):
         self.calls.append(("forward", x[:, 0].tolist(), training))
@@ -51,6 +51,9 @@ class Recorder:
         self.batches_left -= 1
         return self.batches_left < 0
 
+    def has_ended(self, member):
+        return member in self.ended
+
     def begin_epoch(self):
         self.calls.append(("begin_epoch",))
 
@@ -62,7 +65,7 @@ class Recorder:
 
     def end_epoch(self, loss, parameters, learning_rate, penalty):
         self.calls.append(("end_epoch", loss, parameters, penalty, learning_rate))
-        self.plateau.factor = next(self.factors, 1.0)
+        self.factor = next(self.factors, 1.0)
         self.n_epochs_left -= 1
         return self.n_epochs_left == 0
 
@@ -75,7 +78,7 @@ def record(n_epochs, schedule=lambda progress: 1.0, weight=None, **params):
     samples = Samples(np.arange(5.0)[:, np.newaxis], np.arange(5), weight)
     batches = Batches(samples, 2, rngs=None)
     train(
-        [NumpyLearner(recorder, recorder, recorder, batches, None)],
+        [NumpyLearner(recorder, recorder, recorder, batches, [None])],
         recorder.parameters,
         recorder,
         learning_rate=0.5,
@@ -87,7 +90,7 @@ def record(n_epochs, schedule=lambda progress: 1.0, weight=None, **params):
 
 def test_each_batch_goes_forward_backward_and_makes_a_step():
     batches = [[0, 1], [2, 3], [4]]
-    expected = [("begin_epoch",), ("seed_dropout", None)]
+    expected = [("begin_epoch",), ("seed_dropout", [None])]
     for rows in batches:
         expected += [
             ("forward", rows, True),
@@ -139,7 +142,7 @@ def test_a_monitor_that_knows_of_epochs_is_gone_on_with():
     recorder = Recorder()
     samples = Samples(np.arange(5.0)[:, np.newaxis], np.arange(5))
     batches = Batches(samples, 2, None)
-    learner = NumpyLearner(recorder, recorder, recorder, batches, None)
+    learner = NumpyLearner(recorder, recorder, recorder, batches, [None])
     seen = []
 
     def go_on(n_epochs):
@@ -163,10 +166,9 @@ def test_a_monitor_that_knows_of_epochs_is_gone_on_with():
 class Steady:
     """A learner that computes nothing: all that may be asked of one, and no more."""
 
-    rng = None
-
-    def __init__(self, losses, penalty):
+    def __init__(self, losses, penalty, n_networks=1):
         self.losses = losses
+        self.rngs = [None] * n_networks
         self.asked = []
         self.penalty = lambda: penalty
 
@@ -199,12 +201,75 @@ def test_any_learner_is_trained_and_the_means_over_all_are_what_counts():
         assert one.asked == [([1.0, 1 - 1 / 3, 1 - 2 / 3], False)]
 
 
+def test_a_stack_counts_for_as_many_networks_as_it_has():
+    recorder = Recorder()
+    learners = [Steady([1.0] * 3, 0.5), Steady([4.0] * 3, 2.0, n_networks=2)]
+    train(
+        learners,
+        recorder.parameters,
+        recorder,
+        learning_rate=1.0,
+        schedule=lambda progress: 1.0,
+        n_epochs=1,
+    )
+    assert recorder.named("take_first_loss") == [(3.0,)]
+    assert recorder.named("end_epoch") == [(3.0, "parameters", 1.5, 1.0)]
+
+
+def test_a_learner_is_run_until_all_its_networks_have_ended():
+    alone, stack = Steady([1.0] * 3, 0.5), Steady([4.0] * 3, 2.0, n_networks=2)
+    last = Steady([7.0] * 3, 0.0)
+
+    class Ending(Recorder):
+        """Ends the part of one network behind each epoch: number 1, 0, 2, then 3."""
+
+        def end_epoch(self, *args):
+            self.ended.add([1, 0, 2, 3][len(self.ended)])
+            return super().end_epoch(*args) or len(self.ended) == 4
+
+    recorder = Ending()
+    train(
+        [alone, stack, last],
+        recorder.parameters,
+        recorder,
+        learning_rate=1.0,
+        schedule=lambda progress: 1 - progress,
+        n_epochs=10,
+    )
+    # number 1 is one of the stack, which goes on for number 2
+    assert [len(one.asked) for one in (alone, stack, last)] == [2, 3, 4]
+    ends = recorder.named("end_epoch")
+    assert [loss for loss, *_ in ends] == [4.0, 4.0, 5.0, 7.0]
+    assert_allclose(
+        [penalty for _, _, penalty, _ in ends], [4.5 / 4, 4.5 / 4, 4 / 3, 0]
+    )
+    # the schedule goes on by epochs, whoever is trained in them
+    steps = np.arange(9, 12)
+    assert_allclose(last.asked[-1][0], 1 - steps / 30)
+
+
+def test_a_network_that_has_ended_before_is_not_begun_with():
+    alone, stack = Steady([1.0] * 3, 0.5), Steady([4.0] * 3, 2.0, n_networks=2)
+    recorder = Recorder()
+    recorder.ended = {0, 2}
+    recorder.n_epochs = 5
+    train(
+        [alone, stack],
+        recorder.parameters,
+        recorder,
+        learning_rate=1.0,
+        schedule=lambda progress: 1.0,
+        n_epochs=7,
+    )
+    assert [len(one.asked) for one in (alone, stack)] == [0, 2]
+
+
 def test_a_learner_speaks_for_its_parts():
     recorder = Recorder()
     recorder.rule = SimpleNamespace(state=lambda: {"t": 7})
     samples = Samples(np.zeros((5, 1)), np.arange(5))
     batches = Batches(samples, 2, None)
-    learner = NumpyLearner(recorder, recorder, recorder, batches, None)
+    learner = NumpyLearner(recorder, recorder, recorder, batches, [None])
     assert learner.sizes() == [2, 2, 1]
     assert learner.penalty() == 0.125
     assert learner.rule_state() == {"t": 7}

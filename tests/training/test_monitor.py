@@ -7,20 +7,36 @@ import numpy as np
 import pytest
 from numpy.testing import assert_array_equal
 
+from skmlp.training.endings import Ending
 from skmlp.training.monitor import DIVERGED, Monitor, Observer, Plateau
 
 NAN, INF = math.nan, math.inf
 
 
 class Scenario:
-    """Training runs whose parameters in epoch n are [n, n], watched by a monitor."""
+    """Training runs whose parameters in epoch n are [n, n], watched by a monitor.
+
+    Scores and held-out losses are one per epoch, for a network alone, or tuples with
+    one for each network. Parameters change in each epoch, whichever networks have
+    ended.
+    """
 
     def __init__(self, scores=None, validation_losses=None, **params):
-        self.parameters = np.zeros(2)
+        n_networks = 1 if scores is None else np.size(scores[0])
+        self.parameters = np.zeros((n_networks, 2))
+        self.asked = []
         if scores is not None:
             losses = validation_losses or [1.0] * len(scores)
             held_out = iter(zip(losses, scores, strict=True))
-            params["evaluate"] = lambda: next(held_out)
+
+            def evaluate(members):
+                self.asked.append(list(members))
+                return tuple(
+                    np.broadcast_to(values, n_networks)[members]
+                    for values in next(held_out)
+                )
+
+            params["evaluate"] = evaluate
         self.monitor = Monitor(
             self.parameters,
             **{"tol": 1e-4, "patience": 2, "learning_rate": 1.0} | params,
@@ -44,15 +60,15 @@ class Scenario:
 def test_a_falling_loss_goes_on_and_the_last_weights_are_kept():
     monitor = Scenario().run([3, 2, 1])
     assert monitor.ending is None
-    assert monitor.n_epochs == monitor.best_epoch == 3
-    assert_array_equal(monitor.best, [3, 3])
+    assert monitor.n_epochs == monitor.best_epochs == 3
+    assert_array_equal(monitor.best, [[3, 3]])
 
 
 def test_a_loss_that_stands_still_ends_after_patience_is_used_up():
     monitor = Scenario(patience=2).run([3, 2] + [2.5] * 10)
     assert monitor.ending == "converged"
     assert monitor.n_epochs == 2 + 3
-    assert_array_equal(monitor.best, [5, 5])
+    assert_array_equal(monitor.best, [[5, 5]])
 
 
 def test_patience_starts_again_with_each_improvement():
@@ -98,37 +114,37 @@ def test_history_stays_rectangular_when_a_run_diverges(bad_loss):
 
 def test_the_weights_of_the_best_score_are_kept():
     monitor = Scenario([0.5, 0.8, 0.7, 0.75]).run([4, 3, 2, 1])
-    assert monitor.best_epoch == 2
-    assert_array_equal(monitor.best, [2, 2])
+    assert monitor.best_epochs == 2
+    assert_array_equal(monitor.best, [[2, 2]])
 
 
 def test_a_score_that_stands_still_ends_training_though_the_loss_falls():
     monitor = Scenario([0.5] + [0.4] * 20, patience=3).run(range(30, 0, -1))
     assert monitor.ending == "converged"
     assert monitor.n_epochs == 1 + 4
-    assert monitor.best_epoch == 1
+    assert monitor.best_epochs == 1
 
 
 def test_a_score_better_by_less_than_tol_is_kept_though_patience_runs_on():
     monitor = Scenario([0.5, 0.501, 0.502, 0.503], tol=0.01).run([1] * 4)
     assert monitor.ending == "converged"
-    assert monitor.best_epoch == 4
+    assert monitor.best_epochs == 4
 
 
 def test_of_equal_scores_the_first_is_kept():
-    assert Scenario([0.5, 0.7, 0.7]).run([1] * 3).best_epoch == 2
+    assert Scenario([0.5, 0.7, 0.7]).run([1] * 3).best_epochs == 2
 
 
 @pytest.mark.parametrize("no_score", [NAN, -INF])
 def test_a_score_that_says_nothing_is_no_improvement(no_score):
     monitor = Scenario([no_score, 0.5, no_score, 0.4]).run([1] * 4)
-    assert monitor.best_epoch == 2
+    assert monitor.best_epochs == 2
     monitor = Scenario([no_score] * 10, patience=2).run([1] * 10)
     assert monitor.ending == "converged"
     assert monitor.n_epochs == 3
     # no epoch is known to be the best, so the last weights are kept
-    assert monitor.best_epoch == 3
-    assert_array_equal(monitor.best, [3, 3])
+    assert monitor.best_epochs == 3
+    assert_array_equal(monitor.best, [[3, 3]])
 
 
 @pytest.mark.parametrize("bad_loss", [NAN, INF, -INF, DIVERGED * 2.1])
@@ -137,8 +153,8 @@ def test_a_loss_that_runs_away_ends_with_weights_from_before(bad_loss):
     assert monitor.ending == "diverged"
     assert monitor.n_epochs == 3
     # the loss of epoch 2 was measured with the weights at its start
-    assert monitor.best_epoch == 1
-    assert_array_equal(monitor.best, [1, 1])
+    assert monitor.best_epochs == 1
+    assert_array_equal(monitor.best, [[1, 1]])
 
 
 def test_a_high_loss_is_measured_by_the_first_batch():
@@ -150,43 +166,43 @@ def test_a_high_loss_is_measured_by_the_first_batch():
 def test_a_run_that_diverges_at_once_keeps_the_weights_before_training():
     monitor = Scenario().run([NAN])
     assert monitor.ending == "diverged"
-    assert monitor.best_epoch == 0
+    assert monitor.best_epochs == 0
     assert_array_equal(monitor.best, 0)
 
 
 def test_a_run_that_diverges_keeps_the_best_score():
     monitor = Scenario([0.5, 0.8, 0.7, 0.9]).run([1, 1, 1, INF])
     assert monitor.ending == "diverged"
-    assert monitor.best_epoch == 2
+    assert monitor.best_epochs == 2
 
 
 def test_a_held_out_loss_that_runs_away_ends_training_too():
     monitor = Scenario([0.5, 0.9], [1, NAN]).run([1, 1])
     assert monitor.ending == "diverged"
-    assert monitor.best_epoch == 1
+    assert monitor.best_epochs == 1
 
 
 def test_weights_that_are_not_finite_are_never_kept():
     scenario = Scenario()
     scenario.epoch(2)
-    scenario.parameters[0] = INF
+    scenario.parameters[0, 0] = INF
     assert scenario.epoch(1)
     assert scenario.monitor.ending == "diverged"
     assert np.isfinite(scenario.monitor.best).all()
 
 
 def test_a_scorer_that_refuses_nan_does_not_hide_that_training_diverged():
-    def evaluate():
+    def evaluate(members):
         if not np.isfinite(scenario.parameters).all():
             raise ValueError("Input contains NaN.")  # as sklearn.metrics.roc_auc_score
-        return 1.0, 0.5
+        return np.ones(1), np.full(1, 0.5)
 
     scenario = Scenario(evaluate=evaluate)
     scenario.epoch(1)
     scenario.parameters[:] = NAN
     assert scenario.epoch(NAN)
     assert scenario.monitor.ending == "diverged"
-    assert scenario.monitor.best_epoch == 1
+    assert scenario.monitor.best_epochs == 1
 
 
 def test_an_adaptive_rate_falls_at_each_plateau_and_ends_at_a_millionth():
@@ -195,10 +211,22 @@ def test_an_adaptive_rate_falls_at_each_plateau_and_ends_at_a_millionth():
     for _ in range(20):
         if scenario.epoch(1):
             break
-        factors.append(scenario.monitor.plateau.factor)
+        factors.append(scenario.monitor.factor)
     # one epoch sets the mark; two without improvement make a plateau
     expected = [1, 1] + [0.2**n for n in (1, 1, 2, 2, 3, 3)]
     assert factors == pytest.approx(expected, rel=1e-12)
+    assert scenario.monitor.ending == "converged"
+
+
+def test_a_rate_falls_no_further_than_to_the_smallest_factor():
+    steps = {"plateau_factor": 0.2, "smallest_factor": 0.04}
+    scenario = Scenario(patience=0, **steps)
+    factors = []
+    for _ in range(20):
+        if scenario.epoch(1):
+            break
+        factors.append(scenario.monitor.factor)
+    assert factors == pytest.approx([1, 0.2, 0.04], rel=1e-12)
     assert scenario.monitor.ending == "converged"
 
 
@@ -206,25 +234,25 @@ def test_training_goes_on_from_a_plateau_of_an_earlier_call():
     plateau = Plateau(lowest=1.0, n_bad_epochs=2, factor=0.5)
     scenario = Scenario(plateau=plateau, plateau_factor=0.1)
     assert not scenario.epoch(1.5)
-    assert scenario.monitor.plateau.factor == pytest.approx(0.05)
+    assert scenario.monitor.factor == pytest.approx(0.05)
     assert plateau == Plateau(lowest=1.0, n_bad_epochs=2, factor=0.5)
     assert Scenario(plateau=Plateau(1.0, 2)).run([1.5, 0.5]).n_epochs == 1
 
 
 def test_monitors_do_not_share_their_plateaus():
     Scenario().run([1, 1, 1])
-    assert Scenario().monitor.plateau == Plateau()
+    assert Scenario().monitor.plateaus == [Plateau()]
 
 
 def test_the_kept_weights_are_a_copy():
     scenario = Scenario([0.5])
     scenario.epoch(1)
     scenario.parameters[:] = 77
-    assert_array_equal(scenario.monitor.best, [1, 1])
+    assert_array_equal(scenario.monitor.best, [[1, 1]])
 
 
 def test_iterations_of_a_solver_count_as_epochs():
-    parameters = np.zeros(2)
+    parameters = np.zeros((1, 2))
     monitor = Monitor(parameters, tol=1e-4, patience=1)
     losses = [3.0, 1e6, 2.0, 2.0, 2.0]
     assert [monitor.end_epoch(loss, parameters) for loss in losses] == [
@@ -268,7 +296,7 @@ def test_observers_see_each_epoch_with_the_verdict_on_it():
 
 def test_an_observer_may_end_training():
     monitor = Scenario([0.5, 0.75], observers=[Witness("enough")]).run([2, 1.5])
-    assert (monitor.ending, monitor.n_epochs, monitor.best_epoch) == ("enough", 1, 1)
+    assert (monitor.ending, monitor.n_epochs, monitor.best_epochs) == ("enough", 1, 1)
 
 
 def test_the_deadline_ends_training_at_the_best_weights_so_far():
@@ -278,37 +306,174 @@ def test_the_deadline_ends_training_at_the_best_weights_so_far():
     assert scenario.epoch(1)
     scenario.monitor.finish()
     assert scenario.monitor.ending == "time"
-    assert_array_equal(scenario.monitor.best, [2, 2])
+    assert_array_equal(scenario.monitor.best, [[2, 2]])
 
 
 def test_kept_is_what_finish_settles_on():
-    for scores in (None, [0.5, 0.75, 0.25], [NAN, NAN, NAN]):
+    of_two = [(0.5, NAN), (0.75, NAN), (0.25, NAN)]
+    for scores in (None, [0.5, 0.75, 0.25], [NAN, NAN, NAN], of_two):
         scenario = Scenario(scores, patience=INF)
         for _ in range(3):
             scenario.epoch(1)
-            weights, epoch = scenario.monitor.kept()
-            weights = weights.copy()
+            weights, epochs = (one.copy() for one in scenario.monitor.kept())
         scenario.monitor.finish()
         assert_array_equal(weights, scenario.monitor.best)
-        assert epoch == scenario.monitor.best_epoch
+        assert_array_equal(epochs, scenario.monitor.best_epochs)
+
+
+# Several networks
+
+
+def test_each_network_keeps_the_weights_of_its_own_best_score():
+    scores = [(0.5, 0.9, 0.1), (0.8, 0.7, 0.2), (0.7, 0.6, 0.3)]
+    monitor = Scenario(scores).run([3, 2, 1])
+    assert_array_equal(monitor.best_epochs, [2, 1, 3])
+    assert_array_equal(monitor.best, [[2, 2], [1, 1], [3, 3]])
+
+
+def test_the_history_has_means_over_all_networks():
+    scores, losses = [(0.5, 0.75), (0.25, 1.0)], [(4.0, 2.0), (1.0, 2.0)]
+    monitor = Scenario(scores, losses).run([3, 2])
+    assert monitor.history["validation_score"] == [0.625, 0.625]
+    assert monitor.history["validation_loss"] == [3.0, 1.5]
+    assert {type(n) for column in monitor.history.values() for n in column} == {float}
+
+
+def ended(monitor):
+    """Numbers of the networks whose part is over."""
+    return [number for number in range(len(monitor.best)) if monitor.has_ended(number)]
+
+
+def test_a_network_ends_by_itself_and_training_once_all_have():
+    first, second = [0.5, 0.4, 0.4, 1, 1, 1], [0.1, 0.2, 0.3, 0.2, 0.2, 0.9]
+    scenario = Scenario(list(zip(first, second, strict=True)), patience=1)
+    seen = []
+    for loss in range(6, 0, -1):
+        is_over = scenario.epoch(loss)
+        seen.append((ended(scenario.monitor), scenario.monitor.ending))
+        if is_over:
+            break
+    assert seen == [
+        ([], None),
+        ([], None),
+        ([0], None),
+        ([0], None),
+        ([0, 1], "converged"),
+    ]
+    scenario.monitor.finish()
+    assert_array_equal(scenario.monitor.best_epochs, [1, 3])
+
+
+def test_a_network_that_has_ended_is_not_looked_at_again():
+    scores = [(0.5, 0.1), (0.4, 0.2), (0.3, 0.3), (1, 0.4), (1, 0.5)]
+    losses = [(1, 2), (1, 2), (3, 2), (NAN, 2), (0, 2)]
+    scenario = Scenario(scores, losses, patience=1)
+    monitor = scenario.run([1] * 5)
+    assert scenario.asked == [[0, 1]] * 3 + [[1]] * 2
+    # its latest values stay in the means
+    assert_array_equal(monitor.held_out, [[3, 2], [0.3, 0.5]])
+    assert monitor.history["validation_loss"] == [1.5, 1.5, 2.5, 2.5, 2.5]
+    assert monitor.history["validation_score"][-2:] == [0.35, 0.4]
+
+
+def test_the_weights_of_a_network_that_has_ended_are_kept_while_others_are_trained():
+    scores = [(0.5, n / 10) for n in range(5)]
+    scenario = Scenario(scores, patience=1)
+    for _ in range(5):
+        scenario.epoch(1)
+        kept, epochs = scenario.monitor.kept()
+        assert_array_equal(kept[0], [1, 1])
+        assert epochs[0] == 1
+    assert ended(scenario.monitor) == [0]
+    assert_array_equal(scenario.parameters, np.full((2, 2), 5.0))
+    assert_array_equal(scenario.monitor.best, [[1, 1], [5, 5]])
+
+
+def test_networks_whose_learning_rate_falls_are_watched_as_one():
+    # the mean is best in epoch 3, though by itself each network is elsewhere
+    scores = [(0.9, 0.1), (0.8, 0.3), (0.7, 0.6), (0.2, 0.9), (0.8, 0.4), (0, 0)]
+    scenario = Scenario(scores, patience=1, plateau_factor=0.2)
+    factors = []
+    for _ in range(6):
+        scenario.epoch(1)
+        assert ended(scenario.monitor) == []
+        factors.append(scenario.monitor.factor)
+    scenario.monitor.finish()
+    assert factors == [1, 1, 1, 1, 0.2, 0.2]
+    assert len(scenario.monitor.plateaus) == 1
+    assert scenario.asked == [[0, 1]] * 6
+    assert_array_equal(scenario.monitor.best_epochs, [3, 3])
+    assert_array_equal(scenario.monitor.best, np.full((2, 2), 3.0))
+
+
+def test_networks_without_held_out_rows_are_watched_as_one():
+    parameters = np.zeros((3, 2))
+    monitor = Monitor(parameters, tol=1e-4, patience=1)
+    for loss in (3.0, 2.0, 2.0, 2.0):
+        parameters += 1
+        monitor.end_epoch(loss, parameters)
+        assert ended(monitor) == []
+    monitor.finish()
+    assert monitor.ending == "converged"
+    assert_array_equal(monitor.best_epochs, [4, 4, 4])
+
+
+@pytest.mark.parametrize("no_score", [NAN, -INF])
+def test_scores_of_one_network_that_say_nothing_have_no_say_in_another(no_score):
+    scores = [(no_score, 0.5), (no_score, 0.7), (no_score, 0.6), (0.9, 0.6)]
+    monitor = Scenario(scores, patience=2).run([1] * 4)
+    assert (monitor.n_epochs, monitor.ending) == (4, None)
+    assert ended(monitor) == [0]
+    # no epoch of the first is known to be its best
+    assert_array_equal(monitor.best_epochs, [4, 2])
+    assert_array_equal(monitor.best, [[4, 4], [2, 2]])
+    assert_array_equal(monitor.history["validation_score"][:3], [no_score] * 3)
+
+
+def test_a_score_that_is_infinitely_good_is_kept():
+    monitor = Scenario([(0.5, 0.5), (INF, 0.6), (0.9, 0.7)]).run([1] * 3)
+    assert_array_equal(monitor.best_epochs, [2, 3])
+
+
+def test_one_network_whose_loss_runs_away_ends_training_of_all():
+    scores, losses = [(0.5, 0.5), (0.4, 0.6), (0.9, 0.9)], [(1, 1), (1, 1), (1, NAN)]
+    monitor = Scenario(scores, losses).run([1] * 3)
+    assert (monitor.ending, monitor.n_epochs) == ("diverged", 3)
+    assert_array_equal(monitor.best_epochs, [1, 2])
+
+
+def test_an_interruption_keeps_the_best_of_each_and_otherwise_the_start():
+    scenario = Scenario([(0.5, NAN), (0.4, NAN)])
+    for _ in range(2):
+        scenario.epoch(1)
+    scenario.monitor.ending = Ending.INTERRUPTED
+    scenario.monitor.finish()
+    assert_array_equal(scenario.monitor.best_epochs, [1, 0])
+    assert_array_equal(scenario.monitor.best, [[1, 1], [0, 0]])
+
+
+# Going on
 
 
 SCORES = [0.5, 0.75, 0.6, 0.9, 0.1, 0.2, 0.3]
+OF_TWO = [(0.5, 0.5), (0.4, 0.75), (0.3, 0.6), (0.2, 0.9), (1, 0.1), (1, 0.2), (1, 0)]
 
 
 @pytest.mark.parametrize("n_before", range(1, 6))
+@pytest.mark.parametrize("plateau_factor", [None, 0.2])
 @pytest.mark.parametrize(
     ("scores", "losses"),
     [
         (SCORES, [1] * 7),
+        (OF_TWO, [1] * 7),
         (None, [3, 2, 1.5, 1.6, 1.7, 1.4, 1.45]),
         (None, [1, 0.9, 0.8, 1e9, 1, 1, 1]),
     ],
 )
 def test_a_restored_monitor_goes_on_as_if_nothing_had_happened(
-    n_before, scores, losses
+    n_before, scores, losses, plateau_factor
 ):
-    params = {"patience": 2, "plateau_factor": 0.2}
+    params = {"patience": 2, "plateau_factor": plateau_factor}
     whole = Scenario(scores, **params).run(losses)
 
     first = Scenario(scores, **params)
@@ -323,6 +488,8 @@ def test_a_restored_monitor_goes_on_as_if_nothing_had_happened(
     else:
         monitor = second.run([])
     assert monitor.history == whole.history
-    assert (monitor.ending, monitor.best_epoch) == (whole.ending, whole.best_epoch)
-    assert monitor.plateau == whole.plateau
+    assert monitor.ending == whole.ending
+    assert monitor.plateaus == whole.plateaus
+    assert_array_equal(monitor.best_epochs, whole.best_epochs)
+    assert_array_equal(monitor.held_out, whole.held_out)
     assert_array_equal(monitor.best, whole.best)

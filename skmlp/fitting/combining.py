@@ -1,0 +1,141 @@
+"""Combining: what the networks of an ensemble count for, and how sure to be of them.
+
+Both come from rows that were held out, each of which is judged by those networks alone
+that were not trained on it.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from skmlp.fitting.engines import reader_of
+from skmlp.fitting.task import Task
+from skmlp.nn.calibration import best_shares, best_temperature
+from skmlp.nn.losses import log_of, softmax
+
+FEWEST_JUDGES = 3
+"""Networks whose mean tells how sure the mean of all of them is.
+
+A network alone is surer of itself than the mean of several: a temperature that makes up
+for that would leave the mean too unsure.
+"""
+
+
+class Combination(NamedTuple):
+    """How probabilities of several networks become those of the ensemble.
+
+    Attributes
+    ----------
+    shares : ndarray of shape (n_members,)
+        What each network has of the mean; they sum to 1.
+    temperature : float
+        What the logarithms of the mean are divided by.
+    """
+
+    shares: np.ndarray
+    temperature: float
+
+
+class Judged(NamedTuple):
+    """Rows that were held out, as networks of each kind see them.
+
+    Attributes
+    ----------
+    probabilities : ndarray of shape (n_kinds, n_rows, n_classes)
+        Mean over the networks of a kind that held a row out.
+    n_judges : ndarray of int of shape (n_kinds, n_rows)
+        How many these are.
+    codes : ndarray of int of shape (n_rows,)
+        Class of each row.
+    weight : ndarray of shape (n_rows,) or None
+        Weight of each row.
+    """
+
+    probabilities: np.ndarray
+    n_judges: np.ndarray
+    codes: np.ndarray
+    weight: np.ndarray | None
+
+    def take(self, rows: np.ndarray) -> "Judged | None":
+        """Some of the rows, whose weights become 1 on average; None for no weight."""
+        weight = None if self.weight is None else self.weight[rows]
+        if not np.any(rows if weight is None else weight):
+            return None
+        if weight is not None:
+            weight /= weight.mean()
+        return Judged(
+            self.probabilities[:, rows],
+            self.n_judges[:, rows],
+            self.codes[rows],
+            weight,
+        )
+
+
+@np.errstate(all="ignore")
+def combination(task: Task, parameters: np.ndarray) -> Combination:
+    """Shares and temperature as they were asked for, or as held-out rows suggest."""
+    kinds = np.array([member.kind for member in task.members])
+    shares = np.full(len(kinds), 1 / len(kinds))
+    goal = task.goal
+    weighs = goal.member_weights == "auto" and len(np.unique(kinds)) > 1
+    if task.held_out is None or not (weighs or goal.temperature == "auto"):
+        fixed = 1.0 if goal.temperature in (None, "auto") else goal.temperature
+        return Combination(shares, float(fixed))
+    judged = judge(task, parameters, kinds)
+    if weighs:
+        shares = shares_of(judged, kinds)
+    if goal.temperature == "auto":
+        return Combination(shares, temperature_of(judged, kinds, shares))
+    return Combination(shares, 1.0 if goal.temperature is None else goal.temperature)
+
+
+def judge(task: Task, parameters: np.ndarray, kinds: np.ndarray) -> Judged:
+    """What networks say of the rows that they held out."""
+    assert task.held_out is not None, "nothing was held out"
+    parts = task.held_out.each()
+    rows_of = [
+        np.arange(len(part.codes)) if part.rows is None else part.rows for part in parts
+    ]
+    known = np.unique(np.concatenate(rows_of))
+    shape = (int(kinds.max()) + 1, len(known))
+    totals = np.zeros((*shape, task.architecture.n_classes))
+    n_judges = np.zeros(shape, dtype=int)
+    codes = np.empty(len(known), dtype=int)
+    weight = None if parts[0].weight is None else np.empty(len(known))
+    for kind, vector, part, rows in zip(kinds, parameters, parts, rows_of, strict=True):
+        reader = reader_of(task.architecture, vector, part.x)
+        places = np.searchsorted(known, rows)
+        totals[kind, places] += softmax(reader.logits(part.x, part.rows))
+        n_judges[kind, places] += 1
+        codes[places] = part.codes
+        if weight is not None and part.weight is not None:
+            weight[places] = part.weight
+    totals /= np.maximum(n_judges, 1)[:, :, np.newaxis]
+    return Judged(totals, n_judges, codes, weight)
+
+
+def shares_of(judged: Judged, kinds: np.ndarray) -> np.ndarray:
+    """What each network gets, by kind, from the rows that all kinds have judged."""
+    n_members = np.bincount(kinds)
+    part = judged.take(np.all(judged.n_judges > 0, axis=0))
+    if part is None:
+        return np.full(len(kinds), 1 / len(kinds))
+    of_own_class = part.probabilities[:, np.arange(len(part.codes)), part.codes]
+    smallest = np.finfo(np.float32).tiny
+    # of a network that ran away, who says NaN, nothing is probable either
+    shares = best_shares(np.fmax(of_own_class.T, smallest), part.weight)
+    return (shares / n_members)[kinds]
+
+
+def temperature_of(judged: Judged, kinds: np.ndarray, shares: np.ndarray) -> float:
+    """The temperature from the rows that enough networks have judged."""
+    enough = min(FEWEST_JUDGES, len(kinds))
+    part = judged.take(judged.n_judges.sum(axis=0) >= enough)
+    if part is None:
+        return 1.0
+    of_kind = np.zeros(len(part.n_judges))
+    of_kind[kinds] = shares
+    counted = of_kind[:, np.newaxis] * part.n_judges
+    counted /= counted.sum(axis=0)
+    mean = np.einsum("kr,krc->rc", counted, part.probabilities)
+    return best_temperature(log_of(mean), part.codes, part.weight)
