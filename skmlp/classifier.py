@@ -182,9 +182,10 @@ class MLPSoftmaxClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
 
     n_iter_no_change : int, np.inf or "auto", default="auto"
         Training ends after more than this many epochs in a row without improvement.
-        "lbfgs" counts so only where rows are held out. "auto" goes with
-        `learning_rate`: never for those that are laid out over `max_iter` epochs, 15 or
-        10 for others.
+        "lbfgs" counts so only where rows are held out. "auto" suits the number of rows:
+        at most 20 where they are few, yet no more than 5 beside as many epochs as have
+        led to the best one; and it suits `learning_rate` where that is given: never for
+        those that are laid out over `max_iter` epochs, 10 for others.
 
     early_stopping : bool or "auto", default="auto"
         Whether to hold out a part of the rows, stratified for any number of classes,

@@ -38,6 +38,7 @@ SETTINGS = Settings(
     early_stopping=False,
     validation_fraction=0.1,
     n_folds=1,
+    first_patience=np.inf,
     n_estimators=1,
 )
 

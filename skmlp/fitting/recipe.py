@@ -60,8 +60,9 @@ class Settings(NamedTuple):
     """Those parameters of the classifier that may be "auto", once they are settled.
 
     Beside these, `kinds` has what dropout and weight decay are for some networks and
-    others, and `n_folds` in how many parts the rows are split, of which each network
-    holds out one.
+    others, `n_folds` in how many parts the rows are split, of which each network holds
+    out one, and `first_patience` the epochs that are waited for beside as many as have
+    led to the best one, if that is less than `n_iter_no_change`.
     """
 
     hidden_layer_sizes: int | Sequence[int]
@@ -70,6 +71,7 @@ class Settings(NamedTuple):
     learning_rate: str
     max_iter: int
     n_iter_no_change: float
+    first_patience: float
     early_stopping: bool
     validation_fraction: float
     n_folds: int
@@ -94,6 +96,7 @@ def by_size(n_samples: int) -> Settings:
             learning_rate="constant",
             max_iter=min(300, 2_000_000 // max(n_samples, 1)),
             n_iter_no_change=20,
+            first_patience=5,
             early_stopping=True,
             validation_fraction=0.2,
             n_folds=5,
@@ -107,6 +110,7 @@ def by_size(n_samples: int) -> Settings:
         learning_rate="reduce_on_plateau",
         max_iter=max(10, min(60, 4_000_000 // n_samples)),
         n_iter_no_change=1 if are_very_many else 2,
+        first_patience=np.inf,
         early_stopping=True,
         validation_fraction=0.05 if are_very_many else 0.1,
         n_folds=1 if are_very_many else 2,
@@ -117,6 +121,7 @@ def by_size(n_samples: int) -> Settings:
 IN_PARTS: dict[str, Any] = {
     "learning_rate": "constant",
     "n_iter_no_change": 10,
+    "first_patience": np.inf,
     "early_stopping": False,
     "validation_fraction": 0.1,
     "n_estimators": 1,
@@ -129,6 +134,7 @@ FULL_BATCH: dict[str, Any] = {
     "learning_rate": "constant",
     "max_iter": 200,
     "n_iter_no_change": 10,
+    "first_patience": np.inf,
     "early_stopping": False,
     "validation_fraction": 0.1,
     "n_estimators": 1,
@@ -162,10 +168,14 @@ def settle(
     kinds = tuple(kind._replace(**given) for kind in kinds)
     settings = settings._replace(kinds=kinds)
     # patience suits the schedule that it came with
-    if is_auto(parameters.n_iter_no_change) and not is_auto(parameters.learning_rate):
-        has_end = SCHEDULES[settings.learning_rate].has_end
-        settings = settings._replace(n_iter_no_change=np.inf if has_end else 10)
-    return settings
+    if not is_auto(parameters.n_iter_no_change):
+        return settings._replace(first_patience=np.inf)
+    if is_auto(parameters.learning_rate):
+        return settings
+    has_end = SCHEDULES[settings.learning_rate].has_end
+    return settings._replace(
+        n_iter_no_change=np.inf if has_end else 10, first_patience=np.inf
+    )
 
 
 def given_of(parameters: Parameters, names: Sequence[str]) -> dict[str, Any]:

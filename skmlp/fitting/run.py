@@ -66,6 +66,7 @@ def monitor_of(
         parameters,
         tol=task.goal.tol,
         patience=task.goal.patience if may_stop else math.inf,
+        first_patience=task.goal.first_patience,
         learning_rate=solver.learning_rate,
         plateau_factor=solver.plateau_factor,
         smallest_factor=solver.smallest_factor,

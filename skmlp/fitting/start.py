@@ -351,6 +351,7 @@ def goal_of(parameters: Parameters, settings: Settings, is_planned: bool) -> Goa
         is_planned,
         parameters.tol,
         settings.n_iter_no_change,
+        settings.first_patience,
     )
 
 

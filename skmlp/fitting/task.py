@@ -103,6 +103,8 @@ class Goal(NamedTuple):
         By how much the watched value must improve.
     patience : float
         Epochs without improvement, beyond which a plateau is reached.
+    first_patience : float, default=inf
+        As many beside those that have led to the best epoch, if that is less.
     """
 
     label_smoothing: float
@@ -114,6 +116,7 @@ class Goal(NamedTuple):
     is_planned: bool
     tol: float
     patience: float
+    first_patience: float = math.inf
 
 
 @dataclass(frozen=True)

@@ -79,6 +79,9 @@ class Monitor:
         By how much a watched value must improve.
     patience : float
         Epochs without improvement, beyond which a plateau is reached.
+    first_patience : float, default=inf
+        Where it is less: patience is only so many epochs and as many more as have led
+        to the best one. A network that was best early is not waited for long.
     learning_rate : float, default=inf
         Learning rate before any factor.
     plateau_factor : float or None, default=None
@@ -120,6 +123,7 @@ class Monitor:
         *,
         tol: float,
         patience: float,
+        first_patience: float = math.inf,
         learning_rate: float = math.inf,
         plateau_factor: float | None = None,
         smallest_factor: float = 0.0,
@@ -130,6 +134,7 @@ class Monitor:
     ) -> None:
         self.tol = tol
         self.patience = patience
+        self.first_patience = first_patience
         self.learning_rate = learning_rate
         self.plateau_factor = plateau_factor
         self.smallest_factor = smallest_factor
@@ -165,10 +170,11 @@ class Monitor:
 
     def has_ended(self, member: int) -> bool:
         """Whether the part of a network in training is over."""
-        return len(self.plateaus) > 1 and self._is_over(self.plateaus[member])
+        return len(self.plateaus) > 1 and self._is_over(member)
 
-    def _is_over(self, plateau: Plateau) -> bool:
-        return plateau.n_bad_epochs > self.patience
+    def _is_over(self, member: int) -> bool:
+        patience = self.first_patience + self.best_epochs[member]
+        return self.plateaus[member].n_bad_epochs > min(patience, self.patience)
 
     def is_out_of_time(self) -> bool:
         """Whether the deadline has passed."""
@@ -230,7 +236,7 @@ class Monitor:
         else:
             self._keep_improved(parameters)
         self.parameters[:] = parameters
-        if all(map(self._is_over, self.plateaus)):
+        if all(map(self._is_over, range(len(self.plateaus)))):
             self._act_on_plateau()
 
     def _look_at_held_out(self, evaluate: Evaluate) -> None:
@@ -250,7 +256,7 @@ class Monitor:
                 self._keep(slice(None), parameters, self.n_epochs)
             return
         for member, plateau in enumerate(self.plateaus):
-            if not self._is_over(plateau) and plateau.update(-scores[member], self.tol):
+            if not self._is_over(member) and plateau.update(-scores[member], self.tol):
                 self._keep(member, parameters[member], self.n_epochs)
 
     def _keep(

@@ -17,7 +17,7 @@ from skmlp.fitting.recipe import (
 )
 
 OF_KINDS = ["dropout", "weight_decay"]
-NOT_GIVEN = {"kinds", "n_folds"}
+NOT_GIVEN = {"kinds", "n_folds", "first_patience"}
 """Settings that are no parameters: what they are of is given otherwise."""
 
 SIZES = [2, 10, 150, 299, 300, 1000, 5000, 20_000, 100_000, 10**6]
@@ -56,6 +56,8 @@ def test_what_is_given_is_not_changed(name, n_samples):
     others = by_size(n_samples)._asdict() | {name: given}
     if name == "validation_fraction":
         others["n_folds"] = settings.n_folds
+    if name == "n_iter_no_change":
+        others["first_patience"] = np.inf
     if name != "learning_rate":
         assert settings == Settings(**others)
 

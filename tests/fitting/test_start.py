@@ -421,9 +421,10 @@ def test_a_past_is_gone_on_from():
 def test_the_goal_is_what_the_parameters_say():
     given = {"label_smoothing": 0.1, "alpha": 2.0, "tol": 0.4}
     given |= {"scoring": "accuracy", "temperature": 5.0, "member_weights": None}
-    settings = SETTINGS._replace(max_iter=6, n_iter_no_change=7)
+    settings = SETTINGS._replace(max_iter=6, n_iter_no_change=7, first_patience=2)
     goal = task(settings=settings, **given).goal
-    expected = given | {"max_iter": 6, "patience": 7, "is_planned": False}
+    expected = given | {"max_iter": 6, "is_planned": False}
+    expected |= {"patience": 7, "first_patience": 2}
     assert goal._asdict() == expected
 
 

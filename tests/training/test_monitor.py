@@ -76,6 +76,14 @@ def test_patience_starts_again_with_each_improvement():
     assert monitor.ending is None
 
 
+def test_a_network_that_was_best_early_is_not_waited_for_long():
+    early = Scenario([0.5] + [0.4] * 30, patience=8, first_patience=2)
+    assert early.run([1] * 31).n_epochs == 1 + (2 + 1) + 1
+    late = [0.1 * epoch for epoch in range(1, 11)]
+    late = Scenario(late + [0.4] * 30, patience=8, first_patience=2)
+    assert late.run([1] * 40).n_epochs == 10 + 8 + 1
+
+
 def test_infinite_patience_never_ends():
     assert Scenario(patience=INF).run([1] * 50).ending is None
 
