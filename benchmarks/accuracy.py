@@ -43,6 +43,7 @@ from skmlp import MLPSoftmaxClassifier
 
 RESULTS = Path(__file__).parent / "results" / "accuracy.csv"
 SMALLEST = 1e-7
+CLEAN = 0.1
 MOST_ROWS_WHEN_SLOW = 4000
 MOST_CELLS_OF_CATBOOST = 50_000_000
 HIGHER_IS_BETTER = {
@@ -262,6 +263,36 @@ def print_losses(results):
         )
 
 
+def print_by_size(results):
+    """Mean ranks and errors on small, middling and large tables, and on clean ones."""
+    losses = by_table(results, "log_loss")
+    n_rows = results.groupby("table").n_rows.first()
+    parts = {
+        "below 1000 rows": n_rows < 1000,
+        "1000 to 10000 rows": n_rows.between(1000, 10_000),
+        "above": n_rows > 10_000,
+        f"best log-loss below {CLEAN}": losses.min(axis=1) < CLEAN,
+    }
+    rows = []
+    for name in rank(results, "log_loss").mean().sort_values().index:
+        ranks = [rank(results, metric)[name] for metric in ("log_loss", "accuracy")]
+        cells = [
+            [f"{one[part].mean():.2f}" for one in ranks] for part in parts.values()
+        ]
+        rows.append([name, *(" / ".join(pair) for pair in cells)])
+    header = ["mean rank in log-loss / in accuracy"]
+    header += [f"{title} ({part.sum()})" for title, part in parts.items()]
+    print(f"\n{markdown_table(header, rows)}")
+    clean = losses[losses.min(axis=1) < CLEAN].clip(SMALLEST)
+    if "skmlp" in clean:
+        ratios = clean["skmlp"] / clean.drop(columns="skmlp").min(axis=1)
+        print(
+            "\nskmlp's log-loss on the last, by the best other's: geometric mean "
+            f"{np.exp(np.log(ratios).mean()):.3f}, largest {ratios.max():.2f} "
+            f"({ratios.idxmax()})"
+        )
+
+
 def groups(means, difference):
     """Places of the first and last of each group that no pair sets apart."""
     ends = np.searchsorted(means, means + difference) - 1
@@ -371,6 +402,7 @@ def report(results):
     for part in parts:
         sizes = part.drop_duplicates(["table", "split"]).groupby("table").size()
         print_ranks(part, f"Over {len(sizes)} tables, {sizes.sum()} splits in all")
+        print_by_size(part)
         print_losses(part)
     if parts:
         usual = [part[~part.classifier.isin(SLOW)] for part in parts]

@@ -213,9 +213,9 @@ class MLPSoftmaxClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
         `partial_fit` trains one network if it is "auto".
 
     diverse_members : bool, default=True
-        Whether networks of an ensemble differ in more than their draws: with fewer than
-        10000 rows, in how fast the waves of `numeric_embedding` are at the start, and,
-        where these are "auto", in `dropout` and `weight_decay` [8]_.
+        Whether networks of an ensemble differ in more than their draws: in how fast the
+        waves of `numeric_embedding` are at the start, and, where these are "auto", in
+        `dropout` and `weight_decay` [8]_.
 
     member_weights : "auto" or None, default="auto"
         What networks count for in the mean. "auto" weighs networks that differ (see
