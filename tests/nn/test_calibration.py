@@ -80,6 +80,8 @@ def most_probable(probabilities, weight):
     return result.x, surprise
 
 
+# SciPy up to 1.14 says so of steps that it clips by itself
+@pytest.mark.filterwarnings("ignore:Values in x were outside bounds")
 @pytest.mark.parametrize("weighted", [False, True])
 @pytest.mark.parametrize("n_parts", [2, 4, 7])
 @pytest.mark.parametrize("n_samples", [10, 300])

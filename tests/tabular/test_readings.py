@@ -24,7 +24,7 @@ FORMS = {
     "objects": objects,
     "array": lambda *values: np.array(["" if v is None else v for v in values]),
     "string": lambda *values: pd.array(values, dtype="string"),
-    "str": lambda *values: pd.array(values, dtype="str"),
+    "inferred": lambda *values: pd.array(list(values)),
 }
 
 
