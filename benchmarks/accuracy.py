@@ -5,6 +5,7 @@
     python benchmarks/accuracy.py --again all        measures everyone anew, in turn
     python benchmarks/accuracy.py --report           only reports
     python benchmarks/accuracy.py --fashion          all of Fashion-MNIST
+    python benchmarks/accuracy.py --text             tables with text, beside skrub
 
 The tables of suite.py are split 70/30, stratified, several times (--splits, three by
 default; one for tables of 100000 rows and more).
@@ -34,12 +35,13 @@ from _machine import describe_machine, markdown_table, save
 from _peers import CLASSIFIERS, PACKAGES, SLOW, version
 from matplotlib.transforms import Bbox
 from scipy.stats import friedmanchisquare, studentized_range
+from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.metrics import log_loss, roc_auc_score
 from sklearn.model_selection import train_test_split
 from sklearn.neural_network import MLPClassifier
-from suite import MANY_ROWS, fashion_mnist, rows_for_splits, suite
+from suite import MANY_ROWS, WITH_TEXT, fashion_mnist, rows_for_splits, suite
 
-from skmlp import MLPSoftmaxClassifier
+from skmlp import MLPSoftmaxClassifier, TableEncoder
 
 RESULTS = Path(__file__).parent / "results" / "accuracy.csv"
 SMALLEST = 1e-7
@@ -92,11 +94,15 @@ def score(y, p, classes):
 
 
 def measure(name, X, y, seed):
+    """Fit and predict once with a classifier of the table, as it comes by default."""
+    return measure_model(CLASSIFIERS[name](X, seed), X, y, seed)
+
+
+def measure_model(model, X, y, seed):
     """Fit and predict once, on a split drawn with `seed`."""
     X_train, X_test, y_train, y_test = train_test_split(
         X, y, test_size=0.3, stratify=y, random_state=seed
     )
-    model = CLASSIFIERS[name](X_train, seed)
     classes = np.unique(y)
     start = time.perf_counter()
     model.fit(X_train, y_train)
@@ -434,6 +440,30 @@ def compare_on_whole_fashion_mnist():
     print("\n" + markdown_table(header, rows))
 
 
+def compare_on_text():
+    """Log-loss and time with text read, with text as categories, and by skrub."""
+    from skrub import tabular_pipeline
+
+    trees = HistGradientBoostingClassifier(random_state=0)
+    as_categories = TableEncoder(read_text=False, text_components=0, text_odds=False)
+    models = {
+        "skmlp": MLPSoftmaxClassifier(random_state=0),
+        "text as categories": MLPSoftmaxClassifier(
+            preprocessing=as_categories, random_state=0
+        ),
+        "skrub, HistGradientBoosting": tabular_pipeline(trees),
+    }
+    rows = []
+    for name in WITH_TEXT:
+        X, y = rows_for_splits(*suite()[name]())
+        found = [measure_model(model, X, y, 0) for model in models.values()]
+        cells = [f"{one['log_loss']:.3f} ({one['fit_seconds']:.1f} s)" for one in found]
+        rows.append([f"{name} ({len(X)})", *cells])
+        print(*rows[-1], flush=True)
+    header = ["table (rows)", *models]
+    print("\n" + markdown_table(header, rows))
+
+
 def chosen(text, table):
     """The names in a text with commas, all of them by default."""
     names = list(table) if text in (None, "all") else text.split(",")
@@ -451,6 +481,7 @@ def parse_arguments():
     parser.add_argument("--again", help="forget the results of these, or of all")
     parser.add_argument("--report", action="store_true", help="measure nothing")
     parser.add_argument("--fashion", action="store_true", help="all of Fashion-MNIST")
+    parser.add_argument("--text", action="store_true", help="tables with text")
     return parser.parse_args()
 
 
@@ -472,6 +503,8 @@ def main():
     arguments = parse_arguments()
     if arguments.fashion:
         compare_on_whole_fashion_mnist()
+    elif arguments.text:
+        compare_on_text()
     else:
         if not arguments.report:
             run(arguments)

@@ -66,7 +66,7 @@ KEEL_TABLES = [
     "tic-tac-toe",
     "twonorm",
 ]
-WITH_TEXT = ["movies", "tweets", "fine_foods", "seattle_pets"]
+WITH_TEXT = ["fine_foods", "tweets", "seattle_pets", "movies"]
 """Tables with a column of free text, or of names."""
 
 MANY_ROWS = 100_000

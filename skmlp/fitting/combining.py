@@ -78,15 +78,16 @@ def combination(task: Task, parameters: np.ndarray) -> Combination:
     shares = np.full(len(kinds), 1 / len(kinds))
     goal = task.goal
     weighs = goal.member_weights == "auto" and len(np.unique(kinds)) > 1
-    if task.held_out is None or not (weighs or goal.temperature == "auto"):
-        fixed = 1.0 if goal.temperature in (None, "auto") else goal.temperature
-        return Combination(shares, float(fixed))
+    is_to_be_found = goal.temperature == "auto"
+    temperature = 1.0 if goal.temperature in (None, "auto") else float(goal.temperature)
+    if task.held_out is None or not (weighs or is_to_be_found):
+        return Combination(shares, temperature)
     judged = judge(task, parameters, kinds)
     if weighs:
         shares = shares_of(judged, kinds)
-    if goal.temperature == "auto":
-        return Combination(shares, temperature_of(judged, kinds, shares))
-    return Combination(shares, 1.0 if goal.temperature is None else goal.temperature)
+    if is_to_be_found:
+        temperature = temperature_of(judged, kinds, shares)
+    return Combination(shares, temperature)
 
 
 def judge(task: Task, parameters: np.ndarray, kinds: np.ndarray) -> Judged:
