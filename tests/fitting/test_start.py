@@ -8,7 +8,8 @@ from scipy import sparse
 from tasks import ARCHITECTURE, CODES, SETTINGS, X, parameters
 
 from skmlp import MLPSoftmaxClassifier, ReLU, Tanh
-from skmlp.fitting.recipe import Kind, by_size
+from skmlp.fitting.combining import FEWEST_JUDGES
+from skmlp.fitting.recipe import Kind, by_size, settle
 from skmlp.fitting.solvers import SOLVERS
 from skmlp.fitting.start import (
     Past,
@@ -478,3 +479,14 @@ def test_a_checkpoint_is_of_one_start(tmp_path):
     checkpoint_of(fit, {"X": X}, None, rng).save({})
     with pytest.raises(ValueError, match="another start"):
         checkpoint_of(fit, {"X": X}, past_of(), rng)
+
+
+@pytest.mark.parametrize("n_samples", [100, 5000, 20_000, 60_000, 10**6])
+def test_by_default_each_row_held_out_is_judged_by_all_kinds(n_samples):
+    # else there would be no weights of networks, or no temperature
+    settings = settle(parameters(), n_samples, {})
+    found = members_of(parameters(), settings, (8, 8))
+    for fold in range(settings.n_folds):
+        kinds = [member.kind for member in found[fold :: settings.n_folds]]
+        assert set(kinds) == set(range(len(settings.kinds)))
+        assert len(kinds) >= FEWEST_JUDGES
