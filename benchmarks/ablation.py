@@ -1,18 +1,21 @@
 """What each part of the default recipe brings, over the tables of accuracy.py.
 
     python benchmarks/ablation.py              # measures what is missing, reports
-    python benchmarks/ablation.py --report
+    python benchmarks/ablation.py --report     # only reports
 
-Each line changes one part. Figures are log-loss by that of the default, as a geometric
-mean over tables (those of up to 5000 rows and 500 columns) with its 95% interval, the
-number of tables on which the change is better, and time. Results are kept in
-results/ablation.csv.
+Each line changes one part: on tables of up to 5000 rows, on those of 10000 to 100000
+rows, and, of what the encoder does with text, on tables with text.
+Figures are log-loss by that of the default, as a geometric mean over tables with its
+95% interval, the number of tables on which the change is better, and time. Results are
+kept in results/ablation.csv.
 """
 
 import argparse
 import time
 import warnings
+from collections.abc import Callable
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -21,25 +24,28 @@ from accuracy import calibration_error
 from scipy.stats import t
 from sklearn.metrics import log_loss
 from sklearn.model_selection import train_test_split
-from suite import suite
+from suite import WITH_TEXT, rows_for_splits, suite
 
-from skmlp import MLPSoftmaxClassifier
+from skmlp import MLPSoftmaxClassifier, TableEncoder
 
 RESULTS = Path(__file__).parent / "results" / "ablation.csv"
-MOST_ROWS = 5_000
+MOST_COLUMNS = 500
 DEFAULT = "default"
-VARIANTS = {
+SMALL = {
     DEFAULT: {},
     "1 network": {"n_estimators": 1},
     "networks alike": {"diverse_members": False},
     "all count the same": {"member_weights": None},
-    "no temperature": {"temperature": None},
+    "no temperature, no label smoothing": {"temperature": None},
     "alike, all the same, no temperature": {
         "diverse_members": False,
         "member_weights": None,
         "temperature": None,
     },
     "10 networks alike": {"diverse_members": False, "n_estimators": 10},
+    "no label smoothing": {"label_smoothing": 0.0},
+    "label smoothing 0.02": {"label_smoothing": 0.02},
+    "label smoothing 0.05": {"label_smoothing": 0.05},
     "no embedding of numbers": {"numeric_embedding": None},
     "50 epochs, nothing held out": {"early_stopping": False, "max_iter": 50},
     "a tenth held out": {"validation_fraction": 0.1},
@@ -53,15 +59,61 @@ VARIANTS = {
     "weight decay 0.3": {"weight_decay": 0.3},
     "no dropout": {"dropout": 0.0},
     "dropout 0.15": {"dropout": 0.15},
-    "label smoothing 0.05": {"label_smoothing": 0.05},
     "batches of 200": {"batch_size": 200},
     "1 hidden layer": {"hidden_layer_sizes": (64,)},
     "3 hidden layers": {"hidden_layer_sizes": (64, 64, 64)},
     "48 units": {"hidden_layer_sizes": (48, 48)},
     "128 units": {"hidden_layer_sizes": (128, 128)},
+    "ReLU": {"activation": "relu"},
     "PReLU": {"activation": "prelu"},
     "GELU": {"activation": "gelu"},
 }
+LARGE = {
+    DEFAULT: {},
+    "1 network": {"n_estimators": 1},
+    "networks alike": {"diverse_members": False},
+    "no temperature, no label smoothing": {"temperature": None},
+    "no label smoothing": {"label_smoothing": 0.0},
+    "no embedding of numbers": {"numeric_embedding": None},
+    "a constant learning rate": {"learning_rate": "constant"},
+    "one cycle of 20 epochs": {"learning_rate": "one_cycle", "max_iter": 20},
+    "64 units": {"hidden_layer_sizes": (64, 64)},
+    "256 units": {"hidden_layer_sizes": (256, 256)},
+    "GELU": {"activation": "gelu"},
+}
+TEXT: dict[str, dict] = {
+    DEFAULT: {},
+    "text as categories": {
+        "preprocessing": TableEncoder(
+            read_text=False, text_components=0, text_odds=False
+        )
+    },
+    "no components of text": {"preprocessing": TableEncoder(text_components=0)},
+    "30 components of text": {"preprocessing": TableEncoder(text_components=30)},
+    "no log-odds of text": {"preprocessing": TableEncoder(text_odds=False)},
+    "numbers and dates in text not read": {
+        "preprocessing": TableEncoder(read_text=False)
+    },
+}
+
+
+class Part(NamedTuple):
+    """Some tables, and what is changed for them."""
+
+    title: str
+    variants: dict[str, dict]
+    has: Callable[[str, pd.DataFrame], bool]
+
+
+PARTS = [
+    Part("up to 5000 rows", SMALL, lambda name, X: len(X) <= 5000),
+    Part(
+        "10000 to 100000 rows",
+        LARGE,
+        lambda name, X: 10_000 <= len(X) <= 100_000 and name not in WITH_TEXT,
+    ),
+    Part("with text", TEXT, lambda name, X: name in WITH_TEXT),
+]
 SMALLEST = 1e-3
 """Added to log-losses in ratios, lest tables that are told without error decide."""
 
@@ -89,16 +141,15 @@ def measure_what_is_missing(n_splits):
     done = read_results()
     done = set(done[["table", "split", "variant"]].itertuples(index=False, name=None))
     for table, load_table in suite().items():
-        if all((table, split, name) in done for split in range(n_splits)
-               for name in VARIANTS):  # fmt: skip
-            continue
-        X, y = load_table()
-        has_some = y.map(y.value_counts()) >= 4
-        X, y = X[has_some], y[has_some]
-        if len(X) > MOST_ROWS or X.shape[1] > 500:
-            continue
+        X, y = rows_for_splits(*load_table())
+        variants = {
+            name: params
+            for part in PARTS
+            if X.shape[1] <= MOST_COLUMNS and part.has(table, X)
+            for name, params in part.variants.items()
+        }
         for split in range(n_splits):
-            for name, params in VARIANTS.items():
+            for name, params in variants.items():
                 if (table, split, name) not in done:
                     found = measure(X, y, params, split)
                     row = {"table": table, "split": split, "variant": name} | found
@@ -126,32 +177,35 @@ def geometric_mean(ratios):
 
 
 def report(results):
-    means = results.groupby(["variant", "table"]).mean(numeric_only=True)
-    losses, seconds = (
+    losses, accuracies, errors, seconds = (
         results.pivot_table(index="table", columns="variant", values=value)
-        for value in ("log_loss", "fit_seconds")
+        for value in ("log_loss", "accuracy", "calibration_error", "fit_seconds")
     )
-    rows = []
-    for name in VARIANTS:
-        ratios = (losses[name] + SMALLEST) / (losses[DEFAULT] + SMALLEST)
-        mean, low, high = geometric_mean(ratios)
-        of_variant = means.loc[name]
-        rows.append(
-            [
-                name,
-                f"{mean:.3f}",
-                "" if name == DEFAULT else f"{low:.3f} to {high:.3f}",
-                f"{ratios.median():.3f}",
-                "" if name == DEFAULT else f"{np.sum(ratios < 1)} of {len(ratios)}",
-                f"{of_variant['accuracy'].mean():.4f}",
-                f"{of_variant['calibration_error'].mean():.4f}",
-                f"{(seconds[name] / seconds[DEFAULT]).median():.2f}",
-            ]
-        )
-    header = ["change", "log-loss, geometric mean", "95% interval", "median"]
-    header += ["better on"]
-    header += ["accuracy", "calibration error", "time, median"]
-    print(markdown_table(header, rows))
+    for part in PARTS:
+        # a table belongs to the part all of whose variants it has
+        of_part = losses[list(part.variants)].dropna().index
+        rows = []
+        for name in part.variants:
+            loss, default = losses.loc[of_part, name], losses.loc[of_part, DEFAULT]
+            ratios = (loss + SMALLEST) / (default + SMALLEST)
+            mean, low, high = geometric_mean(ratios)
+            of_default = seconds.loc[of_part, DEFAULT]
+            rows.append(
+                [
+                    name,
+                    f"{mean:.3f}",
+                    "" if name == DEFAULT else f"{low:.3f} to {high:.3f}",
+                    f"{ratios.median():.3f}",
+                    "" if name == DEFAULT else f"{np.sum(ratios < 1)}",
+                    f"{accuracies.loc[of_part, name].mean():.4f}",
+                    f"{errors.loc[of_part, name].mean():.4f}",
+                    f"{(seconds.loc[of_part, name] / of_default).median():.2f}",
+                ]
+            )
+        header = ["change", "log-loss, geometric mean", "95% interval", "median"]
+        header += [f"better on, of {len(of_part)}"]
+        header += ["accuracy", "calibration error", "time, median"]
+        print(f"\nTables {part.title}\n\n{markdown_table(header, rows)}")
     print("\n" + describe_machine("scikit-learn", "numpy"))
 
 

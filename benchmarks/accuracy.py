@@ -8,7 +8,7 @@
     python benchmarks/accuracy.py --text             tables with text, beside skrub
 
 The tables of suite.py are split 70/30, stratified, several times (--splits, three by
-default; one for tables of 100000 rows and more).
+default; one for tables of 10000 rows and more).
 Every classifier gets the same data frames; what it needs around it (holes filled,
 scales, codes for categories) is part of it and of its time. For a table and a split,
 all are timed one right after the other. --classifiers and --tables take some names,

@@ -69,7 +69,7 @@ KEEL_TABLES = [
 WITH_TEXT = ["fine_foods", "tweets", "seattle_pets", "movies"]
 """Tables with a column of free text, or of names."""
 
-MANY_ROWS = 100_000
+MANY_ROWS = 10_000
 """From so many rows on one split is enough."""
 
 

@@ -59,7 +59,7 @@ from skmlp.optim.optimizers import RuleState
 from skmlp.optim.schedules import SCHEDULES
 from skmlp.saving import models
 from skmlp.tabular.encoder import TableEncoder
-from skmlp.tabular.tables import TableLike
+from skmlp.tabular.tables import TableLike, n_columns_of
 from skmlp.training.monitor import Plateau
 
 
@@ -72,7 +72,7 @@ class MLPSoftmaxClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
     :class:`sklearn.neural_network.MLPClassifier`: parameters of the same name mean the
     same, unless said otherwise below.
 
-    What is "auto" depends on the number of rows: the user guide has the table. With
+    What is "auto" depends on the size of the table: the user guide has it. With
     ``solver="lbfgs"`` it means what scikit-learn has by default.
 
     Parameters
@@ -80,11 +80,12 @@ class MLPSoftmaxClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
     hidden_layer_sizes : int, array-like of int or "auto", default="auto"
         Units per hidden layer; ``()`` for softmax regression.
 
-    activation : str, Activation, or list of these, default="relu"
+    activation : str, Activation, or list of these, default="auto"
         What the hidden units do with their input: one for all hidden layers, or a list
-        with one per hidden layer. Names are "identity", "relu", "prelu" (learns its
-        slope, one per unit), "leaky_relu", "sigmoid" (also "logistic"), "tanh", "elu",
-        "selu", "gelu", "silu" and "softplus". Instances such as
+        with one per hidden layer. "auto" is "relu", or "gelu" where X has more than 50
+        columns, whose numbers get no embedding. Other names are "identity", "prelu"
+        (learns its slope, one per unit), "leaky_relu", "sigmoid" (also "logistic"),
+        "tanh", "elu", "selu", "silu" and "softplus". Instances such as
         ``PReLU(init=0.1, shared=True)`` set what a name leaves open, and a subclass of
         :class:`skmlp.Activation` brings your own. The start values of the weights
         follow the activation (He, Glorot or LeCun).
@@ -111,8 +112,10 @@ class MLPSoftmaxClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
         hidden layers or per hidden layer; in [0, 1). "auto" is 0.15, or 0 for some
         networks (see `diverse_members`). Not with ``solver="lbfgs"``.
 
-    label_smoothing : float, default=0.0
+    label_smoothing : float or "auto", default="auto"
         Part of each training target that is spread evenly over all classes; in [0, 1).
+        "auto" is 0.01 or 0.02 where a `temperature` is found that makes up for it, else
+        0.
 
     class_weight : dict, "balanced" or None, default=None
         Weight per class label, multiplied with `sample_weight`. "balanced" gives
@@ -370,7 +373,13 @@ class MLPSoftmaxClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
             StrOptions({"auto"}),
             Interval(Integral, 1, None, closed="left"),
         ],
-        "activation": [StrOptions(set(ACTIVATIONS)), Activation, type, list, tuple],
+        "activation": [
+            StrOptions({"auto", *ACTIVATIONS}),
+            Activation,
+            type,
+            list,
+            tuple,
+        ],
         "preprocessing": [StrOptions({"auto"}), HasMethods("fit_transform"), None],
         "categorical_features": ["array-like", StrOptions({"from_dtype"}), None],
         "numeric_embedding": [StrOptions({"auto", "periodic"}), None],
@@ -379,7 +388,7 @@ class MLPSoftmaxClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
             StrOptions({"auto"}),
             Interval(Real, 0, 1, closed="left"),
         ],
-        "label_smoothing": [Interval(Real, 0, 1, closed="left")],
+        "label_smoothing": [Interval(Real, 0, 1, closed="left"), StrOptions({"auto"})],
         "class_weight": [dict, StrOptions({"balanced"}), None],
         "solver": [StrOptions(set(SOLVERS))],
         "alpha": [Interval(Real, 0, None, closed="left")],
@@ -459,13 +468,13 @@ class MLPSoftmaxClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
     def __init__(
         self,
         hidden_layer_sizes: int | Sequence[int] | Literal["auto"] = "auto",
-        activation: ActivationLike | Sequence[ActivationLike] = "relu",
+        activation: ActivationLike | Sequence[ActivationLike] = "auto",
         *,
         preprocessing: Transformer | Literal["auto"] | None = "auto",
         categorical_features: ArrayLike | None = "from_dtype",
         numeric_embedding: Literal["auto", "periodic"] | None = "auto",
         dropout: float | Sequence[float] | Literal["auto"] = "auto",
-        label_smoothing: float = 0.0,
+        label_smoothing: float | Literal["auto"] = "auto",
         class_weight: Mapping[Any, float] | Literal["balanced"] | None = None,
         solver: Literal["adam", "sgd", "lbfgs"] = "adam",
         alpha: float = 0.0001,
@@ -596,7 +605,7 @@ class MLPSoftmaxClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
         deadline = time.monotonic() + (self.max_time or math.inf)
         past = Past.of(self) if self.warm_start else None
         targets = read_targets(self, X, y, sample_weight)
-        settings = settle_fit(self, targets, past)
+        settings = settle_fit(self, targets, n_columns_of(X), past)
         rng = as_generator(self.random_state)
         own_rows = OwnRows(X_val, y_val, sample_weight_val)
         given = {"X": X, "y": targets.y, "sample_weight": sample_weight}
@@ -661,7 +670,7 @@ class MLPSoftmaxClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
         past = Past.of(self)
         classes = all_classes(classes, past)
         targets = read_targets(self, X, y, sample_weight, classes)
-        settings = settle_fit(self, targets, past, in_parts=True)
+        settings = settle_fit(self, targets, n_columns_of(X), past, in_parts=True)
         rng = as_generator(self.random_state)
         self.classes_ = classes
         data = data_of_batch(self, X, targets, settings, rng, past is not None)

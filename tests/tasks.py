@@ -30,6 +30,8 @@ GOAL = Goal(
 )
 SETTINGS = Settings(
     hidden_layer_sizes=(),
+    activation="relu",
+    label_smoothing=0.0,
     kinds=(Kind(1.0, dropout=0.0, weight_decay=0.0),),
     batch_size=20,
     learning_rate="constant",

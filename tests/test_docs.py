@@ -15,7 +15,14 @@ from sklearn.neural_network import MLPClassifier
 
 import skmlp
 from skmlp import ACTIVATIONS, MLPSoftmaxClassifier
-from skmlp.fitting.recipe import KINDS, MANY_ROWS, VERY_MANY_ROWS, Settings, by_size
+from skmlp.fitting.recipe import (
+    KINDS,
+    MANY_ROWS,
+    MOST_NUMBERS_EMBEDDED,
+    VERY_MANY_ROWS,
+    Settings,
+    by_size,
+)
 
 HAS_CALLBACKS = importlib.util.find_spec("sklearn.callback") is not None
 ROOT = Path(__file__).parents[1]
@@ -343,13 +350,27 @@ def test_the_table_of_auto_is_what_the_recipe_says():
     columns = list(zip(starts, ends, strict=True))
     for name, *shown in cells:
         for cell, sizes in zip(shown, columns, strict=True):
-            most, least = (getattr(by_size(n_samples), name) for n_samples in sizes)
+            most, least = (getattr(by_size(n_samples, 10), name) for n_samples in sizes)
             expected = str(least) if least == most else f"{least} to {most}"
             assert cell.strip('"') == expected
     for first, last in columns:
         for name in in_words:
-            assert getattr(by_size(first), name) == getattr(by_size(last), name)
-    assert f"split in {by_size(MANY_ROWS - 1).n_folds} folds" in section
+            assert getattr(by_size(first, 10), name) == getattr(by_size(last, 10), name)
+    assert f"split in {by_size(MANY_ROWS - 1, 10).n_folds} folds" in section
+
+
+def test_what_is_said_of_wide_tables_is_what_the_recipe_says():
+    text = (DOCS / "user_guide.md").read_text(encoding="utf-8")
+    section = text.split("## What auto means")[1].split("\n## ")[0]
+    most = int(re.search(r"Tables of more than (\d+) columns", section)[1])
+    assert most == MOST_NUMBERS_EMBEDDED
+    (said,) = re.findall(r"- Tables of more than.*?(?=\n- )", section, re.S)
+    wide = by_size(VERY_MANY_ROWS, most + 1)
+    assert f'`activation="{wide.activation}"`' in said
+    assert f"From {VERY_MANY_ROWS} rows" in said
+    assert f"{wide.n_estimators} networks of {wide.hidden_layer_sizes}" in said
+    assert f"`label_smoothing={wide.label_smoothing}`" in said
+    assert wide.kinds == KINDS[:1]
 
 
 def test_the_table_of_kinds_is_what_the_recipe_says():
@@ -360,4 +381,4 @@ def test_the_table_of_kinds_is_what_the_recipe_says():
     )
     assert [int(number) for number, *_ in rows] == list(range(1, len(KINDS) + 1))
     assert [tuple(map(float, values)) for _, *values in rows] == list(KINDS)
-    assert by_size(MANY_ROWS - 1).kinds == KINDS
+    assert by_size(MANY_ROWS - 1, 10).kinds == KINDS

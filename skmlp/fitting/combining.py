@@ -9,16 +9,10 @@ from typing import NamedTuple
 import numpy as np
 
 from skmlp.fitting.engines import reader_of
+from skmlp.fitting.recipe import FEWEST_JUDGES
 from skmlp.fitting.task import Task
 from skmlp.nn.calibration import best_shares, best_temperature
 from skmlp.nn.losses import log_of, softmax
-
-FEWEST_JUDGES = 3
-"""Networks whose mean tells how sure the mean of all of them is.
-
-A network alone is surer of itself than the mean of several: a temperature that makes up
-for that would leave the mean too unsure.
-"""
 
 
 class Combination(NamedTuple):

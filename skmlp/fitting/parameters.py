@@ -33,12 +33,12 @@ class Parameters(Protocol):
     """What the constructor of an estimator has stored; its docstring says more."""
 
     hidden_layer_sizes: int | Sequence[int] | Auto
-    activation: ActivationLike | Sequence[ActivationLike]
+    activation: ActivationLike | Sequence[ActivationLike]  # or "auto"
     preprocessing: Transformer | Auto | None
     categorical_features: ArrayLike | None
     numeric_embedding: Literal["auto", "periodic"] | None
     dropout: float | Sequence[float] | Auto
-    label_smoothing: float
+    label_smoothing: float | Auto
     class_weight: Mapping[Any, float] | Literal["balanced"] | None
     solver: Literal["adam", "sgd", "lbfgs"]
     alpha: float

@@ -6,12 +6,15 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from skmlp.fitting.parameters import Parameters
+from skmlp.fitting.parameters import ActivationLike, Parameters
 from skmlp.optim.schedules import SCHEDULES
 
 MOST_NUMBERS_EMBEDDED = 50
-"""Columns of numbers up to which each gets a periodic embedding."""
+"""Columns of numbers up to which each gets a periodic embedding.
 
+Tables of more columns than that, such as pixels, are learnt with bends that are in the
+units instead, and, where rows are very many, by wider networks.
+"""
 
 MANY_ROWS = 10_000
 """From so many rows on, few networks are wide, and hold out little."""
@@ -19,6 +22,14 @@ MANY_ROWS = 10_000
 VERY_MANY_ROWS = 50_000
 """From so many rows on, four networks and little patience do; all hold out the same
 rows, of which there are enough."""
+
+
+FEWEST_JUDGES = 3
+"""Networks whose mean tells how sure the mean of all of them is.
+
+A network alone is surer of itself than the mean of several: a temperature that makes up
+for that would leave the mean too unsure.
+"""
 
 
 class Kind(NamedTuple):
@@ -66,6 +77,8 @@ class Settings(NamedTuple):
     """
 
     hidden_layer_sizes: int | Sequence[int]
+    activation: ActivationLike | Sequence[ActivationLike]
+    label_smoothing: float
     kinds: tuple[Kind, ...]
     batch_size: int
     learning_rate: str
@@ -78,8 +91,8 @@ class Settings(NamedTuple):
     n_estimators: int
 
 
-def by_size(n_samples: int) -> Settings:
-    """The settings for a table of so many rows.
+def by_size(n_samples: int, n_columns: int) -> Settings:
+    """The settings for a table of so many rows and columns.
 
     Small tables are learnt by many narrow networks in small steps, each for as many
     epochs as its held-out rows ask for: few where classes are noisy, many where they
@@ -87,10 +100,17 @@ def by_size(n_samples: int) -> Settings:
     Large ones, which take longer and differ less from one network to the next, are
     learnt by fewer and wider networks, whose steps get small once the larger ones lead
     no further. The more rows there are, the fewer passes over them are needed.
+
+    A little label smoothing keeps networks from being ever surer of rows that they
+    know already; the temperature makes up for what it takes from their probabilities.
     """
+    is_wide = n_columns > MOST_NUMBERS_EMBEDDED
+    activation = "gelu" if is_wide else "relu"
     if n_samples < MANY_ROWS:
         return Settings(
             hidden_layer_sizes=(64, 64),
+            activation=activation,
+            label_smoothing=0.01,
             kinds=KINDS,
             batch_size=32 if n_samples < 1000 else 64,
             learning_rate="constant",
@@ -103,8 +123,10 @@ def by_size(n_samples: int) -> Settings:
             n_estimators=20,
         )
     are_very_many = n_samples >= VERY_MANY_ROWS
-    return Settings(
+    settings = Settings(
         hidden_layer_sizes=(128, 128),
+        activation=activation,
+        label_smoothing=0.02,
         kinds=KINDS_FOR_MANY_ROWS,
         batch_size=256 if n_samples < 2 * VERY_MANY_ROWS else 512,
         learning_rate="reduce_on_plateau",
@@ -116,9 +138,18 @@ def by_size(n_samples: int) -> Settings:
         n_folds=1 if are_very_many else 2,
         n_estimators=4 if are_very_many else 6,
     )
+    if is_wide and are_very_many:
+        return settings._replace(
+            hidden_layer_sizes=(256, 256),
+            label_smoothing=0.0,
+            kinds=KINDS[:1],
+            n_estimators=2,
+        )
+    return settings
 
 
 IN_PARTS: dict[str, Any] = {
+    "label_smoothing": 0.0,
     "learning_rate": "constant",
     "n_iter_no_change": 10,
     "first_patience": np.inf,
@@ -130,6 +161,8 @@ IN_PARTS: dict[str, Any] = {
 
 FULL_BATCH: dict[str, Any] = {
     "hidden_layer_sizes": (100,),
+    "activation": "relu",
+    "label_smoothing": 0.0,
     "kinds": (Kind(1.0, dropout=0.0, weight_decay=0.0),),
     "learning_rate": "constant",
     "max_iter": 200,
@@ -150,11 +183,12 @@ def is_auto(value: object) -> bool:
 def settle(
     parameters: Parameters,
     n_samples: int,
+    n_columns: int,
     auto_of_solver: Mapping[str, Any],
     in_parts: bool = False,
 ) -> Settings:
-    """The parameters of an estimator, with "auto" replaced by what suits its rows."""
-    settings = by_size(n_samples)
+    """The parameters of an estimator, with "auto" replaced by what suits its table."""
+    settings = by_size(n_samples, n_columns)
     if in_parts:
         settings = settings._replace(**IN_PARTS)
     settings = settings._replace(**auto_of_solver)
@@ -167,6 +201,9 @@ def settle(
     given = given_of(parameters, Kind._fields)
     kinds = tuple(kind._replace(**given) for kind in kinds)
     settings = settings._replace(kinds=kinds)
+    is_smoothed_by_recipe = is_auto(parameters.label_smoothing)
+    if is_smoothed_by_recipe and not finds_temperature(parameters, settings):
+        settings = settings._replace(label_smoothing=0.0)
     # patience suits the schedule that it came with
     if not is_auto(parameters.n_iter_no_change):
         return settings._replace(first_patience=np.inf)
@@ -175,6 +212,16 @@ def settle(
     has_end = SCHEDULES[settings.learning_rate].has_end
     return settings._replace(
         n_iter_no_change=np.inf if has_end else 10, first_patience=np.inf
+    )
+
+
+def finds_temperature(parameters: Parameters, settings: Settings) -> bool:
+    """Whether enough networks hold out the same rows to tell how sure to be."""
+    n_judges = math.ceil(settings.n_estimators / settings.n_folds)
+    return (
+        settings.early_stopping
+        and is_auto(parameters.temperature)
+        and n_judges >= min(FEWEST_JUDGES, settings.n_estimators)
     )
 
 

@@ -104,12 +104,20 @@ class Past(NamedTuple):
 
     def shaped(self, settings: Settings, parameters: Parameters) -> Settings:
         """Settings by which networks keep their shape where the recipe is asked."""
-        sizes, n_estimators = settings.hidden_layer_sizes, settings.n_estimators
+        shape: dict[str, Any] = {
+            "hidden_layer_sizes": self.learnt.architecture.hidden_layer_sizes,
+            "n_estimators": self.n_estimators,
+        }
+        # layers that are asked for need not be as many as there were
         if is_auto(parameters.hidden_layer_sizes):
-            sizes = self.learnt.architecture.hidden_layer_sizes
-        if is_auto(parameters.n_estimators):
-            n_estimators = self.n_estimators
-        return settings._replace(hidden_layer_sizes=sizes, n_estimators=n_estimators)
+            shape["activation"] = self.learnt.architecture.activations
+        return settings._replace(
+            **{
+                name: kept
+                for name, kept in shape.items()
+                if is_auto(getattr(parameters, name))
+            }
+        )
 
     def weights(self, architecture: Architecture, n_estimators: int) -> np.ndarray:
         """The weights to go on from, which only fit networks of the same layers."""
@@ -171,15 +179,16 @@ def all_classes(classes: ArrayLike | None, past: Past | None) -> np.ndarray:
 def settle_fit(
     parameters: Parameters,
     targets: Targets,
+    n_columns: int,
     past: Past | None,
     in_parts: bool = False,
 ) -> Settings:
-    """All that the rows, the solver and a former network decide."""
+    """All that the table, the solver and a former network decide."""
     if past is not None:
         past.check_classes(targets.classes)
     auto_of_solver = SOLVERS[parameters.solver].auto
     n_samples = len(targets.samples.codes)
-    settings = settle(parameters, n_samples, auto_of_solver, in_parts)
+    settings = settle(parameters, n_samples, n_columns, auto_of_solver, in_parts)
     if past is not None:
         settings = past.shaped(settings, parameters)
     if in_parts:
@@ -213,7 +222,7 @@ def architecture_of(
     dropout = dropout_of(parameters, settings.kinds[0], sizes)
     solver = SOLVERS[parameters.solver]
     activations: Sequence[ActivationLike] = one_per_layer(
-        "activation", parameters.activation, sizes
+        "activation", settings.activation, sizes
     )
     n_periodic = numbers_to_embed(parameters, n_numbers, solver.embeds_numbers)
     return Architecture(
@@ -342,7 +351,7 @@ def is_laid_out(parameters: Parameters, samples: Samples) -> bool:
 def goal_of(parameters: Parameters, settings: Settings, is_planned: bool) -> Goal:
     """What the parameters say that training is to reach."""
     return Goal(
-        parameters.label_smoothing,
+        settings.label_smoothing,
         parameters.alpha,
         parameters.scoring,
         parameters.temperature,

@@ -93,6 +93,12 @@ def plain(X: TableLike) -> TableLike:
     return X
 
 
+def n_columns_of(X: TableLike) -> int:
+    """Columns of X; 0 where it is no table, which whoever reads it will say."""
+    shape = X.shape if hasattr(X, "shape") else np.shape(cast(ArrayLike, X))
+    return shape[1] if len(shape) == 2 else 0
+
+
 def is_sparse(X: object) -> TypeGuard[SparseMatrix]:
     """Whether X is one of SciPy's sparse matrices or arrays."""
     # a frame takes microseconds to find that it has no such attribute

@@ -8,13 +8,13 @@ from scipy.special import log_softmax, softmax
 from tasks import CODES, GOAL, HELD_OUT, X, regression
 
 from skmlp.fitting.combining import (
-    FEWEST_JUDGES,
     Judged,
     combination,
     judge,
     shares_of,
     temperature_of,
 )
+from skmlp.fitting.recipe import FEWEST_JUDGES
 from skmlp.fitting.task import Member
 from skmlp.nn.calibration import (
     SPREAD_OF_LOG_TEMPERATURE,

@@ -9,6 +9,7 @@ from skmlp.fitting.recipe import (
     KINDS,
     MANY_ROWS,
     MOST_NUMBERS_EMBEDDED,
+    VERY_MANY_ROWS,
     Kind,
     Settings,
     by_size,
@@ -21,11 +22,13 @@ NOT_GIVEN = {"kinds", "n_folds", "first_patience"}
 """Settings that are no parameters: what they are of is given otherwise."""
 
 SIZES = [2, 10, 150, 299, 300, 1000, 5000, 20_000, 100_000, 10**6]
+WIDE = MOST_NUMBERS_EMBEDDED + 1
+SHAPES = [(n_samples, n_columns) for n_samples in SIZES for n_columns in (10, WIDE)]
 
 
-@pytest.mark.parametrize("n_samples", SIZES)
-def test_every_size_gets_settings_that_fit_accepts(n_samples):
-    settings = by_size(n_samples)
+@pytest.mark.parametrize("shape", SHAPES)
+def test_every_size_gets_settings_that_fit_accepts(shape):
+    settings = by_size(*shape)
     given = settings._asdict()
     for kind in settings.kinds:
         of_kind = {name: getattr(kind, name) for name in OF_KINDS}
@@ -42,6 +45,8 @@ def test_every_size_gets_settings_that_fit_accepts(n_samples):
 def test_what_is_given_is_not_changed(name, n_samples):
     given = {
         "hidden_layer_sizes": np.array([7]),
+        "activation": "tanh",
+        "label_smoothing": 0.3,
         "batch_size": 9,
         "learning_rate": "adaptive",
         "max_iter": 11,
@@ -51,15 +56,58 @@ def test_what_is_given_is_not_changed(name, n_samples):
         "n_estimators": 5,
     }[name]
     model = MLPSoftmaxClassifier(**{name: given})
-    settings = settle(model, n_samples, {})
+    settings = settle(model, n_samples, 10, {})
     assert getattr(settings, name) is given
-    others = by_size(n_samples)._asdict() | {name: given}
+    others = by_size(n_samples, 10)._asdict() | {name: given}
     if name == "validation_fraction":
         others["n_folds"] = settings.n_folds
+    if name == "n_estimators":
+        others["label_smoothing"] = 0.0  # no row is held out by enough of them
     if name == "n_iter_no_change":
         others["first_patience"] = np.inf
     if name != "learning_rate":
         assert settings == Settings(**others)
+
+
+# Wide tables
+
+
+@pytest.mark.parametrize("n_samples", SIZES)
+def test_wide_tables_get_bends_in_their_units_and_else_the_same(n_samples):
+    narrow, wide = by_size(n_samples, 10), by_size(n_samples, WIDE)
+    assert by_size(n_samples, WIDE - 1) == narrow
+    assert (narrow.activation, wide.activation) == ("relu", "gelu")
+    if n_samples < VERY_MANY_ROWS:
+        assert wide == narrow._replace(activation="gelu")
+    else:
+        assert min(wide.hidden_layer_sizes) > max(narrow.hidden_layer_sizes)
+        assert wide.n_estimators < narrow.n_estimators
+
+
+# Label smoothing
+
+
+@pytest.mark.parametrize(
+    "without",
+    [
+        {"early_stopping": False},
+        {"temperature": None},
+        {"temperature": 1.0},
+        # no row is held out by enough of them
+        {"n_estimators": 2},
+        {"n_estimators": 10},
+    ],
+    ids=str,
+)
+def test_labels_are_smoothed_only_where_a_temperature_is_found(without):
+    assert settle(MLPSoftmaxClassifier(), 500, 10, {}).label_smoothing > 0
+    assert settle(MLPSoftmaxClassifier(**without), 500, 10, {}).label_smoothing == 0
+    given = MLPSoftmaxClassifier(label_smoothing=0.1, **without)
+    assert settle(given, 500, 10, {}).label_smoothing == 0.1
+    alone = MLPSoftmaxClassifier(n_estimators=1)
+    assert settle(alone, 500, 10, {}).label_smoothing > 0
+    in_parts = settle(MLPSoftmaxClassifier(), 500, 10, {}, in_parts=True)
+    assert in_parts.label_smoothing == 0
 
 
 # Kinds
@@ -75,7 +123,7 @@ def test_kinds_differ_and_each_can_be_trained():
 
 @pytest.mark.parametrize("n_samples", [n for n in SIZES if n < MANY_ROWS])
 def test_there_is_a_network_of_each_kind_for_each_fold(n_samples):
-    settings = by_size(n_samples)
+    settings = by_size(n_samples, 10)
     assert settings.kinds == KINDS
     assert settings.n_estimators == len(KINDS) * settings.n_folds
     assert settings.n_folds * settings.validation_fraction >= 1
@@ -85,8 +133,8 @@ def test_there_is_a_network_of_each_kind_for_each_fold(n_samples):
 @pytest.mark.parametrize("name", OF_KINDS)
 @pytest.mark.parametrize("value", [0.4, 0.0, [0.1, 0.2]])
 def test_what_is_given_holds_for_networks_of_all_kinds(name, value, n_samples):
-    plain = by_size(n_samples)
-    settings = settle(MLPSoftmaxClassifier(**{name: value}), n_samples, {})
+    plain = by_size(n_samples, 10)
+    settings = settle(MLPSoftmaxClassifier(**{name: value}), n_samples, 10, {})
     assert settings.kinds == tuple(
         kind._replace(**{name: value}) for kind in plain.kinds
     )
@@ -95,11 +143,11 @@ def test_what_is_given_holds_for_networks_of_all_kinds(name, value, n_samples):
 
 @pytest.mark.parametrize("n_samples", SIZES)
 def test_networks_that_are_not_to_differ_are_of_the_first_kind(n_samples):
-    plain = by_size(n_samples)
+    plain = by_size(n_samples, 10)
     model = MLPSoftmaxClassifier(diverse_members=False)
-    settings = settle(model, n_samples, {})
+    settings = settle(model, n_samples, 10, {})
     assert settings == plain._replace(kinds=plain.kinds[:1])
-    given = settle(model.set_params(dropout=0.4, weight_decay=0.1), n_samples, {})
+    given = settle(model.set_params(dropout=0.4, weight_decay=0.1), n_samples, 10, {})
     (kind,) = given.kinds
     assert kind == Kind(plain.kinds[0].frequency, 0.4, 0.1)
 
@@ -107,7 +155,7 @@ def test_networks_that_are_not_to_differ_are_of_the_first_kind(n_samples):
 def test_a_network_alone_is_of_the_first_kind():
     for in_parts in (False, True):
         model = MLPSoftmaxClassifier(n_estimators=1)
-        assert settle(model, 500, {}, in_parts).kinds[0] == KINDS[0]
+        assert settle(model, 500, 10, {}, in_parts).kinds[0] == KINDS[0]
 
 
 # Folds
@@ -119,7 +167,7 @@ def test_a_network_alone_is_of_the_first_kind():
 )
 def test_folds_of_a_given_part_are_as_few_as_hold_out_every_row(fraction, expected):
     model = MLPSoftmaxClassifier(validation_fraction=fraction)
-    settings = settle(model, 500, {})
+    settings = settle(model, 500, 10, {})
     assert settings.n_folds == expected
     assert expected * fraction >= 1 - 1e-9 > (expected - 1) * fraction
     assert settings.kinds == KINDS
@@ -128,7 +176,7 @@ def test_folds_of_a_given_part_are_as_few_as_hold_out_every_row(fraction, expect
 @pytest.mark.parametrize("n_samples", [MANY_ROWS, 10**6])
 def test_large_tables_keep_their_folds(n_samples):
     model = MLPSoftmaxClassifier(validation_fraction=0.25)
-    assert settle(model, n_samples, {}).n_folds == by_size(n_samples).n_folds
+    assert settle(model, n_samples, 10, {}).n_folds == by_size(n_samples, 10).n_folds
 
 
 # Other parts of the recipe
@@ -140,11 +188,11 @@ def test_large_tables_keep_their_folds(n_samples):
 )
 def test_patience_is_for_schedules_without_an_end(learning_rate, patience):
     model = MLPSoftmaxClassifier(learning_rate=learning_rate)
-    assert settle(model, 500, {}).n_iter_no_change == patience
+    assert settle(model, 500, 10, {}).n_iter_no_change == patience
 
 
 def test_larger_tables_get_no_more_epochs_and_no_smaller_batches():
-    settings = [by_size(n_samples) for n_samples in SIZES]
+    settings = [by_size(n_samples, 10) for n_samples in SIZES]
     epochs = [one.max_iter for one in settings]
     batches = [one.batch_size for one in settings]
     assert epochs == sorted(epochs, reverse=True)
@@ -152,14 +200,14 @@ def test_larger_tables_get_no_more_epochs_and_no_smaller_batches():
 
 
 def test_one_network_is_trained_where_rows_come_in_parts():
-    settings = settle(MLPSoftmaxClassifier(), 1000, {}, in_parts=True)
+    settings = settle(MLPSoftmaxClassifier(), 1000, 10, {}, in_parts=True)
     assert settings.n_estimators == 1
     assert settings.learning_rate == "constant"
     assert settings.early_stopping is False
 
 
 def test_lbfgs_has_what_scikit_learn_has():
-    settings = settle(MLPSoftmaxClassifier(solver="lbfgs"), 1000, FULL_BATCH)
+    settings = settle(MLPSoftmaxClassifier(solver="lbfgs"), 1000, 10, FULL_BATCH)
     assert settings.hidden_layer_sizes == (100,)
     assert (settings.n_estimators, settings.max_iter) == (1, 200)
     assert settings.kinds == (Kind(1.0, dropout=0.0, weight_decay=0.0),)

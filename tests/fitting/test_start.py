@@ -8,8 +8,7 @@ from scipy import sparse
 from tasks import ARCHITECTURE, CODES, SETTINGS, X, parameters
 
 from skmlp import MLPSoftmaxClassifier, ReLU, Tanh
-from skmlp.fitting.combining import FEWEST_JUDGES
-from skmlp.fitting.recipe import Kind, by_size, settle
+from skmlp.fitting.recipe import FEWEST_JUDGES, Kind, by_size, settle
 from skmlp.fitting.solvers import SOLVERS
 from skmlp.fitting.start import (
     Past,
@@ -92,11 +91,15 @@ def past_of(architecture=ARCHITECTURE, n_networks=1, history=None, best_epochs=2
 
 
 def test_networks_keep_their_shape_where_the_recipe_is_asked():
-    past, settings = past_of(TWO_LAYERS, n_networks=7), by_size(100)
+    past, settings = past_of(TWO_LAYERS, n_networks=7), by_size(100, 10)
     shaped = past.shaped(settings, parameters())
-    assert shaped == settings._replace(hidden_layer_sizes=(5, 3), n_estimators=7)
+    assert shaped == settings._replace(
+        hidden_layer_sizes=(5, 3), activation=(ReLU(), Tanh()), n_estimators=7
+    )
     given = parameters(hidden_layer_sizes=(48, 48), n_estimators=10)
     assert past.shaped(settings, given) == settings
+    given = parameters(activation="relu")
+    assert past.shaped(settings, given).activation == settings.activation
     assert past_of().shaped(settings, parameters()).n_estimators == 1
 
 
@@ -197,17 +200,17 @@ def test_other_classes_are_refused(classes, past, message):
 def settled(y=CODES, past=None, in_parts=False, **given):
     chosen = parameters(**given)
     targets = read_targets(chosen, X, y, classes=np.arange(3) if in_parts else None)
-    return settle_fit(chosen, targets, past, in_parts)
+    return settle_fit(chosen, targets, 10, past, in_parts)
 
 
 def test_the_rows_decide():
-    assert settled() == by_size(60)
+    assert settled() == by_size(60, 10)
 
 
 @pytest.mark.parametrize("name", SOLVERS)
 def test_the_solver_decides_where_it_has_a_say(name):
     settings = settled(solver=name)
-    assert settings == by_size(60)._replace(**SOLVERS[name].auto)
+    assert settings == by_size(60, 10)._replace(**SOLVERS[name].auto)
     if "dropout" in SOLVERS[name].refuses:
         assert not any(kind.dropout for kind in settings.kinds)
 
@@ -484,7 +487,7 @@ def test_a_checkpoint_is_of_one_start(tmp_path):
 @pytest.mark.parametrize("n_samples", [100, 5000, 20_000, 60_000, 10**6])
 def test_by_default_each_row_held_out_is_judged_by_all_kinds(n_samples):
     # else there would be no weights of networks, or no temperature
-    settings = settle(parameters(), n_samples, {})
+    settings = settle(parameters(), n_samples, 10, {})
     found = members_of(parameters(), settings, (8, 8))
     for fold in range(settings.n_folds):
         kinds = [member.kind for member in found[fold :: settings.n_folds]]
