@@ -357,7 +357,7 @@ def draw_ranks(results):
     save(figure, "accuracy_ranks.png")
 
 
-def label_points(ax, names, xs, ys):
+def label_points(ax, names, xs, ys, fontsize=None):
     """Names beside points, each at the first of some places that is free."""
     ax.figure.draw_without_rendering()
     ax.figure.set_layout_engine("none")  # what was drawn is to stay where it is
@@ -371,11 +371,13 @@ def label_points(ax, names, xs, ys):
             textcoords="offset points",
             va="center",
             color=color_of(name),
+            fontsize=fontsize,
         )
         for dx, dy in [(8, 0), (-8, 0), (8, 9), (8, -9), (-8, 9), (-8, -9), (8, 18)]:
             label.set(position=(dx, dy), ha="left" if dx > 0 else "right")
             box = label.get_window_extent()
-            if ax.bbox.x0 < box.x0 and not box.count_overlaps(taken):
+            is_inside = ax.bbox.x0 < box.x0 and box.x1 < ax.bbox.x1
+            if is_inside and not box.count_overlaps(taken):
                 break
         taken.append(box)
 

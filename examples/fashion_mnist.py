@@ -66,6 +66,7 @@ NAMES = np.array(
 
 ONE_NETWORK = {
     "hidden_layer_sizes": (256,),
+    "activation": "relu",
     "n_estimators": 1,
     "preprocessing": None,  # pixels from 0 to 1 have one scale already
     "early_stopping": False,

@@ -7,6 +7,7 @@ CLASSIC = {
     "activation": "relu",
     "numeric_embedding": None,
     "dropout": 0.0,
+    "label_smoothing": 0.0,
     "weight_decay": 0.0,
     "learning_rate": "constant",
     "learning_rate_init": 0.001,

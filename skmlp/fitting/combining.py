@@ -14,6 +14,13 @@ from skmlp.fitting.task import Task
 from skmlp.nn.calibration import best_shares, best_temperature
 from skmlp.nn.losses import log_of, softmax
 
+SMALLEST_PART = 0.1
+"""Of the rows held out, how many must have so many judges.
+
+Where parts of classes are rounded up, two folds share a row or two, which have judges
+from both: too few rows to say anything of all.
+"""
+
 
 class Combination(NamedTuple):
     """How probabilities of several networks become those of the ensemble.
@@ -125,8 +132,9 @@ def shares_of(judged: Judged, kinds: np.ndarray) -> np.ndarray:
 def temperature_of(judged: Judged, kinds: np.ndarray, shares: np.ndarray) -> float:
     """The temperature from the rows that enough networks have judged."""
     enough = min(FEWEST_JUDGES, len(kinds))
-    part = judged.take(judged.n_judges.sum(axis=0) >= enough)
-    if part is None:
+    has_enough = judged.n_judges.sum(axis=0) >= enough
+    part = judged.take(has_enough)
+    if part is None or has_enough.mean() < SMALLEST_PART:
         return 1.0
     of_kind = np.zeros(len(part.n_judges))
     of_kind[kinds] = shares

@@ -116,11 +116,11 @@ def by_size(n_samples: int, n_columns: int) -> Settings:
             learning_rate="constant",
             max_iter=min(300, 2_000_000 // max(n_samples, 1)),
             n_iter_no_change=20,
-            first_patience=5,
+            first_patience=2,
             early_stopping=True,
-            validation_fraction=0.2,
-            n_folds=5,
-            n_estimators=20,
+            validation_fraction=0.25,
+            n_folds=4,
+            n_estimators=16,
         )
     are_very_many = n_samples >= VERY_MANY_ROWS
     settings = Settings(

@@ -95,7 +95,8 @@ def plain(X: TableLike) -> TableLike:
 
 def n_columns_of(X: TableLike) -> int:
     """Columns of X; 0 where it is no table, which whoever reads it will say."""
-    shape = X.shape if hasattr(X, "shape") else np.shape(cast(ArrayLike, X))
+    # rows of unequal lengths are objects, and no error yet
+    shape = X.shape if hasattr(X, "shape") else np.asarray(X, object).shape
     return shape[1] if len(shape) == 2 else 0
 
 

@@ -289,6 +289,15 @@ def test_rows_with_too_few_judges_have_no_say():
     assert found == pytest.approx(first, rel=1e-4)
 
 
+def test_a_few_rows_that_folds_share_do_not_speak_for_all():
+    parameters = np.tile(SURE, (4, 1))
+    first = np.arange(0, 30)
+    for last, tells in [(np.arange(25, 55), False), (np.arange(1, 31), True)]:
+        rows = np.array([first, first, last, last])
+        found = temperature("auto", Samples(X, CODES[rows], None, rows), parameters)
+        assert (found != 1) == tells
+
+
 @pytest.mark.parametrize("factor", [0.25, 1.0, 4.0])
 def test_what_was_done_to_probabilities_is_undone(factor):
     rng = np.random.default_rng(0)

@@ -39,7 +39,7 @@ X = RNG.normal(size=(200, 3))
 NOISY = X[:, 0] + RNG.normal(scale=0.5, size=200)
 TWO = (NOISY > 0).astype(int)
 THREE = np.digitize(NOISY, [-0.5, 0.5])
-RARE = np.where(np.arange(200) < 2, 2, TWO)  # 2 rows in 200 are too few to hold one out
+RARE = np.where(np.arange(200) < 1, 2, TWO)  # one row is too few to hold one out
 NAMES, LETTERS = np.array(["no", "yes"]), np.array(["a", "b", "c"])
 TARGETS = {
     "two texts": NAMES[TWO],

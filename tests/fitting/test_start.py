@@ -235,10 +235,12 @@ def test_what_was_before_decides_too():
 # The network
 
 
-def network(sizes=(5, 3), dropout=0.0, x=X, n_numbers=0, **given):
+def network(sizes=(5, 3), dropout=0.0, activation="relu", x=X, n_numbers=0, **given):
     kinds = (Kind(1.0, dropout, weight_decay=0.0),)
-    settings = SETTINGS._replace(hidden_layer_sizes=sizes, kinds=kinds)
-    given = {"activation": "relu", "dropout": dropout} | given
+    settings = SETTINGS._replace(
+        hidden_layer_sizes=sizes, activation=activation, kinds=kinds
+    )
+    given = {"dropout": dropout} | given
     return architecture_of(parameters(**given), settings, x, n_numbers, 3)
 
 
@@ -423,11 +425,12 @@ def test_a_past_is_gone_on_from():
 
 
 def test_the_goal_is_what_the_parameters_say():
-    given = {"label_smoothing": 0.1, "alpha": 2.0, "tol": 0.4}
+    given = {"alpha": 2.0, "tol": 0.4}
     given |= {"scoring": "accuracy", "temperature": 5.0, "member_weights": None}
     settings = SETTINGS._replace(max_iter=6, n_iter_no_change=7, first_patience=2)
+    settings = settings._replace(label_smoothing=0.1)
     goal = task(settings=settings, **given).goal
-    expected = given | {"max_iter": 6, "is_planned": False}
+    expected = given | {"label_smoothing": 0.1, "max_iter": 6, "is_planned": False}
     expected |= {"patience": 7, "first_patience": 2}
     assert goal._asdict() == expected
 

@@ -45,7 +45,7 @@ FITS = {
     "one network": {"n_estimators": 1, "dropout": 0.3},
     "threads": {
         "hidden_layer_sizes": (300, 300),
-        "batch_size": 140,
+        "batch_size": 130,
         "n_estimators": 4,
         "max_iter": 30,
     },
