@@ -1,9 +1,11 @@
-"""What the figures of a benchmark were measured on, in one line."""
+"""What benchmarks share: where they ran, results in files, tables and charts."""
 
 import importlib.metadata
 import os
 import platform
 from pathlib import Path
+
+import pandas as pd
 
 OUTPUT = Path(__file__).parent / "output"
 
@@ -31,6 +33,14 @@ def markdown_table(header, rows):
     lines = [header, ["-" * width for width in widths], *rows]
     return "\n".join(
         "| " + " | ".join(map(str.ljust, line, widths)) + " |" for line in lines
+    )
+
+
+def append_row(path, row):
+    """Add a line, a dict, to a file of results, which need not be there yet."""
+    path.parent.mkdir(exist_ok=True)
+    pd.DataFrame([row]).to_csv(
+        path, mode="a", header=not path.exists(), index=False, float_format="%.5g"
     )
 
 

@@ -1,6 +1,7 @@
 """What each part of the default recipe brings, over the tables of accuracy.py.
 
     python benchmarks/ablation.py              # measures what is missing, reports
+    python benchmarks/ablation.py --part text  # on some tables: small, large or text
     python benchmarks/ablation.py --report     # only reports
 
 Each line changes one part: on tables of up to 5000 rows, on those of 10000 to 100000
@@ -19,7 +20,7 @@ from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
-from _machine import describe_machine, markdown_table
+from _machine import append_row, describe_machine, markdown_table
 from accuracy import calibration_error
 from scipy.stats import t
 from sklearn.metrics import log_loss
@@ -105,15 +106,15 @@ class Part(NamedTuple):
     has: Callable[[str, pd.DataFrame], bool]
 
 
-PARTS = [
-    Part("up to 5000 rows", SMALL, lambda name, X: len(X) <= 5000),
-    Part(
+PARTS = {
+    "small": Part("up to 5000 rows", SMALL, lambda name, X: len(X) <= 5000),
+    "large": Part(
         "10000 to 100000 rows",
         LARGE,
         lambda name, X: 10_000 <= len(X) <= 100_000 and name not in WITH_TEXT,
     ),
-    Part("with text", TEXT, lambda name, X: name in WITH_TEXT),
-]
+    "text": Part("with text", TEXT, lambda name, X: name in WITH_TEXT),
+}
 SMALLEST = 1e-3
 """Added to log-losses in ratios, lest tables that are told without error decide."""
 
@@ -137,14 +138,14 @@ def measure(X, y, params, seed):
     }
 
 
-def measure_what_is_missing(n_splits):
+def measure_what_is_missing(n_splits, parts):
     done = read_results()
     done = set(done[["table", "split", "variant"]].itertuples(index=False, name=None))
     for table, load_table in suite().items():
         X, y = rows_for_splits(*load_table())
         variants = {
             name: params
-            for part in PARTS
+            for part in parts
             if X.shape[1] <= MOST_COLUMNS and part.has(table, X)
             for name, params in part.variants.items()
         }
@@ -153,13 +154,7 @@ def measure_what_is_missing(n_splits):
                 if (table, split, name) not in done:
                     found = measure(X, y, params, split)
                     row = {"table": table, "split": split, "variant": name} | found
-                    pd.DataFrame([row]).to_csv(
-                        RESULTS,
-                        mode="a",
-                        header=not RESULTS.exists(),
-                        index=False,
-                        float_format="%.5g",
-                    )
+                    append_row(RESULTS, row)
             print(table, split, flush=True)
 
 
@@ -181,7 +176,9 @@ def report(results):
         results.pivot_table(index="table", columns="variant", values=value)
         for value in ("log_loss", "accuracy", "calibration_error", "fit_seconds")
     )
-    for part in PARTS:
+    for part in PARTS.values():
+        if not set(part.variants) <= set(losses):
+            continue  # not measured yet
         # a table belongs to the part all of whose variants it has
         of_part = losses[list(part.variants)].dropna().index
         rows = []
@@ -214,10 +211,11 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n", maxsplit=1)[0])
     parser.add_argument("--splits", type=int, default=1)
     parser.add_argument("--report", action="store_true", help="measure nothing")
+    parser.add_argument("--part", choices=PARTS, help="measure on these tables only")
     arguments = parser.parse_args()
-    RESULTS.parent.mkdir(exist_ok=True)
     if not arguments.report:
-        measure_what_is_missing(arguments.splits)
+        parts = [PARTS[arguments.part]] if arguments.part else PARTS.values()
+        measure_what_is_missing(arguments.splits, parts)
     report(read_results())
 
 

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from _machine import describe_machine, markdown_table, save
+from _machine import append_row, describe_machine, markdown_table, save
 from _peers import CLASSIFIERS, SLOW, version
 from accuracy import color_of, label_points, measure, measure_model, takes_long
 from accuracy import read_results as results_of_accuracy
@@ -108,13 +108,7 @@ def measure_missing():
             if not is_there or takes_long(name, X, y, 0):
                 continue
             row = {"table": table, "classifier": name} | measured(table, name, X, y)
-            pd.DataFrame([row]).to_csv(
-                RESULTS,
-                mode="a",
-                header=not RESULTS.exists(),
-                index=False,
-                float_format="%.5g",
-            )
+            append_row(RESULTS, row)
             print(
                 f"{table:14} {name:22} {row['log_loss']:.4f} {row['fit_seconds']:.1f}",
                 flush=True,

@@ -17,7 +17,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from _machine import describe_machine, markdown_table
+from _machine import append_row, describe_machine, markdown_table
 from _peers import CLASSIFIERS, version
 from accuracy import predict, score
 from scipy.stats import loguniform, randint, uniform
@@ -137,13 +137,7 @@ def measure_missing():
             if (table, name) in done or not is_there:
                 continue
             row = {"table": table, "classifier": name} | measure(name, X, y)
-            pd.DataFrame([row]).to_csv(
-                RESULTS,
-                mode="a",
-                header=not RESULTS.exists(),
-                index=False,
-                float_format="%.5g",
-            )
+            append_row(RESULTS, row)
             print(
                 f"{table:14} {name:22} {row['log_loss']:.4f} {row['seconds']:6.1f} s",
                 flush=True,

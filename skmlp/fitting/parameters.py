@@ -33,7 +33,7 @@ class Parameters(Protocol):
     """What the constructor of an estimator has stored; its docstring says more."""
 
     hidden_layer_sizes: int | Sequence[int] | Auto
-    activation: ActivationLike | Sequence[ActivationLike]  # or "auto"
+    activation: ActivationLike | Sequence[ActivationLike]
     preprocessing: Transformer | Auto | None
     categorical_features: ArrayLike | None
     numeric_embedding: Literal["auto", "periodic"] | None
