@@ -49,7 +49,7 @@ SPACES = {
             "batch_size": [32, 64, 128],
             "max_iter": [20, 50, 100, 200],
         },
-        "mlpclassifier",
+        "pipeline__mlpclassifier",
     ),
     "HistGradientBoosting": for_step(
         {
