@@ -1,7 +1,9 @@
 """What "auto" stands for, and that each part of it can be set."""
 
 import numpy as np
+import pandas as pd
 import pytest
+from scipy.sparse import csr_matrix
 
 from skmlp import MLPSoftmaxClassifier
 from skmlp.fitting.recipe import (
@@ -16,6 +18,8 @@ from skmlp.fitting.recipe import (
     numbers_to_embed,
     settle,
 )
+from skmlp.nn.activations import as_activation
+from skmlp.tabular.tables import n_columns_of
 
 OF_KINDS = ["dropout", "weight_decay"]
 NOT_GIVEN = {"kinds", "n_folds", "first_patience"}
@@ -82,6 +86,23 @@ def test_wide_tables_get_bends_in_their_units_and_else_the_same(n_samples):
     else:
         assert min(wide.hidden_layer_sizes) > max(narrow.hidden_layer_sizes)
         assert wide.n_estimators < narrow.n_estimators
+
+
+@pytest.mark.parametrize(
+    "form", [np.asarray, pd.DataFrame, csr_matrix, np.ndarray.tolist]
+)
+@pytest.mark.parametrize("n_columns", [WIDE - 1, WIDE])
+def test_a_fit_asks_for_what_suits_the_columns_of_x(n_columns, form):
+    X = form(np.random.default_rng(0).normal(size=(40, n_columns)))
+    assert n_columns_of(X) == n_columns
+    model = MLPSoftmaxClassifier(n_estimators=1, max_iter=1).fit(X, [0, 1] * 20)
+    expected = as_activation(by_size(40, n_columns).activation)
+    assert model.architecture_.activations == (expected, expected)
+
+
+@pytest.mark.parametrize("X", [[1, 2], [[1, 2], [3]], np.zeros(3), np.zeros((2, 2, 2))])
+def test_what_is_no_table_has_no_columns(X):
+    assert n_columns_of(X) == 0
 
 
 # Label smoothing
