@@ -1,7 +1,7 @@
 """A network that the core trains, an epoch at a time."""
 
 import ctypes
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any, NamedTuple, Protocol
 
@@ -34,12 +34,20 @@ class Samples(Protocol):
 
 
 class Batches(Protocol):
-    """The samples, and in which order they come in each epoch."""
+    """The samples, of which some are there at a time."""
 
     samples: Any
     batch_size: int
 
     def sizes(self) -> list[int]: ...
+
+    def parts(self) -> Iterator["Part"]: ...
+
+
+class Part(Protocol):
+    """What an epoch passes over at a time: samples, and in which order they come."""
+
+    samples: Any
 
     def order(self) -> np.ndarray: ...
 
@@ -111,11 +119,6 @@ class CoreLearner:
         Source of all draws.
     crew : Crew
         Threads that share the work on each batch; the outcome is the same for all.
-
-    Raises
-    ------
-    ValueError
-        If a class or a row of the samples is none.
     """
 
     def __init__(
@@ -133,16 +136,8 @@ class CoreLearner:
         self.rngs = rngs
         self.crew = crew
         self.has_dropout = any(rate > 0 for rate in architecture.dropout)
-        samples = batches.samples
-        check_rows(architecture, *samples)
-        self.codes = np.ascontiguousarray(samples.codes, np.int64)
-        self.weight = samples.weight
-        self.rows = samples.rows
-        if self.weight is not None:
-            self.weight = np.ascontiguousarray(self.weight, np.float32)
-        if self.rows is not None:
-            self.rows = np.ascontiguousarray(self.rows, np.int64)
-        self.samples = samples_of(samples.x, self.rows, self.codes, self.weight)
+        self.architecture = architecture
+        self.samples: Samples | None = None
         memory = steps.rule.memory
         self.vectors = PaddedVectors(architecture, 1 + len(memory))
         self.vectors.load(0, parameters)
@@ -150,7 +145,7 @@ class CoreLearner:
             self.vectors.load(number, getattr(steps.rule, name))
         self.copies = self.vectors.pairs(0, parameters)
         arrays = {key: array[0] for key, array in self.vectors.arrays.items()}
-        n_rows = min(batches.batch_size, len(self.codes))
+        n_rows = min(batches.batch_size, len(batches.samples.codes))
         self.network = CoreNetwork(architecture, arrays, n_rows, learns=True)
         core().prepare(ctypes.byref(self.network.structure))
         self.rule = structures.Rule(
@@ -171,10 +166,49 @@ class CoreLearner:
 
         The pass is cut short behind the batch after which `is_over`, or some batches
         later, if these take no longer than SECONDS_PER_CALL.
+
+        Raises
+        ------
+        ValueError
+            If a class or a row of the samples is none.
         """
-        order = np.ascontiguousarray(self.batches.order(), np.int64)
+        values: list[float] = []
+        for part in self.batches.parts():
+            if values and is_over():
+                break
+            self.take_in(part.samples)
+            values += self.pass_over(part, rates[len(values) :], is_over)
+        for own, array in self.copies:
+            array[...] = own
+        return values
+
+    def take_in(self, samples: Samples) -> None:
+        """Make the samples known to the core, unless they are so already."""
+        if samples is self.samples:
+            return
+        check_rows(
+            self.architecture, samples.x, samples.codes, samples.weight, samples.rows
+        )
+        self.samples = samples
+        # kept alive along with this object, as long as the core knows where they are
+        self.arrays = tuple(
+            None if array is None else np.ascontiguousarray(array, dtype)
+            for array, dtype in [
+                (samples.rows, np.int64),
+                (samples.codes, np.int64),
+                (samples.weight, np.float32),
+            ]
+        )
+        self.structure = samples_of(samples.x, *self.arrays)
+
+    def pass_over(
+        self, part: Part, rates: Sequence[float], is_over: Callable[[], bool]
+    ) -> list[float]:
+        """Take a step for each batch of a part; their losses."""
+        order = np.ascontiguousarray(part.order(), np.int64)
+        n_batches = -(-len(order) // self.batches.batch_size)
         seed = int(self.rngs[0].integers(2**63)) if self.has_dropout else 0
-        each_rate, values = np.array(rates), np.empty(len(rates))
+        each_rate, values = np.array(rates[:n_batches]), np.empty(n_batches)
         epoch = structures.Epoch(
             order=address(order),
             n_samples=len(order),
@@ -188,12 +222,10 @@ class CoreLearner:
         # threads that Ctrl-C has left behind go on for a while
         epoch.arrays = order, each_rate, values
         n_done = 0
-        while n_done < len(values) and not (n_done and is_over()):
+        while n_done < n_batches and not (n_done and is_over()):
             n_done = self.take_steps(epoch)
             self.rule.t += n_done - epoch.first_batch
             epoch.first_batch = n_done
-        for own, array in self.copies:
-            array[...] = own
         return values[:n_done].tolist()
 
     def take_steps(self, epoch: structures.Epoch) -> int:
@@ -205,7 +237,7 @@ class CoreLearner:
 
     def take_part(self, epoch: structures.Epoch, team: structures.Team, me: int) -> int:
         """Do the work of one thread of the team; as `take_steps`."""
-        parts = (self.network.structure, self.samples, self.rule, epoch, team)
+        parts = (self.network.structure, self.structure, self.rule, epoch, team)
         return core().train(*map(ctypes.byref, parts), me)
 
     def penalty(self) -> float:

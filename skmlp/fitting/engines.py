@@ -5,6 +5,7 @@ from typing import Any, NamedTuple, Protocol
 from weakref import WeakKeyDictionary
 
 import numpy as np
+from scipy.sparse import issparse
 
 from skmlp.core.learner import Steps
 from skmlp.core.library import engine
@@ -12,7 +13,7 @@ from skmlp.core.network import CoreReader, takes
 from skmlp.nn.losses import SoftmaxCrossEntropy, mean_probabilities
 from skmlp.nn.network import Architecture, Network
 from skmlp.optim.optimizers import Adam, Decay, Rule, Sgd
-from skmlp.training.batches import Rows
+from skmlp.training.batches import Rows, RowsInMemory
 from skmlp.training.threads import side_by_side
 
 ROWS_PER_PART = 4096
@@ -31,7 +32,7 @@ def engine_of(architecture: Architecture, x: Rows, rule: Rule | None = None) -> 
     sparse rows and float64 are for NumPy, and so is everything where no core runs.
     """
     core_takes_it = (
-        isinstance(x, np.ndarray)
+        not issparse(x)
         and takes(architecture)
         and (rule is None or type(rule) in RULES)
     )
@@ -104,14 +105,17 @@ def kept_reader_of(
 
 
 def probabilities_of(
-    reader: Reader, x: Rows, temperature: float, shares: np.ndarray | None = None
+    reader: Reader,
+    x: RowsInMemory,
+    temperature: float,
+    shares: np.ndarray | None = None,
 ) -> np.ndarray:
     """Probabilities of each row by a network, or their mean over a stack of them.
 
     Parts of many rows are computed side by side; a row's digits depend on no other row.
     """
 
-    def probabilities(part: Rows) -> np.ndarray:
+    def probabilities(part: RowsInMemory) -> np.ndarray:
         return mean_probabilities(reader.logits(part), temperature, shares)
 
     if isinstance(reader, Network) or x.shape[0] < 2 * ROWS_PER_PART:

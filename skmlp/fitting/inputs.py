@@ -29,7 +29,7 @@ from skmlp.fitting.task import Data
 from skmlp.tabular.encoder import TableEncoder
 from skmlp.tabular.names import check_names, list_some, remember_names
 from skmlp.tabular.tables import SparseMatrix, TableLike, plain
-from skmlp.training.batches import Rows, Samples
+from skmlp.training.batches import RowsInMemory, Samples
 
 M = TypeVar("M", np.ndarray, SparseMatrix)
 """A matrix of one kind or the other."""
@@ -155,7 +155,7 @@ def data_of_batch(
 
 def data_on(
     reader: Reader,
-    x: Rows,
+    x: RowsInMemory,
     samples: Samples,
     held_out: Samples | None,
     targets: Targets,
@@ -172,7 +172,7 @@ def data_on(
 
 def first_inputs(
     reader: Reader, X: TableLike, targets: Targets, rng: np.random.Generator
-) -> Rows:
+) -> RowsInMemory:
     """The matrix of a first batch, on which an encoder is fitted unless it is so."""
     encoder = reader.preprocessing
     if not isinstance(encoder, str | None) and is_fitted(encoder):
@@ -205,7 +205,7 @@ def fit_inputs(
     targets: Targets,
     rows: np.ndarray | None,
     rng: np.random.Generator,
-) -> Rows:
+) -> RowsInMemory:
     """Fit a new encoder on some of the rows (None for all), and encode them all."""
     # drawn for any encoder, so that the network's draws don't depend on which
     encoder = as_encoder(reader, np.random.default_rng(rng.integers(2**63, size=2)))
@@ -228,7 +228,7 @@ def fit_inputs(
     return check_encoded(x, reader.dtype)
 
 
-def read_inputs(reader: Reader, X: TableLike, dtype: str) -> Rows:
+def read_inputs(reader: Reader, X: TableLike, dtype: str) -> RowsInMemory:
     """The matrix of other rows, with what was learnt of their columns."""
     check_names(reader, X)
     if reader.encoder_ is None:
@@ -250,7 +250,7 @@ def own_held_out(reader: Reader, targets: Targets, own_rows: OwnRows) -> Samples
     return samples._replace(x=x)
 
 
-def check_encoded(encoded: TableLike, dtype: str) -> Rows:
+def check_encoded(encoded: TableLike, dtype: str) -> RowsInMemory:
     """What an encoder gave, as an array or CSR matrix of `dtype`."""
     name = "the encoded X"
     if type(encoded) is np.ndarray and encoded.dtype == dtype and encoded.ndim == 2:
@@ -263,7 +263,9 @@ def check_encoded(encoded: TableLike, dtype: str) -> Rows:
     return as_matrix(encoded, dtype)
 
 
-def check_rows(reader: Reader, X: TableLike, dtype: str, reset: bool = False) -> Rows:
+def check_rows(
+    reader: Reader, X: TableLike, dtype: str, reset: bool = False
+) -> RowsInMemory:
     """X that goes straight in, as an array or CSR matrix of `dtype`."""
     if not reset and looks_plain(X, reader):
         # a tenth of the time of scikit-learn's checks, which find nothing else here

@@ -27,7 +27,7 @@ from skmlp.optim.optimizers import (
 )
 from skmlp.optim.schedules import SCHEDULES, Schedule
 from skmlp.saving.checkpoints import Checkpoint
-from skmlp.training.batches import Batches
+from skmlp.training.batches import batches_of
 from skmlp.training.endings import Ending
 from skmlp.training.loop import Learner, NumpyLearner, full_batch, train
 from skmlp.training.monitor import Monitor, Observer
@@ -299,7 +299,7 @@ class Descent(Solver):
         architecture = replace(task.architecture, dropout=dropout)
         loss, decay = task.loss(), task.decay(weight_decay)
         samples = task.samples.with_mean_weight_one(architecture.dtype)
-        batches = Batches(samples, self.batch_size, rngs if self.shuffle else None)
+        batches = batches_of(samples, self.batch_size, rngs if self.shuffle else None)
         vectors = parameters[members]
         state = None if rule_state is None else state_of(rule_state, members)
         rule = copy(self.rule).start(vectors, state)
@@ -440,7 +440,9 @@ class FullBatch(Solver):
             full_batch(
                 Network(task.architecture, vector, its_gradient),
                 task.loss(),
-                Batches(samples.with_mean_weight_one("float64"), batch_size, rngs=None),
+                batches_of(
+                    samples.with_mean_weight_one("float64"), batch_size, rngs=None
+                ),
             )
             for vector, its_gradient, samples in zip(
                 parameters, gradient, task.samples.each(), strict=True

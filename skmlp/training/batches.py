@@ -1,8 +1,8 @@
-"""Batches: shuffled rows, gathered into one reused buffer."""
+"""Batches: shuffled rows, gathered into one reused buffer, also of a file."""
 
 import math
 from collections.abc import Iterator, Sequence
-from typing import NamedTuple, Protocol
+from typing import NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
 
@@ -23,8 +23,36 @@ class SparseRows(Protocol):
     def __matmul__(self, other: np.ndarray, /) -> np.ndarray: ...
 
 
-Rows = np.ndarray | SparseRows
+@runtime_checkable
+class RowsInFile(Protocol):
+    """Dense rows that are read from a file, a block at a time.
+
+    Attributes
+    ----------
+    dtype : dtype
+        Their type.
+    block_size : int
+        Rows of a block; the last one may have less.
+    blocks_at_once : int
+        Blocks that are held in memory, and mixed, at a time.
+    """
+
+    dtype: np.dtype
+    block_size: int
+    blocks_at_once: int
+
+    @property
+    def shape(self) -> tuple[int, int]: ...
+
+    def read(self, start: int, out: np.ndarray) -> None:
+        """Fill `out` with the rows from number `start` on."""
+
+
+RowsInMemory = np.ndarray | SparseRows
 """An array, or sparse rows, which SciPy gives without types."""
+
+Rows = RowsInMemory | RowsInFile
+"""Those and rows in a file, of which only training reads any."""
 
 
 class Samples(NamedTuple):
@@ -32,7 +60,7 @@ class Samples(NamedTuple):
 
     Attributes
     ----------
-    x : ndarray or CSR of shape (n_samples, n_inputs)
+    x : ndarray, CSR or RowsInFile of shape (n_samples, n_inputs)
         Input of the network.
     codes : ndarray of int of shape (..., n_samples)
         Class of each row. For a stack of networks that see different rows, one line
@@ -58,8 +86,9 @@ class Samples(NamedTuple):
             part if self.rows is None else self.rows[part],
         )
 
-    def inputs(self) -> Rows:
+    def inputs(self) -> RowsInMemory:
         """The rows of `x` that belong to these samples, in their order."""
+        assert not isinstance(self.x, RowsInFile), "these are rows to be scored"
         return self.x if self.rows is None else self.x[self.rows]
 
     def members(self, part: slice | int) -> "Samples":
@@ -79,12 +108,15 @@ class Samples(NamedTuple):
     def for_each(self, n_members: int) -> "Samples":
         """A stack in which so many networks see these samples, all of them the same."""
         x, codes, weight, rows = self
-        times = (n_members, 1)
+
+        def stack(line: np.ndarray) -> np.ndarray:
+            return np.broadcast_to(line, (n_members, len(line)))
+
         return Samples(
             x,
-            np.tile(codes, times),
-            None if weight is None else np.tile(weight, times),
-            None if rows is None else np.tile(rows, times),
+            stack(codes),
+            None if weight is None else stack(weight),
+            None if rows is None else stack(rows),
         )
 
     def total_weight(self) -> float:
@@ -140,10 +172,11 @@ class Batches:
         self.rngs = rngs
         *self.stack, self.n_samples = samples.codes.shape
         self.in_order = rngs is None and samples.rows is None and not self.stack
-        x = samples.x
-        if isinstance(x, np.ndarray) and not self.in_order:
-            size = batch_size * x.shape[1] * math.prod(self.stack)
-            self.buffer = np.empty(size, x.dtype)
+        assert not isinstance(samples.x, RowsInFile), "files are for BatchesOfFile"
+        self.x: RowsInMemory = samples.x
+        if isinstance(self.x, np.ndarray) and not self.in_order:
+            size = batch_size * self.x.shape[1] * math.prod(self.stack)
+            self.buffer = np.empty(size, self.x.dtype)
 
     def __len__(self) -> int:
         return -(-self.n_samples // self.batch_size)
@@ -165,6 +198,10 @@ class Batches:
             else:
                 yield self.gather(order[..., part])
 
+    def parts(self) -> Iterator["Batches"]:
+        """What an epoch passes over in turn: here, all of it at once."""
+        yield self
+
     def order(self) -> np.ndarray:
         """The samples in the order of one epoch, each network's own."""
         if self.rngs is None:
@@ -174,12 +211,14 @@ class Batches:
 
     def cut(self, part: slice) -> Samples:
         """A run of adjacent rows, as views."""
-        x, codes, weight, _ = self.samples
-        return Samples(x[part], codes[part], None if weight is None else weight[part])
+        _, codes, weight, _ = self.samples
+        return Samples(
+            self.x[part], codes[part], None if weight is None else weight[part]
+        )
 
     def gather(self, part: np.ndarray) -> Samples:
         """The given samples; dense rows are valid until the next call."""
-        x, codes, weight, rows = self.samples
+        x, (_, codes, weight, rows) = self.x, self.samples
         chosen: np.ndarray | tuple[np.ndarray, np.ndarray] = part
         if self.stack:
             member = np.arange(*self.stack)[:, np.newaxis]
@@ -193,3 +232,93 @@ class Batches:
         else:
             x = x[place.ravel()]
         return Samples(x, codes[chosen], None if weight is None else weight[chosen])
+
+
+class BatchesOfFile:
+    """The rows of a file in batches: some blocks of them at a time, mixed in memory.
+
+    In each epoch the blocks come in a new random order. The rows are taken to be in
+    random order in the file, so that those of a few blocks are like all.
+
+    Parameters
+    ----------
+    samples : Samples
+        Whose `x` is in a file; all of its rows.
+    batch_size : int
+        Rows per batch; the last batch of the blocks in memory takes what is left.
+    rngs : sequence of numpy.random.Generator or None
+        Sources of the order, one per network; None keeps the order of the rows.
+    """
+
+    def __init__(
+        self,
+        samples: Samples,
+        batch_size: int,
+        rngs: Sequence[np.random.Generator] | None,
+    ) -> None:
+        assert isinstance(samples.x, RowsInFile), "other rows are for Batches"
+        assert samples.rows is None, "a file is read as a whole"
+        self.samples = samples
+        self.file = samples.x
+        self.batch_size = batch_size
+        self.rngs = rngs
+        self.n_samples = samples.codes.shape[-1]
+        self.n_blocks = -(-self.n_samples // self.file.block_size)
+        self.buffer: np.ndarray | None = None
+
+    def sizes(self) -> list[int]:
+        """Rows of each batch: as many in each epoch, since the last block stays last."""
+        at_once = self.file.blocks_at_once * self.file.block_size
+        sizes = []
+        for start in range(0, self.n_samples, at_once):
+            left = min(at_once, self.n_samples - start)
+            n_full, rest = divmod(left, self.batch_size)
+            sizes += [self.batch_size] * n_full + [rest] * bool(rest)
+        return sizes
+
+    def __iter__(self) -> Iterator[Samples]:
+        for part in self.parts():
+            yield from part
+
+    def parts(self) -> Iterator[Batches]:
+        """What an epoch passes over in turn: some blocks, valid until the next ones."""
+        blocks = np.arange(self.n_blocks)
+        if self.rngs is not None:
+            # the last one may be shorter
+            self.rngs[0].shuffle(blocks[:-1])
+        for start in range(0, self.n_blocks, self.file.blocks_at_once):
+            some = blocks[start : start + self.file.blocks_at_once]
+            yield Batches(self.load(some), self.batch_size, self.rngs)
+
+    def load(self, blocks: np.ndarray) -> Samples:
+        """The rows of some blocks, one behind the other."""
+        size, width = self.file.block_size, self.file.shape[1]
+        if self.buffer is None:
+            most = min(self.file.blocks_at_once * size, self.n_samples)
+            self.buffer = np.empty((most, width), self.file.dtype)
+        places = [
+            slice(block * size, min((block + 1) * size, self.n_samples))
+            for block in blocks.tolist()
+        ]
+        end = 0
+        for place in places:
+            start, end = end, end + place.stop - place.start
+            self.file.read(place.start, self.buffer[start:end])
+        _, codes, weight, _ = self.samples
+        return Samples(
+            self.buffer[:end],
+            np.concatenate([codes[..., place] for place in places], axis=-1),
+            None
+            if weight is None
+            else np.concatenate([weight[..., place] for place in places], axis=-1),
+        )
+
+
+def batches_of(
+    samples: Samples,
+    batch_size: int,
+    rngs: Sequence[np.random.Generator] | None,
+) -> Batches | BatchesOfFile:
+    """The samples in batches, wherever they are."""
+    kind = BatchesOfFile if isinstance(samples.x, RowsInFile) else Batches
+    return kind(samples, batch_size, rngs)

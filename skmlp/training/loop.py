@@ -6,7 +6,7 @@ from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
-from skmlp.training.batches import Batches, Rows
+from skmlp.training.batches import Batches, BatchesOfFile
 from skmlp.training.monitor import Monitor
 from skmlp.training.threads import Map
 
@@ -18,7 +18,7 @@ class Network(Protocol):
 
     def seed_dropout(self, rngs: Sequence[np.random.Generator]) -> None: ...
 
-    def forward(self, x: Rows, training: bool = False) -> np.ndarray: ...
+    def forward(self, x: Any, training: bool = False) -> np.ndarray: ...
 
     def backward(self, delta: np.ndarray) -> None: ...
 
@@ -86,7 +86,7 @@ class NumpyLearner(NamedTuple):
         Gives the value and the delta of logits.
     optimizer : Optimizer
         Turns the gradient into a step of the parameters.
-    batches : Batches
+    batches : Batches or BatchesOfFile
         The training samples.
     rngs : sequence of numpy.random.Generator
         Sources, one per network, of the order of its samples and of a seed for dropout
@@ -96,7 +96,7 @@ class NumpyLearner(NamedTuple):
     network: Network
     loss: Loss
     optimizer: Optimizer
-    batches: Batches
+    batches: Batches | BatchesOfFile
     rngs: Sequence[np.random.Generator]
 
     def sizes(self) -> list[int]:
@@ -105,16 +105,28 @@ class NumpyLearner(NamedTuple):
 
     def epoch(self, rates: Sequence[float], is_over: Callable[[], bool]) -> list[float]:
         """Pass over the samples once, at a learning rate per batch; their losses."""
-        # all that an epoch draws from `rngs`: however dropout draws, orders stay
-        order = self.batches.order()
+        values: list[float] = []
+        for part in self.batches.parts():
+            if values and is_over():
+                break
+            values += self.pass_over(part, rates[len(values) :], is_over)
+        return values
+
+    def pass_over(
+        self, part: Batches, rates: Sequence[float], is_over: Callable[[], bool]
+    ) -> list[float]:
+        """Take a step for each batch of a part; their losses."""
+        # all that is drawn from `rngs`: however dropout draws, orders stay
+        order = part.order()
         self.network.seed_dropout(self.rngs)
-        batches = self.batches.in_order_of(order)
         values = []
         # numbers may run away: it is the monitor that says so, in a sentence
         with np.errstate(all="ignore"):
-            for (x, codes, weight, _), rate in zip(batches, rates, strict=True):
-                logits = self.network.forward(x, training=True)
-                value, delta = self.loss.value_and_delta(logits, codes, weight)
+            for batch, rate in zip(part.in_order_of(order), rates, strict=False):
+                logits = self.network.forward(batch.x, training=True)
+                value, delta = self.loss.value_and_delta(
+                    logits, batch.codes, batch.weight
+                )
                 self.network.backward(delta)
                 self.optimizer.step(rate)
                 values.append(value)
@@ -202,7 +214,9 @@ def with_members(learners: Sequence[Learner]) -> list[tuple[Learner, range]]:
     return found
 
 
-def full_batch(network: Network, loss: Loss, batches: Batches) -> Callable[[], float]:
+def full_batch(
+    network: Network, loss: Loss, batches: Batches | BatchesOfFile
+) -> Callable[[], float]:
     """A function that returns the loss over all batches and fills the gradient.
 
     The batches only bound the memory that a pass needs; their gradients are summed.

@@ -294,8 +294,10 @@ def test_the_processor_gets_its_mode_back():
 )
 def test_refuses_what_it_would_read_out_of_bounds(change, sentence):
     architecture = build(LeakyReLU())
+    samples = some_samples(architecture, 2)._replace(**change)
+    _, by_core = twins(architecture, samples, Adam)
     with pytest.raises(ValueError, match=sentence):
-        twins(architecture, some_samples(architecture, 2)._replace(**change), Adam)
+        by_core.epoch([0.01], never)
 
 
 def test_start_is_the_same_for_both():
