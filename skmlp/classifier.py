@@ -37,13 +37,13 @@ from skmlp.fitting.inputs import (
     OwnRows,
     as_encoder,
     data_of_batch,
-    data_of_fit,
     read_inputs,
 )
 from skmlp.fitting.parameters import ActivationLike, Scoring, Transformer
 from skmlp.fitting.recipe import Settings, check_in_parts, is_auto
 from skmlp.fitting.run import carry_out
 from skmlp.fitting.solvers import SOLVERS, state_of
+from skmlp.fitting.sources import Source, in_memory, source_of
 from skmlp.fitting.start import (
     Past,
     all_classes,
@@ -382,6 +382,10 @@ class MLPSoftmaxClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
         ],
         "preprocessing": [StrOptions({"auto"}), HasMethods("fit_transform"), None],
         "categorical_features": ["array-like", StrOptions({"from_dtype"}), None],
+        "encoder_rows": [
+            StrOptions({"auto"}),
+            Interval(Integral, 1, None, closed="left"),
+        ],
         "numeric_embedding": [StrOptions({"auto", "periodic"}), None],
         "dropout": [
             "array-like",
@@ -472,6 +476,7 @@ class MLPSoftmaxClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
         *,
         preprocessing: Transformer | Literal["auto"] | None = "auto",
         categorical_features: ArrayLike | None = "from_dtype",
+        encoder_rows: int | Literal["auto"] = "auto",
         numeric_embedding: Literal["auto", "periodic"] | None = "auto",
         dropout: float | Sequence[float] | Literal["auto"] = "auto",
         label_smoothing: float | Literal["auto"] = "auto",
@@ -520,6 +525,7 @@ class MLPSoftmaxClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
         self.activation = activation
         self.preprocessing = preprocessing
         self.categorical_features = categorical_features
+        self.encoder_rows = encoder_rows
         self.numeric_embedding = numeric_embedding
         self.dropout = dropout
         self.label_smoothing = label_smoothing
@@ -603,21 +609,30 @@ class MLPSoftmaxClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
             If `checkpoint` is a file of another fit or version, or no checkpoint.
         """
         deadline = time.monotonic() + (self.max_time or math.inf)
+        own_rows = OwnRows(*in_memory(X_val, y_val, sample_weight_val))
+        with source_of(self, X, y, sample_weight) as source:
+            self._fit(source, own_rows, deadline)
+        return self
+
+    def _fit(self, source: Source, own_rows: OwnRows, deadline: float) -> None:
+        """Train on the rows of a source, one step after the other."""
         past = Past.of(self) if self.warm_start else None
-        targets = read_targets(self, X, y, sample_weight)
-        settings = settle_fit(self, targets, n_columns_of(X), past)
+        targets = source.targets(self)
+        settings = source.suited(settle_fit(self, targets, source.n_columns, past))
         rng = as_generator(self.random_state)
-        own_rows = OwnRows(X_val, y_val, sample_weight_val)
-        given = {"X": X, "y": targets.y, "sample_weight": sample_weight}
-        checkpoint = checkpoint_of(self, given | own_rows._asdict(), past, rng)
+
+        def given() -> dict[str, object]:
+            return {**source.in_words(), **own_rows._asdict()}
+
+        checkpoint = checkpoint_of(self, given, past, rng)
         self.classes_ = targets.classes
         goes_on = past is not None
-        data = data_of_fit(self, X, targets, settings, own_rows, rng, goes_on)
+        data = source.data(self, targets, settings, own_rows, rng, goes_on)
         task = replace(
             task_of(self, settings, data, rng, past),
             deadline=deadline,
             checkpoint=checkpoint,
-            fit_task=self._fit_task(settings.max_iter, X, targets.y, sample_weight),
+            fit_task=self._fit_task(settings.max_iter, source),
         )
         outcome = self._train(task, settings)
         rule_state = outcome.memory.rule_state if self.warm_start else None
@@ -625,7 +640,6 @@ class MLPSoftmaxClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
         self._keep(outcome.learnt, memory)
         if task.fit_task is not None:
             task.fit_task.end()
-        return self
 
     @available_if(lambda self: self._can_go_on_in_parts())
     @unchanged_on_error
@@ -921,17 +935,11 @@ class MLPSoftmaxClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
 
     # What fit and partial_fit share
 
-    def _fit_task(
-        self,
-        n_epochs: int,
-        X: TableLike,
-        y: np.ndarray,
-        sample_weight: ArrayLike | None,
-    ) -> FitTask | None:
+    def _fit_task(self, n_epochs: int, source: Source) -> FitTask | None:
         """Where scikit-learn's callbacks hear of epochs, if there are any."""
         if not hasattr(self, "_skl_callbacks"):
             return None
-        return FitTask(self, n_epochs, X, y, sample_weight)
+        return FitTask(self, n_epochs, source.X, source.y, source.sample_weight)
 
     def _train(self, task: Task, settings: Settings) -> Outcome:
         """Carry out a task, and say how it ended."""

@@ -29,7 +29,7 @@ from skmlp.fitting.task import Data
 from skmlp.tabular.encoder import TableEncoder
 from skmlp.tabular.names import check_names, list_some, remember_names
 from skmlp.tabular.tables import SparseMatrix, TableLike, plain
-from skmlp.training.batches import RowsInMemory, Samples
+from skmlp.training.batches import Rows, RowsInMemory, Samples
 
 M = TypeVar("M", np.ndarray, SparseMatrix)
 """A matrix of one kind or the other."""
@@ -155,7 +155,7 @@ def data_of_batch(
 
 def data_on(
     reader: Reader,
-    x: RowsInMemory,
+    x: Rows,
     samples: Samples,
     held_out: Samples | None,
     targets: Targets,

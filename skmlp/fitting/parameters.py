@@ -36,6 +36,7 @@ class Parameters(Protocol):
     activation: ActivationLike | Sequence[ActivationLike]
     preprocessing: Transformer | Auto | None
     categorical_features: ArrayLike | None
+    encoder_rows: int | Auto
     numeric_embedding: Literal["auto", "periodic"] | None
     dropout: float | Sequence[float] | Auto
     label_smoothing: float | Auto

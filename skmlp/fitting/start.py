@@ -1,7 +1,7 @@
 """Where training starts: a network with its first weights, or the past of a model."""
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple, Protocol, Self
 
 import numpy as np
@@ -366,13 +366,14 @@ def goal_of(parameters: Parameters, settings: Settings, is_planned: bool) -> Goa
 
 def checkpoint_of(
     estimator: Parameters,
-    given: Mapping[str, object],
+    given: Callable[[], Mapping[str, object]],
     past: Past | None,
     rng: np.random.Generator,
 ) -> Checkpoint | None:
     """Where the state of this fit is saved, or was by one that was cut off.
 
-    In the latter case the generator is set to where that one stood.
+    In the latter case the generator is set to where that one stood. `given` gives what
+    tells the data of fits apart.
     """
     if estimator.checkpoint is None:
         return None
@@ -380,7 +381,7 @@ def checkpoint_of(
     solver = SOLVERS[estimator.solver]
     solver.check_takes(estimator, "checkpoint", f"checkpoint={path!r}")
     former = None if past is None else past.learnt.parameters
-    fit = fit_in_words(estimator, {**given, "start (the former weights)": former})
+    fit = fit_in_words(estimator, {**given(), "start (the former weights)": former})
     checkpoint = Checkpoint(path, estimator.checkpoint_every, fit)
     checkpoint.resume(rng)
     return checkpoint

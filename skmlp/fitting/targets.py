@@ -153,9 +153,15 @@ def encode_labels(
 
 
 def weights_of_classes(
-    class_weight: Mapping[Any, float] | str | None, classes: np.ndarray, y: np.ndarray
+    class_weight: Mapping[Any, float] | str | None,
+    classes: np.ndarray,
+    y: np.ndarray,
+    counts: np.ndarray | None = None,
 ) -> np.ndarray | None:
-    """Weight of each class, "balanced" over the labels `y`; None for none."""
+    """Weight of each class, "balanced" over the labels `y`; None for none.
+
+    `counts` says how often each of the labels comes; None for once.
+    """
     if class_weight is None:
         return None
     if not isinstance(class_weight, str):
@@ -169,7 +175,9 @@ def weights_of_classes(
             )
         if min(class_weight.values(), default=0) < 0:
             raise ValueError(f"class_weight must not be negative, got {class_weight}.")
-    return in_range(compute_class_weight(class_weight, classes=classes, y=y))
+    return in_range(
+        compute_class_weight(class_weight, classes=classes, y=y, sample_weight=counts)
+    )
 
 
 @np.errstate(all="ignore")
@@ -246,13 +254,20 @@ def split(
         )
         if held_out.size > 0:
             return samples.take(rows), samples.take(held_out)
-        if not is_auto(parameters.early_stopping):
-            warnings.warn(
-                "no class has enough rows to hold out a part of "
-                f"{settings.validation_fraction:g} (the largest has "
-                f"{np.bincount(samples.codes).max()}), so training uses every row and "
-                "stops on the training loss; raise validation_fraction or pass X_val "
-                "and y_val.",
-                stacklevel=3,
-            )
+        warn_of_no_split(parameters, settings, samples.codes)
     return samples.for_each(settings.n_estimators), None
+
+
+def warn_of_no_split(
+    parameters: Parameters, settings: Settings, codes: np.ndarray
+) -> None:
+    """Say that no rows are held out, to whoever has asked for some."""
+    if is_auto(parameters.early_stopping):
+        return
+    warnings.warn(
+        "no class has enough rows to hold out a part of "
+        f"{settings.validation_fraction:g} (the largest has "
+        f"{np.bincount(codes).max()}), so training uses every row and stops on the "
+        "training loss; raise validation_fraction or pass X_val and y_val.",
+        stacklevel=4,
+    )

@@ -153,7 +153,8 @@ class SoftmaxCrossEntropy:
         probabilities = np.ascontiguousarray(classes_first(logits))
         n_classes, n_samples, n_rows = len(probabilities), codes.shape[-1], codes.size
         smoothing = self.label_smoothing
-        own_class = codes * n_rows
+        # small types of integers would not hold it
+        own_class = np.multiply(codes, n_rows, dtype=np.intp)
         own_class += np.arange(n_rows).reshape(codes.shape)
 
         probabilities -= np.maximum.reduce(probabilities, axis=0)

@@ -1,6 +1,6 @@
 """Tables of any kind, read as columns: NumPy arrays or pandas extension arrays."""
 
-from collections.abc import Callable, Hashable, Iterable, Sequence
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from typing import NamedTuple, Protocol, TypeAlias, TypeGuard, cast
 
 import narwhals as nw
@@ -8,6 +8,8 @@ import numpy as np
 import pandas as pd
 from narwhals.typing import IntoDataFrame
 from numpy.typing import ArrayLike, DTypeLike
+
+from skmlp.tabular.names import list_some
 
 Values: TypeAlias = np.ndarray | pd.api.extensions.ExtensionArray
 """The values of one column."""
@@ -171,6 +173,28 @@ def header(X: Frame) -> pd.DataFrame:
 def by_narwhals(X: NarwhalsFrame) -> nw.DataFrame:
     """A frame as narwhals shows it."""
     return nw.from_native(cast(IntoDataFrame, X), eager_only=True)
+
+
+def taken_apart(
+    X: Frame, roles: Mapping[str, str]
+) -> tuple[Frame, dict[str, ArrayLike]]:
+    """The frame without some columns, and these, by what they are for.
+
+    `roles` has the name of a column for each role, such as "y".
+    """
+    frame = X if isinstance(X, pd.DataFrame) else by_narwhals(X)
+    names = list(frame.columns)
+    for role, name in roles.items():
+        if names.count(name) != 1:
+            raise ValueError(
+                f"{role}={name!r} should name a column of X, but {names.count(name)} "
+                f"of its columns have that name; they are {list_some(names)}."
+            )
+    if isinstance(frame, pd.DataFrame):
+        columns = {role: frame[name] for role, name in roles.items()}
+        return frame.drop(columns=list(roles.values())), columns
+    columns = {role: frame[name].to_native() for role, name in roles.items()}
+    return frame.drop(list(roles.values())).to_native(), columns
 
 
 def is_plain_number(dtype: object) -> bool:

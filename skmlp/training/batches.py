@@ -6,6 +6,9 @@ from typing import NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
 
+ROWS_TO_COUNT = 1 << 20
+"""Rows that are counted at a time."""
+
 
 class SparseRows(Protocol):
     """What is asked of sparse rows, here and by the network that they are handed to.
@@ -128,8 +131,12 @@ class Samples(NamedTuple):
 
     def class_shares(self, n_classes: int) -> np.ndarray:
         """Part of the total weight that each class has."""
-        weight = None if self.weight is None else self.weight.ravel()
-        totals = np.bincount(self.codes.ravel(), weight, minlength=n_classes)
+        totals = np.zeros(n_classes)
+        # of very many rows, copies as wide integers would be large
+        for start in range(0, self.codes.shape[-1], ROWS_TO_COUNT):
+            part = (..., slice(start, start + ROWS_TO_COUNT))
+            weight = None if self.weight is None else self.weight[part].ravel()
+            totals += np.bincount(self.codes[part].ravel(), weight, n_classes)
         return totals / totals.sum()
 
     @np.errstate(all="ignore")
@@ -267,7 +274,7 @@ class BatchesOfFile:
         self.buffer: np.ndarray | None = None
 
     def sizes(self) -> list[int]:
-        """Rows of each batch: as many in each epoch, since the last block stays last."""
+        """Rows of each batch: the same in each epoch, as the last block stays last."""
         at_once = self.file.blocks_at_once * self.file.block_size
         sizes = []
         for start in range(0, self.n_samples, at_once):

@@ -1,0 +1,439 @@
+"""Where the rows of a fit come from: memory, or a data set that is read in parts."""
+
+from collections.abc import Iterator, Mapping
+from contextlib import AbstractContextManager, ExitStack
+from typing import Any, Protocol
+
+import numpy as np
+import pandas as pd
+from numpy.typing import ArrayLike
+
+from skmlp.fitting.inputs import (
+    OwnRows,
+    Reader,
+    data_of_fit,
+    data_on,
+    fit_inputs,
+    own_held_out,
+    read_inputs,
+)
+from skmlp.fitting.parameters import Parameters
+from skmlp.fitting.recipe import Settings, is_auto
+from skmlp.fitting.targets import (
+    Targets,
+    check_labels,
+    read_targets,
+    warn_of_no_split,
+    weighted_samples,
+    weights_of_classes,
+)
+from skmlp.fitting.task import Data
+from skmlp.parts.matrix_file import MatrixFile, ShuffledWriter
+from skmlp.parts.memory import memory_limit
+from skmlp.parts.reader import DataSet, is_data_set
+from skmlp.parts.sample import Use, uses_of_rows
+from skmlp.tabular.labels import read_labels
+from skmlp.tabular.tables import TableLike, is_frame, n_columns_of, taken_apart
+from skmlp.tabular.weights import check_weights
+from skmlp.training.batches import Samples
+
+MOST_ENCODER_ROWS = 1_000_000
+"""Rows on which an encoder is fitted, if there are more of them."""
+
+MOST_ENCODER_CELLS = 100_000_000
+"""Cells of these rows: they are in memory, some of them several times."""
+
+
+class Source(Protocol):
+    """Rows with their labels and weights.
+
+    Attributes
+    ----------
+    X, y, sample_weight : object
+        As callbacks get to see them.
+    n_columns : int
+        Columns of the table, labels and weights aside.
+    """
+
+    X: Any
+    y: Any
+    sample_weight: Any
+    n_columns: int
+
+    def __enter__(self) -> "Source": ...
+
+    def __exit__(self, *exception: object) -> object: ...
+
+    def in_words(self) -> Mapping[str, TableLike | str | None]:
+        """What a checkpoint tells fits apart by."""
+
+    def targets(self, parameters: Parameters) -> Targets:
+        """What labels and weights say."""
+
+    def suited(self, settings: Settings) -> Settings:
+        """The settings, as far as these rows can be split by them."""
+
+    def data(
+        self,
+        reader: Reader,
+        targets: Targets,
+        settings: Settings,
+        own_rows: OwnRows,
+        rng: np.random.Generator,
+        goes_on: bool,
+    ) -> Data:
+        """Rows held out, and X encoded by what is there, or by what others teach."""
+
+
+def source_of(
+    parameters: Parameters, X: Any, y: Any, sample_weight: Any
+) -> AbstractContextManager[Source]:
+    """Where the rows come from that a caller of fit has named."""
+    if not is_data_set(X):
+        return InMemory(*named_columns(X, y, sample_weight))
+    with ExitStack() as stack:
+        data_set = stack.enter_context(DataSet(X))
+        columns = Columns(data_set, y, sample_weight)
+        if data_set.n_rows > n_encoder_rows(parameters, len(columns.features)):
+            stack.pop_all()  # to be closed with the source
+            return InParts(data_set, columns)
+        return InMemory(*columns.read())
+
+
+def n_encoder_rows(parameters: Parameters, n_columns: int) -> int:
+    """Most rows on which an encoder is fitted; data sets of no more are read whole."""
+    if not is_auto(parameters.encoder_rows):
+        return int(parameters.encoder_rows)
+    return min(MOST_ENCODER_ROWS, MOST_ENCODER_CELLS // max(n_columns, 1))
+
+
+# In memory
+
+
+def named_columns(X: Any, y: Any, sample_weight: Any) -> tuple[Any, Any, Any]:
+    """Table, labels and weights, where names stand for columns of the table."""
+    names = {
+        role: given
+        for role, given in {"y": y, "sample_weight": sample_weight}.items()
+        if isinstance(given, str)
+    }
+    if not names:
+        return X, y, sample_weight
+    if not is_frame(X):
+        role, name = next(iter(names.items()))
+        raise ValueError(
+            f"{role}={name!r} names a column, but X is a {type(X).__name__}, whose "
+            "columns have no names; pass a DataFrame, or one value per row."
+        )
+    X, columns = taken_apart(X, names)
+    return X, columns.get("y", y), columns.get("sample_weight", sample_weight)
+
+
+def in_memory(X: Any, y: Any, sample_weight: Any) -> tuple[Any, Any, Any]:
+    """The same, where X may be a data set, of which all rows are read."""
+    if not is_data_set(X):
+        return named_columns(X, y, sample_weight)
+    with DataSet(X) as data_set:
+        return Columns(data_set, y, sample_weight).read()
+
+
+class InMemory(AbstractContextManager):
+    """Rows that are all there."""
+
+    def __init__(self, X: TableLike, y: ArrayLike, sample_weight: ArrayLike | None):
+        self.X, self.y, self.sample_weight = X, y, sample_weight
+
+    def __exit__(self, *exception: object) -> None:
+        pass
+
+    @property
+    def n_columns(self) -> int:
+        return n_columns_of(self.X)
+
+    def in_words(self) -> Mapping[str, TableLike | str | None]:
+        return {"X": self.X, "y": self.y, "sample_weight": self.sample_weight}
+
+    def targets(self, parameters: Parameters) -> Targets:
+        targets = read_targets(parameters, self.X, self.y, self.sample_weight)
+        self.y = targets.y
+        return targets
+
+    def suited(self, settings: Settings) -> Settings:
+        return settings
+
+    def data(
+        self,
+        reader: Reader,
+        targets: Targets,
+        settings: Settings,
+        own_rows: OwnRows,
+        rng: np.random.Generator,
+        goes_on: bool,
+    ) -> Data:
+        return data_of_fit(reader, self.X, targets, settings, own_rows, rng, goes_on)
+
+
+# In parts
+
+
+class Columns:
+    """What the columns of a data set are for.
+
+    Parameters
+    ----------
+    data_set : DataSet
+        The rows.
+    label : str
+        Name of the column of labels.
+    weight : str or None
+        Name of the column of weights.
+
+    Raises
+    ------
+    ValueError
+        If one is no name of a column.
+    """
+
+    def __init__(self, data_set: DataSet, label: Any, weight: Any) -> None:
+        for role, name in {"y": label, "sample_weight": weight}.items():
+            if name is None and role == "sample_weight":
+                continue
+            if not isinstance(name, str):
+                raise ValueError(
+                    f"X is a data set, of which {role} has to be the name of a column, "
+                    f"got {'None' if name is None else type(name).__name__}."
+                )
+            data_set.check_column(name, role)
+        self.data_set = data_set
+        self.label: str = label
+        self.weight: str | None = weight
+        self.features = [
+            name for name in data_set.columns if name not in (label, weight)
+        ]
+
+    def read(self) -> tuple[Any, Any, Any]:
+        """Table, labels and weights of all rows."""
+        table = self.data_set.table(self.data_set.columns)
+        weight = None if self.weight is None else table[self.weight].to_numpy()
+        return table.select(self.features), table[self.label], weight
+
+    def pieces(self) -> Iterator[tuple[np.ndarray, np.ndarray | None]]:
+        """Labels and weights, piece by piece."""
+        names = [self.label] if self.weight is None else [self.label, self.weight]
+        for piece in self.data_set.pieces(names):
+            weight = None if self.weight is None else piece[self.weight].to_numpy()
+            yield np.asarray(read_labels(piece[self.label])), weight
+
+
+class InParts(AbstractContextManager):
+    """Rows of a data set of which the encoder, and maybe memory, is to see some only.
+
+    Parameters
+    ----------
+    data_set : DataSet
+        The rows; closed with this.
+    columns : Columns
+        What its columns are for.
+    """
+
+    def __init__(self, data_set: DataSet, columns: Columns) -> None:
+        self.data_set = data_set
+        self.columns = columns
+        self.X, self.y = data_set.given, columns.label
+        self.sample_weight = columns.weight
+        self.n_columns = len(columns.features)
+        self.files = ExitStack()
+        self.files.push(data_set)
+
+    def __exit__(self, *exception: object) -> None:
+        self.files.close()
+
+    def in_words(self) -> Mapping[str, TableLike | str | None]:
+        return {
+            "X": self.data_set.in_words(),
+            "y": self.y,
+            "sample_weight": self.sample_weight,
+        }
+
+    def suited(self, settings: Settings) -> Settings:
+        """Rows that are held out are few, and the same for all networks."""
+        return settings._replace(n_folds=1)
+
+    def targets(self, parameters: Parameters) -> Targets:
+        codes, labels = [], []
+        weights: list[Any] = []
+        for y, weight in self.columns.pieces():
+            of_row, different = pd.factorize(y, use_na_sentinel=False)
+            labels.append(different)
+            codes.append(of_row.astype(np.min_scalar_type(len(different))))
+            weights.append(weight)
+        # twice, since labels that come once each look like no classes
+        known = check_labels(np.concatenate(2 * labels))
+        classes = np.unique(known)
+        self.codes = np.concatenate(
+            [
+                np.searchsorted(classes, different).astype(
+                    np.min_scalar_type(len(classes))
+                )[of_row]
+                for different, of_row in zip(labels, codes, strict=True)
+            ]
+        )
+        weight = None
+        if self.columns.weight is not None:
+            weight = check_weights(np.concatenate(weights), len(self.codes))
+        counts = np.bincount(self.codes, minlength=len(classes))
+        class_weights = weights_of_classes(
+            parameters.class_weight, classes, classes, counts
+        )
+        samples = weighted_samples(self.codes, weight, class_weights)
+        return Targets(self.codes, classes, weight, class_weights, samples)
+
+    def data(
+        self,
+        reader: Reader,
+        targets: Targets,
+        settings: Settings,
+        own_rows: OwnRows,
+        rng: np.random.Generator,
+        goes_on: bool,
+    ) -> Data:
+        holds_out = settings.early_stopping and not own_rows.are_given
+        uses = uses_of_rows(
+            self.codes,
+            mask_of(targets.samples.rows, len(self.codes)),
+            settings.validation_fraction if holds_out else 0.0,
+            0 if goes_on else n_encoder_rows(reader, self.n_columns),
+            rng,
+        )
+        sample = None if goes_on else self.fit_encoder(reader, targets, uses, rng)
+        samples, held_out = self.encode(reader, targets, uses, sample, rng)
+        if own_rows.are_given:
+            held_out = own_held_out(reader, targets, own_rows)
+        elif held_out is None and holds_out:
+            warn_of_no_split(reader, settings, targets.samples.codes)
+        n_members = settings.n_estimators
+        return data_on(
+            reader,
+            samples.x,
+            samples.for_each(n_members),
+            None if held_out is None else held_out.for_each(n_members),
+            targets,
+        )
+
+    def fit_encoder(
+        self,
+        reader: Reader,
+        targets: Targets,
+        uses: np.ndarray,
+        rng: np.random.Generator,
+    ) -> np.ndarray:
+        """Fit the encoder on the rows meant for it, and encode these."""
+        is_meant = uses == Use.TRAINING_AND_ENCODER
+        table = self.data_set.rows(self.columns.features, is_meant)
+        weight = targets.sample_weight
+        of_sample = targets._replace(
+            y=targets.classes[self.codes[is_meant]],
+            sample_weight=None if weight is None else weight[is_meant],
+        )
+        return dense(fit_inputs(reader, table, of_sample, None, rng))
+
+    def encode(
+        self,
+        reader: Reader,
+        targets: Targets,
+        uses: np.ndarray,
+        sample: np.ndarray | None,
+        rng: np.random.Generator,
+    ) -> tuple[Samples, Samples | None]:
+        """Encode all rows: those to train on into a file, those held out in memory."""
+        is_training = (uses == Use.TRAINING) | (uses == Use.TRAINING_AND_ENCODER)
+        n_rows, writer = int(is_training.sum()), None
+        weight = weight_of_all(targets, len(uses))
+        given = {"codes": self.codes} | ({} if weight is None else {"weight": weight})
+        held_out_x = []
+        start = n_sampled = 0
+        for piece in self.data_set.pieces(self.columns.features):
+            place = slice(start, start + len(piece))
+            start = place.stop
+            use = uses[place]
+            n_of_sample = int((use == Use.TRAINING_AND_ENCODER).sum())
+            known = None
+            if sample is not None:
+                known = sample[n_sampled : n_sampled + n_of_sample]
+                n_sampled += n_of_sample
+            x = encoded(reader, piece, use, known)
+            held_out_x.append(x[use == Use.HELD_OUT])
+            if writer is None:
+                file = MatrixFile(n_rows, x.shape[1], x.dtype)
+                self.files.enter_context(file)
+                columns = {
+                    name: np.empty(n_rows, values.dtype)
+                    for name, values in given.items()
+                }
+                writer = ShuffledWriter(file, columns, rng if reader.shuffle else None)
+            rows = is_training[place]
+            writer.add(
+                x[rows],
+                **{name: values[place][rows] for name, values in given.items()},
+            )
+        assert writer is not None, "there are more rows than the encoder sees"
+        writer.finish()
+        is_held_out = uses == Use.HELD_OUT
+        held_out = None
+        if is_held_out.any():
+            held_out = Samples(
+                np.concatenate(held_out_x),
+                **{name: values[is_held_out] for name, values in given.items()},
+            )
+        fits = file.nbytes <= memory_limit() // 2
+        return Samples(file.mapped() if fits else file, **writer.columns), held_out
+
+
+def mask_of(rows: np.ndarray | None, n_rows: int) -> np.ndarray | None:
+    """Which rows these are, as a mask; None for all."""
+    if rows is None:
+        return None
+    mask = np.zeros(n_rows, bool)
+    mask[rows] = True
+    return mask
+
+
+def weight_of_all(targets: Targets, n_rows: int) -> np.ndarray | None:
+    """Weight of each row, that of its class included, also where it is 0."""
+    _, _, weight, rows = targets.samples
+    if weight is None or rows is None:
+        return weight
+    of_all = np.zeros(n_rows, weight.dtype)
+    of_all[rows] = weight
+    return of_all
+
+
+def encoded(
+    reader: Reader, piece: Any, use: np.ndarray, known: np.ndarray | None
+) -> np.ndarray:
+    """Rows of a piece, of which those that the encoder was fitted on are known.
+
+    Means of the target that a row itself had a part in would be trusted too much.
+    """
+    import pyarrow as pa
+
+    if known is None or len(known) == 0:
+        return dense(read_inputs(reader, piece, reader.dtype))
+    is_known = use == Use.TRAINING_AND_ENCODER
+    if is_known.all():
+        return known
+    others = piece.filter(pa.array(~is_known))
+    x = np.empty((len(use), known.shape[1]), known.dtype)
+    x[is_known] = known
+    x[~is_known] = dense(read_inputs(reader, others, reader.dtype))
+    return x
+
+
+def dense(x: Any) -> np.ndarray:
+    """Encoded rows, which are to be an array."""
+    if isinstance(x, np.ndarray):
+        return x
+    raise TypeError(
+        "preprocessing gives sparse rows, and the rows of a data set in parts are kept "
+        "as a dense matrix; let it give dense ones, or pass the rows in memory."
+    )
