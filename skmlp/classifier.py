@@ -12,7 +12,7 @@ from typing import Any, Literal, Self
 import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator, ClassifierMixin
-from sklearn.metrics import get_scorer_names
+from sklearn.metrics import accuracy_score, get_scorer_names
 from sklearn.utils import Tags, get_tags
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import (
@@ -43,7 +43,13 @@ from skmlp.fitting.parameters import ActivationLike, Scoring, Transformer
 from skmlp.fitting.recipe import Settings, check_in_parts, is_auto
 from skmlp.fitting.run import carry_out
 from skmlp.fitting.solvers import SOLVERS, state_of
-from skmlp.fitting.sources import Source, in_memory, source_of
+from skmlp.fitting.sources import (
+    Source,
+    in_memory,
+    labels_of,
+    named_columns,
+    source_of,
+)
 from skmlp.fitting.start import (
     Past,
     all_classes,
@@ -57,6 +63,8 @@ from skmlp.nn.activations import ACTIVATIONS, Activation
 from skmlp.nn.network import Architecture
 from skmlp.optim.optimizers import RuleState
 from skmlp.optim.schedules import SCHEDULES
+from skmlp.parts.predictions import feature_pieces, prediction_pieces, write_parquet
+from skmlp.parts.reader import DataSetLike, is_data_set
 from skmlp.saving import models
 from skmlp.tabular.encoder import TableEncoder
 from skmlp.tabular.tables import TableLike, n_columns_of
@@ -101,6 +109,13 @@ class MLPSoftmaxClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
             default="from_dtype"
         Columns that are categories whatever their dtype: a mask, indices or names.
         Only with ``preprocessing="auto"``.
+
+    encoder_rows : int or "auto", default="auto"
+        Most rows that the encoder is fitted on where `fit` is given a data set in
+        parts, such as a path. A data set of no more rows is read as a whole, and the
+        outcome is that of a table in memory. Of a larger one, so many rows are drawn at
+        random, and all are encoded, a piece at a time, into a temporary file. "auto" is
+        a million, or fewer where there are more than 100 columns.
 
     numeric_embedding : "periodic", None or "auto", default="auto"
         What the network gets beside each number: "periodic" adds three learnt mixtures
@@ -567,11 +582,11 @@ class MLPSoftmaxClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
     @fit_context(prefer_skip_nested_validation=True)
     def fit(
         self,
-        X: TableLike,
-        y: ArrayLike,
-        sample_weight: ArrayLike | None = None,
+        X: TableLike | DataSetLike,
+        y: ArrayLike | str,
+        sample_weight: ArrayLike | str | None = None,
         *,
-        X_val: TableLike | None = None,
+        X_val: TableLike | DataSetLike | None = None,
         y_val: ArrayLike | None = None,
         sample_weight_val: ArrayLike | None = None,
     ) -> Self:
@@ -581,19 +596,25 @@ class MLPSoftmaxClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
 
         Parameters
         ----------
-        X : {table, array-like, sparse matrix} of shape (n_samples, n_features)
-            A pandas, polars or pyarrow table, an array, or a sparse matrix.
-        y : array-like of shape (n_samples,)
-            One label per row: numbers, strings or booleans.
-        sample_weight : array-like of shape (n_samples,), default=None
-            Non-negative weight per row; None means 1. A row of weight 0 takes no part.
-        X_val : {table, array-like, sparse matrix} of shape (n_val, n_features), \
-                default=None
-            Rows to score after each epoch, in place of a part of X. Given these,
-            training stops and chooses weights as with ``early_stopping=True``.
-        y_val : array-like of shape (n_val,), default=None
+        X : {table, array-like, sparse matrix} of shape (n_samples, n_features) or \
+                data set
+            A pandas, polars or pyarrow table, an array, or a sparse matrix. Or rows
+            that need not fit in memory: the path of a Parquet file or of a folder of
+            such, a ``pyarrow.dataset.Dataset``, or a ``polars.LazyFrame``.
+        y : array-like of shape (n_samples,) or str
+            One label per row: numbers, strings or booleans. Or the name of the column
+            of X that has them, as it must be for data sets.
+        sample_weight : array-like of shape (n_samples,) or str, default=None
+            Non-negative weight per row, or the name of the column of X that has them;
+            None means 1. A row of weight 0 takes no part.
+        X_val : {table, array-like, sparse matrix} of shape (n_val, n_features) or \
+                data set, default=None
+            Rows to score after each epoch, in place of a part of X, all of them in
+            memory. Given these, training stops and chooses weights as with
+            ``early_stopping=True``.
+        y_val : array-like of shape (n_val,) or str, default=None
             Labels of `X_val`.
-        sample_weight_val : array-like of shape (n_val,), default=None
+        sample_weight_val : array-like of shape (n_val,) or str, default=None
             Weights of the rows of `X_val`.
 
         Returns
@@ -607,6 +628,8 @@ class MLPSoftmaxClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
             If data or parameters don't fit together; the message says how.
         FileRefusedError
             If `checkpoint` is a file of another fit or version, or no checkpoint.
+        OSError
+            If there is no room for the file of encoded rows.
         """
         deadline = time.monotonic() + (self.max_time or math.inf)
         own_rows = OwnRows(*in_memory(X_val, y_val, sample_weight_val))
@@ -723,57 +746,140 @@ class MLPSoftmaxClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
             )
         return super().set_params(**params)
 
-    def predict_proba(self, X: TableLike) -> np.ndarray:
+    def predict_proba(self, X: TableLike | DataSetLike) -> Any:
         """Probability of each class for each row.
 
         Changes nothing in the estimator, so many threads can call it at once.
 
         Parameters
         ----------
-        X : {table, array-like, sparse matrix} of shape (n_samples, n_features)
-            Rows with the columns that `fit` was given.
+        X : {table, array-like, sparse matrix} of shape (n_samples, n_features) or \
+                data set
+            Rows with the columns that `fit` was given. A data set, such as a path, may
+            have others as well.
 
         Returns
         -------
         probabilities : ndarray of shape (n_samples, n_classes)
-            In the order of `classes_`, in the type that `dtype` named.
+            In the order of `classes_`, in the type that `dtype` named. For a data set,
+            an iterator over such arrays, for a piece of the rows each, in their order.
         """
         check_is_fitted(self)
+        if is_data_set(X):
+            return map(self.predict_proba, feature_pieces(self, X))
         x = read_inputs(self, X, self.architecture_.dtype)
         reader = kept_reader_of(self, self.architecture_, self.parameters_, x)
         return probabilities_of(reader, x, self.temperature_, self._shares())
 
-    def predict_log_proba(self, X: TableLike) -> np.ndarray:
+    def predict_log_proba(self, X: TableLike | DataSetLike) -> Any:
         """Natural logarithm of `predict_proba`.
 
         Parameters
         ----------
-        X : {table, array-like, sparse matrix} of shape (n_samples, n_features)
-            Rows with the columns that `fit` was given.
+        X : {table, array-like, sparse matrix} of shape (n_samples, n_features) or \
+                data set
+            As in `predict_proba`.
 
         Returns
         -------
         log_probabilities : ndarray of shape (n_samples, n_classes)
-            -inf where a probability is 0 in its type.
+            -inf where a probability is 0 in its type. For a data set, an iterator over
+            such arrays.
         """
+        if is_data_set(X):
+            return map(self.predict_log_proba, feature_pieces(self, X))
         with np.errstate(all="ignore"):
             return np.log(self.predict_proba(X))
 
-    def predict(self, X: TableLike) -> np.ndarray:
+    def predict(self, X: TableLike | DataSetLike) -> Any:
         """The most probable label of each row.
 
         Parameters
         ----------
-        X : {table, array-like, sparse matrix} of shape (n_samples, n_features)
-            Rows with the columns that `fit` was given.
+        X : {table, array-like, sparse matrix} of shape (n_samples, n_features) or \
+                data set
+            As in `predict_proba`.
 
         Returns
         -------
         labels : ndarray of shape (n_samples,)
-            Members of `classes_`.
+            Members of `classes_`. For a data set, an iterator over such arrays.
         """
+        if is_data_set(X):
+            return map(self.predict, feature_pieces(self, X))
         most_probable = self.predict_proba(X).argmax(axis=1)
         return self.classes_[most_probable]
+
+    def score(
+        self,
+        X: TableLike | DataSetLike,
+        y: ArrayLike | str,
+        sample_weight: ArrayLike | str | None = None,
+    ) -> float:
+        """Accuracy of `predict` on given rows.
+
+        Parameters
+        ----------
+        X : {table, array-like, sparse matrix} of shape (n_samples, n_features) or \
+                data set
+            As in `predict_proba`.
+        y : array-like of shape (n_samples,) or str
+            The right labels, or the name of the column of X that has them.
+        sample_weight : array-like of shape (n_samples,) or str, default=None
+            Weight per row, or the name of the column of X that has them.
+
+        Returns
+        -------
+        score : float
+            Part of the rows, by weight, whose label is predicted.
+        """
+        if not is_data_set(X):
+            return super().score(*named_columns(X, y, sample_weight))
+        labels, weight = labels_of(X, y, sample_weight)
+        predicted = np.concatenate(list(self.predict(X)))
+        return float(accuracy_score(labels, predicted, sample_weight=weight))
+
+    def predict_to_parquet(
+        self, X: DataSetLike, path: str | os.PathLike, *, keep: Sequence[str] = ()
+    ) -> None:
+        """Write the predictions for a data set to a Parquet file, a row for a row.
+
+        Only a piece of the rows is in memory at a time. Columns are those of `keep`,
+        "predicted" and, for each class, "probability_" and its name.
+
+        Parameters
+        ----------
+        X : path, pyarrow.dataset.Dataset or polars.LazyFrame
+            Rows with the columns that `fit` was given, and maybe others.
+        path : str or os.PathLike
+            Where to. A file that is there already is replaced once the new one is
+            complete.
+        keep : sequence of str, default=()
+            Columns of X that are written as well, such as a key.
+
+        Raises
+        ------
+        ValueError
+            If columns are missing, or X has no rows.
+
+        Examples
+        --------
+        >>> import tempfile
+        >>> from pathlib import Path
+        >>> import pandas as pd
+        >>> from skmlp import MLPSoftmaxClassifier
+        >>> table = pd.DataFrame({"key": range(40), "x": [0.0, 1.0] * 20})
+        >>> model = MLPSoftmaxClassifier((), max_iter=5, random_state=0)
+        >>> model = model.fit(table[["x"]], ["no", "yes"] * 20)
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     new, predicted = Path(folder, "new"), Path(folder, "predicted")
+        ...     table.to_parquet(new)
+        ...     model.predict_to_parquet(new, predicted, keep=["key"])
+        ...     pd.read_parquet(predicted).columns.tolist()
+        ['key', 'predicted', 'probability_no', 'probability_yes']
+        """
+        check_is_fitted(self)
+        write_parquet(path, prediction_pieces(self, X, keep))
 
     def save(self, path: str | os.PathLike) -> None:
         """Write the fitted classifier to a file that is safe to load.

@@ -225,6 +225,13 @@ class Columns:
             yield np.asarray(read_labels(piece[self.label])), weight
 
 
+def labels_of(X: Any, label: Any, weight: Any) -> tuple[np.ndarray, np.ndarray | None]:
+    """Labels and weights of all rows of a data set, in their order."""
+    with DataSet(X) as data_set:
+        labels, weights = zip(*Columns(data_set, label, weight).pieces(), strict=True)
+    return np.concatenate(labels), None if weight is None else np.concatenate(weights)
+
+
 class InParts(AbstractContextManager):
     """Rows of a data set of which the encoder, and maybe memory, is to see some only.
 

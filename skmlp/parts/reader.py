@@ -6,14 +6,18 @@ import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeGuard
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeGuard
 
 import narwhals as nw
 import numpy as np
 
 if TYPE_CHECKING:
+    import polars as pl
     import pyarrow as pa
 
+
+DataSetLike: TypeAlias = "str | os.PathLike | pa.dataset.Dataset | pl.LazyFrame"
+"""What stands for rows that are elsewhere."""
 
 PIECE_SIZE = 1 << 16
 """Rows that are read at a time."""

@@ -1,0 +1,111 @@
+"""Predictions for a data set: its rows piece by piece, and a Parquet file of them."""
+
+import os
+import secrets
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+import numpy as np
+
+from skmlp.parts.reader import DataSet, is_data_set
+from skmlp.tabular.names import list_some
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+
+class Classifier(Protocol):
+    """A fitted classifier."""
+
+    classes_: np.ndarray
+    n_features_in_: int
+
+    def predict_proba(self, X: Any) -> np.ndarray: ...
+
+
+def feature_pieces(model: Classifier, X: Any) -> Iterator["pa.Table"]:
+    """Those columns of a data set that a model was fitted on, piece by piece.
+
+    Raises
+    ------
+    ValueError
+        If some are not there.
+    """
+    data_set = DataSet(X)
+    return pieces_of(data_set, features_of(model, data_set))
+
+
+def pieces_of(data_set: DataSet, columns: Sequence[str]) -> Iterator["pa.Table"]:
+    """Some columns piece by piece; the data set is closed behind the last one."""
+    with data_set:
+        yield from data_set.pieces(columns)
+
+
+def features_of(model: Classifier, data_set: DataSet) -> list[str]:
+    """The columns that a model was fitted on: by name, or all where it knows none."""
+    names = getattr(model, "feature_names_in_", None)
+    if names is None:
+        if len(data_set.columns) != model.n_features_in_:
+            raise ValueError(
+                f"the data set has {len(data_set.columns)} columns, and the model was "
+                f"fitted on {model.n_features_in_} columns without names; select them."
+            )
+        return data_set.columns
+    missing = [name for name in names if name not in data_set.columns]
+    if missing:
+        raise ValueError(
+            f"the data set lacks columns that the model was fitted on: "
+            f"{list_some(missing)}; it has {list_some(data_set.columns)}."
+        )
+    return list(names)
+
+
+def prediction_pieces(
+    model: Classifier, X: Any, keep: Sequence[str]
+) -> Iterator["pa.Table"]:
+    """Columns to be kept, the label and the probabilities, piece by piece."""
+    if not is_data_set(X):
+        raise TypeError(
+            "X should be a data set, such as the path of a Parquet file, got "
+            f"{type(X).__name__}; use predict_proba for rows in memory."
+        )
+    data_set = DataSet(X)
+    for name in keep:
+        data_set.check_column(name, "keep")
+    features = features_of(model, data_set)
+    names = [f"probability_{label}" for label in model.classes_]
+    taken = sorted({*names, "predicted"} & set(keep))
+    if taken:
+        raise ValueError(f"keep names {taken}, which predictions are called.")
+    for piece in pieces_of(data_set, list(dict.fromkeys([*features, *keep]))):
+        probabilities = model.predict_proba(piece.select(features))
+        table = piece.select(keep)
+        labels = model.classes_[probabilities.argmax(axis=1)]
+        table = table.append_column("predicted", [labels])
+        for name, column in zip(names, probabilities.T, strict=True):
+            table = table.append_column(name, [np.ascontiguousarray(column)])
+        yield table
+
+
+def write_parquet(path: str | os.PathLike, tables: Iterable["pa.Table"]) -> None:
+    """Write tables to one Parquet file, which is there in full or not at all."""
+    from pyarrow.parquet import ParquetWriter
+
+    path = Path(path)
+    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
+    writer = None
+    try:
+        for table in tables:
+            if writer is None:
+                writer = ParquetWriter(temporary, table.schema)
+            writer.write_table(table)
+        if writer is None:
+            raise ValueError("the data set has no rows, so there is nothing to write.")
+        writer.close()
+        os.replace(temporary, path)
+    except BaseException:
+        if writer is not None:
+            writer.close()
+        temporary.unlink(missing_ok=True)
+        raise
