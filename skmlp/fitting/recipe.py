@@ -24,6 +24,15 @@ VERY_MANY_ROWS = 50_000
 rows, of which there are enough."""
 
 
+ENOUGH_ROWS = 2_000_000
+"""From so many rows on, a few planned passes do, the last of them in small steps."""
+
+MOST_VISITS = 10_000_000
+"""Rows that a network then looks at, or one pass over all of them if these are more."""
+
+MOST_HELD_OUT = 100_000
+"""Rows that tell enough, of however many."""
+
 FEWEST_JUDGES = 3
 """Networks whose mean tells how sure the mean of all of them is.
 
@@ -139,11 +148,18 @@ def by_size(n_samples: int, n_columns: int) -> Settings:
         n_estimators=4 if are_very_many else 6,
     )
     if is_wide and are_very_many:
-        return settings._replace(
+        settings = settings._replace(
             hidden_layer_sizes=(256, 256),
             label_smoothing=0.0,
             kinds=KINDS[:1],
             n_estimators=2,
+        )
+    if n_samples >= ENOUGH_ROWS:
+        settings = settings._replace(
+            learning_rate="cosine",
+            max_iter=max(1, MOST_VISITS // n_samples),
+            n_iter_no_change=np.inf,
+            validation_fraction=MOST_HELD_OUT / n_samples,
         )
     return settings
 

@@ -29,7 +29,6 @@ from skmlp.fitting.targets import (
 )
 from skmlp.fitting.task import Data
 from skmlp.parts.matrix_file import MatrixFile, ShuffledWriter
-from skmlp.parts.memory import memory_limit
 from skmlp.parts.reader import DataSet, is_data_set
 from skmlp.parts.sample import Use, uses_of_rows
 from skmlp.tabular.labels import read_labels
@@ -40,7 +39,7 @@ from skmlp.training.batches import Samples
 MOST_ENCODER_ROWS = 1_000_000
 """Rows on which an encoder is fitted, if there are more of them."""
 
-MOST_ENCODER_CELLS = 100_000_000
+MOST_ENCODER_CELLS = 20_000_000
 """Cells of these rows: they are in memory, some of them several times."""
 
 
@@ -392,8 +391,7 @@ class InParts(AbstractContextManager):
                 np.concatenate(held_out_x),
                 **{name: values[is_held_out] for name, values in given.items()},
             )
-        fits = file.nbytes <= memory_limit() // 2
-        return Samples(file.mapped() if fits else file, **writer.columns), held_out
+        return Samples(file, **writer.columns), held_out
 
 
 def mask_of(rows: np.ndarray | None, n_rows: int) -> np.ndarray | None:

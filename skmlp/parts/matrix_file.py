@@ -88,10 +88,6 @@ class MatrixFile:
             while len(view):
                 view = view[self.file.write(view) :]
 
-    def mapped(self) -> np.ndarray:
-        """The whole matrix as an array that the system reads as it is looked at."""
-        return np.asarray(np.memmap(self.file, self.dtype, "r", shape=self.shape))
-
 
 def check_room(matrix: MatrixFile) -> None:
     """Raise unless the file will fit where temporary files are."""

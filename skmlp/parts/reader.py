@@ -174,9 +174,8 @@ def open_parquet(path: str | os.PathLike) -> "pa.dataset.Dataset":
         found = dataset.dataset(os.fspath(path), format="parquet", partitioning=flavor)
     except pa.ArrowInvalid as error:
         raise ValueError(
-            f"X is the path {os.fspath(path)!r}, where there is no Parquet file "
-            f"({first_line(error)}); for files of another kind, pass "
-            'pyarrow.dataset.dataset(path, format="csv").'
+            f"{os.fspath(path)!r} can't be read as Parquet: {first_line(error)}; for "
+            'files of another kind, pass pyarrow.dataset.dataset(path, format="csv").'
         ) from error
     if not found.schema.names:
         raise ValueError(f"there is no Parquet file in {os.fspath(path)!r}.")
@@ -192,16 +191,19 @@ def with_common_types(
     file lacks are there as well.
     """
     import pyarrow as pa
+    from pyarrow.dataset import FileSystemDataset
 
-    schemas = [dataset.schema]
-    schemas += [fragment.physical_schema for fragment in dataset.get_fragments()]
-    names = set(dataset.schema.names)
+    if not isinstance(dataset, FileSystemDataset):
+        return dataset
+    fragments, names = list(dataset.get_fragments()), set(dataset.schema.names)
+    schemas = [fragment.physical_schema for fragment in fragments]
     if not is_own:
         schemas = [
             pa.schema([field for field in schema if field.name in names])
             for schema in schemas
         ]
     try:
+        schemas = [dataset.schema, *schemas]
         common = pa.unify_schemas(schemas, promote_options="permissive")
     except (pa.ArrowInvalid, pa.ArrowTypeError) as error:
         raise ValueError(
@@ -210,7 +212,7 @@ def with_common_types(
         ) from error
     if common.equals(dataset.schema):
         return dataset
-    return dataset.replace_schema(common.with_metadata(dataset.schema.metadata))
+    return FileSystemDataset(fragments, common, dataset.format, dataset.filesystem)
 
 
 def first_line(error: Exception) -> str:

@@ -5,7 +5,7 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy import sparse
 
-from skmlp.training.batches import Batches, Samples
+from skmlp.training.batches import Batches, BatchesOfFile, Samples, batches_of
 
 N_SAMPLES = 11
 NUMBERS = np.arange(N_SAMPLES)
@@ -171,3 +171,75 @@ def test_weights_of_mean_one_keep_their_proportions(dtype):
     assert_array_equal(samples.weight, NUMBERS / 10)
     without = numbered(weighted=False)
     assert without.with_mean_weight_one(dtype).weight is None
+
+
+class InBlocks:
+    """Rows as a file gives them, from an array."""
+
+    blocks_at_once = 3
+
+    def __init__(self, x, block_size):
+        self.x, self.block_size = x, block_size
+        self.shape, self.dtype = x.shape, x.dtype
+        self.n_read = 0
+
+    def read(self, start, out):
+        self.n_read += 1
+        out[...] = self.x[start : start + len(out)]
+
+
+def in_file(block_size=2, weighted=True):
+    samples = numbered(weighted=weighted)
+    return samples._replace(x=InBlocks(samples.x, block_size))
+
+
+@pytest.mark.parametrize("block_size", [1, 2, 4, 11, 20])
+@pytest.mark.parametrize("batch_size", [1, 3, 4, 50])
+@pytest.mark.parametrize("shuffle", [False, True])
+def test_every_row_of_a_file_comes_once(block_size, batch_size, shuffle):
+    rngs = [np.random.default_rng(0)] if shuffle else None
+    batches = batches_of(in_file(block_size), batch_size, rngs)
+    assert isinstance(batches, BatchesOfFile)
+    for _ in range(2):
+        pieces = contents(batches)
+        assert [len(codes) for _, codes, _ in pieces] == batches.sizes()
+        x, codes, weight = (np.concatenate(c) for c in zip(*pieces, strict=True))
+        assert_array_equal(np.sort(codes) if shuffle else codes, NUMBERS)
+        assert_array_equal(x[:, 0], codes)
+        assert_allclose(weight, codes / 10)
+
+
+def test_a_file_of_one_block_comes_in_the_order_of_an_array():
+    expected = orders(Batches(numbered(), 4, [np.random.default_rng(5)]))
+    batches = batches_of(in_file(20), 4, [np.random.default_rng(5)])
+    assert orders(batches) == expected
+
+
+def test_blocks_come_in_another_order_each_time():
+    batches = batches_of(in_file(), 50, [np.random.default_rng(0)])
+    first, second = orders(batches), orders(batches)
+    # six blocks, three at a time
+    assert len(first) == 2
+    assert {*first[0]} != {*second[0]}
+
+
+def test_few_rows_of_a_file_are_in_memory():
+    batches = batches_of(in_file(), 2, [np.random.default_rng(0)])
+    for part in batches.parts():
+        assert len(part.samples.x) <= 6
+    assert batches.file.n_read == 6
+    assert batches.buffer.shape == (6, 3)
+
+
+def test_each_network_of_a_stack_has_its_own_order_of_a_file():
+    rngs = [np.random.default_rng(seed) for seed in (0, 1)]
+    stack = in_file(20).for_each(2)
+    (codes,) = (part.codes for part in batches_of(stack, 50, rngs))
+    assert_array_equal(np.sort(codes), [NUMBERS, NUMBERS])
+    assert (codes[0] != codes[1]).any()
+
+
+def test_arrays_are_batches_of_one_part():
+    batches = batches_of(numbered(), 4, None)
+    assert isinstance(batches, Batches)
+    assert list(batches.parts()) == [batches]

@@ -1,0 +1,106 @@
+"""Predictions for data sets: those for the same rows in memory."""
+
+import numpy as np
+import pandas as pd
+import polars as pl
+import pyarrow.dataset as ds
+import pyarrow.parquet as pq
+import pytest
+from networks import classic
+from numpy.testing import assert_array_equal
+from sklearn.datasets import load_iris
+
+from skmlp.parts import predictions, reader
+
+X, Y = load_iris(return_X_y=True, as_frame=True)
+X = X.set_axis(["a", "b", "c", "d"], axis=1)
+NAMES = np.array(["setosa", "versicolor", "virginica"])[Y]
+MODEL = classic((8,), max_iter=5, random_state=0).fit(X, NAMES)
+
+
+@pytest.fixture
+def path(tmp_path, monkeypatch):
+    """Iris with its labels and a key in front, read 40 rows at a time."""
+    monkeypatch.setattr(reader, "PIECE_SIZE", 40)
+    path = tmp_path / "iris.parquet"
+    frame = X[["d", "a", "b", "c"]].assign(label=NAMES)
+    frame.insert(0, "key", np.arange(150) * 10)
+    frame.to_parquet(path, index=False)
+    return path
+
+
+@pytest.mark.parametrize("method", ["predict_proba", "predict_log_proba", "predict"])
+@pytest.mark.parametrize("source", [str, ds.dataset, pl.scan_parquet])
+def test_pieces_are_those_of_the_whole(method, source, path):
+    pieces = list(getattr(MODEL, method)(source(path)))
+    assert [len(piece) for piece in pieces] == [40, 40, 40, 30]
+    assert_array_equal(np.concatenate(pieces), getattr(MODEL, method)(X))
+
+
+def test_score_by_the_name_of_a_column(path):
+    expected = MODEL.score(X, NAMES)
+    assert MODEL.score(path, "label") == expected
+    assert MODEL.score(X.assign(label=NAMES), "label") == expected
+    assert MODEL.score(path, "label", "key") == MODEL.score(
+        X, NAMES, np.arange(150) * 10
+    )
+
+
+def test_written_to_parquet(path, tmp_path):
+    MODEL.predict_to_parquet(path, tmp_path / "out", keep=["key", "d"])
+    found = pd.read_parquet(tmp_path / "out")
+    probabilities = [f"probability_{name}" for name in MODEL.classes_]
+    assert found.columns.tolist() == ["key", "d", "predicted", *probabilities]
+    assert_array_equal(found.key, np.arange(150) * 10)
+    assert_array_equal(found.d, X.d)
+    assert_array_equal(found.predicted, MODEL.predict(X))
+    assert_array_equal(found[probabilities], MODEL.predict_proba(X))
+
+
+def test_a_model_without_names_takes_all_columns(tmp_path):
+    model = classic((8,), max_iter=2).fit(X.to_numpy(), Y)
+    X.to_parquet(tmp_path / "x.parquet")
+    found = np.concatenate(list(model.predict(tmp_path / "x.parquet")))
+    assert_array_equal(found, model.predict(X.to_numpy()))
+    X.assign(e=1.0).to_parquet(tmp_path / "x.parquet")
+    with pytest.raises(ValueError, match=r"has 5 columns, .* 4 columns without names"):
+        model.predict(tmp_path / "x.parquet")
+
+
+def test_columns_that_are_missing(path, tmp_path):
+    X[["a", "c"]].to_parquet(path)
+    with pytest.raises(ValueError, match=r"lacks columns .*: \['b', 'd'\]; it has"):
+        MODEL.predict_proba(path)
+    target = tmp_path / "out"
+    with pytest.raises(ValueError, match="lacks columns"):
+        MODEL.predict_to_parquet(path, target)
+    assert not target.exists()
+
+
+def test_what_can_not_be_kept(path, tmp_path):
+    with pytest.raises(ValueError, match="keep='kye' is no column"):
+        MODEL.predict_to_parquet(path, tmp_path / "out", keep=["kye"])
+    X.assign(predicted=1).to_parquet(path)
+    with pytest.raises(ValueError, match=r"keep names \['predicted'\]"):
+        MODEL.predict_to_parquet(path, tmp_path / "out", keep=["predicted"])
+
+
+def test_rows_in_memory_are_for_predict_proba(tmp_path):
+    with pytest.raises(TypeError, match="got DataFrame; use predict_proba"):
+        MODEL.predict_to_parquet(X, tmp_path / "out")
+
+
+def test_a_file_is_there_in_full_or_as_before(path, tmp_path):
+    target = tmp_path / "out"
+    target.write_bytes(b"before")
+
+    def pieces():
+        yield pq.read_table(path)
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        predictions.write_parquet(target, pieces())
+    with pytest.raises(ValueError, match="no rows"):
+        predictions.write_parquet(target, [])
+    assert target.read_bytes() == b"before"
+    assert sorted(tmp_path.iterdir()) == sorted([path, target])
