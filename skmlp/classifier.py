@@ -607,7 +607,7 @@ class MLPSoftmaxClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
         targets = read_targets(self, X, y, sample_weight)
         settings = settle_fit(self, targets, n_columns_of(X), past)
         rng = as_generator(self.random_state)
-        own_rows = OwnRows(X_val, y_val, sample_weight_val)
+        own_rows = OwnRows.of(X_val, y_val, sample_weight_val)
         given = {"X": X, "y": targets.y, "sample_weight": sample_weight}
         checkpoint = checkpoint_of(self, given | own_rows._asdict(), past, rng)
         self.classes_ = targets.classes
