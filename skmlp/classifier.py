@@ -599,6 +599,9 @@ class MLPSoftmaxClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
         ------
         ValueError
             If data or parameters don't fit together; the message says how.
+        TypeError
+            If rows, labels or weights are not there yet, as in a table of Dask; the
+            message says how to get them.
         FileRefusedError
             If `checkpoint` is a file of another fit or version, or no checkpoint.
         """
@@ -665,6 +668,9 @@ class MLPSoftmaxClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
             If data or parameters don't fit together, among them
             ``early_stopping=True``, ``class_weight="balanced"`` and a `learning_rate`
             that is laid out over `max_iter` epochs.
+        TypeError
+            If rows, labels or weights are not there yet, as in a table of Dask; the
+            message says how to get them.
         """
         check_in_parts(self)
         past = Past.of(self)

@@ -137,5 +137,6 @@ LAZY_TABLES: Sequence[Lazy] = (
     Lazy(nw.dependencies.is_duckdb_relation, "df()", "to_arrow_reader"),
     Lazy(nw.dependencies.is_ibis_table, "to_pandas()", "to_pyarrow_batches"),
     Lazy(nw.dependencies.is_pyspark_dataframe, "toPandas()", "mapInPandas"),
+    Lazy(is_any("ray.data.Dataset"), "to_pandas()", "map_batches"),
 )
 """Kinds of tables whose rows are elsewhere; the first that holds counts."""

@@ -17,7 +17,7 @@ import pyarrow.dataset as ds
 import pytest
 from scipy.sparse import csr_array
 
-from skmlp.tabular.lazy import refuse_lazy
+from skmlp.tabular.lazy import is_any, refuse_lazy
 
 FRAME = pd.DataFrame({"a": [1.0, 2.0], "b": ["x", "y"]})
 TABLE = pa.Table.from_pandas(FRAME)
@@ -128,6 +128,13 @@ def test_an_array_of_xarray_is_lazy_where_dask_is_behind_it():
 )
 def test_rows_that_are_there_pass(rows):
     refuse_lazy(X=rows)
+
+
+def test_classes_are_found_by_their_public_names_where_their_module_is():
+    is_path_or_table = is_any("absent.Table", "pathlib.Path")
+    assert is_path_or_table(Path("rows"))  # of a subclass
+    assert not is_path_or_table("rows")
+    assert not is_any("absent.Table")(Path("rows"))
 
 
 def test_no_library_is_imported_to_look_for_its_tables():
