@@ -626,13 +626,16 @@ class MLPSoftmaxClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
         ------
         ValueError
             If data or parameters don't fit together; the message says how.
+        TypeError
+            If rows, labels or weights are not there yet, as in a table of Dask; the
+            message says how to get them.
         FileRefusedError
             If `checkpoint` is a file of another fit or version, or no checkpoint.
         OSError
             If there is no room for the file of encoded rows.
         """
         deadline = time.monotonic() + (self.max_time or math.inf)
-        own_rows = OwnRows(*in_memory(X_val, y_val, sample_weight_val))
+        own_rows = OwnRows.of(*in_memory(X_val, y_val, sample_weight_val))
         with source_of(self, X, y, sample_weight) as source:
             self._fit(source, own_rows, deadline)
         return self
@@ -702,6 +705,9 @@ class MLPSoftmaxClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
             If data or parameters don't fit together, among them
             ``early_stopping=True``, ``class_weight="balanced"`` and a `learning_rate`
             that is laid out over `max_iter` epochs.
+        TypeError
+            If rows, labels or weights are not there yet, as in a table of Dask; the
+            message says how to get them.
         """
         check_in_parts(self)
         past = Past.of(self)

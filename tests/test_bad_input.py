@@ -2,6 +2,7 @@
 
 import re
 
+import dask.dataframe as dd
 import numpy as np
 import pandas as pd
 import pytest
@@ -12,7 +13,7 @@ from sklearn.datasets import load_iris
 from sklearn.exceptions import NotFittedError
 from sklearn.preprocessing import StandardScaler
 
-from skmlp import Activation
+from skmlp import Activation, TableEncoder
 
 X, Y = load_iris(return_X_y=True)
 X = StandardScaler().fit_transform(X)
@@ -247,3 +248,51 @@ def test_an_activation_that_fails_leaves_the_estimator_as_it_was():
 def test_a_fold_may_lack_a_class_that_has_a_weight():
     model = quick(class_weight={0: 1.0, 1: 2.0, 2: 3.0}).fit(X[:100], Y[:100])
     assert_array_equal(model.classes_, [0, 1])
+
+
+# Rows that are elsewhere
+
+
+LAZY_FRAME = dd.from_map(lambda part: 1 / 0, [0], meta=FRAME)
+LAZY_Y = dd.from_map(lambda part: 1 / 0, [0], meta=pd.Series(Y, name="kind"))
+DOORS = {
+    "X of fit": (lambda m: m.fit(LAZY_FRAME, Y), "X"),
+    "y of fit": (lambda m: m.fit(FRAME, LAZY_Y), "y"),
+    "sample_weight of fit": (lambda m: m.fit(FRAME, Y, LAZY_Y), "sample_weight"),
+    "X_val": (lambda m: m.fit(FRAME, Y, X_val=LAZY_FRAME, y_val=Y), "X_val"),
+    "y_val": (lambda m: m.fit(FRAME, Y, X_val=FRAME, y_val=LAZY_Y), "y_val"),
+    "sample_weight_val": (
+        lambda m: m.fit(FRAME, Y, X_val=FRAME, y_val=Y, sample_weight_val=LAZY_Y),
+        "sample_weight_val",
+    ),
+    "X of partial_fit": (lambda m: in_parts(m).partial_fit(LAZY_FRAME, Y, [0, 1]), "X"),
+    "y of partial_fit": (lambda m: in_parts(m).partial_fit(FRAME, LAZY_Y, [0, 1]), "y"),
+    "X of predict": (lambda m: m.fit(FRAME, Y).predict(LAZY_FRAME), "X"),
+    "X without an encoder": (
+        lambda m: straight(m).fit(FRAME, Y).predict_proba(LAZY_FRAME),
+        "X",
+    ),
+    "X of the encoder": (lambda m: TableEncoder().fit(LAZY_FRAME), "X"),
+    "y of the encoder": (lambda m: TableEncoder().fit(FRAME, LAZY_Y), "y"),
+    "X of a fitted encoder": (
+        lambda m: TableEncoder().fit(FRAME).transform(LAZY_FRAME),
+        "X",
+    ),
+}
+
+
+def in_parts(model):
+    return model.set_params(learning_rate="constant")
+
+
+@pytest.mark.parametrize("door", DOORS)
+def test_lazy_rows_are_refused_by_name_and_never_computed(door):
+    call, name = DOORS[door]
+    with pytest.raises(TypeError, match=rf"^{name} has the type dask .*compute\(\)"):
+        call(quick())
+
+
+def test_lazy_held_out_rows_are_refused_before_a_checkpoint_reads_them(tmp_path):
+    model = quick(checkpoint=tmp_path / "fit.npz")
+    with pytest.raises(TypeError, match=r"^X_val has the type dask DataFrame"):
+        model.fit(FRAME, Y, X_val=LAZY_FRAME, y_val=Y)

@@ -24,7 +24,12 @@ from skmlp.fitting.recipe import (
     by_size,
 )
 
-HAS_CALLBACKS = importlib.util.find_spec("sklearn.callback") is not None
+MAY_LACK = {"sklearn.callback": "error", "pyspark": "ignore", "ray": "ignore"}
+"""Modules that need not be there for a page to pass, and what warnings do beside them.
+
+The first is of scikit-learn 1.9; the others are large, and warn of pandas on their own.
+"""
+
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
 PAGES = sorted(DOCS.glob("*.md")) + [
@@ -82,6 +87,15 @@ def examples(page):
     ]
 
 
+def may_lack(block):
+    """Those modules of a block that need not be there."""
+    return [
+        module
+        for module in MAY_LACK
+        if re.search(rf"^(import|from) {module}\b", block.body, re.MULTILINE)
+    ]
+
+
 def find_run(run, lines, start):
     """Index behind the lines that are `run` when dedented; None if there are none."""
     run = textwrap.dedent(run).strip("\n").split("\n")
@@ -119,13 +133,15 @@ def test_examples_run_and_print_what_the_page_says(page):
     if examples(page):
         pytest.importorskip("matplotlib").use("Agg")
     for block in examples(page):
-        if "sklearn.callback" in block.body and not HAS_CALLBACKS:
-            continue  # needs scikit-learn 1.9
+        if not all(map(importlib.util.find_spec, may_lack(block))):
+            continue
         # as many empty lines before it as on the page, for the line numbers of errors
         code = compile("\n" * block.line + block.body, str(page), "exec")
         printed = io.StringIO()
         with warnings.catch_warnings(), contextlib.redirect_stdout(printed):
             warnings.simplefilter("error")
+            for module in may_lack(block):
+                warnings.simplefilter(MAY_LACK[module])
             exec(code, namespace)
         if block.next is not None and block.next.language == "text":
             where = f"{page.name}, line {block.line}"

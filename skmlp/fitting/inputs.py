@@ -2,7 +2,7 @@
 
 import warnings
 from copy import deepcopy
-from typing import NamedTuple, Protocol, TypeGuard, TypeVar
+from typing import NamedTuple, Protocol, Self, TypeGuard, TypeVar
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -27,6 +27,7 @@ from skmlp.fitting.targets import (
 )
 from skmlp.fitting.task import Data
 from skmlp.tabular.encoder import TableEncoder
+from skmlp.tabular.lazy import refuse_lazy
 from skmlp.tabular.names import check_names, list_some, remember_names
 from skmlp.tabular.tables import SparseMatrix, TableLike, plain
 from skmlp.training.batches import Rows, RowsInMemory, Samples
@@ -103,6 +104,18 @@ class OwnRows(NamedTuple):
     X_val: TableLike | None
     y_val: ArrayLike | None
     sample_weight_val: ArrayLike | None
+
+    @classmethod
+    def of(
+        cls,
+        X_val: TableLike | None,
+        y_val: ArrayLike | None,
+        sample_weight_val: ArrayLike | None,
+    ) -> Self:
+        """What the caller has passed, refused at once where it holds no rows."""
+        own_rows = cls(X_val, y_val, sample_weight_val)
+        refuse_lazy(**own_rows._asdict())
+        return own_rows
 
     @property
     def are_given(self) -> bool:
@@ -230,6 +243,7 @@ def fit_inputs(
 
 def read_inputs(reader: Reader, X: TableLike, dtype: str) -> RowsInMemory:
     """The matrix of other rows, with what was learnt of their columns."""
+    refuse_lazy(X=X)
     check_names(reader, X)
     if reader.encoder_ is None:
         return check_rows(reader, X, dtype)

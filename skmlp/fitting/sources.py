@@ -32,6 +32,7 @@ from skmlp.parts.matrix_file import MatrixFile, ShuffledWriter
 from skmlp.parts.reader import DataSet, is_data_set
 from skmlp.parts.sample import Use, uses_of_rows
 from skmlp.tabular.labels import read_labels
+from skmlp.tabular.lazy import refuse_lazy
 from skmlp.tabular.tables import TableLike, is_frame, n_columns_of, taken_apart
 from skmlp.tabular.weights import check_weights
 from skmlp.training.batches import Samples
@@ -118,6 +119,7 @@ def named_columns(X: Any, y: Any, sample_weight: Any) -> tuple[Any, Any, Any]:
     }
     if not names:
         return X, y, sample_weight
+    refuse_lazy(X=X)
     if not is_frame(X):
         role, name = next(iter(names.items()))
         raise ValueError(

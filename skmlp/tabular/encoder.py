@@ -35,6 +35,7 @@ from skmlp.tabular.columns import (
     sorting_order,
 )
 from skmlp.tabular.labels import read_labels
+from skmlp.tabular.lazy import refuse_lazy
 from skmlp.tabular.names import check_names, remember_names, remembered_names
 from skmlp.tabular.readings import is_text
 from skmlp.tabular.scaling import Numbers, SmoothScale
@@ -469,6 +470,7 @@ class TableEncoder(TransformerMixin, BaseEstimator):
 
     def _validate(self, X: TableLike, reset: bool) -> Table:
         """X as a table, a 2-D array or a CSR matrix; with the columns of fit."""
+        refuse_lazy(X=X)
         if reset:
             remember_names(self, X)
         else:
@@ -486,10 +488,6 @@ class TableEncoder(TransformerMixin, BaseEstimator):
                         "minimum of 1 is required by TableEncoder."
                     )
             return X
-        if hasattr(X, "collect"):
-            raise TypeError(
-                f"X is a {type(X).__name__}, which holds no rows yet; pass X.collect()."
-            )
         X = plain(X)
         options: dict[str, object] = {
             "dtype": None,
@@ -525,6 +523,7 @@ class TableEncoder(TransformerMixin, BaseEstimator):
         sample_weight: ArrayLike | None,
     ) -> "TrainingTable":
         """Learn, and return the table as it was read on the way."""
+        refuse_lazy(X=X, y=y, sample_weight=sample_weight)
         X = self._validate(X, reset=True)
         weight = None
         if sample_weight is not None:

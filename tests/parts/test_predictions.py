@@ -6,16 +6,18 @@ import polars as pl
 import pyarrow.dataset as ds
 import pyarrow.parquet as pq
 import pytest
-from networks import classic
 from numpy.testing import assert_array_equal
 from sklearn.datasets import load_iris
 
+from skmlp import MLPSoftmaxClassifier
 from skmlp.parts import predictions, reader
 
 X, Y = load_iris(return_X_y=True, as_frame=True)
 X = X.set_axis(["a", "b", "c", "d"], axis=1)
 NAMES = np.array(["setosa", "versicolor", "virginica"])[Y]
-MODEL = classic((8,), max_iter=5, random_state=0).fit(X, NAMES)
+MODEL = MLPSoftmaxClassifier((8,), n_estimators=1, max_iter=5, random_state=0).fit(
+    X, NAMES
+)
 
 
 @pytest.fixture
@@ -58,7 +60,7 @@ def test_written_to_parquet(path, tmp_path):
 
 
 def test_a_model_without_names_takes_all_columns(tmp_path):
-    model = classic((8,), max_iter=2).fit(X.to_numpy(), Y)
+    model = MLPSoftmaxClassifier((8,), n_estimators=1, max_iter=2).fit(X.to_numpy(), Y)
     X.to_parquet(tmp_path / "x.parquet")
     found = np.concatenate(list(model.predict(tmp_path / "x.parquet")))
     assert_array_equal(found, model.predict(X.to_numpy()))

@@ -1,0 +1,149 @@
+"""What holds no rows is refused before it is computed, with what to do instead."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import dask
+import dask.array as da
+import dask.dataframe as dd
+import narwhals as nw
+import numpy as np
+import pandas as pd
+import polars as pl
+import pyarrow as pa
+import pyarrow.dataset as ds
+import pytest
+from scipy.sparse import csr_array
+
+from skmlp.tabular.lazy import is_any, refuse_lazy
+
+FRAME = pd.DataFrame({"a": [1.0, 2.0], "b": ["x", "y"]})
+TABLE = pa.Table.from_pandas(FRAME)
+
+
+def computed(*_):
+    raise AssertionError("rows were computed")
+
+
+def dask_frame():
+    return dd.from_map(computed, range(2), meta=FRAME)
+
+
+def dask_array():
+    return da.from_delayed(dask.delayed(computed)(), shape=(2, 2), dtype=float)
+
+
+KINDS = {
+    "dask DataFrame": (dask_frame, "X.compute(), or * with X.map_partitions"),
+    "dask Series": (lambda: dask_frame()["a"], "X.compute()"),
+    "dask Array": (dask_array, "X.compute(), or * with X.map_blocks"),
+    "dask Delayed": (lambda: dask.delayed(computed)(), "X.compute()"),
+    "polars LazyFrame": (
+        lambda: pl.LazyFrame(TABLE).map_batches(computed),
+        "X.collect(), or * with X.map_batches",
+    ),
+    "polars Expr": (lambda: pl.col("a"), "a column that has been computed"),
+    "pyarrow InMemoryDataset": (
+        lambda: ds.dataset(TABLE),
+        "X.to_table(), or * with X.to_batches",
+    ),
+    "pyarrow Scanner": (lambda: ds.dataset(TABLE).scanner(), "X.to_table()"),
+    "pyarrow RecordBatch": (
+        lambda: TABLE.to_batches()[0],
+        "pyarrow.Table.from_batches([X])",
+    ),
+    "narwhals DataFrame": (lambda: nw.from_native(FRAME), "X.to_native()"),
+    "narwhals LazyFrame": (
+        lambda: nw.from_native(pl.LazyFrame(TABLE)),
+        "X.collect().to_native()",
+    ),
+    "str": (lambda: "rows.parquet", "pandas.read_parquet(X)"),
+    f"pathlib {type(Path()).__name__}": (
+        lambda: Path("rows.parquet"),
+        "pandas.read_parquet(X)",
+    ),
+    "generator": (lambda: (row for row in [[1.0]]), "one table or list"),
+    "pyarrow RecordBatchReader": (TABLE.to_reader, "one table or list"),
+}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_what_holds_no_rows_is_refused_with_the_way_out(kind):
+    made, way_out = KINDS[kind]
+    way_out = re.escape(way_out).replace(r"\*", "predict part by part")
+    with pytest.raises(TypeError, match=f"^X has the type {kind}, which .*{way_out}"):
+        refuse_lazy(X=made())
+
+
+def test_the_argument_is_named_and_only_x_is_predicted_in_parts():
+    with pytest.raises(TypeError, match=r"^y has the .* pass y\.compute\(\)\.$"):
+        refuse_lazy(X=FRAME, y=dask_frame()["a"])
+
+
+def test_a_frame_of_duckdb_says_how_to_get_its_rows():
+    duckdb = pytest.importorskip("duckdb")
+    with pytest.raises(TypeError, match=r"pass X\.df\(\), or .* with X\.to_arrow"):
+        refuse_lazy(X=duckdb.sql("select 1 as a"))
+    with pytest.raises(TypeError, match="says how to compute values but holds none"):
+        refuse_lazy(y=duckdb.ColumnExpression("a"))
+
+
+@pytest.mark.filterwarnings("ignore:The 'future.infer_string' option")
+def test_a_table_of_ibis_says_how_to_get_its_rows():
+    ibis = pytest.importorskip("ibis")
+    table = ibis.memtable(FRAME)
+    with pytest.raises(TypeError, match=r"pass X\.to_pandas\(\), or .* with X\.to_py"):
+        refuse_lazy(X=table)
+    with pytest.raises(TypeError, match="says how to compute values but holds none"):
+        refuse_lazy(y=table["a"])
+
+
+def test_an_array_of_xarray_is_lazy_where_dask_is_behind_it():
+    xarray = pytest.importorskip("xarray")
+    refuse_lazy(X=xarray.DataArray(np.eye(2)))
+    with pytest.raises(TypeError, match=r"xarray DataArray.* pass X\.compute\(\)"):
+        refuse_lazy(X=xarray.DataArray(dask_array()))
+
+
+@pytest.mark.parametrize(
+    "rows",
+    [
+        None,
+        FRAME,
+        FRAME["a"],
+        FRAME.index,
+        pl.DataFrame(TABLE),
+        pl.Series([1]),
+        TABLE,
+        TABLE["a"],
+        np.eye(2),
+        np.ma.array(np.eye(2)),
+        csr_array(np.eye(2)),
+        [[1.0]],
+        range(2),
+    ],
+    ids=lambda rows: f"{type(rows).__module__.split('.')[0]} {type(rows).__name__}",
+)
+def test_rows_that_are_there_pass(rows):
+    refuse_lazy(X=rows)
+
+
+def test_classes_are_found_by_their_public_names_where_their_module_is():
+    is_path_or_table = is_any("absent.Table", "pathlib.Path")
+    assert is_path_or_table(Path("rows"))  # of a subclass
+    assert not is_path_or_table("rows")
+    assert not is_any("absent.Table")(Path("rows"))
+
+
+def test_no_library_is_imported_to_look_for_its_tables():
+    code = (
+        "import sys, numpy as np, skmlp.tabular.lazy as lazy\n"
+        "lazy.refuse_lazy(X=np.float64(1))\n"
+        "libraries = {'dask', 'duckdb', 'ibis', 'polars', 'pyspark'}\n"
+        "print(sorted(libraries & sys.modules.keys()))"
+    )
+    command = [sys.executable, "-W", "error", "-c", code]
+    result = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert result.stdout.strip() == "[]"
