@@ -115,7 +115,7 @@ class MLPSoftmaxClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
         parts, such as a path. A data set of no more rows is read as a whole, and the
         outcome is that of a table in memory. Of a larger one, so many rows are drawn at
         random, and all are encoded, a piece at a time, into a temporary file. "auto" is
-        a million, or fewer where there are more than 100 columns.
+        a million, or fewer where there are more than 20 columns.
 
     numeric_embedding : "periodic", None or "auto", default="auto"
         What the network gets beside each number: "periodic" adds three learnt mixtures

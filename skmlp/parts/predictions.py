@@ -24,7 +24,7 @@ class Classifier(Protocol):
     def predict_proba(self, X: Any) -> np.ndarray: ...
 
 
-def feature_pieces(model: Classifier, X: Any) -> Iterator["pa.Table"]:
+def feature_pieces(model: Classifier, X: Any) -> Iterator[Any]:
     """Those columns of a data set that a model was fitted on, piece by piece.
 
     Raises
@@ -33,7 +33,15 @@ def feature_pieces(model: Classifier, X: Any) -> Iterator["pa.Table"]:
         If some are not there.
     """
     data_set = DataSet(X)
-    return pieces_of(data_set, features_of(model, data_set))
+    pieces = pieces_of(data_set, features_of(model, data_set))
+    return (as_fitted(model, piece) for piece in pieces)
+
+
+def as_fitted(model: Classifier, piece: "pa.Table") -> Any:
+    """The rows as a model takes them: without names, if it was fitted without."""
+    if hasattr(model, "feature_names_in_"):
+        return piece
+    return piece.to_pandas().to_numpy()
 
 
 def pieces_of(data_set: DataSet, columns: Sequence[str]) -> Iterator["pa.Table"]:
@@ -79,7 +87,7 @@ def prediction_pieces(
     if taken:
         raise ValueError(f"keep names {taken}, which predictions are called.")
     for piece in pieces_of(data_set, list(dict.fromkeys([*features, *keep]))):
-        probabilities = model.predict_proba(piece.select(features))
+        probabilities = model.predict_proba(as_fitted(model, piece.select(features)))
         table = piece.select(keep)
         labels = model.classes_[probabilities.argmax(axis=1)]
         table = table.append_column("predicted", [labels])

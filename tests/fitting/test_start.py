@@ -450,7 +450,7 @@ def test_epochs_are_planned_by_the_recipe_for_one_class_or_in_parts(name):
 
 
 def test_nothing_is_saved_unless_asked_for():
-    assert checkpoint_of(parameters(), {}, None, np.random.default_rng(0)) is None
+    assert checkpoint_of(parameters(), dict, None, np.random.default_rng(0)) is None
 
 
 @pytest.mark.parametrize(
@@ -460,14 +460,18 @@ def test_a_checkpoint_is_refused_before_any_file_is_touched(name, tmp_path):
     folder = f"{tmp_path}/is made where it is taken/"
     rng = np.random.default_rng(0)
     with pytest.raises(ValueError, match=r"checkpoint='.*is made.*' with"):
-        checkpoint_of(model(solver=name, checkpoint=folder), {"X": X}, None, rng)
+        checkpoint_of(
+            model(solver=name, checkpoint=folder), lambda: {"X": X}, None, rng
+        )
     assert not list(tmp_path.iterdir())
-    assert checkpoint_of(model(checkpoint=folder), {"X": X}, None, rng)
+    assert checkpoint_of(model(checkpoint=folder), lambda: {"X": X}, None, rng)
     assert list(tmp_path.iterdir())
 
 
 def test_a_fit_that_goes_on_draws_what_the_one_cut_off_drew(tmp_path):
-    given = {"X": X, "y": CODES}
+    def given():
+        return {"X": X, "y": CODES}
+
     fit = model(checkpoint=tmp_path / "fit.npz")
     first, second = np.random.default_rng(1), np.random.default_rng(2)
     checkpoint = checkpoint_of(fit, given, None, first)
@@ -482,9 +486,9 @@ def test_a_fit_that_goes_on_draws_what_the_one_cut_off_drew(tmp_path):
 def test_a_checkpoint_is_of_one_start(tmp_path):
     fit = model(checkpoint=tmp_path / "fit.npz")
     rng = np.random.default_rng(0)
-    checkpoint_of(fit, {"X": X}, None, rng).save({})
+    checkpoint_of(fit, lambda: {"X": X}, None, rng).save({})
     with pytest.raises(ValueError, match="another start"):
-        checkpoint_of(fit, {"X": X}, past_of(), rng)
+        checkpoint_of(fit, lambda: {"X": X}, past_of(), rng)
 
 
 @pytest.mark.parametrize("n_samples", [100, 5000, 20_000, 60_000, 10**6])

@@ -15,9 +15,8 @@ from skmlp.parts import predictions, reader
 X, Y = load_iris(return_X_y=True, as_frame=True)
 X = X.set_axis(["a", "b", "c", "d"], axis=1)
 NAMES = np.array(["setosa", "versicolor", "virginica"])[Y]
-MODEL = MLPSoftmaxClassifier((8,), n_estimators=1, max_iter=5, random_state=0).fit(
-    X, NAMES
-)
+MODEL = MLPSoftmaxClassifier((8,), n_estimators=1, max_iter=5, random_state=0)
+MODEL.fit(X, NAMES)
 
 
 @pytest.fixture
