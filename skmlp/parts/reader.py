@@ -109,13 +109,7 @@ class DataSet(AbstractContextManager):
 
         batches: list[pa.RecordBatch] = []
         n_rows = 0
-        scanned = self.dataset.to_batches(
-            columns=list(columns),
-            batch_size=PIECE_SIZE,
-            batch_readahead=1,
-            fragment_readahead=1,
-        )
-        for batch in scanned:
+        for batch in self.batches(list(columns)):
             batches.append(batch)
             n_rows += len(batch)
             if n_rows >= PIECE_SIZE:
@@ -123,6 +117,22 @@ class DataSet(AbstractContextManager):
                 batches, n_rows = [], 0
         if n_rows:
             yield pa.Table.from_batches(batches)
+
+    def batches(self, columns: list[str]) -> Iterator["pa.RecordBatch"]:
+        """Some columns of all rows, in the batches that Arrow makes of them.
+
+        Arrow reads ahead of whoever takes the batches, up to a gigabyte, and so is given
+        a part at a time: a row group of Parquet, or a file.
+        """
+        size = {"columns": columns, "batch_size": PIECE_SIZE}
+        fragments = fragments_of(self.dataset)
+        if fragments is None:
+            yield from self.dataset.to_batches(**size)
+            return
+        for fragment in fragments:
+            split = getattr(fragment, "split_by_row_group", None)
+            for part in [fragment] if split is None else split():
+                yield from part.to_batches(schema=self.dataset.schema, **size)
 
     def table(self, columns: Sequence[str]) -> "pa.Table":
         """Some columns of all rows."""
@@ -156,7 +166,8 @@ class DataSet(AbstractContextManager):
             )
         infos = self.dataset.filesystem.get_file_info(paths)
         facts = [(info.path, info.size, info.mtime_ns) for info in infos]
-        return repr((facts, str(self.dataset.schema)))
+        # a filter has no words, but hardly leaves as many rows as another one
+        return repr((facts, str(self.dataset.schema), self.n_rows))
 
 
 def open_parquet(path: str | os.PathLike) -> "pa.dataset.Dataset":
@@ -193,9 +204,9 @@ def with_common_types(
     import pyarrow as pa
     from pyarrow.dataset import FileSystemDataset
 
-    if not isinstance(dataset, FileSystemDataset):
+    fragments, names = fragments_of(dataset), set(dataset.schema.names)
+    if fragments is None or not isinstance(dataset, FileSystemDataset):
         return dataset
-    fragments, names = list(dataset.get_fragments()), set(dataset.schema.names)
     schemas = [fragment.physical_schema for fragment in fragments]
     if not is_own:
         schemas = [
@@ -213,6 +224,16 @@ def with_common_types(
     if common.equals(dataset.schema):
         return dataset
     return FileSystemDataset(fragments, common, dataset.format, dataset.filesystem)
+
+
+def fragments_of(
+    dataset: "pa.dataset.Dataset",
+) -> "list[pa.dataset.Fragment] | None":
+    """The parts of a data set; None if it is filtered, of which Arrow gives none."""
+    try:
+        return list(dataset.get_fragments())
+    except ValueError:
+        return None
 
 
 def first_line(error: Exception) -> str:

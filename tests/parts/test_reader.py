@@ -1,6 +1,7 @@
 """Data sets on disk: which columns there are, and all rows, a piece at a time."""
 
 import sys
+import time
 
 import numpy as np
 import pandas as pd
@@ -49,6 +50,7 @@ SOURCES = {
     "data set": ds.dataset,
     "in memory": lambda path: ds.dataset(pa.table(TABLE)),
     "query": lambda path: pl.scan_parquet(path / "*.parquet").filter(pl.lit(True)),
+    "filtered": lambda path: ds.dataset(path).filter(ds.field("number") >= 0),
     "csv": lambda path: (
         TABLE.to_csv(path / "c.csv", index=False)
         or ds.dataset(path / "c.csv", format="csv")
@@ -73,6 +75,19 @@ def test_rows_come_in_pieces(folder, monkeypatch):
     # 12 and 8 rows, in batches of at most 5, put together to at least 5
     assert [len(piece) for piece in pieces] == [5, 5, 7, 3]
     assert pa.concat_tables(pieces)["number"].to_pylist() == TABLE.number.tolist()
+
+
+def test_row_groups_are_read_one_by_one(folder):
+    """Since Arrow would read ahead as much as it can."""
+    table = pa.table({"x": np.arange(600_000.0)})
+    path = folder / "x.parquet"
+    pq.write_table(table, path, row_group_size=60_000)
+    most = 0
+    for piece in DataSet(path).pieces(["x"]):
+        time.sleep(0.01)  # for those who would run ahead
+        most = max(most, pa.total_allocated_bytes() - table.nbytes)
+    assert len(piece)
+    assert most < table.nbytes / 2
 
 
 def test_some_rows(folder):
