@@ -18,7 +18,7 @@ BLOCKS_AT_ONCE = 8
 BYTES_AT_ONCE = 1 << 25
 """Bytes that these blocks may take; rows of many columns come in smaller blocks."""
 
-BUCKET_BYTES = 1 << 26
+BUCKET_BYTES = 1 << 25
 """Size of the parts of the file that are shuffled in memory."""
 
 

@@ -121,8 +121,8 @@ class DataSet(AbstractContextManager):
     def batches(self, columns: list[str]) -> Iterator["pa.RecordBatch"]:
         """Some columns of all rows, in the batches that Arrow makes of them.
 
-        Arrow reads ahead of whoever takes the batches, up to a gigabyte, and so is given
-        a part at a time: a row group of Parquet, or a file.
+        Arrow reads ahead of whoever takes the batches, up to a gigabyte, so that it is
+        given a part at a time: a row group of Parquet, or a file.
         """
         size = {"columns": columns, "batch_size": PIECE_SIZE}
         fragments = fragments_of(self.dataset)

@@ -369,7 +369,12 @@ def resident():
 
 small, large = sys.argv[1:]
 model = MLPSoftmaxClassifier(
-    (8,), n_estimators=1, numeric_embedding=None, encoder_rows=5000, max_iter=1, early_stopping=False
+    (8,),
+    n_estimators=1,
+    numeric_embedding=None,
+    encoder_rows=5000,
+    max_iter=1,
+    early_stopping=False,
 )
 model.fit(small, "label")
 for _ in model.predict_proba(small): pass
