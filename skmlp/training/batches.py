@@ -58,6 +58,19 @@ class Samples(NamedTuple):
             part if self.rows is None else self.rows[part],
         )
 
+    def in_order(self, order: np.ndarray) -> "Samples":
+        """The samples at indices of which each network has a line of its own."""
+
+        def ordered(array: np.ndarray) -> np.ndarray:
+            return np.take_along_axis(array, order, axis=-1)
+
+        return Samples(
+            self.x,
+            ordered(self.codes),
+            None if self.weight is None else ordered(self.weight),
+            order if self.rows is None else ordered(self.rows),
+        )
+
     def inputs(self) -> Rows:
         """The rows of `x` that belong to these samples, in their order."""
         return self.x if self.rows is None else self.x[self.rows]
@@ -164,6 +177,12 @@ class Batches:
                 yield self.cut(part)
             else:
                 yield self.gather(order[..., part])
+
+    def part(self, numbers: range) -> "Batches":
+        """Adjacent batches of one epoch, whose order is drawn now, as an epoch."""
+        rows = slice(numbers.start * self.batch_size, numbers.stop * self.batch_size)
+        samples = self.samples.in_order(self.order()[..., rows])
+        return Batches(samples, self.batch_size, rngs=None)
 
     def order(self) -> np.ndarray:
         """The samples in the order of one epoch, each network's own."""
