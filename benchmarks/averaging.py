@@ -41,7 +41,17 @@ RESULTS = Path(__file__).parent / "results" / "averaging.csv"
 
 
 class Run(NamedTuple):
-    """A fit in rounds; of its rows, one shard takes those that are adjacent or any."""
+    """A fit in rounds.
+
+    Attributes
+    ----------
+    rate : float, default=1
+        Learning rate by that of the default.
+    warm_up : float, default=1
+        Epochs in which the learning rate grows to that.
+    adjacent : bool, default=False
+        Whether the rows of a shard follow on each other in the table.
+    """
 
     table: str
     n_epochs: int
@@ -49,19 +59,34 @@ class Run(NamedTuple):
     n_rounds: int = 1
     rate: float = 1
     batch_size: int = 512
+    warm_up: float = 1
     n_networks: int = 1
     adjacent: bool = False
 
 
 RUNS = [
     Run("flights", 8),
-    *(Run("flights", 8, 4, 8, rate, 128) for rate in (1, 2, 4)),
-    *(Run("flights", 8, 16, 8, rate, 32) for rate in (1, 2, 4)),
-    *(Run("flights", 8, 4, 8, rate, 256) for rate in (2, 4)),
-    *(Run("flights", 8, 64, 8, rate, 32) for rate in (1, 2, 4)),
-    *(Run("flights", 8, 16, 8, rate, 128) for rate in (2, 4)),
-    *(Run("flights", 8, 4, 8, rate) for rate in (1, 2, 4, 6)),
-    *(Run("flights", 8, 16, 8, rate) for rate in (2, 4, 8)),
+    *(Run("flights", 8, 4, 8, rate) for rate in (4, 6, 8)),
+    *(Run("flights", 8, 4, 8, rate, 256) for rate in (4, 6)),
+    *(Run("flights", 8, 16, 8, rate) for rate in (8, 16, 24)),
+    *(Run("flights", 8, 16, 8, rate, 256) for rate in (8, 16)),
+    *(Run("flights", 8, 16, 8, rate, 128) for rate in (4, 8)),
+    *(Run("flights", 8, 64, 8, rate, 128) for rate in (16, 32)),
+    Run("flights", 8, 64, 8, 16, 64),
+    Run("flights", 8, 4, 32, 6),
+    Run("flights", 8, 16, 32, 16, 256),
+    Run("flights", 8, 64, 28, 16, 128),
+    Run("flights", 32),
+    Run("flights", 32, 4, 8, 6),
+    Run("flights", 8, 4, 8, 6, adjacent=True),
+    Run("numbers_1000000", 8),
+    Run("numbers_1000000", 8, 4, 8, 6),
+    Run("numbers_1000000", 8, 16, 8, 16, 256),
+    Run("numbers_1000000", 8, 64, 8, 16, 128),
+    Run("flights", 32, 16, 8, 16, 256),
+    Run("flights", 8, n_networks=4),
+    Run("flights", 8, 4, 8, 6, n_networks=4),
+    Run("numbers_1000000", 8, 4, 8, 2),
 ]
 
 
@@ -74,7 +99,7 @@ def load_flights():
 
 @cache
 def rows_of(table):
-    """Rows to learn from in the order of the table, and others."""
+    """Rows to learn from, and others."""
     if table == "flights":
         X, y = load_flights()
         return train_test_split(X, y, test_size=0.3, stratify=y, random_state=0)
@@ -105,9 +130,10 @@ def start_of(run):
 
 def shards_of(task, run):
     """The task on each shard."""
-    rows = np.arange(task.n_samples)
-    if not run.adjacent:
-        rows = np.random.default_rng(0).permutation(rows)
+    if run.adjacent:
+        rows = np.argsort(rows_of(run.table)[0].index)
+    else:
+        rows = np.random.default_rng(0).permutation(task.n_samples)
     return [
         task.on_shard(
             task.samples.in_order(np.tile(part, (run.n_networks, 1))), task.n_penalised
@@ -120,10 +146,10 @@ def learnt(run, task, solver):
     """The parameters behind all rounds."""
     state, schedule = first_state(task), solver.schedule_of(task)
     shards = shards_of(task, run)
-    rate = run.rate * solver.learning_rate
     with solver.threads(task) as crew:
         for epoch in range(run.n_epochs):
             for number in range(run.n_rounds):
+                rate = solver.learning_rate * factor(run, epoch + number / run.n_rounds)
                 visits = [
                     Visit(epoch, number, run.n_rounds, shard, run.n_shards)
                     for shard in range(run.n_shards)
@@ -133,6 +159,13 @@ def learnt(run, task, solver):
                     for task, visit in zip(shards, visits, strict=True)
                 )
     return state.parameters
+
+
+def factor(run, n_epochs_before):
+    """That on the learning rate in the round behind so many epochs."""
+    if n_epochs_before >= run.warm_up:
+        return run.rate
+    return 1 + (run.rate - 1) * n_epochs_before / run.warm_up
 
 
 def measure(run):

@@ -229,10 +229,22 @@ def test_draws_move_on_behind_the_last_round_alike_on_all_shards(n_shards):
 # The learning rate
 
 
-def test_one_shard_learns_at_the_rate_of_a_fit():
-    assert learning_rate_factor(1) == 1
+@pytest.mark.parametrize("n_epochs", [0, 0.3, 1, 7])
+def test_one_shard_learns_at_the_rate_of_a_fit(n_epochs):
+    assert learning_rate_factor(1, n_epochs) == 1
+
+
+@pytest.mark.parametrize("n_shards", [2, 4, 100])
+def test_the_first_steps_on_shards_are_no_larger_than_those_of_a_fit(n_shards):
+    places = np.arange(17) / 8
+    factors = [learning_rate_factor(n_shards, place) for place in places]
+    assert factors[0] == 1
+    assert factors == sorted(factors)
+    assert set(factors[8:]) == {max(factors)}
+    assert factors[4] == (1 + max(factors)) / 2
 
 
 def test_more_shards_never_learn_more_slowly():
-    factors = [learning_rate_factor(n_shards) for n_shards in range(1, 300)]
+    factors = [learning_rate_factor(n_shards, 1) for n_shards in range(1, 300)]
     assert factors == sorted(factors)
+    assert all(factor <= 1.5 * n for n, factor in enumerate(factors, 1))
