@@ -383,8 +383,7 @@ def busy(n_repeats):
 def stack(n_repeats):
     """Why NumPy's learner of one network sees it without the axis that stacks have."""
 
-    def as_a_stack(solver, task, parameters, rule_state, crew):
-        rngs = [task.rng]
+    def as_a_stack(solver, task, parameters, rule_state, rngs, crew):
         return [solver.learner(task, parameters, rule_state, slice(0, 1), rngs, crew)]
 
     rows = []

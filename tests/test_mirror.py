@@ -7,7 +7,10 @@ import pytest
 import skmlp
 
 TESTS, SOURCE = Path(__file__).parent, Path(skmlp.__file__).parent
-FOLDERS = ["nn", "optim", "training", "tabular", "fitting", "saving", "core"]
+FOLDERS = [
+    *("nn", "optim", "training", "core", "tabular"),
+    *("saving", "parts", "fitting"),
+]
 MODULES = {
     path.relative_to(SOURCE).as_posix()
     for folder in FOLDERS

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from copy import copy
 from dataclasses import dataclass, replace
+from operator import methodcaller
 from typing import Any, ClassVar, Self
 
 import numpy as np
@@ -26,8 +27,9 @@ from skmlp.optim.optimizers import (
     minimize_lbfgs,
 )
 from skmlp.optim.schedules import SCHEDULES, Schedule
+from skmlp.parts.rounds import State, Visit, draws_of, generators_at
 from skmlp.saving.checkpoints import Checkpoint
-from skmlp.training.batches import batches_of
+from skmlp.training.batches import Batches, batches_of
 from skmlp.training.endings import Ending
 from skmlp.training.loop import Learner, NumpyLearner, full_batch, train
 from skmlp.training.monitor import Monitor, Observer
@@ -213,7 +215,8 @@ class Descent(Solver):
             monitor.restore(saved["monitor"])
             parameters[...] = monitor.parameters
             rule_state = saved["rule"]
-        learners = self.learners(task, parameters, rule_state, crew)
+        rngs = generators_for(task.rng, len(parameters))
+        learners = self.learners(task, parameters, rule_state, rngs, crew)
         if saved is not None:
             for rng, draws in zip(generators(learners), saved["draws"], strict=True):
                 rng.bit_generator.state = draws
@@ -226,12 +229,7 @@ class Descent(Solver):
             parameters,
             monitor,
             learning_rate=self.learning_rate,
-            schedule=self.schedule(
-                power_t=self.power_t,
-                n_epochs=task.goal.max_iter,
-                n_samples=task.n_samples,
-                samples_seen=task.memory.samples_seen,
-            ),
+            schedule=self.schedule_of(task),
             n_epochs=task.goal.max_iter,
             # one network by itself may have use for the crew in its batches
             run=map if len(learners) == 1 else crew.map,
@@ -241,20 +239,79 @@ class Descent(Solver):
         has_diverged = monitor.ending == Ending.DIVERGED
         return rule_state if has_diverged else state_of_all(learners)
 
+    def schedule_of(self, task: Task) -> Schedule:
+        """The factor on the learning rate over the epochs of a task."""
+        return self.schedule(
+            power_t=self.power_t,
+            n_epochs=task.goal.max_iter,
+            n_samples=task.n_samples,
+            samples_seen=task.memory.samples_seen,
+        )
+
+    def take_round(
+        self,
+        task: Task,
+        state: State,
+        visit: Visit,
+        learning_rate: float,
+        schedule: Schedule,
+        crew: Crew = ALONE,
+    ) -> State:
+        """Take the steps of one round on the rows of one shard.
+
+        What comes of it depends on the arguments alone, and none is overwritten: so it
+        may be done anywhere, and again where its outcome was lost.
+
+        Parameters
+        ----------
+        task : Task
+            Whose samples are those of the shard; of its parameters and generator no use
+            is made.
+        state : State
+            Where the round begins, the same on all shards.
+        visit : Visit
+            Which of the rows it visits.
+        learning_rate : float
+            Before the factor of the schedule.
+        schedule : Schedule
+            That of the task on all rows.
+        crew : Crew, default=ALONE
+            As for `train`.
+        """
+        n_batches = -(-task.n_samples // self.batch_size)
+        progress = visit.progress(n_batches, task.goal.max_iter)
+        shared = generators_at(state.draws)
+        rngs = visit.generators(shared)
+        if not progress:
+            draws = visit.draws_behind(state.draws, shared)
+            return state._replace(draws=draws, weight=0.0, loss=0.0)
+        parameters = state.parameters.copy()
+        learners = self.learners(task, parameters, state.rule_state, rngs, crew, visit)
+        rates = [learning_rate * schedule(place) for place in progress]
+        round_of = methodcaller("epoch", rates, lambda: False)
+        run = map if len(learners) == 1 else crew.map
+        n_members = [len(learner.rngs) for learner in learners]
+        values = np.average(list(run(round_of, learners)), 0, n_members)
+        sizes = np.array(learners[0].sizes())
+        return State(
+            parameters,
+            state_of_all(learners),
+            visit.draws_behind(state.draws, shared),
+            float(sizes.sum() / task.n_samples * task.samples.total_weight()),
+            float(np.dot(values, sizes) / sizes.sum()),
+        )
+
     def learners(
         self,
         task: Task,
         parameters: np.ndarray,
         rule_state: RuleState | None,
+        rngs: Sequence[np.random.Generator],
         crew: Crew,
+        visit: Visit | None = None,
     ) -> list[Learner]:
         """All networks: by themselves, or some of them as one stack."""
         n_members, together = len(parameters), self.n_together(task)
-        rngs = [task.rng]
-        if n_members > 1:
-            # draws of its own, so that neither threads nor stacks have a say in them
-            seeds = [task.rng.integers(2**63, size=2) for _ in range(n_members)]
-            rngs = [np.random.default_rng(seed) for seed in seeds]
         parts = runs_of_same(task.members, together)
         return [
             # a stack of one takes 3 to 7% longer per step than a network alone
@@ -265,6 +322,7 @@ class Descent(Solver):
                 part.start if together == 1 else part,
                 rngs[part],
                 crew if n_members == 1 else ALONE,
+                visit,
             )
             for part in parts
         ]
@@ -291,8 +349,12 @@ class Descent(Solver):
         members: slice | int,
         rngs: Sequence[np.random.Generator],
         crew: Crew,
+        visit: Visit | None = None,
     ) -> Learner:
-        """Some networks as a stack, or one of them alone, ready to be trained."""
+        """Some networks as a stack, or one of them alone, ready to be trained.
+
+        With a visit, what it visits is the epoch.
+        """
         task = replace(task, samples=task.samples.members(members))
         first = members if isinstance(members, int) else members.start
         dropout, weight_decay = task.members[first].way
@@ -300,6 +362,13 @@ class Descent(Solver):
         loss, decay = task.loss(), task.decay(weight_decay)
         samples = task.samples.with_mean_weight_one(architecture.dtype)
         batches = batches_of(samples, self.batch_size, rngs if self.shuffle else None)
+        if visit is not None:
+            assert isinstance(batches, Batches), "shards are in memory"
+            batches = batches.adjacent(visit.batches(len(batches)))
+            if any(dropout):
+                # behind the order, each round of an epoch has a seed of its own
+                for rng in rngs:
+                    rng.integers(2**63, size=visit.number)
         vectors = parameters[members]
         state = None if rule_state is None else state_of(rule_state, members)
         rule = copy(self.rule).start(vectors, state)
@@ -327,6 +396,24 @@ def runs_of_same(members: Sequence[Member], longest: int) -> list[slice]:
         else:
             runs.append(slice(number, number + 1))
     return runs
+
+
+def generators_for(
+    rng: np.random.Generator, n_members: int
+) -> list[np.random.Generator]:
+    """A source of draws for each network; one by itself has that of the task."""
+    if n_members == 1:
+        return [rng]
+    # draws of its own, so that neither threads nor stacks have a say in them
+    seeds = [rng.integers(2**63, size=2) for _ in range(n_members)]
+    return [np.random.default_rng(seed) for seed in seeds]
+
+
+def first_state(task: Task) -> State:
+    """Where the first round of a task begins."""
+    parameters = task.parameters.astype(task.architecture.dtype)
+    rngs = generators_for(task.rng, len(parameters))
+    return State(parameters, task.memory.rule_state, draws_of(rngs))
 
 
 def generators(learners: Sequence[Learner]) -> list[np.random.Generator]:

@@ -1,7 +1,7 @@
 """What is to be trained, and what comes of it; callbacks alone know of an estimator."""
 
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
 import numpy as np
@@ -177,18 +177,31 @@ class Task:
         """Training rows per network."""
         return self.samples.codes.shape[-1]
 
+    @property
+    def n_penalised(self) -> float:
+        """Over how many rows the penalty is spread.
+
+        A row of weight 2 counts as two; but weights that are small altogether are as
+        good as larger ones, and rows count no less than one each.
+        """
+        return max(self.samples.total_weight(), self.n_samples)
+
+    def on_shard(self, samples: Samples, n_penalised: float) -> "Task":
+        """The same on some of the rows, which bear their share of the penalty.
+
+        `n_penalised` is that of all shards together.
+        """
+        shard = replace(self, samples=samples)
+        share = shard.n_penalised / n_penalised
+        return replace(shard, goal=self.goal._replace(alpha=share * self.goal.alpha))
+
     def loss(self) -> SoftmaxCrossEntropy:
         """What the training rows are measured by."""
         return SoftmaxCrossEntropy(self.goal.label_smoothing)
 
     def decay(self, weight_decay: float = 0.0) -> Decay:
-        """The L2 penalty and the decay of weights, which leave biases alone.
-
-        A row of weight 2 counts as two; but weights that are small altogether are as
-        good as larger ones, and rows count no less than one each.
-        """
-        n_rows = max(self.samples.total_weight(), self.n_samples)
-        strength = self.goal.alpha / n_rows
+        """The L2 penalty and the decay of weights, which leave biases alone."""
+        strength = self.goal.alpha / self.n_penalised
         return Decay(strength, self.architecture.n_weights, weight_decay)
 
 

@@ -89,6 +89,19 @@ class Samples(NamedTuple):
             part if self.rows is None else self.rows[part],
         )
 
+    def in_order(self, order: np.ndarray) -> "Samples":
+        """The samples at indices of which each network has a line of its own."""
+
+        def ordered(array: np.ndarray) -> np.ndarray:
+            return np.take_along_axis(array, order, axis=-1)
+
+        return Samples(
+            self.x,
+            ordered(self.codes),
+            None if self.weight is None else ordered(self.weight),
+            order if self.rows is None else ordered(self.rows),
+        )
+
     def inputs(self) -> RowsInMemory:
         """The rows of `x` that belong to these samples, in their order."""
         assert not isinstance(self.x, RowsInFile), "these are rows to be scored"
@@ -208,6 +221,12 @@ class Batches:
     def parts(self) -> Iterator["Batches"]:
         """What an epoch passes over in turn: here, all of it at once."""
         yield self
+
+    def adjacent(self, numbers: range) -> "Batches":
+        """Adjacent batches of one epoch, whose order is drawn now, as an epoch."""
+        rows = slice(numbers.start * self.batch_size, numbers.stop * self.batch_size)
+        samples = self.samples.in_order(self.order()[..., rows])
+        return Batches(samples, self.batch_size, rngs=None)
 
     def order(self) -> np.ndarray:
         """The samples in the order of one epoch, each network's own."""

@@ -3,6 +3,8 @@
 import ast
 import re
 from copy import deepcopy
+from dataclasses import replace
+from itertools import chain
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -23,6 +25,8 @@ from skmlp.fitting.solvers import (
     SMALLEST_SHARED_LAYER,
     SOLVERS,
     Saver,
+    first_state,
+    generators_for,
     runs_of_same,
     state_of,
     state_of_all,
@@ -31,10 +35,11 @@ from skmlp.fitting.task import Member
 from skmlp.nn.layers import N_DRAWS, Dropout
 from skmlp.nn.network import Architecture
 from skmlp.optim.optimizers import OPTIMIZERS
+from skmlp.parts.rounds import Visit, mean_of
 from skmlp.training.batches import Samples
 from skmlp.training.endings import Ending
 from skmlp.training.monitor import Monitor
-from skmlp.training.threads import ALONE
+from skmlp.training.threads import ALONE, side_by_side
 
 # The bottom of a bowl
 
@@ -197,7 +202,8 @@ def test_only_an_adaptive_rate_goes_on_behind_a_plateau():
 def sizes_of_stacks(n_networks, **changes):
     """Networks that each learner has, by a solver whose batches have 20 rows."""
     task = regression(n_networks, **changes)
-    learners = solver("adam").learners(task, task.parameters, None, ALONE)
+    rngs = generators_for(task.rng, n_networks)
+    learners = solver("adam").learners(task, task.parameters, None, rngs, ALONE)
     return [
         one.optimizer.parameters.size // task.parameters.shape[1] for one in learners
     ]
@@ -256,7 +262,8 @@ def test_each_stack_has_the_dropout_and_the_decay_of_its_networks():
         members=[Member(0, 1.0, *way) for way in ways],
     )
     descent = solver("adam")
-    learners = descent.learners(task, task.parameters, None, ALONE)
+    rngs = generators_for(task.rng, 4)
+    learners = descent.learners(task, task.parameters, None, rngs, ALONE)
     assert [len(one.rngs) for one in learners] == [2, 1, 1]
     assert descent.n_learners(task) == 3
     assert [one.optimizer.decay.weight_decay for one in learners] == [0.0, 0.5, 0.5]
@@ -335,3 +342,278 @@ def test_a_state_that_can_be_gone_on_from_is_saved(n_epochs, ending, is_late, is
         assert state["draws"] == [task.rng.bit_generator.state]
         assert len(state["monitor"]["history"]["loss"]) == n_epochs
         assert state["rule"]["t"] == 0
+
+
+# Rounds on shards
+
+
+N_EPOCHS = 3
+WAYS = {"one": [0.0], "same": [0.0] * 3, "of kinds": [0.0, 0.0, 0.3, 0.1]}
+"""Dropout of each network of an ensemble."""
+
+
+def layered(dropouts=(0.0,), weighted=False, dtype="float32", x=X):
+    """A task of networks with a hidden layer, which the core takes in float32."""
+    architecture = Architecture(2, (8,), 3, (skmlp.PReLU(),), (0.0,), dtype)
+    n_networks, rng = len(dropouts), np.random.default_rng(1)
+    start = [architecture.start_values(rng) for _ in dropouts]
+    weight = RNG.uniform(0.5, 2, len(x)).astype(dtype) if weighted else None
+    if not sparse.issparse(x):
+        x = x.astype(dtype)
+    return regression(
+        n_networks,
+        architecture=architecture,
+        parameters=np.stack(start),
+        members=tuple(Member(0, 1.0, (rate,), 0.1) for rate in dropouts),
+        samples=Samples(x, CODES[: x.shape[0]], weight).for_each(n_networks),
+        rng=rng,
+        goal=GOAL._replace(max_iter=N_EPOCHS),
+    )
+
+
+RNG = np.random.default_rng(0)
+
+
+def on_engine(task, descent, by_numpy):
+    return replace(task, engine="numpy" if by_numpy else descent.engine(task))
+
+
+def plain_fit(task, descent):
+    """Weights, memory of the rule and penalised losses of a fit that has no rounds."""
+    parameters = task.parameters.copy()
+    monitor = Monitor(parameters, tol=0.0, patience=np.inf)
+    memory = descent.train(task, parameters, monitor, ALONE)
+    return parameters, memory, monitor.history["loss"]
+
+
+def in_rounds(shards, descent, n_rounds, rate=None, state=None, n_epochs=N_EPOCHS):
+    """The states behind all rounds of a fit on such shards, each of which is a task."""
+    rate = descent.learning_rate if rate is None else rate
+    states = [state or first_state(shards[0])]
+    schedule = descent.schedule_of(shards[0])
+    for epoch in range(n_epochs):
+        for number in range(n_rounds):
+            visits = [
+                Visit(epoch, number, n_rounds, shard, len(shards))
+                for shard in range(len(shards))
+            ]
+            parts = [
+                descent.take_round(task, states[-1], visit, rate, schedule)
+                for task, visit in zip(shards, visits, strict=True)
+            ]
+            states.append(mean_of(parts))
+    return states
+
+
+def shards_of(task, *parts):
+    """Tasks on parts of the rows."""
+    n_networks = len(task.parameters)
+    lines = [np.tile(np.array(part, int), (n_networks, 1)) for part in parts]
+    return [
+        task.on_shard(task.samples.in_order(line), task.n_penalised) for line in lines
+    ]
+
+
+def assert_same_state(state, parameters, memory):
+    assert_array_equal(state.parameters, parameters)
+    assert state.rule_state.keys() == memory.keys()
+    for name, expected in memory.items():
+        assert_array_equal(state.rule_state[name], expected)
+
+
+ENGINES = pytest.mark.parametrize("by_numpy", [True, False], ids=["numpy", "core"])
+
+
+@ENGINES
+@pytest.mark.parametrize("ways", WAYS)
+@pytest.mark.parametrize("weighted", [False, True])
+@pytest.mark.parametrize("name", OPTIMIZERS)
+def test_an_epoch_of_one_round_on_one_shard_is_that_of_a_fit(
+    by_numpy, ways, weighted, name
+):
+    descent = solver(name, learning_rate="one_cycle", batch_size=16)
+    task = on_engine(layered(WAYS[ways], weighted), descent, by_numpy)
+    parameters, memory, losses = plain_fit(deepcopy(task), descent)
+    states = in_rounds(shards_of(deepcopy(task), range(60)), descent, n_rounds=1)
+    assert_same_state(states[-1], parameters, memory)
+    penalties = [task.decay().value(state.parameters) for state in states[1:]]
+    found = [state.loss for state in states[1:]]
+    assert_allclose(np.add(found, penalties), losses, rtol=1e-6)
+
+
+@ENGINES
+@pytest.mark.parametrize("n_rounds", [2, 3, 8])
+@pytest.mark.parametrize("shuffle", [False, True])
+def test_one_shard_takes_the_steps_of_a_fit_in_however_many_rounds(
+    by_numpy, n_rounds, shuffle
+):
+    descent = solver("adam", learning_rate="cosine", batch_size=16, shuffle=shuffle)
+    task = on_engine(layered([0.0] * 3, weighted=True), descent, by_numpy)
+    parameters, memory, losses = plain_fit(deepcopy(task), descent)
+    states = in_rounds(shards_of(deepcopy(task), range(60)), descent, n_rounds)
+    assert_same_state(states[-1], parameters, memory)
+    first = states[1 : 1 + n_rounds]
+    weights = [state.weight for state in first]
+    assert sum(weights) == pytest.approx(task.samples.total_weight())
+    mean = np.average([state.loss for state in first], weights=weights)
+    penalty = task.decay().value(first[-1].parameters)
+    assert mean + penalty == pytest.approx(losses[0])
+
+
+def test_sparse_rows_and_float64_take_rounds_as_well():
+    for task in (layered([0.0] * 2, x=sparse.csr_array(X)), layered(dtype="float64")):
+        descent = solver("adam", batch_size=16)
+        parameters, memory, _ = plain_fit(deepcopy(task), descent)
+        states = in_rounds([task], descent, n_rounds=2)
+        assert_same_state(states[-1], parameters, memory)
+
+
+@ENGINES
+def test_a_round_depends_on_its_arguments_and_overwrites_none(by_numpy):
+    descent = solver("adam", batch_size=8)
+    task = on_engine(layered(WAYS["of kinds"], weighted=True), descent, by_numpy)
+    state = in_rounds([task], descent, n_rounds=2, n_epochs=1)[-1]
+    given = task, state, Visit(1, 1, 2), 0.05, descent.schedule_of(task)
+    untouched = deepcopy(given)
+    once = descent.take_round(*given)
+    rng_state = task.rng.bit_generator.state
+    with side_by_side(2) as crew:
+        again = descent.take_round(*given, crew)
+    assert_same_state(again, once.parameters, once.rule_state)
+    assert again[2:] == once[2:]
+    assert_same_state(state, untouched[1].parameters, untouched[1].rule_state)
+    assert state[2:] == untouched[1][2:]
+    assert_array_equal(task.samples.weight, untouched[0].samples.weight)
+    assert_array_equal(task.parameters, untouched[0].parameters)
+    assert task.rng.bit_generator.state == rng_state
+
+
+@ENGINES
+def test_each_round_of_an_epoch_drops_other_units(by_numpy):
+    """From the same weights, on the same rows: only the seed of dropout differs."""
+    descent = solver("sgd", batch_size=60, shuffle=False)
+    task = on_engine(layered([0.5], x=np.tile(X[:1], (120, 1))), descent, by_numpy)
+    task = replace(task, samples=task.samples._replace(codes=np.zeros((1, 120), int)))
+    state = first_state(task)
+    losses = [
+        descent.take_round(
+            task, state, Visit(0, number, 2), 0.0, descent.schedule_of(task)
+        ).loss
+        for number in (0, 1, 0)
+    ]
+    assert losses[0] == losses[2] != losses[1]
+
+
+def visited_rows(task, descent, n_rounds, shard=0, n_shards=2):
+    """Rows of each round of an epoch, by networks that tell which they have seen."""
+    state, found = first_state(task), []
+    for number in range(n_rounds):
+        visit = Visit(0, number, n_rounds, shard, n_shards)
+        rngs = visit.generators(generators_for(np.random.default_rng(0), 1))
+        learner = descent.learner(task, state.parameters, None, 0, rngs, ALONE, visit)
+        found.append(learner.batches.samples.rows.tolist())
+    return found
+
+
+def test_the_rounds_of_an_epoch_visit_each_row_of_a_shard_once():
+    descent = solver("adam", batch_size=8)
+    rounds = visited_rows(layered(), descent, n_rounds=3)
+    assert [len(rows) for rows in rounds] == [16, 24, 20]
+    assert sorted(chain(*rounds)) == list(range(60))
+    others = visited_rows(layered(), descent, n_rounds=3, shard=1)
+    assert others != rounds
+    in_order = solver("adam", batch_size=8, shuffle=False)
+    rounds = visited_rows(layered(), in_order, n_rounds=3)
+    assert list(chain(*rounds)) == list(range(60))
+
+
+def test_shards_learn_what_one_machine_learns():
+    descent = solver("adam", learning_rate="cosine", batch_size=5)
+    task = layered([0.0] * 2)
+    task = replace(task, goal=task.goal._replace(max_iter=40))
+    parts = [range(number, 60, 4) for number in range(4)]
+    loss = plain_fit(deepcopy(task), descent)[2][-1]
+    states = in_rounds(shards_of(task, *parts), descent, n_rounds=3, n_epochs=40)
+    penalty = task.decay().value(states[-1].parameters)
+    found = np.mean([state.loss for state in states[-3:]]) + penalty
+    assert found == pytest.approx(loss, abs=0.03)
+    assert states[-1].rule_state["t"] == 40 * 3
+    assert states[-1].weight == 20
+
+
+def test_shards_of_unequal_sizes_count_by_their_rows():
+    descent = solver("sgd", batch_size=60)
+    task = layered([0.0])
+    shards = shards_of(task, range(50), range(50, 60))
+    state = first_state(task)
+    parts = [
+        descent.take_round(
+            shard, state, Visit(0, 0, 1, number, 2), 0.1, descent.schedule_of(task)
+        )
+        for number, shard in enumerate(shards)
+    ]
+    assert [part.weight for part in parts] == [50, 10]
+    mean = np.average([part.parameters for part in parts], axis=0, weights=[50, 10])
+    assert_allclose(mean_of(parts).parameters, mean, rtol=1e-5)
+    # gradients of all rows, and so the step that one machine takes
+    whole = descent.take_round(
+        task, state, Visit(0, 0, 1), 0.1, descent.schedule_of(task)
+    )
+    assert_allclose(mean_of(parts).parameters, whole.parameters, atol=1e-6)
+    assert mean_of(parts).loss == pytest.approx(whole.loss, rel=1e-6)
+
+
+def test_weights_of_rows_count_as_on_one_machine():
+    descent = solver("sgd", batch_size=60)
+    task = layered([0.0], weighted=True)
+    state, schedule = first_state(task), descent.schedule_of(task)
+    whole = descent.take_round(task, state, Visit(0, 0, 1), 0.1, schedule)
+    heavy = np.argsort(task.samples.weight[0])
+    parts = [
+        descent.take_round(shard, state, Visit(0, 0, 1, number, 2), 0.1, schedule)
+        for number, shard in enumerate(shards_of(task, heavy[:30], heavy[30:]))
+    ]
+    assert sum(part.weight for part in parts) == pytest.approx(whole.weight)
+    assert mean_of(parts).loss == pytest.approx(whole.loss, rel=1e-6)
+    assert_allclose(mean_of(parts).parameters, whole.parameters, atol=1e-6)
+
+
+def test_a_shard_without_rows_has_no_say():
+    descent = solver("adam", batch_size=5)
+    task = layered([0.0] * 2)
+    rows = np.arange(60)
+    without = in_rounds(shards_of(task, rows, []), descent, n_rounds=2)[-1]
+    visit = Visit(0, 1, 2, shard=1, n_shards=2)
+    (_, empty) = shards_of(task, rows, [])
+    state = first_state(layered([0.0] * 2))
+    nothing = descent.take_round(empty, state, visit, 0.1, descent.schedule_of(task))
+    assert (nothing.weight, nothing.loss) == (0.0, 0.0)
+    assert_array_equal(nothing.parameters, state.parameters)
+    assert nothing.draws != state.draws, "the epoch is over here as well"
+    assert without.weight == 30
+
+
+def test_a_shard_of_few_batches_sits_out_some_rounds():
+    descent = solver("adam", batch_size=20)
+    shards = shards_of(layered(), range(50), range(50, 60))
+    states = in_rounds(shards, descent, n_rounds=3, n_epochs=1)[1:]
+    assert [state.weight for state in states] == [20, 20, 20]
+    assert all(np.isfinite(state.parameters).all() for state in states)
+
+
+@ENGINES
+def test_a_shard_that_runs_away_is_seen(by_numpy):
+    descent = solver("sgd", batch_size=10)
+    x = X.copy()
+    x[7] = 1e30
+    task = on_engine(layered(x=x), descent, by_numpy)
+    shards = shards_of(task, range(20), range(20, 40), range(40, 60))
+    states = in_rounds(shards, descent, n_rounds=1, n_epochs=2)
+    assert not np.isfinite(states[-1].parameters).all()
+    assert not np.isfinite(states[-1].loss)
+
+
+def test_shards_bear_their_shares_of_the_penalty():
+    task = layered([0.0])
+    for shard in shards_of(task, range(45), range(45, 60)):
+        assert shard.decay().strength == pytest.approx(task.decay().strength)

