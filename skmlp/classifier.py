@@ -36,8 +36,8 @@ from skmlp.fitting.engines import kept_reader_of, probabilities_of
 from skmlp.fitting.inputs import (
     OwnRows,
     as_encoder,
-    data_of_batch,
     data_of_fit,
+    data_on,
     read_inputs,
 )
 from skmlp.fitting.parameters import ActivationLike, Scoring, Transformer
@@ -51,6 +51,7 @@ from skmlp.fitting.start import (
     settle_fit,
     task_of,
 )
+from skmlp.fitting.stream import Call, calls_to_learn, end_stream
 from skmlp.fitting.targets import read_targets
 from skmlp.fitting.task import Learnt, Memory, Outcome, Task
 from skmlp.nn.activations import ACTIVATIONS, Activation
@@ -59,6 +60,7 @@ from skmlp.optim.optimizers import RuleState
 from skmlp.optim.schedules import SCHEDULES
 from skmlp.saving import models
 from skmlp.tabular.encoder import TableEncoder
+from skmlp.tabular.kept import FirstRows
 from skmlp.tabular.tables import TableLike, n_columns_of
 from skmlp.training.monitor import Plateau
 
@@ -280,6 +282,9 @@ class MLPSoftmaxClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
         Column names of X, where it has some that are all strings.
     encoder_ : transformer or None
         The fitted encoder of X; None with ``preprocessing=None``.
+    encoder_is_settled_ : bool
+        Whether `encoder_` stays as it is; False as long as `partial_fit` keeps the rows
+        that it gets, to fit the encoder anew once there are more.
     architecture_ : Architecture
         All that is needed to rebuild the network around `parameters_`.
     parameters_ : ndarray of shape (n_parameters_,) or (n_estimators_, n_parameters_)
@@ -464,6 +469,7 @@ class MLPSoftmaxClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
     t_: int
     _rule_state: RuleState | None
     _plateau: Plateau | None
+    _first_rows: FirstRows | None = None  # as in models from before any were kept
 
     def __init__(
         self,
@@ -613,6 +619,7 @@ class MLPSoftmaxClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
         self.classes_ = targets.classes
         goes_on = past is not None
         data = data_of_fit(self, X, targets, settings, own_rows, rng, goes_on)
+        end_stream(self, goes_on)
         task = replace(
             task_of(self, settings, data, rng, past),
             deadline=deadline,
@@ -642,11 +649,17 @@ class MLPSoftmaxClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
         Not available with ``solver="lbfgs"``. If it fails, the estimator stays as it
         was.
 
+        A :class:`TableEncoder` learns from the first 1000 rows, or up to 10000 if a
+        column holds no two different values before. As long as it is not settled (see
+        `encoder_is_settled_`), the estimator keeps all rows. Whenever they have become
+        twice as many, the encoder is fitted on them anew, and the network starts anew
+        and trains for an epoch on the rows of each call so far, by the present
+        parameters. One row is enough to begin.
+
         Parameters
         ----------
         X : {table, array-like, sparse matrix} of shape (n_samples, n_features)
-            Some of the rows. In the first call, representative ones: the encoder is
-            fitted on them, and what comes later is encoded as it says.
+            Some of the rows; columns keep names, order and kinds of the first call.
         y : array-like of shape (n_samples,)
             Their labels; not every class has to be there.
         classes : array-like of shape (n_classes,), default=None
@@ -665,19 +678,31 @@ class MLPSoftmaxClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
             If data or parameters don't fit together, among them
             ``early_stopping=True``, ``class_weight="balanced"`` and a `learning_rate`
             that is laid out over `max_iter` epochs.
+        TypeError
+            If X is sparse where it was dense before the encoder is settled, or the
+            other way round.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from skmlp import MLPSoftmaxClassifier
+        >>> X = np.random.default_rng(0).normal(size=(1000, 2))
+        >>> y = X[:, 0] > X[:, 1]
+        >>> model = MLPSoftmaxClassifier(random_state=0)
+        >>> model = model.partial_fit(X[:1], y[:1], classes=[False, True])
+        >>> model.encoder_is_settled_
+        False
+        >>> model.partial_fit(X[1:], y[1:]).encoder_is_settled_
+        True
         """
         check_in_parts(self)
         past = Past.of(self)
         classes = all_classes(classes, past)
         targets = read_targets(self, X, y, sample_weight, classes)
-        settings = settle_fit(self, targets, n_columns_of(X), past, in_parts=True)
-        rng = as_generator(self.random_state)
         self.classes_ = classes
-        data = data_of_batch(self, X, targets, settings, rng, past is not None)
-        task = task_of(self, settings, data, rng, past, in_parts=True)
-        outcome = self._train(task, settings)
-        learnt = outcome.learnt if past is None else past.followed_by(outcome)
-        self._keep(learnt, outcome.memory)
+        rng = as_generator(self.random_state)
+        for call in calls_to_learn(self, X, targets, rng, past is not None):
+            self._learn(call, n_columns_of(X))
         return self
 
     def set_params(self, **params: object) -> Self:
@@ -877,6 +902,12 @@ class MLPSoftmaxClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
         scores = self.validation_scores_
         return None if scores is None else float(np.fmax.reduce(scores))
 
+    @property
+    def encoder_is_settled_(self) -> bool:
+        """Whether the encoder stays as it is."""
+        check_is_fitted(self)
+        return self._first_rows is None
+
     def __sklearn_is_fitted__(self) -> bool:
         return "parameters_" in vars(self)
 
@@ -940,6 +971,20 @@ class MLPSoftmaxClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
         is_scaled = self.encoder_ is not None
         warn_of(outcome, advise(self, task.goal.max_iter, is_scaled))
         return outcome
+
+    def _learn(self, call: Call, n_columns: int) -> None:
+        """Train for one epoch on what a call of `partial_fit` has brought."""
+        past = Past.of(self)
+        settings = settle_fit(self, call.targets, n_columns, past, in_parts=True)
+        samples = call.targets.samples.for_each(settings.n_estimators)
+        data = data_on(self, call.x, samples, None, call.targets)
+        anew = call.starts_anew
+        task = task_of(self, settings, data, call.rng, past, True, anew)
+        outcome = self._train(replace(task, verbose=call.verbose), settings)
+        learnt = outcome.learnt
+        if past is not None and not anew:
+            learnt = past.followed_by(outcome)
+        self._keep(learnt, outcome.memory)
 
     def _keep(self, learnt: Learnt, memory: Memory) -> None:
         """Become what was learnt."""
