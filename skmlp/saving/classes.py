@@ -310,10 +310,18 @@ def build_first_rows(fitted: Kept, since: list[Kept]) -> FirstRows:
     return FirstRows(fitted, tuple(since))
 
 
+def state_of_kept(kept: Kept) -> State:
+    """Rows of some calls; of objects, which make no array in a file, the columns."""
+    table: object = kept.table
+    if isinstance(table, np.ndarray) and table.dtype == object:
+        table = list(table.T)
+    return kept._asdict() | {"table": table}
+
+
 IN_KEPT: dict[str, Check] = {
     "table": lambda value: (
         isinstance(value, Columns | csr_array | csr_matrix)
-        or (isinstance(value, np.ndarray) and value.ndim == 2)
+        or is_array("biufcUSmMO", 2)(value)
     ),
     "codes": lambda value: is_array("i", 1)(value) and bool(np.min(value) >= 0),
     "weight": lambda value: value is None or is_array("f", 1)(value),
@@ -324,6 +332,9 @@ IN_KEPT: dict[str, Check] = {
 
 def build_kept(state: State) -> Kept:
     """Rows of some calls."""
+    if is_list_of(np.ndarray)(state["table"]):
+        columns = cast(list[np.ndarray], state["table"])
+        state = state | {"table": np.stack(columns, axis=1)}
     check_state("Kept", state, IN_KEPT)
     kept = Kept(**cast(Any, state))
     n_rows = len(kept.codes)
@@ -355,6 +366,8 @@ def build_sparse(
 ) -> SparseMatrix:
     """A matrix of sparse rows, none of whose entries is outside of it."""
     parts = (arrays["data"], arrays["indices"], arrays["indptr"])
+    if not (is_array("biuf", 1)(parts[0]) and all(map(is_array("i", 1), parts[1:]))):
+        raise ValueError("the arrays of sparse rows are wrong")
     matrix = cls(parts, shape=shape)
     matrix.check_format(full_check=True)
     return matrix
@@ -369,8 +382,8 @@ def state_of_moments(moments: pd.arrays.DatetimeArray) -> State | None:
     """Moments in UTC, and the name of their time zone, if it has one."""
     zone = moments.tz
     name = getattr(zone, "key", getattr(zone, "zone", None))
-    if zone is dt.UTC:
-        name = "UTC"
+    if isinstance(zone, dt.timezone):
+        name = str(dt.timezone(zone.utcoffset(None)))
     in_utc = moments.tz_convert(None).to_numpy()
     return None if name is None else {"moments": in_utc, "zone": name}
 
@@ -559,7 +572,7 @@ FORMS_BY_CLASS: dict[type, Form[Any]] = {
         text_column_fits,
     ),
     FirstRows: by_values(state_of_first_rows, build_first_rows),
-    Kept: Form(lambda kept: kept._asdict(), build_kept),
+    Kept: Form(state_of_kept, build_kept),
     Columns: by_values(lambda columns: columns._asdict(), build_columns),
     **{
         cls: by_values(state_of_sparse, partial(build_sparse, cls))

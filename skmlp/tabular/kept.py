@@ -141,9 +141,12 @@ def kept_table(X: TableLike) -> KeptTable:
     if is_sparse(X):
         return X.copy()
     array = np.array(X)
-    # NumPy turns numbers beside text into text
-    is_text = array.dtype.kind == "U" and not hasattr(X, "dtype")
-    return np.array(X, dtype=object) if is_text else array
+    if array.dtype.kind == "U" and not hasattr(X, "dtype"):
+        # NumPy has turned numbers beside text into text
+        array = np.array(X, dtype=object)
+    if array.dtype == object:
+        array[pd.isna(array)] = None
+    return array
 
 
 def kept_values(values: Values) -> Values:

@@ -364,9 +364,14 @@ def test_pickles_go_on_as_they_would_have(size):
     assert model.encoder_is_settled_
 
 
-@pytest.mark.parametrize("kind", ["frame", "array", "sparse"])
+@pytest.mark.parametrize("kind", ["frame", "array", "objects", "sparse"])
 def test_saved_models_go_on_as_they_would_have(tmp_path, kind):
-    table = {"frame": PEOPLE, "array": NUMBERS, "sparse": csr_array(NUMBERS)}[kind]
+    table = {
+        "frame": PEOPLE,
+        "array": NUMBERS,
+        "objects": PEOPLE.to_numpy(dtype=object),
+        "sparse": csr_array(NUMBERS),
+    }[kind]
     rows_of = getattr(table, "iloc", table)
     model = small()
     for start in range(0, 1050, 70):
