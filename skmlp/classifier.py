@@ -36,7 +36,7 @@ from skmlp.fitting.engines import kept_reader_of, probabilities_of
 from skmlp.fitting.inputs import (
     OwnRows,
     as_encoder,
-    data_of_batch,
+    data_on,
     read_inputs,
 )
 from skmlp.fitting.parameters import ActivationLike, Scoring, Transformer
@@ -57,6 +57,7 @@ from skmlp.fitting.start import (
     settle_fit,
     task_of,
 )
+from skmlp.fitting.stream import Call, calls_to_learn, end_stream
 from skmlp.fitting.targets import read_targets
 from skmlp.fitting.task import Learnt, Memory, Outcome, Task
 from skmlp.nn.activations import ACTIVATIONS, Activation
@@ -67,6 +68,7 @@ from skmlp.parts.predictions import feature_pieces, prediction_pieces, write_par
 from skmlp.parts.reader import DataSetLike, is_data_set
 from skmlp.saving import models
 from skmlp.tabular.encoder import TableEncoder
+from skmlp.tabular.kept import FirstRows
 from skmlp.tabular.tables import TableLike, n_columns_of
 from skmlp.training.monitor import Plateau
 
@@ -295,6 +297,9 @@ class MLPSoftmaxClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
         Column names of X, where it has some that are all strings.
     encoder_ : transformer or None
         The fitted encoder of X; None with ``preprocessing=None``.
+    encoder_is_settled_ : bool
+        Whether `encoder_` stays as it is; False as long as `partial_fit` keeps the rows
+        that it gets, to fit the encoder anew once there are more.
     architecture_ : Architecture
         All that is needed to rebuild the network around `parameters_`.
     parameters_ : ndarray of shape (n_parameters_,) or (n_estimators_, n_parameters_)
@@ -483,6 +488,7 @@ class MLPSoftmaxClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
     t_: int
     _rule_state: RuleState | None
     _plateau: Plateau | None
+    _first_rows: FirstRows | None = None  # as in models from before any were kept
 
     def __init__(
         self,
@@ -654,6 +660,7 @@ class MLPSoftmaxClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
         self.classes_ = targets.classes
         goes_on = past is not None
         data = source.data(self, targets, settings, own_rows, rng, goes_on)
+        end_stream(self, goes_on)
         task = replace(
             task_of(self, settings, data, rng, past),
             deadline=deadline,
@@ -673,26 +680,34 @@ class MLPSoftmaxClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
     def partial_fit(
         self,
         X: TableLike,
-        y: ArrayLike,
+        y: ArrayLike | str,
         classes: ArrayLike | None = None,
-        sample_weight: ArrayLike | None = None,
+        sample_weight: ArrayLike | str | None = None,
     ) -> Self:
         """Train for one epoch on the rows of X, going on from the present weights.
 
         Not available with ``solver="lbfgs"``. If it fails, the estimator stays as it
         was.
 
+        A :class:`TableEncoder` learns from the first 1000 rows, or up to 10000 if a
+        column holds no two different values before. As long as it is not settled (see
+        `encoder_is_settled_`), the estimator keeps all rows. Whenever they have become
+        twice as many, the encoder is fitted on them anew, and the network starts anew
+        and trains for an epoch on the rows of each call so far, by the present
+        parameters. One row is enough to begin.
+
         Parameters
         ----------
         X : {table, array-like, sparse matrix} of shape (n_samples, n_features)
-            Some of the rows. In the first call, representative ones: the encoder is
-            fitted on them, and what comes later is encoded as it says.
-        y : array-like of shape (n_samples,)
-            Their labels; not every class has to be there.
+            Some of the rows; columns keep names, order and kinds of the first call.
+        y : array-like of shape (n_samples,) or str
+            Their labels, or the name of the column that has them; not every class has
+            to be there.
         classes : array-like of shape (n_classes,), default=None
             All labels that will ever come. Needed in the first call only.
-        sample_weight : array-like of shape (n_samples,), default=None
-            Non-negative weight per row, relative to the others in this call.
+        sample_weight : array-like of shape (n_samples,) or str, default=None
+            Non-negative weight per row, relative to the others in this call, or the
+            name of the column that has them.
 
         Returns
         -------
@@ -706,21 +721,32 @@ class MLPSoftmaxClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
             ``early_stopping=True``, ``class_weight="balanced"`` and a `learning_rate`
             that is laid out over `max_iter` epochs.
         TypeError
-            If rows, labels or weights are not there yet, as in a table of Dask; the
-            message says how to get them.
+            If rows, labels or weights are not there yet, as in a table of Dask, where
+            the message says how to get them; or if X is sparse where it was dense
+            before the encoder is settled, or the other way round.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from skmlp import MLPSoftmaxClassifier
+        >>> X = np.random.default_rng(0).normal(size=(1000, 2))
+        >>> y = X[:, 0] > X[:, 1]
+        >>> model = MLPSoftmaxClassifier(random_state=0)
+        >>> model = model.partial_fit(X[:1], y[:1], classes=[False, True])
+        >>> model.encoder_is_settled_
+        False
+        >>> model.partial_fit(X[1:], y[1:]).encoder_is_settled_
+        True
         """
         check_in_parts(self)
         past = Past.of(self)
         classes = all_classes(classes, past)
+        X, y, sample_weight = named_columns(X, y, sample_weight)
         targets = read_targets(self, X, y, sample_weight, classes)
-        settings = settle_fit(self, targets, n_columns_of(X), past, in_parts=True)
-        rng = as_generator(self.random_state)
         self.classes_ = classes
-        data = data_of_batch(self, X, targets, settings, rng, past is not None)
-        task = task_of(self, settings, data, rng, past, in_parts=True)
-        outcome = self._train(task, settings)
-        learnt = outcome.learnt if past is None else past.followed_by(outcome)
-        self._keep(learnt, outcome.memory)
+        rng = as_generator(self.random_state)
+        for call in calls_to_learn(self, X, targets, rng, past is not None):
+            self._learn(call, n_columns_of(X))
         return self
 
     def set_params(self, **params: object) -> Self:
@@ -1003,6 +1029,12 @@ class MLPSoftmaxClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
         scores = self.validation_scores_
         return None if scores is None else float(np.fmax.reduce(scores))
 
+    @property
+    def encoder_is_settled_(self) -> bool:
+        """Whether the encoder stays as it is."""
+        check_is_fitted(self)
+        return self._first_rows is None
+
     def __sklearn_is_fitted__(self) -> bool:
         return "parameters_" in vars(self)
 
@@ -1060,6 +1092,20 @@ class MLPSoftmaxClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
         is_scaled = self.encoder_ is not None
         warn_of(outcome, advise(self, task.goal.max_iter, is_scaled))
         return outcome
+
+    def _learn(self, call: Call, n_columns: int) -> None:
+        """Train for one epoch on what a call of `partial_fit` has brought."""
+        past = Past.of(self)
+        settings = settle_fit(self, call.targets, n_columns, past, in_parts=True)
+        samples = call.targets.samples.for_each(settings.n_estimators)
+        data = data_on(self, call.x, samples, None, call.targets)
+        anew = call.starts_anew
+        task = task_of(self, settings, data, call.rng, past, True, anew)
+        outcome = self._train(replace(task, verbose=call.verbose), settings)
+        learnt = outcome.learnt
+        if past is not None and not anew:
+            learnt = past.followed_by(outcome)
+        self._keep(learnt, outcome.memory)
 
     def _keep(self, learnt: Learnt, memory: Memory) -> None:
         """Become what was learnt."""

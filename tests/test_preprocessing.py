@@ -183,9 +183,10 @@ def test_rows_without_weight_take_no_part_in_the_encoding():
     assert_allclose(model.encoder_.scale_.center, alone.encoder_.scale_.center)
 
 
-def test_partial_fit_keeps_the_encoder_of_its_first_batch():
+def test_partial_fit_keeps_the_encoder_of_its_first_thousand_rows():
     model = quick(learning_rate="constant")
-    model.partial_fit(TABLE[:40], LABELS[:40], classes=["no", "yes"])
+    first = pd.concat([TABLE[:40]] * 25)
+    model.partial_fit(first, np.tile(LABELS[:40], 25), classes=["no", "yes"])
     encoder = model.encoder_
     late = TABLE[40:].assign(town="Hull", age=1e9)
     model.partial_fit(late, LABELS[40:])

@@ -391,7 +391,7 @@ def test_the_network_draws_the_same_whatever_the_encoder():
 # partial_fit in small pieces
 
 
-def test_a_first_batch_that_shows_too_little_of_columns_names_them():
+def test_a_first_batch_that_shows_too_little_of_columns_is_only_a_beginning():
     table = pd.DataFrame(
         {
             "constant": 1.0,
@@ -402,22 +402,32 @@ def test_a_first_batch_that_shows_too_little_of_columns_names_them():
         }
     )
     y = np.arange(40) % 2
-    model = quick(learning_rate="constant")
-    with pytest.warns(UserWarning, match="4 of 5 columns hold no two") as caught:
-        model.partial_fit(table, y, [0, 1])
-    assert "['constant', 'missing', 'word', 'day']" in str(caught[0].message)
-    model.partial_fit(table, y)
+    model = quick(learning_rate="constant").partial_fit(table, y, [0, 1])
+    useless = ["constant", "missing", "word", "day"]
+    assert model.encoder_.columns_without_use() == useless
+    later = table.assign(
+        constant=y,
+        missing=-y,
+        word=np.where(y, "one", "other"),
+        day=pd.date_range("2024-01-01", periods=40),
+    )
+    model.partial_fit(later, y)
+    assert model.encoder_.columns_without_use() == []
+    for _ in range(30):
+        model.partial_fit(later, y)
+    assert model.score(later, y) == 1
 
-    with pytest.warns(UserWarning, match=r"4 of 4 columns.*\['x0', 'x1', 'x2', 'x3'\]"):
-        quick(learning_rate="constant").partial_fit(X_IRIS[:1], Y_IRIS[:1], [0, 1, 2])
-    with pytest.warns(UserWarning, match="2 of 3 columns"):
-        quick(learning_rate="constant").partial_fit(
-            csr_array([[0.0, 1.0, 0.0], [0.0, 2.0, 0.0]]), [0, 1], [0, 1]
-        )
-    with pytest.warns(UserWarning, match=r"1 of 2 columns.*\[7\]"):
-        quick(learning_rate="constant").partial_fit(
-            pd.DataFrame({7: [1.0, 1.0], 8: [1.0, 2.0]}), [0, 1], [0, 1]
-        )
+
+def test_columns_that_never_vary_are_named_once_the_encoder_is_settled():
+    X, y = np.tile(X_IRIS, (70, 1)), np.tile(Y_IRIS, 70)
+    X[:, 1] = 3
+    with pytest.warns(UserWarning, match=r"1 of 4 columns hold no two.*\['x1'\]"):
+        quick(learning_rate="constant").partial_fit(X, y, [0, 1, 2])
+    with pytest.warns(UserWarning, match=r"1 of 4 columns.*\['x1'\]"):
+        quick(learning_rate="constant").partial_fit(csr_array(X), y, [0, 1, 2])
+    frame = pd.DataFrame(X, columns=[7, 8, 9, 10])
+    with pytest.warns(UserWarning, match=r"1 of 4 columns.*\[8\]"):
+        quick(learning_rate="constant").partial_fit(frame, y, [0, 1, 2])
 
 
 def test_a_fitted_encoder_that_has_seen_more_gives_no_warning():

@@ -1,7 +1,5 @@
 """X to the matrix that the network reads: through an encoder, or straight in."""
 
-import warnings
-from copy import deepcopy
 from typing import NamedTuple, Protocol, Self, TypeGuard, TypeVar
 
 import numpy as np
@@ -28,7 +26,7 @@ from skmlp.fitting.targets import (
 from skmlp.fitting.task import Data
 from skmlp.tabular.encoder import TableEncoder
 from skmlp.tabular.lazy import refuse_lazy
-from skmlp.tabular.names import check_names, list_some, remember_names
+from skmlp.tabular.names import check_names, remember_names
 from skmlp.tabular.tables import SparseMatrix, TableLike, plain
 from skmlp.training.batches import Rows, RowsInMemory, Samples
 
@@ -72,6 +70,14 @@ def with_seeds(encoder: Transformer, rng: np.random.Generator) -> Transformer:
         if name.split("__")[-1] == "random_state" and value is None
     }
     return encoder.set_params(**seeds)
+
+
+def generator_of_encoder(rng: np.random.Generator) -> np.random.Generator:
+    """A source of what an encoder draws, taken from that of a whole fit.
+
+    It is taken for any encoder, so that the network's draws don't depend on which.
+    """
+    return np.random.default_rng(rng.integers(2**63, size=2))
 
 
 def is_fitted(preprocessing: object) -> bool:
@@ -149,23 +155,6 @@ def data_of_fit(
     return data_on(reader, x, samples, held_out, targets)
 
 
-def data_of_batch(
-    reader: Reader,
-    X: TableLike,
-    targets: Targets,
-    settings: Settings,
-    rng: np.random.Generator,
-    goes_on: bool,
-) -> Data:
-    """All rows for each network, and X encoded by what the first batch has taught."""
-    if goes_on:
-        x = read_inputs(reader, X, reader.dtype)
-    else:
-        x = first_inputs(reader, X, targets, rng)
-    samples = targets.samples.for_each(settings.n_estimators)
-    return data_on(reader, x, samples, None, targets)
-
-
 def data_on(
     reader: Reader,
     x: Rows,
@@ -183,35 +172,6 @@ def data_on(
 # The matrix
 
 
-def first_inputs(
-    reader: Reader, X: TableLike, targets: Targets, rng: np.random.Generator
-) -> RowsInMemory:
-    """The matrix of a first batch, on which an encoder is fitted unless it is so."""
-    encoder = reader.preprocessing
-    if not isinstance(encoder, str | None) and is_fitted(encoder):
-        take_encoder(reader, deepcopy(encoder))
-        remember_names(reader, None)
-        return read_inputs(reader, X, reader.dtype)
-    x = fit_inputs(reader, X, targets, targets.samples.rows, rng)
-    if isinstance(reader.encoder_, TableEncoder):
-        warn_of_columns_without_use(reader.encoder_)
-    return x
-
-
-def warn_of_columns_without_use(encoder: TableEncoder) -> None:
-    """Say which columns a first batch has shown too little of."""
-    names = encoder.columns_without_use()
-    if names:
-        warnings.warn(
-            f"{len(names)} of {encoder.n_features_in_} columns hold no two different "
-            f"values in the first batch of partial_fit, {list_some(names)}; the "
-            "encoder, which is fitted on that batch alone, takes no notice of them "
-            "from now on. Begin with more rows, or pass a TableEncoder that was fitted "
-            "on representative rows as preprocessing.",
-            stacklevel=4,
-        )
-
-
 def fit_inputs(
     reader: Reader,
     X: TableLike,
@@ -220,13 +180,23 @@ def fit_inputs(
     rng: np.random.Generator,
 ) -> RowsInMemory:
     """Fit a new encoder on some of the rows (None for all), and encode them all."""
-    # drawn for any encoder, so that the network's draws don't depend on which
-    encoder = as_encoder(reader, np.random.default_rng(rng.integers(2**63, size=2)))
+    encoder = as_encoder(reader, generator_of_encoder(rng))
     # a TableEncoder remembers all names by itself
     remember_names(reader, None if isinstance(encoder, TableEncoder) else X)
     if encoder is None:
         reader.encoder_ = None
         return check_rows(reader, X, reader.dtype, reset=True)
+    return fit_encoder(reader, encoder, X, targets, rows)
+
+
+def fit_encoder(
+    reader: Reader,
+    encoder: Transformer,
+    X: TableLike,
+    targets: Targets,
+    rows: np.ndarray | None,
+) -> RowsInMemory:
+    """Fit this encoder on some of the rows (None for all), and encode them all."""
     weight = targets.sample_weight
     if rows is not None:
         # held-out rows count as little as those that have no weight

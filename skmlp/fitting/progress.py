@@ -44,6 +44,12 @@ class Lines(Observer):
         print(f"{epoch:>5}", *cells, f"{seconds:>10.2f}", sep="")
 
 
+def say(verbose: bool | int, sentence: str) -> None:
+    """Print a sentence, unless nothing is to be shown."""
+    if verbose:
+        print(sentence)
+
+
 def in_cell(value: float, form: str) -> str:
     """A number, or a dash for one that there is not, as for the rate of "lbfgs"."""
     return "-" if math.isnan(value) else format(value, form)

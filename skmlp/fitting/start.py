@@ -121,6 +121,13 @@ class Past(NamedTuple):
 
     def weights(self, architecture: Architecture, n_estimators: int) -> np.ndarray:
         """The weights to go on from, which only fit networks of the same layers."""
+        self.check_layers(architecture, n_estimators)
+        return self.learnt.parameters
+
+    def check_layers(
+        self, architecture: Architecture, n_estimators: int, starts_anew: bool = False
+    ) -> None:
+        """Raise unless networks keep their layers, and their inputs if they go on."""
         former = self.learnt.architecture
         before, now = (
             (n_networks, layers.hidden_layer_sizes, layers.activations)
@@ -129,7 +136,7 @@ class Past(NamedTuple):
                 (n_estimators, architecture),
             ]
         )
-        same_inputs = former.n_periodic == architecture.n_periodic
+        same_inputs = starts_anew or former.n_periodic == architecture.n_periodic
         if before != now or not same_inputs:
             embedding = " (with another numeric_embedding; sparse X has none)"
             raise ValueError(
@@ -138,7 +145,6 @@ class Past(NamedTuple):
                 f"{'' if same_inputs else embedding}; to train another one, call fit "
                 "with warm_start=False."
             )
-        return self.learnt.parameters
 
     def followed_by(self, outcome: Outcome) -> Learnt:
         """What is learnt now, with the epochs from before in front of its history."""
@@ -307,13 +313,20 @@ def task_of(
     rng: np.random.Generator,
     past: Past | None,
     in_parts: bool = False,
+    starts_anew: bool = False,
 ) -> Task:
-    """What is to be trained, from where, and what it is to reach."""
+    """What is to be trained, from where, and what it is to reach.
+
+    A network that `starts_anew` keeps the layers of its past, but not its weights.
+    """
     samples, held_out, classes, n_numbers = data
     architecture = architecture_of(
         parameters, settings, samples.x, n_numbers, len(classes)
     )
     members = members_of(parameters, settings, architecture.hidden_layer_sizes)
+    if past is not None and starts_anew:
+        past.check_layers(architecture, settings.n_estimators, starts_anew)
+        past = None
     if past is None:
         # first rows need not be like the rest
         shares = None if in_parts else samples.class_shares(len(classes))

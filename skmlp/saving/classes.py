@@ -8,12 +8,14 @@ nothing that a file names.
 import datetime as dt
 from collections.abc import Callable, Hashable, Mapping, Sequence, Set
 from decimal import Decimal
+from functools import partial
 from pathlib import Path, PosixPath, WindowsPath
 from types import MappingProxyType
 from typing import Any, Generic, NamedTuple, TypeGuard, TypeVar, cast
 
 import numpy as np
 import pandas as pd
+from scipy.sparse import csr_array, csr_matrix
 from sklearn.base import BaseEstimator
 
 from skmlp._sklearn import validate_parameters
@@ -43,8 +45,10 @@ from skmlp.tabular.columns import (
     SignColumn,
 )
 from skmlp.tabular.encoder import TableEncoder
+from skmlp.tabular.kept import Columns, FirstRows, Kept, join
 from skmlp.tabular.names import ATTRIBUTE
 from skmlp.tabular.scaling import SmoothScale
+from skmlp.tabular.tables import SparseMatrix, Values
 from skmlp.tabular.target_means import TargetMeans
 from skmlp.tabular.text import UNITS, TextColumn
 from skmlp.training.monitor import Plateau
@@ -290,6 +294,106 @@ def encoder_fits(encoder: TableEncoder) -> bool:
     )
 
 
+# Rows that partial_fit keeps
+
+
+def state_of_first_rows(rows: FirstRows) -> State:
+    """All rows, of which those that came since the encoder was fitted as one part."""
+    since = [join(rows.since)] if rows.since else []
+    return {"fitted": rows.fitted, "since": since}
+
+
+def build_first_rows(fitted: Kept, since: list[Kept]) -> FirstRows:
+    """Rows that the encoder is fitted on, and such that came since."""
+    if not (is_a(Kept)(fitted) and is_list_of(Kept)(since)):
+        raise ValueError("the rows that are kept are wrong")
+    return FirstRows(fitted, tuple(since))
+
+
+def state_of_kept(kept: Kept) -> State:
+    """Rows of some calls; of objects, which make no array in a file, the columns."""
+    table: object = kept.table
+    if isinstance(table, np.ndarray) and table.dtype == object:
+        table = list(table.T)
+    return kept._asdict() | {"table": table}
+
+
+IN_KEPT: dict[str, Check] = {
+    "table": lambda value: (
+        isinstance(value, Columns | csr_array | csr_matrix)
+        or is_array("biufcUSmMO", 2)(value)
+    ),
+    "codes": lambda value: is_array("i", 1)(value) and bool(np.min(value) >= 0),
+    "weight": lambda value: value is None or is_array("f", 1)(value),
+    "sizes": lambda value: is_array("i", 1)(value) and bool(np.min(value) > 0),
+}
+"""What kept rows hold."""
+
+
+def build_kept(state: State) -> Kept:
+    """Rows of some calls."""
+    if is_list_of(np.ndarray)(state["table"]):
+        columns = cast(list[np.ndarray], state["table"])
+        state = state | {"table": np.stack(columns, axis=1)}
+    check_state("Kept", state, IN_KEPT)
+    kept = Kept(**cast(Any, state))
+    n_rows = len(kept.codes)
+    n_weights = n_rows if kept.weight is None else len(kept.weight)
+    if not n_rows == n_weights == kept.table.shape[0] == kept.sizes.sum():
+        raise ValueError("the parts of kept rows have different lengths")
+    return kept
+
+
+def build_columns(names: list[Hashable], data: list[Values]) -> Columns:
+    """The columns of a table."""
+    types = (np.ndarray, pd.Categorical, pd.arrays.DatetimeArray)
+    are_columns = is_list_of(*types)(data) and all(values.ndim == 1 for values in data)
+    if not (is_list_of(Hashable)(names) and are_columns and len(names) == len(data)):
+        raise ValueError("the columns of kept rows are wrong")
+    if len(set(map(len, data))) != 1:
+        raise ValueError("the columns of kept rows have different lengths")
+    return Columns(names, data)
+
+
+def state_of_sparse(matrix: SparseMatrix) -> State:
+    """The three arrays of a matrix of sparse rows."""
+    names = ("data", "indices", "indptr")
+    return {name: getattr(matrix, name) for name in names} | {"shape": matrix.shape}
+
+
+def build_sparse(
+    cls: type[SparseMatrix], shape: tuple[int, ...], **arrays: np.ndarray
+) -> SparseMatrix:
+    """A matrix of sparse rows, none of whose entries is outside of it."""
+    parts = (arrays["data"], arrays["indices"], arrays["indptr"])
+    if not (is_array("biuf", 1)(parts[0]) and all(map(is_array("i", 1), parts[1:]))):
+        raise ValueError("the arrays of sparse rows are wrong")
+    matrix = cls(parts, shape=shape)
+    matrix.check_format(full_check=True)
+    return matrix
+
+
+def build_categorical(codes: np.ndarray, categories: np.ndarray) -> pd.Categorical:
+    """A column of categories, which are objects."""
+    return pd.Categorical.from_codes(codes, pd.Index(categories, dtype=object))
+
+
+def state_of_moments(moments: pd.arrays.DatetimeArray) -> State | None:
+    """Moments in UTC, and the name of their time zone, if it has one."""
+    zone = moments.tz
+    name = getattr(zone, "key", getattr(zone, "zone", None))
+    if isinstance(zone, dt.timezone):
+        name = str(dt.timezone(zone.utcoffset(None)))
+    in_utc = moments.tz_convert(None).to_numpy()
+    return None if name is None else {"moments": in_utc, "zone": name}
+
+
+def build_moments(moments: np.ndarray, zone: str) -> pd.arrays.DatetimeArray:
+    """Moments in a time zone."""
+    in_utc = pd.DatetimeIndex(moments).tz_localize("UTC")
+    return in_utc.tz_convert(expect(str, zone)).array
+
+
 # Values
 
 
@@ -467,6 +571,21 @@ FORMS_BY_CLASS: dict[type, Form[Any]] = {
         },
         text_column_fits,
     ),
+    FirstRows: by_values(state_of_first_rows, build_first_rows),
+    Kept: Form(state_of_kept, build_kept),
+    Columns: by_values(lambda columns: columns._asdict(), build_columns),
+    **{
+        cls: by_values(state_of_sparse, partial(build_sparse, cls))
+        for cls in (csr_array, csr_matrix)
+    },
+    pd.Categorical: by_values(
+        lambda column: {
+            "codes": column.codes,
+            "categories": column.categories.to_numpy(),
+        },
+        build_categorical,
+    ),
+    pd.arrays.DatetimeArray: by_values(state_of_moments, build_moments),
     Plateau: by_parts(
         Plateau, {"lowest": is_number, "n_bad_epochs": is_count, "factor": is_number}
     ),

@@ -23,6 +23,7 @@ from skmlp.saving.checks import (
 )
 from skmlp.saving.classes import decode, encode, own_attributes, with_parameters
 from skmlp.tabular.encoder import TableEncoder
+from skmlp.tabular.kept import FirstRows
 from skmlp.tabular.names import ATTRIBUTE
 from skmlp.training.monitor import Plateau
 
@@ -50,6 +51,7 @@ FITTED: dict[str, Check] = {
 OPTIONAL: dict[str, Check] = {
     "engine_": is_a(str),
     "member_weights_": is_array("f", 1),
+    "_first_rows": is_a(FirstRows, type(None)),
     "feature_names_in_": is_line_of_names,
     ATTRIBUTE: is_list_of(object),
 }
@@ -98,6 +100,7 @@ class Fitted(TypedDict):
     classes_: np.ndarray
     n_features_in_: int
     member_weights_: NotRequired[np.ndarray]
+    _first_rows: NotRequired[FirstRows | None]
     best_iter_: int | np.ndarray
     history_: dict[str, list[float]]
     _rule_state: dict[str, object] | None
@@ -123,8 +126,22 @@ def check_fits(state: Fitted) -> None:
     n_inputs = state["n_features_in_"] if encoder is None else encoder.n_features_out_
     if n_inputs != network.n_inputs or network.n_periodic > n_inputs:
         raise ValueError("the encoder does not give what the network reads")
+    check_first_rows(state)
     check_curves(state["history_"])
     check_moments(state["_rule_state"], parameters)
+
+
+def check_first_rows(state: Fitted) -> None:
+    """Raise unless kept rows are of the columns and classes that there are."""
+    first_rows = state.get("_first_rows")
+    if first_rows is None:
+        return
+    for kept in (first_rows.fitted, *first_rows.since):
+        n_columns, n_classes = state["n_features_in_"], len(state["classes_"])
+        if kept.table.shape[1] != n_columns or kept.codes.max() >= n_classes:
+            raise ValueError("kept rows have other columns or classes than the model")
+    if state["encoder_"] is None:
+        raise ValueError("rows are kept for an encoder that is not there")
 
 
 def check_curves(history: Mapping[str, list[float]]) -> None:

@@ -27,9 +27,9 @@ from skmlp.fitting.inputs import (
     as_matrix,
     check_encoded,
     check_rows,
-    data_of_batch,
     data_of_fit,
-    first_inputs,
+    data_on,
+    fit_encoder,
     fit_inputs,
     is_fitted,
     read_inputs,
@@ -154,19 +154,12 @@ def test_draws_behind_the_encoder_are_the_same_for_any(preprocessing):
     assert drawn[0] == drawn[1]
 
 
-def test_a_first_batch_is_read_by_a_fitted_encoder_as_it_is():
-    own = StandardScaler().fit(2 * X)
-    reader = classic(preprocessing=own, dtype="float64")
-    matrix = first_inputs(reader, X, targets_of(reader), rng())
-    assert_array_equal(matrix, own.transform(X))
-    assert reader.encoder_ is not own
-
-
-def test_a_first_batch_that_shows_too_little_of_a_column_is_said_so():
-    reader = classic()
-    message = r"1 of 2 columns hold no two different values.*, \['side'\]; the encoder"
-    with pytest.warns(UserWarning, match=message):
-        first_inputs(reader, FRAME.assign(side="left"), targets_of(reader), rng())
+def test_an_encoder_that_is_given_is_fitted_on_some_rows_and_encodes_all():
+    reader, encoder = straight(dtype="float64"), StandardScaler()
+    matrix = fit_encoder(reader, encoder, X, targets_of(reader), np.arange(10))
+    assert reader.encoder_ is encoder
+    assert_allclose(encoder.mean_, X[:10].mean(axis=0))
+    assert_array_equal(matrix, encoder.transform(X))
 
 
 # The rows to learn from
@@ -238,24 +231,21 @@ def test_the_encoder_says_which_columns_of_the_matrix_are_numbers():
     assert data.samples.x.shape[1] > 1
 
 
-@pytest.mark.parametrize("in_parts", [False, True])
-def test_who_goes_on_reads_by_what_is_there(in_parts):
+def test_who_goes_on_reads_by_what_is_there():
     reader = classic(dtype="float64", preprocessing=StandardScaler())
     take_encoder(reader, FunctionTransformer(lambda X: 10 * X).fit(X))
     targets = targets_of(reader)
-    if in_parts:
-        data = data_of_batch(reader, X, targets, SETTINGS, rng(), True)
-    else:
-        data = data_of_fit(reader, X, targets, SETTINGS, NOBODYS, rng(), True)
+    data = data_of_fit(reader, X, targets, SETTINGS, NOBODYS, rng(), True)
     assert_array_equal(data.samples.x, 10 * X)
 
 
 @pytest.mark.parametrize("settings", [SETTINGS, TWO_NETWORKS])
-def test_a_batch_gives_all_its_rows_to_each_network(settings):
+def test_samples_on_a_matrix_are_those_of_the_targets(settings):
     reader = straight(dtype="float64")
-    samples, held_out, classes, n_numbers = data_of_batch(
-        reader, X, targets_of(reader), settings, rng(), False
-    )
+    targets = targets_of(reader)
+    x = fit_inputs(reader, X, targets, None, rng())
+    given = targets.samples.for_each(settings.n_estimators)
+    samples, held_out, classes, n_numbers = data_on(reader, x, given, None, targets)
     assert held_out is None
     assert (len(classes), n_numbers) == (3, 2)
     assert len(samples.each()) == settings.n_estimators

@@ -406,3 +406,14 @@ def test_memory_stays_far_below_the_size_of_the_table(tmp_path):
     )
     assert result.returncode == 0, result.stderr
     assert float(result.stdout) < 80
+
+
+def test_partial_fit_by_name():
+    """The frame of each call has its labels and weights beside its columns."""
+    by_name, by_value = model(), model()
+    classes = ["high", "low", "mid"]
+    for start in (0, 1500):
+        part = TABLE[start : start + 1500]
+        by_name.partial_fit(part, "label", classes, "weight")
+        by_value.partial_fit(part[FEATURES], part.label, classes, part.weight)
+    assert same(by_name, by_value)

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from numpy.testing import assert_array_equal
+from scipy.sparse import csr_array, csr_matrix
 
 from skmlp import PReLU, TableEncoder
 from skmlp.nn.activations import ReLU
@@ -31,6 +32,7 @@ from skmlp.saving.classes import (
     with_parameters,
 )
 from skmlp.tabular.columns import CategoryColumn, OneHot, PlainColumn, SignColumn
+from skmlp.tabular.kept import Columns, FirstRows, Kept
 from skmlp.tabular.scaling import SmoothScale
 from skmlp.tabular.target_means import TargetMeans
 from skmlp.tabular.text import TextColumn
@@ -115,6 +117,134 @@ def test_a_value_and_its_tree(value, tree):
         assert decoded.dtype == object
     else:
         assert decoded == value
+
+
+# Rows that partial_fit keeps
+
+
+def kept(table, n_rows=3, weight=None):
+    return Kept(table, np.arange(n_rows), weight, np.array([2, n_rows - 2]))
+
+
+ZONES = ["UTC", "Europe/Paris", dt.timezone(dt.timedelta(hours=-3))]
+
+
+@pytest.mark.parametrize("zone", ZONES, ids=str)
+def test_moments_keep_their_zone(zone):
+    moments = pd.date_range("2024-03-30", periods=3, tz=zone).array
+    decoded = decode(encode(moments, "value"))
+    pd.testing.assert_extension_array_equal(decoded, moments)
+
+
+def test_a_zone_without_a_name_is_refused():
+    class Nowhere(dt.tzinfo):
+        def utcoffset(self, moment):
+            return dt.timedelta(0)
+
+        dst = utcoffset
+
+    moments = pd.DatetimeIndex([dt.datetime(2024, 1, 1, tzinfo=Nowhere())]).array
+    with pytest.raises(TypeError, match=r"value is an object of type .*DatetimeArray"):
+        encode(moments, "value")
+
+
+@pytest.mark.parametrize("cls", [csr_array, csr_matrix])
+def test_sparse_rows_come_back(cls):
+    sparse = cls([[0.0, 1.0], [0.0, 0.0], [2.0, 0.0]])
+    decoded = decode(encode(kept(sparse, weight=np.ones(3)), "value"))
+    assert type(decoded.table) is cls
+    assert_array_equal(decoded.table.toarray(), sparse.toarray())
+    assert_array_equal(decoded.sizes, [2, 1])
+    assert_array_equal(decoded.weight, np.ones(3))
+
+
+def test_columns_and_arrays_come_back():
+    categories = pd.Categorical.from_codes([1, -1, 0], pd.Index([2, 1], dtype=object))
+    table = Columns(["a", ("b", 1)], [np.ones(3), categories])
+    decoded = decode(encode(kept(table), "value"))
+    assert decoded.table.names == table.names
+    assert_array_equal(decoded.table.data[0], np.ones(3))
+    pd.testing.assert_extension_array_equal(decoded.table.data[1], categories)
+    for array in (
+        np.ones((3, 2)),
+        np.array([["a"], ["b"], ["c"]]),
+        np.array([["a", 1], [None, (2, 3)], ["c", 0.5]], dtype=object),
+    ):
+        again = decode(encode(kept(array), "value")).table
+        assert again.dtype == array.dtype
+        assert_array_equal(again, array)
+
+
+def test_rows_that_came_since_are_one_part():
+    one = kept(np.ones((3, 1)))
+    decoded = decode(encode(FirstRows(one, (one, one)), "value"))
+    assert decoded.fitted.sizes.tolist() == [2, 1]
+    assert [part.sizes.tolist() for part in decoded.since] == [[2, 1, 2, 1]]
+    assert decode(encode(FirstRows(one), "value")).since == ()
+
+
+PLAIN_ROWS = {
+    "table": np.ones((2, 1)),
+    "codes": np.arange(2),
+    "weight": None,
+    "sizes": np.array([2]),
+}
+SPARSE_ROWS = {
+    "data": np.ones(1),
+    "indices": np.array([0], np.int32),
+    "indptr": np.array([0, 1], np.int32),
+    "shape": (1, 1),
+}
+
+
+@pytest.mark.parametrize(
+    ("name", "sound", "change"),
+    [
+        ("Kept", PLAIN_ROWS, {"table": np.ones((3, 1))}),
+        ("Kept", PLAIN_ROWS, {"table": np.ones(2)}),
+        ("Kept", PLAIN_ROWS, {"codes": np.array([0, -1])}),
+        ("Kept", PLAIN_ROWS, {"codes": np.arange(3)}),
+        ("Kept", PLAIN_ROWS, {"weight": np.ones(1)}),
+        ("Kept", PLAIN_ROWS, {"sizes": np.array([2, 0])}),
+        ("Kept", PLAIN_ROWS, {"sizes": np.array([1])}),
+        ("csr_array", SPARSE_ROWS, {"indices": np.array([7], np.int32)}),
+        ("csr_array", SPARSE_ROWS, {"indptr": np.array([0, 9], np.int32)}),
+        ("csr_array", SPARSE_ROWS, {"data": line("a")}),
+        ("Columns", {"names": ["a"], "data": [np.ones(2)]}, {"names": []}),
+        ("Columns", {"names": ["a"], "data": [np.ones(2)]}, {"names": [[]]}),
+        ("Columns", {"names": ["a"], "data": [np.ones(2)]}, {"data": ["a"]}),
+        (
+            "Columns",
+            {"names": ["a"], "data": [np.ones(2)]},
+            {"data": [np.ones((2, 2))]},
+        ),
+        (
+            "Columns",
+            {"names": ["a", "b"], "data": [np.ones(2), np.ones(2)]},
+            {"data": [np.ones(2), np.ones(3)]},
+        ),
+        (
+            "FirstRows",
+            {"fitted": of("Kept", **PLAIN_ROWS), "since": []},
+            {"since": [1]},
+        ),
+        ("FirstRows", {"fitted": of("Kept", **PLAIN_ROWS), "since": []}, {"fitted": 1}),
+        (
+            "Categorical",
+            {"codes": np.zeros(1, int), "categories": of("ndarray", values=["a"])},
+            {"codes": np.ones(1, int)},
+        ),
+        (
+            "DatetimeArray",
+            {"moments": np.zeros(1, "M8[s]"), "zone": "UTC"},
+            {"zone": 1},
+        ),
+    ],
+)
+def test_kept_rows_that_are_not_sound_are_refused(name, sound, change):
+    decode(of(name, **sound))
+    with pytest.raises((ValueError, TypeError)):
+        decode(of(name, **sound | change))
 
 
 def test_a_path_is_text():

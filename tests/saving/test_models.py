@@ -119,6 +119,8 @@ def assert_equal(a, b):
             assert a.tobytes() == b.tobytes()
     elif isinstance(a, pd.Index):
         pd.testing.assert_index_equal(a, b, exact=True)
+    elif isinstance(a, pd.api.extensions.ExtensionArray):
+        pd.testing.assert_extension_array_equal(a, b)
     elif isinstance(a, np.random.RandomState):
         assert_equal(a.get_state(legacy=False), b.get_state(legacy=False))
     elif hasattr(a, "__dict__") and not isinstance(a, type | dt.timedelta):
@@ -311,7 +313,6 @@ def test_a_fitted_encoder_as_preprocessing(tmp_path):
     assert list(loaded.preprocessing.transform(TABLE)) == list(encoder.transform(TABLE))
 
 
-@pytest.mark.filterwarnings("ignore:1 of .* columns hold no two different values")
 @pytest.mark.parametrize("learning_rate", ["constant", "adaptive"])
 @pytest.mark.parametrize("random_state", [0, np.random.RandomState(0)], ids=type)
 def test_training_goes_on_as_it_would_have(tmp_path, learning_rate, random_state):
@@ -720,3 +721,34 @@ def test_skops_works_as_well(tmp_path):
     loaded = skops.loads(data, trusted=trusted)
     rows = TABLE[list(model.feature_names_in_)]
     assert_array_equal(loaded.predict_proba(rows), model.predict_proba(rows))
+
+
+# Rows that partial_fit keeps
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda rows: rows._replace(fitted=rows.fitted._replace(table=NUMBERS[:9, :2])),
+        lambda rows: rows._replace(
+            fitted=rows.fitted._replace(codes=rows.fitted.codes + 1)
+        ),
+    ],
+    ids=["columns", "classes"],
+)
+def test_kept_rows_of_another_table_are_refused(tmp_path, change):
+    model = quick(learning_rate="constant")
+    model.partial_fit(NUMBERS[:9], CODES[:9], [0, 1, 2])
+    model._first_rows = change(model._first_rows)
+    model.save(tmp_path / "model")
+    with pytest.raises(FileRefusedError, match="kept rows have other columns"):
+        skmlp.load(tmp_path / "model")
+
+
+def test_kept_rows_without_an_encoder_are_refused(tmp_path):
+    model = quick(learning_rate="constant")
+    model.partial_fit(NUMBERS[:9], CODES[:9], [0, 1, 2])
+    model.encoder_ = None
+    model.save(tmp_path / "model")
+    with pytest.raises(FileRefusedError, match="an encoder that is not there"):
+        skmlp.load(tmp_path / "model")

@@ -1,0 +1,232 @@
+"""The first rows of partial_fit: kept until an encoder can be settled on them.
+
+As long as they are few, the encoder is fitted anew whenever they have become twice as
+many. Its outputs then are other ones, so the network starts anew as well, and is led
+over all calls once more, in their order. What comes of it is the network that had been
+given this encoder from the start.
+"""
+
+import warnings
+from copy import deepcopy
+from typing import NamedTuple, Protocol
+
+import numpy as np
+from sklearn.base import clone
+
+from skmlp._estimators import as_generator
+from skmlp.fitting.inputs import (
+    Reader,
+    fit_encoder,
+    fit_inputs,
+    generator_of_encoder,
+    is_fitted,
+    read_inputs,
+    take_encoder,
+)
+from skmlp.fitting.progress import say
+from skmlp.fitting.targets import Targets, weighted_samples, weights_of_classes
+from skmlp.tabular.encoder import TableEncoder
+from skmlp.tabular.kept import FirstRows, Kept, keep
+from skmlp.tabular.names import list_some, remember_names
+from skmlp.tabular.tables import TableLike
+from skmlp.training.batches import RowsInMemory
+
+ENOUGH_ROWS = 1000
+"""Rows on which an encoder is settled if every column had two different values."""
+
+MOST_ROWS = 10_000
+"""Rows on which it is settled whatever the columns had."""
+
+GROWTH = 2
+"""By how much rows must have grown for the encoder to be fitted anew before that.
+
+So a stream of single rows is gone over two or three times on top.
+"""
+
+
+class Streaming(Reader, Protocol):
+    """An estimator that may keep the first rows that it is given."""
+
+    classes_: np.ndarray
+    _first_rows: FirstRows | None
+
+
+class Call(NamedTuple):
+    """What one call of partial_fit has brought, ready to be learnt from.
+
+    Attributes
+    ----------
+    x : ndarray or CSR of shape (n_rows, n_inputs)
+        Its rows, encoded.
+    targets : Targets
+        Their labels and weights.
+    rng : numpy.random.Generator
+        Source of the draws.
+    starts_anew : bool
+        Whether the network is to be a new one, whatever there was before.
+    verbose : bool or int
+        What is shown of it.
+    """
+
+    x: RowsInMemory
+    targets: Targets
+    rng: np.random.Generator
+    starts_anew: bool
+    verbose: bool | int
+
+
+def calls_to_learn(
+    reader: Streaming,
+    X: TableLike,
+    targets: Targets,
+    rng: np.random.Generator,
+    goes_on: bool,
+) -> list[Call]:
+    """The present call alone or, where the encoder was fitted anew, all calls so far.
+
+    Parameters
+    ----------
+    reader : Streaming
+        The estimator, whose encoder and kept rows are brought up to date.
+    X, targets : table, Targets
+        What the present call has brought.
+    rng : numpy.random.Generator
+        Source of the draws of this call.
+    goes_on : bool
+        Whether there was a fit, or another call, before.
+    """
+    if not goes_on:
+        x = first_inputs(reader, X, targets, rng)
+        return [Call(x, targets, rng, True, reader.verbose)]
+    # names and kinds of the columns are checked by the present encoder
+    x = read_inputs(reader, X, reader.dtype)
+    if reader._first_rows is None:
+        return [Call(x, targets, rng, False, reader.verbose)]
+    first_rows = reader._first_rows.followed_by(kept_call(X, targets))
+    if not is_due(len(first_rows.fitted.codes), first_rows.n_rows):
+        reader._first_rows = first_rows
+        return [Call(x, targets, rng, False, reader.verbose)]
+    return calls_anew(reader, first_rows.joined(), rng)
+
+
+def is_due(n_fitted: int, n_rows: int) -> bool:
+    """Whether so many more rows have come that the encoder is to be fitted anew."""
+    if any(n_fitted < limit <= n_rows for limit in (ENOUGH_ROWS, MOST_ROWS)):
+        return True
+    return n_rows >= GROWTH * n_fitted
+
+
+def calls_anew(reader: Streaming, kept: Kept, rng: np.random.Generator) -> list[Call]:
+    """Fit the encoder on all rows, and give all calls as it encodes them."""
+    x = fit_anew(reader, kept, rng)
+    parts = kept.parts()
+    former = [
+        Call(
+            x[part],
+            targets_of(reader, kept, part),
+            as_generator(reader.random_state) if place else rng,
+            starts_anew=place == 0,
+            verbose=False,
+        )
+        for place, part in enumerate(parts)
+    ]
+    return [*former[:-1], former[-1]._replace(verbose=reader.verbose)]
+
+
+def fit_anew(reader: Streaming, kept: Kept, rng: np.random.Generator) -> RowsInMemory:
+    """Fit the encoder on all rows, which it is settled on if they are enough."""
+    encoder = clone(reader.encoder_)
+    # has its seeds already; but the network is to start as it did in the first call
+    generator_of_encoder(rng)
+    targets = targets_of(reader, kept)
+    x = fit_encoder(reader, encoder, kept.X, targets, targets.samples.rows)
+    if is_enough(encoder, len(kept.codes)):
+        settle(reader, encoder, len(kept.codes))
+    else:
+        reader._first_rows = FirstRows(kept)
+    return x
+
+
+def targets_of(reader: Streaming, kept: Kept, part: slice = slice(None)) -> Targets:
+    """What some of the kept rows are to be learnt as."""
+    codes = kept.codes[part]
+    weight = None if kept.weight is None else kept.weight[part]
+    y = reader.classes_[codes]
+    class_weights = weights_of_classes(reader.class_weight, reader.classes_, y)
+    samples = weighted_samples(codes, weight, class_weights)
+    return Targets(y, reader.classes_, weight, class_weights, samples)
+
+
+# Keeping
+
+
+def first_inputs(
+    reader: Streaming, X: TableLike, targets: Targets, rng: np.random.Generator
+) -> RowsInMemory:
+    """The matrix of a first call, on which an encoder is fitted unless it is so."""
+    reader._first_rows = None
+    given = reader.preprocessing
+    if not isinstance(given, str | None) and is_fitted(given):
+        take_encoder(reader, deepcopy(given))
+        remember_names(reader, None)
+        return read_inputs(reader, X, reader.dtype)
+    x = fit_inputs(reader, X, targets, targets.samples.rows, rng)
+    encoder, n_rows = reader.encoder_, len(targets.y)
+    if not isinstance(encoder, TableEncoder):
+        return x
+    if is_enough(encoder, n_rows):
+        settle(reader, encoder, n_rows)
+    else:
+        reader._first_rows = FirstRows(kept_call(X, targets))
+    return x
+
+
+def kept_call(X: TableLike, targets: Targets) -> Kept:
+    """Copies of the rows of a call."""
+    codes = np.searchsorted(targets.classes, targets.y)
+    return keep(X, codes, targets.sample_weight)
+
+
+def is_enough(encoder: TableEncoder, n_rows: int) -> bool:
+    """Whether an encoder that is fitted on so many rows is to stay as it is."""
+    return n_rows >= (MOST_ROWS if encoder.columns_without_use() else ENOUGH_ROWS)
+
+
+def settle(reader: Streaming, encoder: TableEncoder, n_rows: int) -> None:
+    """Keep the encoder, which is fitted on so many rows, and no rows any more."""
+    reader._first_rows = None
+    say(
+        reader.verbose,
+        f"encoder settled on the first {n_rows} rows: {encoder.n_features_in_} columns "
+        f"to {encoder.n_features_out_} inputs",
+    )
+    warn_of_columns_without_use(encoder, n_rows)
+
+
+def end_stream(reader: Streaming, goes_on: bool) -> None:
+    """Settle on the encoder that there is, and keep no rows any more.
+
+    Parameters
+    ----------
+    reader : Streaming
+        An estimator in `fit`.
+    goes_on : bool
+        Whether the encoder is one of `partial_fit`, with which training goes on.
+    """
+    first_rows, reader._first_rows = reader._first_rows, None
+    if goes_on and first_rows is not None and isinstance(reader.encoder_, TableEncoder):
+        warn_of_columns_without_use(reader.encoder_, len(first_rows.fitted.codes))
+
+
+def warn_of_columns_without_use(encoder: TableEncoder, n_rows: int) -> None:
+    """Say which columns the first rows have shown too little of."""
+    names = encoder.columns_without_use()
+    if names:
+        warnings.warn(
+            f"{len(names)} of {encoder.n_features_in_} columns hold no two different "
+            f"values in the first {n_rows} rows of partial_fit, {list_some(names)}; "
+            "the encoder, which is fitted on these rows alone, takes no notice of them "
+            "from now on. Begin with rows that differ in them, or pass a TableEncoder "
+            "that was fitted on representative rows as preprocessing.",
+            stacklevel=3,
+        )

@@ -1,0 +1,203 @@
+"""Rows of several calls: copies that mean the same, and one table of them all."""
+
+import datetime as dt
+
+import numpy as np
+import pandas as pd
+import polars as pl
+import pyarrow as pa
+import pytest
+from numpy.testing import assert_array_equal
+from scipy.sparse import csr_array, csr_matrix
+
+from skmlp import TableEncoder
+from skmlp.tabular.kept import (
+    Columns,
+    FirstRows,
+    join,
+    join_values,
+    keep,
+    kept_table,
+    kept_values,
+)
+
+ZONED = pd.date_range("2024-01-01", periods=3, tz="Europe/Paris")
+TABLE = pd.DataFrame(
+    {
+        "number": [0.5, np.nan, 2.0] * 10,
+        "count": pd.array([1, None, 3] * 10, dtype="Int64"),
+        "word": ["a", None, "b"] * 10,
+        "text": pd.array(["x", "y", None] * 10, dtype="string"),
+        "grade": pd.Categorical([1, 2, None] * 10, [3, 2, 1]),
+        "day": ZONED.tz_localize(None).tolist() * 10,
+        "call": ZONED.tolist() * 10,
+        "clock": [dt.time(1), dt.time(2), None] * 10,
+        "quarter": pd.period_range("2020Q1", periods=30, freq="Q"),
+        "band": pd.cut(np.arange(30.0), 3),
+        "flag": pd.array([True, False, None] * 10, dtype="boolean"),
+    }
+)
+PLAIN = TABLE.drop(columns=["quarter", "band", "grade", "clock"])
+CODES = np.arange(30) % 2
+
+
+def in_parts(X, size=7):
+    """The rows of a table, kept as those of several calls."""
+    parts = [slice(start, start + size) for start in range(0, 30, size)]
+    cut = X.iloc if isinstance(X, pd.DataFrame) else X
+    return [keep(cut[part], CODES[part], None) for part in parts]
+
+
+def encoded(X):
+    encoder = TableEncoder(random_state=0, min_frequency=1)
+    matrix = encoder.fit_transform(X, CODES)
+    return matrix, encoder.get_feature_names_out().tolist()
+
+
+@pytest.mark.parametrize(
+    "X",
+    [
+        TABLE,
+        PLAIN.convert_dtypes(dtype_backend="pyarrow"),
+        pl.from_pandas(PLAIN),
+        pa.Table.from_pandas(PLAIN),
+        TABLE.to_numpy(dtype=object),
+        TABLE[["number"]].to_numpy(),
+    ],
+    ids=["pandas", "arrow", "polars", "pyarrow", "objects", "numbers"],
+)
+def test_parts_together_mean_what_the_whole_means(X):
+    joined = join(in_parts(X))
+    assert joined.sizes.tolist() == [7, 7, 7, 7, 2]
+    assert_array_equal(joined.codes, CODES)
+    (matrix, names), (expected, expected_names) = encoded(joined.X), encoded(X)
+    assert names == expected_names
+    assert_array_equal(matrix, expected)
+    assert [part.stop for part in joined.parts()] == [7, 14, 21, 28, 30]
+
+
+@pytest.mark.parametrize("cls", [csr_array, csr_matrix])
+def test_sparse_parts_stay_sparse(cls):
+    dense = np.tile([[0, 1.0, 0], [0, 2, 0], [3, 0, 0]], (10, 1))
+    joined = join(in_parts(cls(dense)))
+    assert isinstance(joined.X, cls)
+    assert_array_equal(joined.X.toarray(), dense)
+
+
+def test_what_is_kept_is_a_copy():
+    array, sparse, frame = np.ones((2, 1)), csr_array([[1.0]]), pd.DataFrame([1.0])
+    kept = [kept_table(X) for X in (array, sparse, frame)]
+    array[:], sparse.data[:] = 0, 0
+    frame.iloc[:] = 0
+    assert kept[0].sum() == 2
+    assert kept[1].sum() == 1
+    assert kept[2].data[0] == 1
+
+
+def test_lists_keep_numbers_beside_text():
+    assert kept_table([[1, "a"], [2, "b"]]).tolist() == [[1, "a"], [2, "b"]]
+    assert kept_table([[1, 2.5]]).dtype == float
+
+
+def test_names_of_columns_stay_what_they_are():
+    frame = pd.DataFrame([[1, 2]], columns=[("a", 1), 7])
+    assert list(keep(frame, CODES[:1], None).X.columns) == [("a", 1), 7]
+    twice = pd.DataFrame([[1, 2]], columns=["a", "a"])
+    joined = join([keep(twice, CODES[:1], None)] * 2)
+    assert list(joined.X.columns) == ["a", "a"]
+
+
+def values(*content, dtype=None):
+    return kept_values(np.array(content, dtype=dtype))
+
+
+def categories(*content):
+    return kept_values(pd.Categorical(content))
+
+
+DRIFTS = {
+    "int then float": ([values(1, 2), values(0.5)], [1, 2, 0.5]),
+    "int then missing": ([values(1), values(np.nan)], [1, np.nan]),
+    "missing then text": (
+        [values(np.nan), values("a", None, dtype=object)],
+        [None, "a", None],
+    ),
+    "missing then dates": (
+        [values(None, dtype=object), values("2024-01-01", dtype="M8[s]")],
+        [pd.NaT, pd.Timestamp("2024-01-01")],
+    ),
+    "missing then categories": ([values(np.nan), categories("b")], [np.nan, "b"]),
+    "other categories": ([categories(2, 1), categories(3)], [2, 1, 3]),
+    "categories then numbers": ([categories(2, 1), values(3)], [2, 1, 3]),
+    "categories then text": (
+        [categories("a"), values("b", None, dtype=object)],
+        ["a", "b", None],
+    ),
+    "truth then missing": ([values(True), values(np.nan)], [True, None]),
+    "nothing at all": (
+        [values(np.nan), values(None, dtype=object)],
+        [np.nan, np.nan],
+    ),
+    "finer moments": (
+        [values("2024-01-01", dtype="M8[s]"), values("2024-01-02", dtype="M8[ns]")],
+        [pd.Timestamp("2024-01-01"), pd.Timestamp("2024-01-02")],
+    ),
+}
+
+
+@pytest.mark.parametrize(("pieces", "expected"), DRIFTS.values(), ids=DRIFTS)
+def test_a_column_whose_dtype_drifts(pieces, expected):
+    joined = join_values(pieces)
+    assert_array_equal(pd.isna(joined), pd.isna(expected))
+    there = ~pd.isna(np.array(expected, dtype=object))
+    assert [joined[place] for place in np.flatnonzero(there)] == [
+        expected[place] for place in np.flatnonzero(there)
+    ]
+    is_categorical = any(isinstance(piece, pd.Categorical) for piece in pieces)
+    assert isinstance(joined, pd.Categorical) == is_categorical
+    again = join_values([join_values(pieces[:1]), *pieces[1:]])
+    assert type(again) is type(joined)
+    assert again.dtype == joined.dtype
+
+
+def test_arrays_of_numbers_and_of_objects_become_objects():
+    numbers, objects = np.ones((1, 2)), np.array([["a", 3]], dtype=object)
+    for tables in ([numbers, objects], [objects, numbers]):
+        joined = join([keep(X, CODES[:1], None) for X in tables]).X
+        assert joined.dtype == object
+        expected = np.concatenate([table.astype(object) for table in tables])
+        assert joined.tolist() == expected.tolist()
+    assert join([keep(X, CODES[:1], None) for X in ([[1]], [[0.5]])]).X.dtype == float
+
+
+def test_the_first_table_says_whether_there_are_names():
+    frame, array = pd.DataFrame({"a": [1.0]}), np.array([[2.0]])
+    named = join([keep(X, CODES[:1], None) for X in (frame, array)]).X
+    assert named["a"].tolist() == [1, 2]
+    plain = join([keep(X, CODES[:1], None) for X in (array, frame)]).X
+    assert plain.tolist() == [[2], [1]]
+
+
+def test_weights_are_1_where_there_are_none():
+    one, other = (keep([[1.0]] * 2, CODES[:2], w) for w in (None, np.array([2.0, 0])))
+    assert join([one, one]).weight is None
+    assert join([one, other]).weight.tolist() == [1, 1, 2, 0]
+
+
+def test_sparse_and_dense_rows_are_not_joined():
+    dense, sparse = (keep(X, CODES[:1], None) for X in ([[1.0]], csr_array([[1.0]])))
+    with pytest.raises(TypeError, match="X is sparse, but was dense in earlier calls"):
+        FirstRows(dense).followed_by(sparse)
+    with pytest.raises(TypeError, match="pass a sparse X here too"):
+        FirstRows(sparse).followed_by(dense)
+
+
+def test_first_rows_are_counted_and_joined():
+    kept = in_parts(TABLE)
+    rows = FirstRows(kept[0])
+    for part in kept[1:]:
+        rows = rows.followed_by(part)
+    assert rows.n_rows == 30
+    assert len(rows.since) == 4
+    assert isinstance(rows.joined().table, Columns)
+    assert rows.joined().table.shape == TABLE.shape
