@@ -7,6 +7,7 @@ from scipy.sparse import csr_matrix
 
 from skmlp import MLPSoftmaxClassifier
 from skmlp.fitting.recipe import (
+    ENOUGH_ROWS,
     FULL_BATCH,
     KINDS,
     MANY_ROWS,
@@ -19,13 +20,14 @@ from skmlp.fitting.recipe import (
     settle,
 )
 from skmlp.nn.activations import as_activation
+from skmlp.optim.schedules import SCHEDULES
 from skmlp.tabular.tables import n_columns_of
 
 OF_KINDS = ["dropout", "weight_decay"]
 NOT_GIVEN = {"kinds", "n_folds", "first_patience"}
 """Settings that are no parameters: what they are of is given otherwise."""
 
-SIZES = [2, 10, 150, 299, 300, 1000, 5000, 20_000, 100_000, 10**6]
+SIZES = [2, 10, 150, 299, 300, 1000, 5000, 20_000, 100_000, 10**6, 3 * 10**6, 10**8]
 WIDE = MOST_NUMBERS_EMBEDDED + 1
 SHAPES = [(n_samples, n_columns) for n_samples in SIZES for n_columns in (10, WIDE)]
 
@@ -40,6 +42,18 @@ def test_every_size_gets_settings_that_fit_accepts(shape):
         MLPSoftmaxClassifier(**given)._validate_params()
     assert "auto" not in [value for value in settings if isinstance(value, str)]
     assert settings.n_folds >= 1
+
+
+@pytest.mark.parametrize("n_columns", [10, WIDE])
+def test_the_rows_that_are_looked_at_are_bounded(n_columns):
+    """Ten million by each network, or one pass; and few of them are held out."""
+    for n_samples in (ENOUGH_ROWS, 4 * 10**6, 10**7, 10**9):
+        settings = by_size(n_samples, n_columns)
+        visits = settings.max_iter * n_samples
+        assert visits <= max(10**7, n_samples)
+        assert 2 * visits > 10**7
+        assert round(settings.validation_fraction * n_samples) == 100_000
+        assert SCHEDULES[settings.learning_rate].has_end
 
 
 @pytest.mark.parametrize("n_samples", SIZES)
