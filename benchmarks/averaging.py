@@ -65,6 +65,15 @@ class Run(NamedTuple):
 
 
 RUNS = [
+    # at once at the full rate
+    *(Run("flights", 8, 4, 8, rate, warm_up=0) for rate in (1, 2, 4, 6)),
+    *(Run("flights", 8, 4, 8, rate, 256, warm_up=0) for rate in (2, 4)),
+    *(Run("flights", 8, 4, 8, rate, 128, warm_up=0) for rate in (1, 2, 4)),
+    *(Run("flights", 8, 16, 8, rate, warm_up=0) for rate in (2, 4, 8)),
+    *(Run("flights", 8, 16, 8, rate, 128, warm_up=0) for rate in (2, 4)),
+    *(Run("flights", 8, 16, 8, rate, 32, warm_up=0) for rate in (1, 2, 4)),
+    Run("flights", 8, 64, 8, 4, 128, warm_up=0),
+    # after a warm-up
     Run("flights", 8),
     *(Run("flights", 8, 4, 8, rate) for rate in (4, 6, 8)),
     *(Run("flights", 8, 4, 8, rate, 256) for rate in (4, 6)),
@@ -73,20 +82,23 @@ RUNS = [
     *(Run("flights", 8, 16, 8, rate, 128) for rate in (4, 8)),
     *(Run("flights", 8, 64, 8, rate, 128) for rate in (16, 32)),
     Run("flights", 8, 64, 8, 16, 64),
+    # in more rounds
     Run("flights", 8, 4, 32, 6),
     Run("flights", 8, 16, 32, 16, 256),
     Run("flights", 8, 64, 28, 16, 128),
+    # for longer
     Run("flights", 32),
     Run("flights", 32, 4, 8, 6),
-    Run("flights", 8, 4, 8, 6, adjacent=True),
-    Run("numbers_1000000", 8),
-    Run("numbers_1000000", 8, 4, 8, 6),
-    Run("numbers_1000000", 8, 16, 8, 16, 256),
-    Run("numbers_1000000", 8, 64, 8, 16, 128),
     Run("flights", 32, 16, 8, 16, 256),
+    # shards by month, a mean of networks, many rows
+    Run("flights", 8, 4, 8, 6, adjacent=True),
     Run("flights", 8, n_networks=4),
     Run("flights", 8, 4, 8, 6, n_networks=4),
-    Run("numbers_1000000", 8, 4, 8, 2),
+    Run("numbers_1000000", 8),
+    *(Run("numbers_1000000", 8, 4, 8, rate) for rate in (6, 2)),
+    Run("numbers_1000000", 8, 16, 8, 16, 256),
+    Run("numbers_1000000", 8, 64, 8, 16, 128),
+    Run("flights", 32, 4, 32, 6),
 ]
 
 
@@ -204,20 +216,28 @@ def measure_missing(minutes):
 
 
 def report(results):
-    groups = ["table", "n_epochs", "n_networks", "batch_size"]
-    for group, part in results.groupby(groups, sort=False):
-        print(f"\n{dict(zip(groups, group, strict=True))}\n")
-        losses = part.pivot_table(
-            index=["n_shards", "n_rounds", "adjacent"],
-            columns="rate",
-            values="log_loss",
-        )
+    """A line per setting; how much worse it is than the fit in one place."""
+    fits = results[results.n_shards == 1]
+    keys = ["table", "n_epochs", "n_networks"]
+    in_one_place = fits.set_index(keys).log_loss
+    for key, part in results.groupby(keys, sort=False):
+        best = in_one_place[key]
+        table, n_epochs, n_networks = key
+        print(f"\n{table}, {n_epochs} epochs, networks: {n_networks}\n")
+        part = part.sort_values(["n_shards", "n_rounds", "batch_size", "warm_up"])
         rows = [
-            [*map(str, index), *("" if np.isnan(x) else f"{x:.4f}" for x in line)]
-            for index, line in zip(losses.index, losses.to_numpy(), strict=True)
+            [
+                f"{run.n_shards}, by month" if run.adjacent else f"{run.n_shards}",
+                *(str(number) for number in (run.n_rounds, run.batch_size)),
+                f"x{run.rate:g}",
+                f"{run.warm_up:g}",
+                f"{run.log_loss:.4f}",
+                f"{run.log_loss - best:+.4f}",
+            ]
+            for run in part.itertuples()
         ]
-        header = ["shards", "rounds", "adjacent", *(f"x{r:g}" for r in losses.columns)]
-        print(markdown_table(header, rows))
+        header = ["shards", "rounds", "batch", "rate", "warm-up, epochs", "log-loss"]
+        print(markdown_table([*header, "beside one place"], rows))
 
 
 def main():

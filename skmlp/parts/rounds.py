@@ -1,5 +1,6 @@
 """Rounds: networks learn on each shard of the rows by themselves, and are averaged."""
 
+import math
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, NamedTuple, TypeVar
 
@@ -208,3 +209,17 @@ def learning_rate_factor(n_shards: int, n_epochs_before: float) -> float:
         return 1.0
     factor = min(FACTOR_PER_SHARD * n_shards, LARGEST_FACTOR)
     return 1 + (factor - 1) * min(1.0, n_epochs_before)
+
+
+def batch_size_on(n_shards: int, batch_size: int) -> int:
+    """Rows per step on each of so many shards, where one place would take `batch_size`.
+
+    From more than four shards on, each step takes fewer rows, so that a shard still
+    takes steps enough; the mean makes up for the noise.
+
+    Examples
+    --------
+    >>> [batch_size_on(n_shards, 512) for n_shards in (1, 4, 16, 64)]
+    [512, 512, 256, 128]
+    """
+    return math.ceil(batch_size / max(1.0, math.sqrt(n_shards / 4)))

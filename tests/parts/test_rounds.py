@@ -10,6 +10,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 from skmlp.parts.rounds import (
     State,
     Visit,
+    batch_size_on,
     draws_of,
     generators_at,
     in_pairs,
@@ -226,7 +227,7 @@ def test_draws_move_on_behind_the_last_round_alike_on_all_shards(n_shards):
     assert last[0] != before
 
 
-# The learning rate
+# Learning rate and batch size
 
 
 @pytest.mark.parametrize("n_epochs", [0, 0.3, 1, 7])
@@ -248,3 +249,14 @@ def test_more_shards_never_learn_more_slowly():
     factors = [learning_rate_factor(n_shards, 1) for n_shards in range(1, 300)]
     assert factors == sorted(factors)
     assert all(factor <= 1.5 * n for n, factor in enumerate(factors, 1))
+
+
+@pytest.mark.parametrize("batch_size", [1, 7, 512])
+def test_steps_take_fewer_rows_on_many_shards_but_never_none(batch_size):
+    sizes = [batch_size_on(n_shards, batch_size) for n_shards in range(1, 300)]
+    assert sizes[:4] == [batch_size] * 4
+    assert sizes == sorted(sizes, reverse=True)
+    assert sizes[-1] >= 1
+    # in all, they take more rows at a time than one place would
+    rows = [size * n_shards for n_shards, size in enumerate(sizes, 1)]
+    assert min(rows[4:]) > batch_size
