@@ -62,6 +62,7 @@ class Run(NamedTuple):
     warm_up: float = 1
     n_networks: int = 1
     adjacent: bool = False
+    seed: int = 0
 
 
 RUNS = [
@@ -90,6 +91,10 @@ RUNS = [
     Run("flights", 32),
     Run("flights", 32, 4, 8, 6),
     Run("flights", 32, 16, 8, 16, 256),
+    # other seeds
+    *(Run("flights", 8, seed=seed) for seed in (1, 2)),
+    *(Run("flights", 8, 4, 8, 6, seed=seed) for seed in (1, 2)),
+    *(Run("flights", 8, 4, 32, 6, seed=seed) for seed in (1, 2)),
     # shards by month, a mean of networks, many rows
     Run("flights", 8, 4, 8, 6, adjacent=True),
     Run("flights", 8, n_networks=4),
@@ -133,7 +138,7 @@ def start_of(run):
     )
     targets = read_targets(model, X, y, None)
     settings = settle_fit(model, targets, X.shape[1], None)
-    model.classes_, rng = targets.classes, as_generator(0)
+    model.classes_, rng = targets.classes, as_generator(run.seed)
     own_rows = OwnRows(None, None, None)
     found = data_of_fit(model, X, targets, settings, own_rows, rng, False)
     task = task_of(model, settings, found, rng, None)
@@ -216,28 +221,45 @@ def measure_missing(minutes):
 
 
 def report(results):
-    """A line per setting; how much worse it is than the fit in one place."""
-    fits = results[results.n_shards == 1]
+    """A line per setting: its mean loss, and the same less that of one place."""
     keys = ["table", "n_epochs", "n_networks"]
-    in_one_place = fits.set_index(keys).log_loss
-    for key, part in results.groupby(keys, sort=False):
-        best = in_one_place[key]
-        table, n_epochs, n_networks = key
+    in_one_place = results[results.n_shards == 1].set_index([*keys, "seed"]).log_loss
+    difference = (
+        results.log_loss
+        - in_one_place.loc[
+            pd.MultiIndex.from_frame(results[[*keys, "seed"]])
+        ].to_numpy()
+    )
+    settings = [name for name in Run._fields if name != "seed"]
+    means = (
+        results.assign(difference=difference)
+        .groupby(settings, sort=False)
+        .agg(
+            log_loss=("log_loss", "mean"),
+            difference=("difference", "mean"),
+            n_seeds=("seed", "size"),
+        )
+        .reset_index()
+        .sort_values(["n_shards", "n_rounds", "batch_size", "warm_up"])
+    )
+    header = ["shards", "rounds", "batch", "rate", "warm-up, epochs", "log-loss"]
+    header += ["beside one place", "seeds"]
+    for (table, n_epochs, n_networks), part in means.groupby(keys):
         print(f"\n{table}, {n_epochs} epochs, networks: {n_networks}\n")
-        part = part.sort_values(["n_shards", "n_rounds", "batch_size", "warm_up"])
-        rows = [
-            [
-                f"{run.n_shards}, by month" if run.adjacent else f"{run.n_shards}",
-                *(str(number) for number in (run.n_rounds, run.batch_size)),
-                f"x{run.rate:g}",
-                f"{run.warm_up:g}",
-                f"{run.log_loss:.4f}",
-                f"{run.log_loss - best:+.4f}",
-            ]
-            for run in part.itertuples()
-        ]
-        header = ["shards", "rounds", "batch", "rate", "warm-up, epochs", "log-loss"]
-        print(markdown_table([*header, "beside one place"], rows))
+        print(markdown_table(header, [cells(run) for run in part.itertuples()]))
+
+
+def cells(run):
+    return [
+        f"{run.n_shards}, by month" if run.adjacent else f"{run.n_shards}",
+        f"{run.n_rounds}",
+        f"{run.batch_size}",
+        f"x{run.rate:g}",
+        f"{run.warm_up:g}",
+        f"{run.log_loss:.4f}",
+        f"{run.difference:+.4f}",
+        f"{run.n_seeds}",
+    ]
 
 
 def main():
