@@ -57,7 +57,7 @@ def quality(table="flights"):
                 log_loss(y_test, model.predict_proba(X_test), labels=model.classes_)
                 for model in (plain, on_shards)
             ]
-            rows.append([n_epochs, *(f"{loss:.4f}" for loss in losses)])
+            rows.append([str(n_epochs), *(f"{loss:.4f}" for loss in losses)])
             rows[-1].append(f"{losses[1] - losses[0]:+.4f}")
     header = ["epochs", "plain fit", f"{N_SHARDS} shards", "difference"]
     print(markdown_table(header, rows))

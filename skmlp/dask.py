@@ -40,6 +40,7 @@ from skmlp.parts.rounds import State, in_pairs, mean_of_two
 from skmlp.parts.sample import Use
 from skmlp.saving.checkpoints import digest_of
 from skmlp.tabular.labels import read_labels
+from skmlp.tabular.names import list_some
 from skmlp.tabular.tables import TableLike, taken_apart
 from skmlp.training.batches import RowsInShards, Samples
 from skmlp.training.threads import side_by_side
@@ -163,21 +164,32 @@ class Part(NamedTuple):
 
 
 def part_of(
-    X: Any, y: Any, sample_weight: Any, roles: Mapping[str, str], number: int
+    X: Any,
+    y: Any,
+    sample_weight: Any,
+    columns: Sequence[Any],
+    roles: Mapping[str, str],
+    number: int,
 ) -> Part:
     """The parts that belong together, once it is sure that they do.
 
-    `roles` has the names of columns of X that stand for the labels or the weights.
+    `columns` are those of X as Dask knows it; `roles` has the names of those that stand
+    for the labels or the weights.
     """
+    if isinstance(X, pd.DataFrame) and list(X.columns) != columns:
+        raise ValueError(
+            f"partition {number} has the columns {list_some(list(X.columns))}, and X "
+            f"should have {list_some(columns)}; select these in each partition."
+        )
     if hasattr(X, "tocsr"):
         raise TypeError(
             f"X has blocks of the type {type(X).__name__}; workers train on dense "
             "ones: pass X.map_blocks(lambda block: block.toarray())."
         )
     if roles:
-        X, columns = taken_apart(X, roles)
-        y = columns.get("y", y)
-        sample_weight = columns.get("sample_weight", sample_weight)
+        X, taken = taken_apart(X, roles)
+        y = taken.get("y", y)
+        sample_weight = taken.get("sample_weight", sample_weight)
     for role, values in (("y", y), ("sample_weight", sample_weight)):
         if values is not None and len(values) != len(X):
             raise ValueError(
@@ -212,7 +224,31 @@ def together(parts: Sequence[Any]) -> Any:
     """Partitions as one, as Dask computes it."""
     if isinstance(parts[0], np.ndarray):
         return np.concatenate(parts)
+    if isinstance(parts[0], pd.DataFrame):
+        parts = with_common_categories(parts)
     return concat(parts) if len(parts) > 1 else parts[0]
+
+
+def with_common_categories(frames: Sequence[pd.DataFrame]) -> list[pd.DataFrame]:
+    """The frames, where columns are categories of one type in all of them or in none.
+
+    Where a column has no value, it has no say.
+    """
+    frames = list(frames)
+    for name in set().union(*(frame.select_dtypes("category") for frame in frames)):
+        columns = [frame[name] for frame in frames]
+        known = [one.dtype for one in columns if hasattr(one, "cat")]
+        others = [one for one in columns if not hasattr(one, "cat")]
+        is_alike = len({dtype.categories.dtype for dtype in known}) == 1
+        has_values = any(one.notna().any() for one in others)
+        if not is_alike or has_values:
+            frames = [frame.astype({name: object}) for frame in frames]
+        elif others:
+            frames = [
+                frame if hasattr(one, "cat") else frame.astype({name: known[0]})
+                for frame, one in zip(frames, columns, strict=True)
+            ]
+    return frames
 
 
 class Partitions:
@@ -257,9 +293,10 @@ class Partitions:
         check_types(X, y, sample_weight)
         self.n_columns = X.shape[1] - len(self.roles)
         parts = aligned(X, y, sample_weight)
+        columns = list(X.columns) if isinstance(X, dd.DataFrame) else []
         all_parts = self.tasks.client.compute(
             [
-                dask.delayed(part_of, pure=False)(*part, self.roles, number)
+                dask.delayed(part_of, pure=False)(*part, columns, self.roles, number)
                 for number, part in enumerate(parts)
             ]
         )
@@ -797,21 +834,16 @@ class DaskMLPSoftmaxClassifier(MLPSoftmaxClassifier):
             )
         except KilledWorker as error:
             raise RuntimeError(
-                f"{str(error).split('. Inspecting')[0]}; each of them may have been "
-                f"short of memory. {self._way_on()}"
+                f"{error.allowed_failures + 1} workers died over the same task, one "
+                f"after the other; maybe they had too little memory. {self._way_on()}"
             ) from error
 
     def _way_on(self) -> str:
         """What to do where a fit was cut off."""
         if self.checkpoint is None:
-            return (
-                "With checkpoint= the name of a file, fit goes on where it was when it "
-                "is called again."
-            )
-        return (
-            f"Call fit again: it goes on from {os.fspath(self.checkpoint)!r}, if an "
-            "epoch had ended."
-        )
+            return "With checkpoint= the name of a file, fit could go on where it was."
+        path = os.fspath(self.checkpoint)
+        return f"Called again, fit goes on from the last epoch saved to {path!r}."
 
     def predict_proba(self, X: Any) -> Any:
         """Probability of each class for each row: of rows of Dask, as a Dask Array.
