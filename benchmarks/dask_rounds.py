@@ -34,7 +34,7 @@ N_SHARDS = 4
 
 def cluster_of(n_workers):
     return LocalCluster(
-        n_workers=n_workers, threads_per_worker=1, dashboard_address=None
+        n_workers=n_workers, threads_per_worker=1, dashboard_address=":0"
     )
 
 

@@ -750,7 +750,7 @@ class DaskMLPSoftmaxClassifier(MLPSoftmaxClassifier):
     >>> from distributed import Client
     >>> from sklearn.datasets import load_wine
     >>> from skmlp.dask import DaskMLPSoftmaxClassifier
-    >>> client = Client(processes=False, n_workers=2, dashboard_address=None)
+    >>> client = Client(processes=False, n_workers=2, dashboard_address=":0")
     >>> X, y = load_wine(return_X_y=True, as_frame=True)
     >>> table = dd.from_pandas(X.assign(kind=y), npartitions=4, sort=False)
     >>> model = DaskMLPSoftmaxClassifier(n_estimators=2, max_iter=20, random_state=0)
