@@ -31,11 +31,13 @@ from skmlp import MLPSoftmaxClassifier
 from skmlp._estimators import as_generator
 from skmlp.fitting.engines import reader_of
 from skmlp.fitting.inputs import OwnRows, data_of_fit
+from skmlp.fitting.shards import Course, InTurn, Round
 from skmlp.fitting.solvers import SOLVERS, first_state
 from skmlp.fitting.start import settle_fit, task_of
 from skmlp.fitting.targets import read_targets
 from skmlp.nn.losses import softmax
-from skmlp.parts.rounds import Visit, mean_of
+from skmlp.parts.rounds import Visit
+from skmlp.training.batches import RowsInShards
 
 RESULTS = Path(__file__).parent / "results" / "averaging.csv"
 
@@ -146,36 +148,38 @@ def start_of(run):
 
 
 def shards_of(task, run):
-    """The task on each shard."""
+    """The rows, dealt to shards."""
     if run.adjacent:
         rows = np.argsort(rows_of(run.table)[0].index)
     else:
         rows = np.random.default_rng(0).permutation(task.n_samples)
-    return [
-        task.on_shard(
-            task.samples.in_order(np.tile(part, (run.n_networks, 1))), task.n_penalised
-        )
-        for part in np.array_split(rows, run.n_shards)
-    ]
+    rows = np.array_split(rows, run.n_shards)
+    sizes = tuple(map(len, rows))
+    parts = [task.samples.members(0).take(part) for part in rows]
+    parts = [part._replace(rows=of) for part, of in zip(parts, rows, strict=True)]
+    return RowsInShards(task.samples.x.shape, sizes, parts)
 
 
-def learnt(run, task, solver):
+def learnt(run, task, descent):
     """The parameters behind all rounds."""
-    state, schedule = first_state(task), solver.schedule_of(task)
-    shards = shards_of(task, run)
-    with solver.threads(task) as crew:
+    state, course = first_state(task), Course.of(descent, task)
+    with descent.threads(task) as crew:
+        runner = InTurn(shards_of(task, run), crew)
         for epoch in range(run.n_epochs):
-            for number in range(run.n_rounds):
-                rate = solver.learning_rate * factor(run, epoch + number / run.n_rounds)
-                visits = [
-                    Visit(epoch, number, run.n_rounds, shard, run.n_shards)
-                    for shard in range(run.n_shards)
-                ]
-                state = mean_of(
-                    solver.take_round(task, state, visit, rate, schedule, crew)
-                    for task, visit in zip(shards, visits, strict=True)
-                )
+            rounds = rounds_of(run, descent, epoch)
+            state, _ = runner.epoch(course, state, rounds, lambda: False)
     return state.parameters
+
+
+def rounds_of(run, descent, epoch):
+    """What the shards do in an epoch."""
+    return [
+        Round(
+            Visit(epoch, number, run.n_rounds, 0, run.n_shards),
+            descent.learning_rate * factor(run, epoch + number / run.n_rounds),
+        )
+        for number in range(run.n_rounds)
+    ]
 
 
 def factor(run, n_epochs_before):

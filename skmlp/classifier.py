@@ -5,6 +5,7 @@ import math
 import os
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import replace
 from numbers import Integral, Real
 from typing import Any, Literal, Self
@@ -42,7 +43,7 @@ from skmlp.fitting.inputs import (
 from skmlp.fitting.parameters import ActivationLike, Scoring, Transformer
 from skmlp.fitting.recipe import Settings, check_in_parts, is_auto
 from skmlp.fitting.run import carry_out
-from skmlp.fitting.solvers import SOLVERS, state_of
+from skmlp.fitting.solvers import SOLVERS, Trainer, state_of
 from skmlp.fitting.sources import (
     Source,
     in_memory,
@@ -642,7 +643,7 @@ class MLPSoftmaxClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
         """
         deadline = time.monotonic() + (self.max_time or math.inf)
         own_rows = OwnRows.of(*in_memory(X_val, y_val, sample_weight_val))
-        with source_of(self, X, y, sample_weight) as source:
+        with self._source(X, y, sample_weight) as source:
             self._fit(source, own_rows, deadline)
         return self
 
@@ -1087,8 +1088,7 @@ class MLPSoftmaxClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
 
     def _train(self, task: Task, settings: Settings) -> Outcome:
         """Carry out a task, and say how it ended."""
-        solver = SOLVERS[self.solver].of(self, settings, task.n_samples)
-        outcome = carry_out(task, solver)
+        outcome = carry_out(task, self._trainer(task, settings))
         is_scaled = self.encoder_ is not None
         warn_of(outcome, advise(self, task.goal.max_iter, is_scaled))
         return outcome
@@ -1106,6 +1106,16 @@ class MLPSoftmaxClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
         if past is not None and not anew:
             learnt = past.followed_by(outcome)
         self._keep(learnt, outcome.memory)
+
+    def _source(
+        self, X: Any, y: Any, sample_weight: Any
+    ) -> AbstractContextManager[Source]:
+        """Where the rows of a fit come from."""
+        return source_of(self, X, y, sample_weight)
+
+    def _trainer(self, task: Task, settings: Settings) -> Trainer:
+        """What moves the weights of a task."""
+        return SOLVERS[self.solver].of(self, settings, task.n_samples)
 
     def _keep(self, learnt: Learnt, memory: Memory) -> None:
         """Become what was learnt."""

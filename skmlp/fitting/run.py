@@ -13,7 +13,7 @@ from skmlp.fitting.combining import combination
 from skmlp.fitting.engines import Reader, reader_of
 from skmlp.fitting.progress import shown
 from skmlp.fitting.scoring import ModelInTraining, score_function
-from skmlp.fitting.solvers import Solver
+from skmlp.fitting.solvers import Trainer
 from skmlp.fitting.task import Learnt, Memory, Outcome, Task
 from skmlp.nn.losses import SoftmaxCrossEntropy, softmax
 from skmlp.training.batches import Rows, Samples
@@ -22,7 +22,7 @@ from skmlp.training.monitor import Evaluate, Monitor, Observer
 from skmlp.training.threads import ALONE, Crew
 
 
-def carry_out(task: Task, solver: Solver) -> Outcome:
+def carry_out(task: Task, solver: Trainer) -> Outcome:
     """Train, from where former calls have left it."""
     at_work = task = replace(task, engine=solver.engine(task))
     if solver.dtype is not None:
@@ -58,7 +58,7 @@ def carry_out(task: Task, solver: Solver) -> Outcome:
 
 
 def monitor_of(
-    task: Task, solver: Solver, parameters: np.ndarray, crew: Crew
+    task: Task, solver: Trainer, parameters: np.ndarray, crew: Crew
 ) -> Monitor:
     """A monitor of the parameters that the solver is to move."""
     may_stop = solver.watches_training_loss or task.held_out is not None

@@ -3,7 +3,7 @@
 import math
 import warnings
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from copy import copy
 from dataclasses import dataclass, replace
@@ -31,7 +31,13 @@ from skmlp.parts.rounds import State, Visit, draws_of, generators_at
 from skmlp.saving.checkpoints import Checkpoint
 from skmlp.training.batches import Batches, batches_of
 from skmlp.training.endings import Ending
-from skmlp.training.loop import Learner, NumpyLearner, full_batch, train
+from skmlp.training.loop import (
+    Learner,
+    NumpyLearner,
+    full_batch,
+    train,
+    with_members,
+)
 from skmlp.training.monitor import Monitor, Observer
 from skmlp.training.threads import ALONE, Crew, side_by_side, suitable_threads
 
@@ -53,8 +59,51 @@ ROWS_PER_THREAD = 32
 """Fewest rows of a batch that a thread is worth."""
 
 
-class Solver(ABC):
+class Trainer(ABC):
     """Moves the weights of a task until the monitor or the task ends it.
+
+    Attributes
+    ----------
+    dtype : str or None
+        The type that it computes in; None for that of the architecture.
+    plateau_factor : float or None
+        Factor on the learning rate at a plateau; None ends training there.
+    smallest_factor : float
+        Where the product of these has fallen to this, a plateau ends training.
+    watches_training_loss : bool
+        Whether a training loss that does not move ends it.
+    learning_rate : float
+        Before any factor; inf where there is none.
+    """
+
+    dtype: ClassVar[str | None] = None
+    watches_training_loss: ClassVar[bool] = True
+    learning_rate: float
+    plateau_factor: float | None = None
+    smallest_factor: float = 0.0
+
+    def engine(self, task: Task) -> str:
+        """What computes: "numpy", or an instruction set of the core."""
+        return NUMPY
+
+    def threads(self, task: Task) -> AbstractContextManager[Crew]:
+        """A block to train in, with a crew for its networks."""
+        n_rows = min(BLOCK_ROWS, task.n_samples)
+        return suitable_threads(task.architecture.largest_product(n_rows))
+
+    @abstractmethod
+    def train(
+        self, task: Task, parameters: np.ndarray, monitor: Monitor, crew: Crew
+    ) -> RuleState | None:
+        """Move the parameters; return what the update rule remembers.
+
+        `parameters`, in the trainer's type, are overwritten. `crew` is what `threads`
+        gave.
+        """
+
+
+class Solver(Trainer):
+    """A trainer that the parameters of an estimator describe.
 
     Attributes
     ----------
@@ -68,16 +117,6 @@ class Solver(ABC):
         Whether the epochs of the recipe are what is wanted, not a limit.
     way_out : str
         What to do where the loss had not settled.
-    dtype : str or None
-        The type that it computes in; None for that of the architecture.
-    plateau_factor : float or None
-        Factor on the learning rate at a plateau; None ends training there.
-    smallest_factor : float
-        Where the product of these has fallen to this, a plateau ends training.
-    watches_training_loss : bool
-        Whether a training loss that does not move ends it.
-    learning_rate : float
-        Before any factor; inf where there is none.
     """
 
     refuses: ClassVar[Mapping[str, str]] = {}
@@ -85,11 +124,6 @@ class Solver(ABC):
     embeds_numbers: ClassVar[bool] = True
     plans_epochs: ClassVar[bool] = True
     way_out: ClassVar[str]
-    dtype: ClassVar[str | None] = None
-    watches_training_loss: ClassVar[bool] = True
-    learning_rate: float
-    plateau_factor: float | None = None
-    smallest_factor: float = 0.0
 
     @classmethod
     @abstractmethod
@@ -109,25 +143,6 @@ class Solver(ABC):
                 f'{shown} with solver="{parameters.solver}": {cls.refuses[name]} '
                 f"choose solver={' or '.join(takers)}."
             )
-
-    def engine(self, task: Task) -> str:
-        """What computes: "numpy", or an instruction set of the core."""
-        return NUMPY
-
-    def threads(self, task: Task) -> AbstractContextManager[Crew]:
-        """A block to train in, with a crew for its networks."""
-        n_rows = min(BLOCK_ROWS, task.n_samples)
-        return suitable_threads(task.architecture.largest_product(n_rows))
-
-    @abstractmethod
-    def train(
-        self, task: Task, parameters: np.ndarray, monitor: Monitor, crew: Crew
-    ) -> RuleState | None:
-        """Move the parameters; return what the update rule remembers.
-
-        `parameters`, in the solver's type, are overwritten. `crew` is what `threads`
-        gave.
-        """
 
 
 @dataclass(frozen=True)
@@ -197,7 +212,7 @@ class Descent(Solver):
         """
         n_members = len(task.parameters)
         if n_members > 1:
-            return side_by_side(self.n_learners(task))
+            return side_by_side(len(self.stacks(task)))
         if task.engine == NUMPY:
             return suitable_threads(task.architecture.largest_product(self.batch_size))
         n_multiplications = self.batch_size * task.architecture.n_weights
@@ -208,22 +223,16 @@ class Descent(Solver):
         self, task: Task, parameters: np.ndarray, monitor: Monitor, crew: Crew
     ) -> RuleState | None:
         """Take steps for some epochs, from where a checkpoint or a call has left."""
-        rule_state = task.memory.rule_state
-        saved = None if task.checkpoint is None else task.checkpoint.training
-        if task.checkpoint is not None and saved is not None:
-            task.checkpoint.check_engine(task.engine)
-            monitor.restore(saved["monitor"])
-            parameters[...] = monitor.parameters
-            rule_state = saved["rule"]
-        rngs = generators_for(task.rng, len(parameters))
-        learners = self.learners(task, parameters, rule_state, rngs, crew)
-        if saved is not None:
-            for rng, draws in zip(generators(learners), saved["draws"], strict=True):
-                rng.bit_generator.state = draws
-        if task.checkpoint is not None:
-            # before those that may take long or raise
-            saver = Saver(task.checkpoint, task.goal.max_iter, learners, task.engine)
-            monitor.observers.insert(0, saver)
+        start = start_of(task, monitor)
+        parameters[...] = start.parameters
+        rngs = generators_at(start.draws)
+        learners = self.learners(task, parameters, start.rule_state, rngs, crew)
+
+        def state() -> State:
+            draws = draws_of(generators(learners))
+            return State(parameters, state_of_all(learners), draws)
+
+        save_to_checkpoint(task, monitor, state)
         train(
             learners,
             parameters,
@@ -237,7 +246,7 @@ class Descent(Solver):
         if monitor.ending is None and self.schedule.has_end:
             monitor.ending = Ending.AS_PLANNED
         has_diverged = monitor.ending == Ending.DIVERGED
-        return rule_state if has_diverged else state_of_all(learners)
+        return start.rule_state if has_diverged else state_of_all(learners)
 
     def schedule_of(self, task: Task) -> Schedule:
         """The factor on the learning rate over the epochs of a task."""
@@ -284,21 +293,29 @@ class Descent(Solver):
         rngs = visit.generators(shared)
         if not progress:
             draws = visit.draws_behind(state.draws, shared)
-            return state._replace(draws=draws, weight=0.0, loss=0.0)
+            return state._replace(draws=draws, weight=0.0, loss=0.0, first_loss=0.0)
         parameters = state.parameters.copy()
         learners = self.learners(task, parameters, state.rule_state, rngs, crew, visit)
+        at_work, n_members = zip(
+            *(
+                (learner, len(members))
+                for learner, members in with_members(learners)
+                if not visit.ended.issuperset(members)
+            ),
+            strict=True,
+        )
         rates = [learning_rate * schedule(place) for place in progress]
         round_of = methodcaller("epoch", rates, lambda: False)
         run = map if len(learners) == 1 else crew.map
-        n_members = [len(learner.rngs) for learner in learners]
-        values = np.average(list(run(round_of, learners)), 0, n_members)
-        sizes = np.array(learners[0].sizes())
+        values = np.average(list(run(round_of, at_work)), 0, n_members)
+        sizes = np.array(at_work[0].sizes())
         return State(
             parameters,
             state_of_all(learners),
             visit.draws_behind(state.draws, shared),
             float(sizes.sum() / task.n_samples * task.samples.total_weight()),
             float(np.dot(values, sizes) / sizes.sum()),
+            float(values[0]),
         )
 
     def learners(
@@ -312,7 +329,6 @@ class Descent(Solver):
     ) -> list[Learner]:
         """All networks: by themselves, or some of them as one stack."""
         n_members, together = len(parameters), self.n_together(task)
-        parts = runs_of_same(task.members, together)
         return [
             # a stack of one takes 3 to 7% longer per step than a network alone
             self.learner(
@@ -324,12 +340,12 @@ class Descent(Solver):
                 crew if n_members == 1 else ALONE,
                 visit,
             )
-            for part in parts
+            for part in self.stacks(task)
         ]
 
-    def n_learners(self, task: Task) -> int:
-        """How many networks, or stacks of them, are trained side by side."""
-        return len(runs_of_same(task.members, self.n_together(task)))
+    def stacks(self, task: Task) -> list[slice]:
+        """Which networks make up each learner."""
+        return runs_of_same(task.members, self.n_together(task))
 
     def n_together(self, task: Task) -> int:
         """How many networks are multiplied as one stack."""
@@ -416,6 +432,20 @@ def first_state(task: Task) -> State:
     return State(parameters, task.memory.rule_state, draws_of(rngs))
 
 
+def start_of(task: Task, monitor: Monitor) -> State:
+    """Where training begins: behind the last epoch that was saved, if there is one.
+
+    The monitor is then told what it knew there.
+    """
+    state = first_state(task)
+    if task.checkpoint is None or task.checkpoint.training is None:
+        return state
+    task.checkpoint.check_engine(task.engine)
+    saved = task.checkpoint.training
+    monitor.restore(saved["monitor"])
+    return State(monitor.parameters.copy(), saved["rule"], tuple(saved["draws"]))
+
+
 def generators(learners: Sequence[Learner]) -> list[np.random.Generator]:
     """Those of all networks."""
     return [rng for one in learners for rng in one.rngs]
@@ -453,19 +483,25 @@ def stacked_state(rule_state: RuleState) -> RuleState:
 
 
 class Saver(Observer):
-    """Saves the state of training when the checkpoint is due, and at the end."""
+    """Saves the state of training when the checkpoint is due, and at the end.
+
+    Parameters
+    ----------
+    checkpoint : Checkpoint
+        Where to.
+    task : Task
+        What is trained.
+    state : callable
+        Gives the `State` behind the epoch; its parameters are those of the monitor.
+    """
 
     def __init__(
-        self,
-        checkpoint: Checkpoint,
-        max_iter: int,
-        learners: Sequence[Learner],
-        engine: str,
+        self, checkpoint: Checkpoint, task: Task, state: Callable[[], State]
     ) -> None:
         self.checkpoint = checkpoint
-        self.engine = engine
-        self.max_iter = max_iter
-        self.learners = learners
+        self.engine = task.engine
+        self.max_iter = task.goal.max_iter
+        self.state = state
 
     def end_epoch(self, monitor: Monitor) -> None:
         if monitor.is_out_of_time():
@@ -473,16 +509,24 @@ class Saver(Observer):
         is_last = monitor.n_epochs == self.max_iter
         is_over = is_last or monitor.ending is not None
         if is_over or self.checkpoint.is_due(monitor.n_epochs):
+            state = self.state()
             self.checkpoint.save(
                 {
                     "engine": self.engine,
                     "monitor": monitor.state(),
-                    "rule": state_of_all(self.learners),
-                    "draws": [
-                        rng.bit_generator.state for rng in generators(self.learners)
-                    ],
+                    "rule": state.rule_state,
+                    "draws": list(state.draws),
                 }
             )
+
+
+def save_to_checkpoint(
+    task: Task, monitor: Monitor, state: Callable[[], State]
+) -> None:
+    """Let epochs be saved, if the task has a checkpoint."""
+    if task.checkpoint is not None:
+        # before those that may take long or raise
+        monitor.observers.insert(0, Saver(task.checkpoint, task, state))
 
 
 @dataclass(frozen=True)

@@ -1,8 +1,9 @@
 """Where the rows of a fit come from: memory, or a data set that is read in parts."""
 
-from collections.abc import Iterator, Mapping
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, ExitStack
-from typing import Any, Protocol
+from typing import Any, ClassVar, NamedTuple, Protocol, Self
 
 import numpy as np
 import pandas as pd
@@ -40,8 +41,8 @@ from skmlp.training.batches import Samples
 MOST_ENCODER_ROWS = 1_000_000
 """Rows on which an encoder is fitted, if there are more of them."""
 
-MOST_ENCODER_CELLS = 20_000_000
-"""Cells of these rows: they are in memory, some of them several times."""
+MOST_ENCODER_COLUMNS = 20
+"""Columns up to which there are so many: they are in memory, some several times."""
 
 
 class Source(Protocol):
@@ -96,15 +97,20 @@ def source_of(
         columns = Columns(data_set, y, sample_weight)
         if data_set.n_rows > n_encoder_rows(parameters, len(columns.features)):
             stack.pop_all()  # to be closed with the source
-            return InParts(data_set, columns)
+            return InFiles(data_set, columns)
         return InMemory(*columns.read())
 
 
-def n_encoder_rows(parameters: Parameters, n_columns: int) -> int:
-    """Most rows on which an encoder is fitted; data sets of no more are read whole."""
+def n_encoder_rows(
+    parameters: Parameters, n_columns: int, most: int = MOST_ENCODER_ROWS
+) -> int:
+    """Most rows on which an encoder is fitted; data sets of no more are read whole.
+
+    "auto" is `most`, or fewer where there are many columns.
+    """
     if not is_auto(parameters.encoder_rows):
         return int(parameters.encoder_rows)
-    return min(MOST_ENCODER_ROWS, MOST_ENCODER_CELLS // max(n_columns, 1))
+    return min(most, MOST_ENCODER_COLUMNS * most // max(n_columns, 1))
 
 
 # In memory
@@ -233,8 +239,147 @@ def labels_of(X: Any, label: Any, weight: Any) -> tuple[np.ndarray, np.ndarray |
     return np.concatenate(labels), None if weight is None else np.concatenate(weights)
 
 
-class InParts(AbstractContextManager):
-    """Rows of a data set of which the encoder, and maybe memory, is to see some only.
+class InParts(AbstractContextManager, ABC):
+    """Rows of which the encoder, and maybe memory, is to see some only.
+
+    Attributes
+    ----------
+    most_encoder_rows : int
+        How many these are by default, if columns are few.
+    codes : ndarray of int of shape (n_rows,)
+        Class of each row, once `targets` has been called.
+    """
+
+    most_encoder_rows: ClassVar[int] = MOST_ENCODER_ROWS
+    n_columns: int
+    codes: np.ndarray
+
+    @abstractmethod
+    def labels(self) -> Iterable["LabelsOfPart"]:
+        """Labels and weights, part by part."""
+
+    @abstractmethod
+    def rows(self, wanted: np.ndarray) -> TableLike:
+        """The rows that a mask says, as a table."""
+
+    @abstractmethod
+    def encode(
+        self,
+        reader: Reader,
+        targets: Targets,
+        uses: np.ndarray,
+        sample: np.ndarray | None,
+        rng: np.random.Generator,
+    ) -> tuple[Samples, Samples | None]:
+        """All rows encoded: those to train on, and those held out, in memory.
+
+        `sample` are those that the encoder was fitted on, encoded; None if it was not.
+        """
+
+    def suited(self, settings: Settings) -> Settings:
+        """Rows that are held out are few, and the same for all networks."""
+        return settings._replace(n_folds=1)
+
+    def targets(self, parameters: Parameters) -> Targets:
+        parts = list(self.labels())
+        # twice, since labels that come once each look like no classes
+        known = check_labels(np.concatenate(2 * [part.different for part in parts]))
+        classes = np.unique(known)
+        self.codes = np.concatenate([part.codes_among(classes) for part in parts])
+        weight = None
+        if parts[0].weight is not None:
+            weights: list[Any] = [part.weight for part in parts]
+            weight = check_weights(np.concatenate(weights), len(self.codes))
+        counts = np.bincount(self.codes, minlength=len(classes))
+        class_weights = weights_of_classes(
+            parameters.class_weight, classes, classes, counts
+        )
+        samples = weighted_samples(self.codes, weight, class_weights)
+        return Targets(self.codes, classes, weight, class_weights, samples)
+
+    def data(
+        self,
+        reader: Reader,
+        targets: Targets,
+        settings: Settings,
+        own_rows: OwnRows,
+        rng: np.random.Generator,
+        goes_on: bool,
+    ) -> Data:
+        holds_out = settings.early_stopping and not own_rows.are_given
+        n_to_encoder = n_encoder_rows(reader, self.n_columns, self.most_encoder_rows)
+        uses = uses_of_rows(
+            self.codes,
+            mask_of(targets.samples.rows, len(self.codes)),
+            settings.validation_fraction if holds_out else 0.0,
+            0 if goes_on else n_to_encoder,
+            rng,
+        )
+        sample = None if goes_on else self.fit_encoder(reader, targets, uses, rng)
+        samples, held_out = self.encode(reader, targets, uses, sample, rng)
+        if own_rows.are_given:
+            held_out = own_held_out(reader, targets, own_rows)
+        elif held_out is None and holds_out:
+            warn_of_no_split(reader, settings, targets.samples.codes)
+        n_members = settings.n_estimators
+        return data_on(
+            reader,
+            samples.x,
+            samples.for_each(n_members),
+            None if held_out is None else held_out.for_each(n_members),
+            targets,
+        )
+
+    def fit_encoder(
+        self,
+        reader: Reader,
+        targets: Targets,
+        uses: np.ndarray,
+        rng: np.random.Generator,
+    ) -> np.ndarray:
+        """Fit the encoder on the rows meant for it, and encode these."""
+        is_meant = uses == Use.TRAINING_AND_ENCODER
+        weight = targets.sample_weight
+        of_sample = targets._replace(
+            y=targets.classes[self.codes[is_meant]],
+            sample_weight=None if weight is None else weight[is_meant],
+        )
+        return dense(fit_inputs(reader, self.rows(is_meant), of_sample, None, rng))
+
+
+class LabelsOfPart(NamedTuple):
+    """Labels and weights of some rows, in little room.
+
+    Attributes
+    ----------
+    of_row : ndarray of int of shape (n_rows,)
+        The place of each row's label among those that are different.
+    different : ndarray of shape (n_different,)
+        These labels, in the order in which they come.
+    weight : ndarray of shape (n_rows,) or None
+        Weight of each row; None means 1.
+    """
+
+    of_row: np.ndarray
+    different: np.ndarray
+    weight: np.ndarray | None
+
+    @classmethod
+    def of(cls, labels: Any, weight: np.ndarray | None) -> Self:
+        """Those of some rows, whose labels come in any form."""
+        of_row, different = pd.factorize(
+            np.asarray(read_labels(labels)), use_na_sentinel=False
+        )
+        return cls(of_row.astype(np.min_scalar_type(len(different))), different, weight)
+
+    def codes_among(self, classes: np.ndarray) -> np.ndarray:
+        """The code of each row, in the smallest type that has room for all classes."""
+        codes = np.searchsorted(classes, self.different)
+        return codes.astype(np.min_scalar_type(len(classes)))[self.of_row]
+
+
+class InFiles(InParts):
+    """Rows of a data set on disk, which are encoded into another file.
 
     Parameters
     ----------
@@ -263,87 +408,11 @@ class InParts(AbstractContextManager):
             "sample_weight": self.sample_weight,
         }
 
-    def suited(self, settings: Settings) -> Settings:
-        """Rows that are held out are few, and the same for all networks."""
-        return settings._replace(n_folds=1)
+    def labels(self) -> Iterator[LabelsOfPart]:
+        return (LabelsOfPart.of(*piece) for piece in self.columns.pieces())
 
-    def targets(self, parameters: Parameters) -> Targets:
-        codes, labels = [], []
-        weights: list[Any] = []
-        for y, weight in self.columns.pieces():
-            of_row, different = pd.factorize(y, use_na_sentinel=False)
-            labels.append(different)
-            codes.append(of_row.astype(np.min_scalar_type(len(different))))
-            weights.append(weight)
-        # twice, since labels that come once each look like no classes
-        known = check_labels(np.concatenate(2 * labels))
-        classes = np.unique(known)
-        self.codes = np.concatenate(
-            [
-                np.searchsorted(classes, different).astype(
-                    np.min_scalar_type(len(classes))
-                )[of_row]
-                for different, of_row in zip(labels, codes, strict=True)
-            ]
-        )
-        weight = None
-        if self.columns.weight is not None:
-            weight = check_weights(np.concatenate(weights), len(self.codes))
-        counts = np.bincount(self.codes, minlength=len(classes))
-        class_weights = weights_of_classes(
-            parameters.class_weight, classes, classes, counts
-        )
-        samples = weighted_samples(self.codes, weight, class_weights)
-        return Targets(self.codes, classes, weight, class_weights, samples)
-
-    def data(
-        self,
-        reader: Reader,
-        targets: Targets,
-        settings: Settings,
-        own_rows: OwnRows,
-        rng: np.random.Generator,
-        goes_on: bool,
-    ) -> Data:
-        holds_out = settings.early_stopping and not own_rows.are_given
-        uses = uses_of_rows(
-            self.codes,
-            mask_of(targets.samples.rows, len(self.codes)),
-            settings.validation_fraction if holds_out else 0.0,
-            0 if goes_on else n_encoder_rows(reader, self.n_columns),
-            rng,
-        )
-        sample = None if goes_on else self.fit_encoder(reader, targets, uses, rng)
-        samples, held_out = self.encode(reader, targets, uses, sample, rng)
-        if own_rows.are_given:
-            held_out = own_held_out(reader, targets, own_rows)
-        elif held_out is None and holds_out:
-            warn_of_no_split(reader, settings, targets.samples.codes)
-        n_members = settings.n_estimators
-        return data_on(
-            reader,
-            samples.x,
-            samples.for_each(n_members),
-            None if held_out is None else held_out.for_each(n_members),
-            targets,
-        )
-
-    def fit_encoder(
-        self,
-        reader: Reader,
-        targets: Targets,
-        uses: np.ndarray,
-        rng: np.random.Generator,
-    ) -> np.ndarray:
-        """Fit the encoder on the rows meant for it, and encode these."""
-        is_meant = uses == Use.TRAINING_AND_ENCODER
-        table = self.data_set.rows(self.columns.features, is_meant)
-        weight = targets.sample_weight
-        of_sample = targets._replace(
-            y=targets.classes[self.codes[is_meant]],
-            sample_weight=None if weight is None else weight[is_meant],
-        )
-        return dense(fit_inputs(reader, table, of_sample, None, rng))
+    def rows(self, wanted: np.ndarray) -> TableLike:
+        return self.data_set.rows(self.columns.features, wanted)
 
     def encode(
         self,
@@ -353,7 +422,7 @@ class InParts(AbstractContextManager):
         sample: np.ndarray | None,
         rng: np.random.Generator,
     ) -> tuple[Samples, Samples | None]:
-        """Encode all rows: those to train on into a file, those held out in memory."""
+        """Encode all rows: those to train on into a file, in random order."""
         is_training = (uses == Use.TRAINING) | (uses == Use.TRAINING_AND_ENCODER)
         n_rows, writer = int(is_training.sum()), None
         weight = weight_of_all(targets, len(uses))
@@ -422,18 +491,25 @@ def encoded(
 
     Means of the target that a row itself had a part in would be trusted too much.
     """
-    import pyarrow as pa
-
     if known is None or len(known) == 0:
         return dense(read_inputs(reader, piece, reader.dtype))
     is_known = use == Use.TRAINING_AND_ENCODER
     if is_known.all():
         return known
-    others = piece.filter(pa.array(~is_known))
     x = np.empty((len(use), known.shape[1]), known.dtype)
     x[is_known] = known
+    others = rows_where(~is_known, piece)
     x[~is_known] = dense(read_inputs(reader, others, reader.dtype))
     return x
+
+
+def rows_where(mask: np.ndarray, table: Any) -> Any:
+    """The rows of a table of pyarrow or pandas, or of an array, that a mask says."""
+    if isinstance(table, pd.DataFrame | np.ndarray):
+        return table[mask]
+    import pyarrow as pa
+
+    return table.filter(pa.array(mask))
 
 
 def dense(x: Any) -> np.ndarray:

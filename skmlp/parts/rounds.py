@@ -38,6 +38,8 @@ class State(NamedTuple):
         Weight of the rows that the last round has visited, in all.
     loss : float, default=0
         Mean training loss of these.
+    first_loss : float, default=0
+        That of their first batches.
     """
 
     parameters: np.ndarray
@@ -45,6 +47,7 @@ class State(NamedTuple):
     draws: Draws
     weight: float = 0.0
     loss: float = 0.0
+    first_loss: float = 0.0
 
 
 @np.errstate(all="ignore")
@@ -80,6 +83,7 @@ def mean_of_two(first: State, second: State) -> State:
         first.draws,
         weight,
         mean(first.loss, second.loss),
+        mean(first.first_loss, second.first_loss),
     )
 
 
@@ -127,6 +131,8 @@ class Visit(NamedTuple):
         Number of the shard, from 0.
     n_shards : int, default=1
         How many there are.
+    ended : frozenset of int, default=frozenset()
+        Networks whose part in training is over.
     """
 
     epoch: int
@@ -134,6 +140,7 @@ class Visit(NamedTuple):
     n_rounds: int
     shard: int = 0
     n_shards: int = 1
+    ended: frozenset[int] = frozenset()
 
     def batches(self, n_batches: int) -> range:
         """Which of so many batches per epoch it visits; maybe none, if they are few.

@@ -41,7 +41,10 @@ Training: TypeAlias = dict[str, Any]
 VERSIONS = {"skmlp": __version__, "numpy": np.__version__}
 """Versions of the packages that decide what a step computes."""
 
-MAY_DIFFER = {"checkpoint", "checkpoint_every", "max_time", "random_state", "verbose"}
+MAY_DIFFER = {
+    *("checkpoint", "checkpoint_every", "client", "max_time"),
+    *("random_state", "verbose"),
+}
 """Parameters that may differ between the run that was cut off and the one that goes on.
 
 `random_state` is compared by itself: where it is no number, the checkpoint holds what

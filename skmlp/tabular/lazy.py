@@ -46,6 +46,8 @@ def refuse_one(name: str, value: object) -> None:
     for kind in LAZY_TABLES:
         if kind.holds(value):
             parts = f", or predict part by part with X.{kind.parts}"
+            if kind.trainer:
+                parts += f" (to train on it, use {kind.trainer})"
             raise TypeError(
                 f"{came} holds no rows yet; pass {name}.{kind.whole}"
                 f"{parts if name == 'X' else ''}."
@@ -118,16 +120,19 @@ NO_TABLES: Sequence[tuple[Test, str]] = (
 
 
 class Lazy(NamedTuple):
-    """One kind of lazy tables, and the calls that give its rows."""
+    """One kind of lazy tables, the calls that give its rows, and who can fit on it."""
 
     holds: Test
     whole: str
     parts: str
+    trainer: str = ""
 
+
+ON_DASK = "skmlp.dask.DaskMLPSoftmaxClassifier"
 
 LAZY_TABLES: Sequence[Lazy] = (
-    Lazy(nw.dependencies.is_dask_dataframe, "compute()", "map_partitions"),
-    Lazy(is_dask, "compute()", "map_blocks"),
+    Lazy(nw.dependencies.is_dask_dataframe, "compute()", "map_partitions", ON_DASK),
+    Lazy(is_dask, "compute()", "map_blocks", ON_DASK),
     Lazy(nw.dependencies.is_polars_lazyframe, "collect()", "map_batches"),
     Lazy(
         is_any("pyarrow.dataset.Dataset", "pyarrow.dataset.Scanner"),

@@ -2,7 +2,8 @@
 
 import math
 from collections.abc import Iterator, Sequence
-from typing import NamedTuple, Protocol, runtime_checkable
+from dataclasses import dataclass
+from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
 
@@ -51,11 +52,30 @@ class RowsInFile(Protocol):
         """Fill `out` with the rows from number `start` on."""
 
 
+@dataclass(frozen=True)
+class RowsInShards:
+    """Stands for dense rows that lie in shards, with their codes and weights.
+
+    Attributes
+    ----------
+    shape : tuple of int
+        Shape of the matrix of all rows.
+    sizes : tuple of int
+        Rows of each shard.
+    shards : sequence
+        `Samples` of one line each, or what stands for them where they are.
+    """
+
+    shape: tuple[int, int]
+    sizes: tuple[int, ...]
+    shards: Sequence[Any]
+
+
 RowsInMemory = np.ndarray | SparseRows
 """An array, or sparse rows, which SciPy gives without types."""
 
-Rows = RowsInMemory | RowsInFile
-"""Those and rows in a file, of which only training reads any."""
+Rows = RowsInMemory | RowsInFile | RowsInShards
+"""Those, rows in a file and rows in shards, of which only training reads any."""
 
 
 class Samples(NamedTuple):
@@ -104,7 +124,8 @@ class Samples(NamedTuple):
 
     def inputs(self) -> RowsInMemory:
         """The rows of `x` that belong to these samples, in their order."""
-        assert not isinstance(self.x, RowsInFile), "these are rows to be scored"
+        elsewhere = RowsInFile | RowsInShards
+        assert not isinstance(self.x, elsewhere), "these are rows to be scored"
         return self.x if self.rows is None else self.x[self.rows]
 
     def members(self, part: slice | int) -> "Samples":
@@ -192,7 +213,8 @@ class Batches:
         self.rngs = rngs
         *self.stack, self.n_samples = samples.codes.shape
         self.in_order = rngs is None and samples.rows is None and not self.stack
-        assert not isinstance(samples.x, RowsInFile), "files are for BatchesOfFile"
+        elsewhere = RowsInFile | RowsInShards
+        assert not isinstance(samples.x, elsewhere), "these are for others"
         self.x: RowsInMemory = samples.x
         if isinstance(self.x, np.ndarray) and not self.in_order:
             size = batch_size * self.x.shape[1] * math.prod(self.stack)

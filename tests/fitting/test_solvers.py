@@ -35,7 +35,7 @@ from skmlp.fitting.task import Member
 from skmlp.nn.layers import N_DRAWS, Dropout
 from skmlp.nn.network import Architecture
 from skmlp.optim.optimizers import OPTIMIZERS
-from skmlp.parts.rounds import Visit, mean_of
+from skmlp.parts.rounds import State, Visit, draws_of, mean_of
 from skmlp.training.batches import Samples
 from skmlp.training.endings import Ending
 from skmlp.training.monitor import Monitor
@@ -265,7 +265,7 @@ def test_each_stack_has_the_dropout_and_the_decay_of_its_networks():
     rngs = generators_for(task.rng, 4)
     learners = descent.learners(task, task.parameters, None, rngs, ALONE)
     assert [len(one.rngs) for one in learners] == [2, 1, 1]
-    assert descent.n_learners(task) == 3
+    assert len(descent.stacks(task)) == 3
     assert [one.optimizer.decay.weight_decay for one in learners] == [0.0, 0.5, 0.5]
     rates = [
         [layer.threshold for layer in one.network.layers if isinstance(layer, Dropout)]
@@ -332,11 +332,10 @@ def test_a_state_that_can_be_gone_on_from_is_saved(n_epochs, ending, is_late, is
         monitor.end_epoch(1.0, np.zeros((1, 9)))
     monitor.ending = ending
     monitor.deadline = 0 if is_late else np.inf
-    task = regression()
-    learners = [
-        solver("adam").learner(task, task.parameters, None, 0, [task.rng], ALONE)
-    ]
-    Saver(checkpoint, 5, learners, "numpy").end_epoch(monitor)
+    goal = GOAL._replace(max_iter=5)
+    task = regression(goal=goal)
+    state = State(task.parameters, {"t": 0}, draws_of([task.rng]))
+    Saver(checkpoint, task, lambda: state).end_epoch(monitor)
     assert bool(saved) == is_saved
     for state in saved:
         assert state["draws"] == [task.rng.bit_generator.state]

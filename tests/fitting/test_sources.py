@@ -20,8 +20,8 @@ from tasks import parameters
 from skmlp import MLPSoftmaxClassifier
 from skmlp.fitting import sources
 from skmlp.fitting.sources import (
+    InFiles,
     InMemory,
-    InParts,
     n_encoder_rows,
     named_columns,
     source_of,
@@ -159,7 +159,7 @@ def test_as_many_rows_as_the_encoder_takes_still_fit(folder):
         assert isinstance(source, InMemory)
     given.encoder_rows -= 1
     with source_of(given, folder, "label", None) as source:
-        assert isinstance(source, InParts)
+        assert isinstance(source, InFiles)
 
 
 def test_wide_tables_show_the_encoder_fewer_rows():

@@ -28,7 +28,7 @@ def state(weight, n_members=2, t=3, loss=1.0, scale=1.0):
         np.float32
     )
     rule_state = {"t": t, "first_moment": first, "second_moment": second**2}
-    return State(parameters, rule_state, draws_of([RNG]), weight, loss)
+    return State(parameters, rule_state, draws_of([RNG]), weight, loss, loss + 1)
 
 
 def assert_same(one, other):
@@ -60,6 +60,7 @@ def test_the_mean_counts_states_by_their_weights(n_states):
         vectors = [s.rule_state[name] for s in states]
         assert_allclose(mean.rule_state[name], expected(vectors), **close)
     assert mean.loss == pytest.approx(expected([s.loss for s in states]))
+    assert mean.first_loss == pytest.approx(1 + mean.loss)
     assert mean.weight == sum(weights)
     assert mean.rule_state["t"] == n_states - 1
     assert mean.parameters.dtype == np.float32

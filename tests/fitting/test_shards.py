@@ -1,0 +1,206 @@
+"""Fits on shards: one shard is a plain fit, watched by all that watches a fit."""
+
+import pickle
+from copy import deepcopy
+from dataclasses import replace
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose, assert_array_equal
+from tasks import CODES, GOAL, HELD_OUT, X, regression, solver
+
+import skmlp
+from skmlp.fitting import shards
+from skmlp.fitting.run import carry_out
+from skmlp.fitting.shards import Course, InTurn, OnShards, Report, mean_loss
+from skmlp.fitting.solvers import first_state
+from skmlp.fitting.task import Member
+from skmlp.nn.network import Architecture
+from skmlp.parts.rounds import Visit
+from skmlp.training.batches import RowsInShards, Samples
+from skmlp.training.endings import Ending
+from skmlp.training.threads import ALONE
+
+RNG = np.random.default_rng(0)
+
+
+def layered(n_networks=1, dtype="float32", **changes):
+    """A task of networks with a hidden layer, some of which have dropout."""
+    architecture = Architecture(2, (8,), 3, (skmlp.PReLU(),), (0.0,), dtype)
+    start = [architecture.start_values(np.random.default_rng(1))] * n_networks
+    parts = {
+        "architecture": architecture,
+        "parameters": np.stack(start),
+        "members": tuple(
+            Member(0, 1.0, (0.2 * (number % 2),), 0.1) for number in range(n_networks)
+        ),
+        "samples": Samples(X.astype(dtype), CODES).for_each(n_networks),
+    }
+    return regression(n_networks, **parts | changes)
+
+
+def on_shards(task, *parts):
+    """The task with its rows in shards, which are given by their places."""
+    rows = task.samples.members(0)
+    parts = [
+        Samples(rows.x, rows.codes, rows.weight, np.arange(60)).take(
+            np.array(part, int)
+        )
+        for part in parts
+    ]
+    sizes = tuple(len(part.codes) for part in parts)
+    x = RowsInShards(rows.x.shape, sizes, parts)
+    return replace(task, samples=task.samples._replace(x=x))
+
+
+def carried_out(task, descent, n_rounds=1):
+    return carry_out(task, OnShards(descent, InTurn(task.samples.x), n_rounds))
+
+
+def assert_same_outcome(outcome, expected):
+    assert_array_equal(outcome.learnt.parameters, expected.learnt.parameters)
+    assert outcome.learnt.history == expected.learnt.history
+    assert_array_equal(outcome.learnt.best_epochs, expected.learnt.best_epochs)
+    assert outcome.ending == expected.ending
+    memory, expected_memory = outcome.memory.rule_state, expected.memory.rule_state
+    assert memory["t"] == expected_memory["t"]
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("n_networks", [1, 3])
+@pytest.mark.parametrize("held_out", [False, True])
+@pytest.mark.parametrize("schedule", ["one_cycle", "constant", "adaptive"])
+def test_one_shard_in_one_round_is_a_plain_fit(dtype, n_networks, held_out, schedule):
+    descent = solver("adam", learning_rate=schedule, batch_size=16)
+    goal = GOAL._replace(max_iter=12, patience=1, tol=0.01)
+    given = {"goal": goal}
+    if held_out:
+        rows = Samples(X[::4].astype(dtype), CODES[::4])
+        given["held_out"] = rows.for_each(n_networks)
+    task = layered(n_networks, dtype, **given)
+    expected = carry_out(deepcopy(task), descent)
+    outcome = carried_out(on_shards(deepcopy(task), range(60)), descent)
+    assert_same_outcome(outcome, expected)
+
+
+def test_networks_whose_part_is_over_are_left_alone():
+    """Those of a fit end one by one, at different epochs."""
+    descent = solver("adam", batch_size=16, learning_rate_init=0.3)
+    held_out = Samples(X[::4].astype(np.float32), RNG.integers(0, 3, 15))
+    goal = GOAL._replace(max_iter=30, patience=3)
+    task = layered(4, goal=goal, held_out=held_out.for_each(4))
+    expected = carry_out(deepcopy(task), descent)
+    assert len(set(expected.learnt.best_epochs)) > 1
+    assert_same_outcome(
+        carried_out(on_shards(deepcopy(task), range(60)), descent), expected
+    )
+
+
+def test_several_shards_learn_what_one_machine_learns():
+    descent = solver("adam", learning_rate="cosine", batch_size=5)
+    task = layered(2, goal=GOAL._replace(max_iter=40))
+    expected = carry_out(deepcopy(task), descent).learnt.history
+    parts = [range(number, 60, 4) for number in range(4)]
+    outcome = carried_out(on_shards(task, *parts), descent, n_rounds=2)
+    assert outcome.learnt.history["loss"][-1] == pytest.approx(
+        expected["loss"][-1], abs=0.05
+    )
+    assert outcome.memory.samples_seen == 40 * 60
+    assert outcome.ending == Ending.AS_PLANNED
+
+
+def test_the_learning_rate_that_is_told_is_that_of_the_last_step():
+    descent = solver("sgd", learning_rate="cosine", batch_size=20)
+    task = on_shards(layered(), range(40), range(40, 60))
+    rates = carried_out(task, descent, n_rounds=2).learnt.history["learning_rate"]
+    factor = shards.learning_rate_factor
+    schedule = descent.schedule_of(task)
+    expected = [
+        0.05 * factor(2, epoch + 0.5) * schedule((2 * epoch + 1) / 6)
+        for epoch in range(3)
+    ]
+    assert_allclose(rates, expected)
+
+
+def test_divergence_is_seen():
+    x = X.astype(np.float32)
+    x[7] = 1e30
+    task = layered(samples=Samples(x, CODES).for_each(1))
+    task = on_shards(task, range(20), range(20, 40), range(40, 60))
+    outcome = carried_out(task, solver("sgd", batch_size=10))
+    assert outcome.ending == Ending.DIVERGED
+    assert np.isfinite(outcome.learnt.parameters).all()
+
+
+def test_a_deadline_ends_it_behind_a_round_that_has_visited_rows():
+    task = on_shards(layered(deadline=0.0), range(30), range(30, 60))
+    outcome = carried_out(task, solver("adam", batch_size=20), n_rounds=8)
+    assert outcome.ending == Ending.OUT_OF_TIME
+    assert outcome.memory.rule_state["t"] == 1
+    assert outcome.n_epochs == 1
+
+
+def checkpoint(saved, training=None):
+    """One that is due after each epoch."""
+    return SimpleNamespace(
+        save=lambda training: saved.append(deepcopy(training)),
+        is_due=lambda n_epochs: True,
+        check_engine=lambda engine: None,
+        training=training,
+    )
+
+
+@pytest.mark.parametrize("schedule", ["cosine", "adaptive"])
+def test_a_fit_goes_on_from_each_epoch_that_was_saved(schedule):
+    descent = solver("adam", learning_rate=schedule, batch_size=8)
+    saved = []
+    parts = range(25), range(25, 60)
+
+    def outcome(training=None):
+        task = layered(2, goal=GOAL._replace(max_iter=4))
+        task = replace(task, checkpoint=checkpoint(saved, training))
+        return carried_out(on_shards(task, *parts), descent, n_rounds=3)
+
+    expected = outcome()
+    assert len(saved) == 4
+    for training in deepcopy(saved):
+        assert_same_outcome(outcome(training), expected)
+
+
+def test_what_goes_to_shards_is_light_and_knows_of_no_rows():
+    many = Samples(np.zeros((10_000, 2)), np.zeros(10_000, int))
+    goal = GOAL._replace(scoring=lambda *given: 1.0)  # which pickle would refuse
+    task = layered(
+        samples=many.for_each(1), held_out=many.for_each(1), goal=goal, fit_task=open
+    )
+    course = pickle.loads(pickle.dumps(Course.of(solver("adam"), task)))
+    assert len(pickle.dumps(course)) < 10_000
+    assert course.n_penalised == 10_000
+
+
+def test_another_engine_on_a_shard_is_refused():
+    task = layered()
+    descent = solver("adam")
+    course = Course.of(descent, replace(task, engine="another"))
+    state, rounds = first_state(task), shards.Round(Visit(0, 0, 1), 0.1)
+    with pytest.raises(RuntimeError, match="and 'another' where fit was called"):
+        course.take(task.samples.members(0), state, rounds, 0, ALONE)
+
+
+def test_losses_count_by_the_weight_of_the_rows():
+    reports = [Report(weight, loss, 0.0) for weight, loss in ((1, 3.0), (3, 1.0))]
+    assert mean_loss(reports) == 1.5
+    assert mean_loss(reports[:1]) == 3.0
+    assert np.isnan(mean_loss([*reports, Report(1, np.nan, 0.0)]))
+
+
+def test_held_out_rows_choose_the_epoch():
+    task = layered(
+        goal=GOAL._replace(max_iter=5),
+        held_out=HELD_OUT._replace(x=HELD_OUT.x.astype(np.float32)),
+    )
+    task = on_shards(task, range(30), range(30, 60))
+    learnt = carried_out(task, solver("adam", batch_size=10), n_rounds=2).learnt
+    losses = learnt.history["validation_loss"]
+    assert learnt.best_epochs == 1 + np.argmin(losses)

@@ -1,0 +1,501 @@
+"""Training on a cluster: the same bits on any workers, also where some are killed."""
+
+import contextlib
+import os
+import pickle
+import signal
+import subprocess
+import sys
+import threading
+import time
+import warnings
+from concurrent.futures import CancelledError, ThreadPoolExecutor
+
+import dask
+import dask.array as da
+import dask.dataframe as dd
+import joblib
+import numpy as np
+import pandas as pd
+import pytest
+from distributed import Client, LocalCluster
+from numpy.testing import assert_array_equal
+from scipy import sparse
+from sklearn.base import clone
+from sklearn.model_selection import GridSearchCV
+from sklearn.utils._param_validation import InvalidParameterError
+
+import skmlp.dask
+from skmlp import FileRefusedError, MLPSoftmaxClassifier
+from skmlp.dask import PIECE_SIZE, DaskMLPSoftmaxClassifier, Tasks
+
+RNG = np.random.default_rng(0)
+N_ROWS = 1200
+TABLE = pd.DataFrame(
+    {
+        "size": RNG.normal(size=N_ROWS),
+        "town": pd.Series(RNG.choice(list("abcdef"), N_ROWS)).where(
+            RNG.random(N_ROWS) > 0.1
+        ),
+        "kind": pd.Categorical(RNG.choice(list("uvw"), N_ROWS)),
+        "day": pd.Timestamp("2024-01-01")
+        + pd.to_timedelta(RNG.integers(300, size=N_ROWS), unit="D"),
+    }
+)
+SIGNAL = TABLE["size"] + (TABLE.town == "a") + RNG.logistic(size=N_ROWS) / 2
+TABLE["label"] = np.select([SIGNAL < -0.5, SIGNAL < 0.5], ["low", "mid"], "high")
+FEATURES = ["size", "town", "kind", "day"]
+SETTINGS = {"max_iter": 3, "learning_rate": "cosine", "random_state": 0}
+
+FEW, MANY = {}, {"encoder_rows": 300}
+"""Rows that are gathered, and rows that are encoded by workers."""
+
+
+@pytest.fixture(scope="module")
+def cluster():
+    with LocalCluster(
+        n_workers=2, threads_per_worker=1, dashboard_address=":0"
+    ) as cluster:
+        yield cluster
+
+
+@pytest.fixture(scope="module")
+def client(cluster):
+    with Client(cluster) as client:
+        yield client
+
+
+def lazy(table=TABLE, n_parts=6):
+    return dd.from_pandas(table, npartitions=n_parts, sort=False)
+
+
+def model(**given):
+    return DaskMLPSoftmaxClassifier((8,), **{"n_estimators": 2} | SETTINGS | given)
+
+
+def plain(**given):
+    return MLPSoftmaxClassifier((8,), **{"n_estimators": 2} | SETTINGS | given)
+
+
+def assert_same(fitted, expected):
+    assert_array_equal(fitted.parameters_, expected.parameters_)
+    assert fitted.history_ == expected.history_
+    assert fitted.temperature_ == expected.temperature_
+    assert_array_equal(fitted.best_iter_, expected.best_iter_)
+
+
+# One shard is a plain fit
+
+
+OWN_ROWS = {"X_val": TABLE[FEATURES][::5], "y_val": TABLE.label[::5]}
+PLAIN = {
+    "one network": ({"n_estimators": 1}, {}),
+    "nothing held out": ({"early_stopping": False}, {}),
+    "own rows": ({"n_estimators": 5}, OWN_ROWS),
+    "ended one by one": ({"learning_rate": "constant", "max_iter": 30}, OWN_ROWS),
+    "weights of classes": ({"n_estimators": 1, "class_weight": "balanced"}, {}),
+    "no shuffling": ({"n_estimators": 1, "shuffle": False}, {}),
+}
+
+
+@pytest.mark.parametrize("case", PLAIN)
+def test_one_shard_in_one_round_is_a_plain_fit(case, client):
+    given, own_rows = PLAIN[case]
+    fitted = model(n_shards=1, rounds_per_epoch=1, **given)
+    fitted.fit(lazy(), "label", **own_rows)
+    expected = plain(**given).fit(TABLE[FEATURES], TABLE.label, **own_rows)
+    assert_same(fitted, expected)
+    assert_same(fitted.to_local(), expected)
+    assert fitted.n_shards_ == 1
+
+
+def test_arrays_and_weights_are_those_of_a_plain_fit(client):
+    X, y = RNG.normal(size=(600, 3)), RNG.integers(0, 3, 600)
+    weight = RNG.uniform(size=600)
+    settings = {"n_estimators": 1}
+    fitted = model(n_shards=1, rounds_per_epoch=1, **settings)
+    arrays = (da.from_array(values, chunks=(250,)) for values in (y, weight))
+    fitted.fit(da.from_array(X, chunks=(200, 2)), *arrays)
+    assert_same(fitted, plain(**settings).fit(X, y, weight))
+
+
+def test_training_goes_on_warmly(client):
+    settings = {"n_estimators": 1, "warm_start": True}
+    fitted = model(n_shards=1, rounds_per_epoch=1, **settings)
+    expected = plain(**settings)
+    for _ in range(2):
+        fitted.fit(lazy(), "label")
+        expected.fit(TABLE[FEATURES], TABLE.label)
+    assert_same(fitted, expected)
+
+
+# The same bits
+
+
+@pytest.fixture(scope="module")
+def expected(client):
+    """Fits on four shards, which all others have to repeat."""
+    return [model(n_shards=4, **given).fit(lazy(), "label") for given in (FEW, MANY)]
+
+
+def fit_again(expected):
+    return clone(expected).fit(lazy(), "label")
+
+
+def scale(cluster, client, n_workers):
+    cluster.scale(n_workers)
+    deadline = time.monotonic() + 30
+    while len(client.nthreads()) != n_workers and time.monotonic() < deadline:
+        time.sleep(0.05)
+
+
+def test_shards_learn_what_one_machine_learns(expected):
+    score = (
+        plain().fit(TABLE[FEATURES], TABLE.label).score(TABLE[FEATURES], TABLE.label)
+    )
+    for fitted in expected:
+        assert fitted.n_shards_ == 4
+        assert fitted.score(lazy(), "label") > score - 0.04
+
+
+@pytest.mark.parametrize("n_workers", [1, 4])
+def test_the_number_of_workers_has_no_say(n_workers, cluster, client, expected):
+    scale(cluster, client, n_workers)
+    try:
+        for one in expected:
+            assert_same(fit_again(one), one)
+    finally:
+        scale(cluster, client, 2)
+
+
+def kill_one(client, is_due):
+    """Kill a worker once it is due."""
+    pids = list(client.run(os.getpid).values())
+
+    def kill():
+        while not is_due():
+            time.sleep(0.02)
+        os.kill(pids[RNG.integers(len(pids))], signal.SIGKILL)
+
+    killer = threading.Thread(target=kill)
+    killer.start()
+    return killer
+
+
+def after(seconds):
+    """Whether so long a time has passed from now on."""
+    end = time.monotonic() + seconds
+    return lambda: time.monotonic() > end
+
+
+@pytest.mark.parametrize("attempt", range(2))
+@pytest.mark.parametrize("rows", [0, 1], ids=["few", "many"])
+def test_killed_workers_have_no_say(rows, attempt, client, expected):
+    client.wait_for_workers(2)
+    killer = kill_one(client, after(RNG.uniform(0, 1.2)))
+    fitted = fit_again(expected[rows])
+    killer.join()
+    assert_same(fitted, expected[rows])
+    client.wait_for_workers(2)
+
+
+def test_two_fits_at_once(client, expected):
+    with ThreadPoolExecutor(2) as pool:
+        for fitted, one in zip(pool.map(fit_again, expected), expected, strict=True):
+            assert_same(fitted, one)
+
+
+def test_nothing_stays_behind(client, expected):
+    deadline = time.monotonic() + 10
+    while client.run_on_scheduler(n_tasks) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert client.run_on_scheduler(n_tasks) == 0
+
+
+def n_tasks(dask_scheduler):
+    return len(dask_scheduler.tasks)
+
+
+# What tables may be like
+
+
+CUTS = [TABLE[start : start + 300] for start in range(0, N_ROWS, 300)]
+
+
+def of_parts(parts):
+    """A table whose partitions need not be like the first one."""
+    return dd.from_map(lambda part: part, list(parts), meta=CUTS[0][:0])
+
+
+def with_second(**columns):
+    """The partitions, of which the second has other columns."""
+    return [CUTS[0], CUTS[1].assign(**columns), *CUTS[2:]]
+
+
+ODD = {
+    "empty ones": [CUTS[0], CUTS[1][:0], CUTS[2], CUTS[3][:0]],
+    "a class each": [part for _, part in TABLE.groupby("label")],
+    "NaN in one": with_second(size=np.nan),
+    "no text in one": with_second(town=np.nan),
+    "no dates in one": with_second(day=np.nan),
+    "no categories in one": with_second(kind=np.nan),
+    "another category": with_second(kind=pd.Categorical(["x"] * 300)),
+    "text and categories": with_second(kind="x"),
+    "integers in one": with_second(size=1),
+    "text for numbers": with_second(size="large"),
+}
+
+
+@pytest.mark.parametrize("rows", [FEW, MANY], ids=["few", "many"])
+@pytest.mark.parametrize("case", ODD)
+def test_partitions_need_not_be_alike(case, rows, client):
+    table = of_parts(ODD[case])
+    fitted = model(n_shards=3, max_iter=1, **rows | {"n_estimators": 1})
+    fitted.fit(table, "label")
+    assert fitted.n_shards_ == (2 if case == "empty ones" else 3)
+    assert fitted.classes_.tolist() == ["high", "low", "mid"]
+    answers = fitted.predict_proba(table.drop(columns="label")).compute()
+    assert answers.shape == (sum(map(len, ODD[case])), 3)
+    assert_array_equal(np.isfinite(answers), True)
+
+
+REFUSED = {
+    "labels of two types": (with_second(label=1), "y holds labels of the types int"),
+    "a label is missing": (with_second(label=None), "y has no label in 300 rows"),
+    "no rows": ([part[:0] for part in CUTS], "X has no rows"),
+    "a column is missing": (
+        [*CUTS[:3], CUTS[3].drop(columns="day")],
+        r"partition 3 has the columns \['size', 'town', 'kind', 'label'\]",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", REFUSED)
+def test_what_can_not_be_is_refused_with_a_sentence(case, client):
+    parts, sentence = REFUSED[case]
+    with pytest.raises(ValueError, match=sentence):
+        model().fit(of_parts(parts), "label")
+
+
+def test_sorted_labels_do_no_harm_to_few_rows(client):
+    table = TABLE.sort_values("label")
+    scores = [
+        model(n_shards=3, max_iter=10)
+        .fit(lazy(rows, 3), "label")
+        .score(lazy(), "label")
+        for rows in (TABLE, table)
+    ]
+    assert scores[1] > scores[0] - 0.03
+
+
+def test_lengths_that_differ_are_named(client):
+    table = lazy(n_parts=4)
+    with pytest.raises(ValueError, match="X has 4 partitions and y has 3"):
+        model().fit(table[FEATURES], lazy(n_parts=3)["label"])
+    others = of_parts([CUTS[0], CUTS[1][:299], *CUTS[2:]])
+    with pytest.raises(ValueError, match="partition 1 has 300 rows in X and 299 in y"):
+        model().fit(table[FEATURES], others["label"])
+    X, y = da.ones((10, 2), chunks=5), da.ones(9, chunks=5)
+    with pytest.raises(ValueError, match="X has 10 rows and y has 9"):
+        model().fit(X, y)
+
+
+def test_what_is_not_of_dask_is_refused(client):
+    with pytest.raises(
+        TypeError, match=r"X should be a Dask DataFrame .* got DataFrame"
+    ):
+        model().fit(TABLE[FEATURES], TABLE.label)
+    with pytest.raises(TypeError, match="got Array of 1 axes"):
+        model().fit(da.ones(10), da.ones(10))
+    with pytest.raises(
+        TypeError, match=r"y should be .* name of a column.* got ndarray"
+    ):
+        model().fit(lazy(), TABLE.label.to_numpy())
+    with pytest.raises(TypeError, match=r"y should be .* one axis, .* got str"):
+        model().fit(da.ones((10, 2)), "label")
+    with pytest.raises(ValueError, match="y='lable' should name a column"):
+        model().fit(lazy(), "lable")
+    blocks = da.ones((10, 2), chunks=5).map_blocks(sparse.csr_matrix)
+    with pytest.raises(TypeError, match="blocks of the type csr_matrix"):
+        model().fit(blocks, da.ones(10, chunks=5))
+    with pytest.raises(ValueError, match='solver="lbfgs" needs all rows'):
+        model(solver="lbfgs").fit(lazy(), "label")
+    with pytest.raises(InvalidParameterError, match="'rounds_per_epoch' parameter"):
+        model(rounds_per_epoch=0).fit(lazy(), "label")
+
+
+def test_the_plain_classifier_names_this_one():
+    with pytest.raises(TypeError, match=r"skmlp\.dask\.DaskMLPSoftmaxClassifier"):
+        plain().fit(lazy()[FEATURES], lazy()["label"])
+
+
+# An estimator like others
+
+
+def test_all_parameters_are_seen():
+    own = {"client", "n_shards", "rounds_per_epoch"}
+    assert model().get_params().keys() == plain().get_params().keys() | own
+    assert DaskMLPSoftmaxClassifier(5, "tanh").activation == "tanh"
+    assert model().set_params(n_shards=3, alpha=0.5).n_shards == 3
+    with pytest.raises(TypeError, match="shards"):
+        DaskMLPSoftmaxClassifier(shards=3)
+
+
+def test_a_client_is_neither_copied_nor_pickled(client):
+    one = model(client=client, n_shards=2)
+    assert clone(one).client is client
+    assert clone(one).n_shards == 2
+    again = pickle.loads(pickle.dumps(one))
+    assert again.client is None
+    assert again.n_shards == 2
+    assert one.client is client
+
+
+def test_without_a_client_a_sentence_says_how_to_make_one():
+    code = (
+        "import dask.array as da\n"
+        "from skmlp.dask import DaskMLPSoftmaxClassifier\n"
+        "try:\n    DaskMLPSoftmaxClassifier().fit(da.ones((9, 2)), da.ones(9))\n"
+        "except ValueError as error:\n    print(error)\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+    )
+    assert "client = distributed.Client()" in done.stdout
+
+
+def test_without_dask_a_sentence_says_what_to_install():
+    code = (
+        "import sys\nsys.modules['dask'] = None\n"
+        "import skmlp\n"
+        "try:\n    import skmlp.dask\n"
+        "except ImportError as error:\n    print(error)\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+    )
+    assert "pip install 'skmlp[dask]'" in done.stdout
+
+
+def test_predictions_are_those_of_the_local_model(expected, tmp_path):
+    fitted = expected[0]
+    local = fitted.to_local()
+    assert type(local) is MLPSoftmaxClassifier
+    rows = TABLE[FEATURES]
+    table = of_parts([CUTS[0], CUTS[1][:0], *CUTS[1:]]).drop(columns="label")
+    for name in ("predict", "predict_proba", "predict_log_proba"):
+        lazily = getattr(fitted, name)(table)
+        here = getattr(local, name)(rows)
+        assert isinstance(lazily, da.Array)
+        assert lazily.dtype == here.dtype
+        assert lazily.shape[1:] == here.shape[1:]
+        assert_array_equal(lazily.compute(), here)
+        assert_array_equal(getattr(fitted, name)(rows), here)
+    assert fitted.score(table, lazy()["label"]) == local.score(rows, TABLE.label)
+    assert fitted.score(rows, TABLE.label) == local.score(rows, TABLE.label)
+    fitted.save(tmp_path / "model")
+    loaded = skmlp.load(tmp_path / "model")
+    assert_array_equal(loaded.predict_proba(rows), local.predict_proba(rows))
+
+
+def test_predictions_for_arrays_need_no_cluster(client):
+    X, y = RNG.normal(size=(100, 3)), RNG.integers(0, 2, 100)
+    fitted = model().fit(da.from_array(X, chunks=50), da.from_array(y, chunks=50))
+    blocks = da.from_array(X, chunks=(30, 2))
+    for name in ("predict", "predict_proba"):
+        with dask.config.set(scheduler="synchronous"):
+            lazily = getattr(fitted, name)(blocks)
+            here = getattr(fitted, name)(X)
+            assert lazily.shape == here.shape
+            assert_array_equal(lazily.compute(), here)
+
+
+def test_rows_in_memory_go_to_partial_fit():
+    one = model(n_estimators=1, learning_rate="constant")
+    for part in CUTS[:2]:
+        one.partial_fit(part[FEATURES], part.label, classes=["high", "low", "mid"])
+    assert one.n_iter_ == 2
+
+
+# Fits that are cut off
+
+
+class KilledError(Exception):
+    """Stands for what ends a fit."""
+
+
+def test_a_fit_that_was_cut_off_goes_on(client, expected, tmp_path, monkeypatch):
+    for name, one in zip(("few", "many"), expected, strict=True):
+        path = tmp_path / name
+        cut_off = clone(one).set_params(checkpoint=path)
+
+        def raise_in_second(runner, *given, epoch=skmlp.dask.OnCluster.epoch):
+            if given[2][0].visit.epoch == 1:
+                raise KilledError
+            return epoch(runner, *given)
+
+        with monkeypatch.context() as patch:
+            patch.setattr(skmlp.dask.OnCluster, "epoch", raise_in_second)
+            with pytest.raises(KilledError):
+                cut_off.fit(lazy(), "label")
+        assert not hasattr(cut_off, "n_shards_")
+        assert_same(cut_off.fit(lazy(), "label"), one)
+        with pytest.raises(FileRefusedError, match=r"another (number of shards|X)"):
+            cut_off.fit(lazy(n_parts=1), "label")
+        with pytest.raises(FileRefusedError, match="another X"):
+            cut_off.fit(lazy().assign(size=0.0), "label")
+
+
+def test_workers_that_all_die_are_spoken_of(client, tmp_path):
+    def deadly(part):
+        os.kill(os.getpid(), signal.SIGKILL)
+
+    def allow(n_failures, dask_scheduler):
+        dask_scheduler.allowed_failures = n_failures
+
+    client.run_on_scheduler(allow, 0)
+    table = lazy(n_parts=2).map_partitions(deadly, meta=TABLE[:0])
+    path = tmp_path / "state"
+    try:
+        with pytest.raises(RuntimeError, match=f"1 workers died .* saved to '{path}'"):
+            model(checkpoint=path).fit(table, "label")
+    finally:
+        client.run_on_scheduler(allow, 3)
+        client.wait_for_workers(2)
+
+
+def test_time_runs_out_within_an_epoch(client):
+    fitted = model(max_iter=10_000, max_time=1.0, rounds_per_epoch=200, n_shards=2)
+    start = time.monotonic()
+    fitted.fit(lazy(), "label")
+    assert fitted.n_iter_ == 1
+    assert time.monotonic() - start < 10
+
+
+def test_a_search_on_workers_that_die_goes_on(client, tmp_path):
+    states = tmp_path / "states"
+    states.mkdir()
+    search = GridSearchCV(
+        plain(checkpoint=states, max_iter=20), {"alpha": [0.0, 0.1]}, cv=2, refit=False
+    )
+    client.wait_for_workers(2)
+    killer = kill_one(client, lambda: len(list(states.glob("*.npz"))) > 1)
+    with joblib.parallel_config("dask"):
+        # with a worker, the only copy of the rows may be lost that joblib has made
+        with contextlib.suppress(CancelledError):
+            search.fit(TABLE[FEATURES], TABLE.label)
+        killer.join()
+        assert len(list(states.glob("*.npz"))) > 1
+        client.wait_for_workers(2)
+        search.fit(TABLE[FEATURES], TABLE.label)
+    here = clone(search).set_params(estimator__checkpoint=None)
+    here.fit(TABLE[FEATURES], TABLE.label)
+    for name in ("mean_test_score", "split1_test_score"):
+        assert_array_equal(search.cv_results_[name], here.cv_results_[name])
+
+
+def test_large_values_go_in_pieces_without_a_warning(client):
+    value = RNG.normal(size=3 * PIECE_SIZE // 8)
+    with warnings.catch_warnings(), Tasks(client) as tasks:
+        warnings.simplefilter("error")
+        assert_array_equal(tasks.send(value).result(), value)
