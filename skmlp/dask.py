@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack
 from copy import copy
+from dataclasses import replace
 from functools import partial
 from numbers import Integral
 from operator import itemgetter
@@ -20,7 +21,7 @@ from sklearn.utils.validation import check_is_fitted
 from skmlp._sklearn import HasMethods, Interval
 from skmlp.classifier import MLPSoftmaxClassifier
 from skmlp.fitting.inputs import OwnRows, Reader
-from skmlp.fitting.recipe import Settings
+from skmlp.fitting.recipe import Settings, is_auto
 from skmlp.fitting.shards import Course, OnShards, Report, Round
 from skmlp.fitting.solvers import Descent, Trainer
 from skmlp.fitting.sources import (
@@ -36,7 +37,7 @@ from skmlp.fitting.sources import (
 )
 from skmlp.fitting.targets import Targets
 from skmlp.fitting.task import Data, Task
-from skmlp.parts.rounds import State, in_pairs, mean_of_two
+from skmlp.parts.rounds import State, batch_size_on, in_pairs, mean_of_two
 from skmlp.parts.sample import Use
 from skmlp.saving.checkpoints import digest_of
 from skmlp.tabular.labels import read_labels
@@ -1008,6 +1009,9 @@ class DaskMLPSoftmaxClassifier(MLPSoftmaxClassifier):
             return trainer
         assert isinstance(trainer, Descent), "lbfgs was refused"
         self.n_shards_ = len(rows.sizes)
+        if is_auto(self.batch_size):
+            batch_size = batch_size_on(self.n_shards_, trainer.batch_size)
+            trainer = replace(trainer, batch_size=batch_size)
         runner = OnCluster(Tasks(client_of(self.client)), rows)
         return OnShards(trainer, runner, self.rounds_per_epoch)
 
