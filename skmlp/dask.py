@@ -22,7 +22,7 @@ from skmlp.classifier import MLPSoftmaxClassifier
 from skmlp.fitting.inputs import OwnRows, Reader
 from skmlp.fitting.recipe import Settings
 from skmlp.fitting.shards import Course, OnShards, Report, Round
-from skmlp.fitting.solvers import Descent, Trainer
+from skmlp.fitting.solvers import SOLVERS, Descent, Trainer
 from skmlp.fitting.sources import (
     InMemory,
     InParts,
@@ -1008,12 +1008,7 @@ class DaskMLPSoftmaxClassifier(MLPSoftmaxClassifier):
     def _source(
         self, X: Any, y: Any, sample_weight: Any
     ) -> AbstractContextManager[Source]:
-        if self.solver == "lbfgs":
-            raise ValueError(
-                'solver="lbfgs" needs all rows in each iteration, and these lie in '
-                'shards; choose solver="adam" or "sgd", or train a '
-                "MLPSoftmaxClassifier on rows in memory."
-            )
+        SOLVERS[self.solver].check_takes(self, "shards", "rows in shards")
         return source_on_cluster(self, X, y, sample_weight)
 
     def _trainer(self, task: Task, settings: Settings) -> Trainer:
@@ -1021,7 +1016,7 @@ class DaskMLPSoftmaxClassifier(MLPSoftmaxClassifier):
         rows = task.samples.x
         if not isinstance(rows, RowsInShards):  # those of partial_fit
             return trainer
-        assert isinstance(trainer, Descent), "lbfgs was refused"
+        assert isinstance(trainer, Descent), "others were refused"
         self.n_shards_ = len(rows.sizes)
         runner = OnCluster(Tasks(client_of(self.client)), rows)
         return OnShards(trainer, runner, self.rounds_per_epoch)

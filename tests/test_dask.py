@@ -327,7 +327,7 @@ def test_what_is_not_of_dask_is_refused(client):
     blocks = da.ones((10, 2), chunks=5).map_blocks(sparse.csr_matrix)
     with pytest.raises(TypeError, match="blocks of the type csr_matrix"):
         model().fit(blocks, da.ones(10, chunks=5))
-    with pytest.raises(ValueError, match='solver="lbfgs" needs all rows'):
+    with pytest.raises(ValueError, match='rows in shards with solver="lbfgs": its'):
         model(solver="lbfgs").fit(lazy(), "label")
     with pytest.raises(InvalidParameterError, match="'rounds_per_epoch' parameter"):
         model(rounds_per_epoch=0).fit(lazy(), "label")
