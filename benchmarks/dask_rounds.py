@@ -77,7 +77,7 @@ def seconds_of_training(model, X, **given):
     return np.diff(times[:: model.n_estimators])
 
 
-def speed(table="flights", n_epochs=6):
+def speed(table="flights", n_epochs=4):
     """Seconds per epoch on one worker and on two."""
     X, _, y, _ = rows_of(table)
     own_rows = {"X_val": X[:1000], "y_val": y[:1000]}

@@ -23,7 +23,7 @@ from skmlp.classifier import MLPSoftmaxClassifier
 from skmlp.fitting.inputs import OwnRows, Reader
 from skmlp.fitting.recipe import Settings, is_auto
 from skmlp.fitting.shards import Course, OnShards, Report, Round
-from skmlp.fitting.solvers import Descent, Trainer
+from skmlp.fitting.solvers import SOLVERS, Descent, Trainer
 from skmlp.fitting.sources import (
     InMemory,
     InParts,
@@ -263,8 +263,8 @@ class Partitions:
         The rows.
     y, sample_weight : dask.dataframe.Series, dask.array.Array or str
         Labels and weights, or names of columns of X; weights may be None.
-    n_shards : int or None
-        How many shards are wanted; None for one per worker.
+    n_shards : int
+        How many shards are wanted.
 
     Attributes
     ----------
@@ -279,14 +279,8 @@ class Partitions:
     """
 
     def __init__(
-        self, tasks: Tasks, X: Any, y: Any, sample_weight: Any, n_shards: int | None
+        self, tasks: Tasks, X: Any, y: Any, sample_weight: Any, n_shards: int
     ) -> None:
-        n_workers = len(tasks.client.nthreads())
-        if n_workers == 0 and n_shards is None:
-            raise ValueError(
-                "the cluster has no workers yet, of which each would get a shard; call "
-                "client.wait_for_workers(n) before, or set n_shards."
-            )
         self.given = X, y, sample_weight
         self.tasks = tasks
         names = {"y": y, "sample_weight": sample_weight}
@@ -308,7 +302,7 @@ class Partitions:
             raise ValueError("X has no rows, so there is nothing to learn from.")
         self.labels = [found[number] for number in rows]
         self.futures = [all_parts[number] for number in rows]
-        self.n_shards = min(n_shards or n_workers, len(rows))
+        self.n_shards = min(n_shards, len(rows))
 
     @property
     def n_rows(self) -> int:
@@ -337,6 +331,17 @@ class Partitions:
         """Let go of the rows, which Dask computes again if it must."""
         for future in self.futures:
             future.release()
+
+
+def n_workers_of(client: Client) -> int:
+    """How many workers there are now, each of which is to get a shard."""
+    n_workers = len(client.nthreads())
+    if n_workers == 0:
+        raise ValueError(
+            "the cluster has no workers, of which each would get a shard; call "
+            "client.wait_for_workers(n) before, or set n_shards."
+        )
+    return n_workers
 
 
 def is_name(given: object) -> bool:
@@ -410,7 +415,8 @@ def source_on_cluster(
     """Rows that a client gathers, if they are few, or that are left with workers."""
     with ExitStack() as stack:
         tasks = stack.enter_context(Tasks(client_of(model.client)))
-        partitions = Partitions(tasks, X, y, sample_weight, model.n_shards)
+        n_shards = model.n_shards or n_workers_of(tasks.client)
+        partitions = Partitions(tasks, X, y, sample_weight, n_shards)
         limit = n_encoder_rows(model, partitions.n_columns, MOST_ENCODER_ROWS)
         kind = Gathered if partitions.n_rows <= limit else OnWorkers
         source = kind(partitions)
@@ -525,15 +531,33 @@ class OnWorkers(InParts):
         sample: np.ndarray | None,
         rng: np.random.Generator,
     ) -> tuple[Samples, Samples | None]:
-        """Partitions are encoded where they are, and dealt to the shards in turn."""
+        """Partitions are encoded by workers, and dealt to the shards in turn."""
         assert isinstance(reader, DaskMLPSoftmaxClassifier), "it has asked for this"
         plans = self.plans(targets, uses, sample)
         n_rows_of = [plan.n_to_train_on for plan in plans]
         n_shards = min(self.partitions.n_shards, int(np.count_nonzero(n_rows_of)))
         shard_of = (np.cumsum(np.array(n_rows_of) > 0) - 1).clip(0) % n_shards
-        workers = self.tasks.places(n_shards)
+        shards, held_out = self.encoded(reader.as_local(), plans, shard_of)
+        sizes = np.bincount(shard_of, n_rows_of).astype(int)
+        is_training = np.isin(uses, TO_TRAIN_ON)
+        shape = (int(sizes.sum()), held_out.x.shape[1])
+        x = RowsInShards(shape, tuple(sizes.tolist()), shards)
+        weight = weight_of_all(targets, len(uses))
+        samples = Samples(
+            x, self.codes[is_training], None if weight is None else weight[is_training]
+        )
+        return samples, held_out if len(held_out.codes) else None
+
+    def encoded(
+        self,
+        reader: MLPSoftmaxClassifier,
+        plans: Sequence["Plan"],
+        shard_of: np.ndarray,
+    ) -> tuple[list[Future], Samples]:
+        """The shards, of which each partition has its own, and the rows held out."""
+        workers = self.tasks.places(int(shard_of.max()) + 1)
         with Tasks(self.tasks.client) as tasks:
-            everywhere = tasks.send(reader.as_local())
+            everywhere = tasks.send(reader)
             encodings = [
                 tasks.submit(
                     encoded_part,
@@ -548,24 +572,15 @@ class OnWorkers(InParts):
                 self.tasks.submit(
                     shard_of_parts,
                     *(encodings[place] for place in np.flatnonzero(shard_of == shard)),
-                    worker=workers[shard],
+                    worker=worker,
                 )
-                for shard in range(n_shards)
+                for shard, worker in enumerate(workers)
             ]
             held_out = tasks.client.gather(
                 [tasks.submit(itemgetter(1), one) for one in encodings]
             )
         self.partitions.release()
-        sizes = np.bincount(shard_of, n_rows_of).astype(int)
-        is_training = np.isin(uses, TO_TRAIN_ON)
-        shape = (int(is_training.sum()), held_out[0].x.shape[1])
-        x = RowsInShards(shape, tuple(sizes.tolist()), shards)
-        weight = weight_of_all(targets, len(uses))
-        samples = Samples(
-            x, self.codes[is_training], None if weight is None else weight[is_training]
-        )
-        has_held_out = (uses == Use.HELD_OUT).any()
-        return samples, joined(held_out) if has_held_out else None
+        return shards, joined(held_out)
 
     def plans(
         self, targets: Targets, uses: np.ndarray, sample: np.ndarray | None
@@ -994,12 +1009,7 @@ class DaskMLPSoftmaxClassifier(MLPSoftmaxClassifier):
     def _source(
         self, X: Any, y: Any, sample_weight: Any
     ) -> AbstractContextManager[Source]:
-        if self.solver == "lbfgs":
-            raise ValueError(
-                'solver="lbfgs" needs all rows in each iteration, and these lie in '
-                'shards; choose solver="adam" or "sgd", or train a '
-                "MLPSoftmaxClassifier on rows in memory."
-            )
+        SOLVERS[self.solver].check_takes(self, "shards", "rows in shards")
         return source_on_cluster(self, X, y, sample_weight)
 
     def _trainer(self, task: Task, settings: Settings) -> Trainer:
@@ -1007,7 +1017,7 @@ class DaskMLPSoftmaxClassifier(MLPSoftmaxClassifier):
         rows = task.samples.x
         if not isinstance(rows, RowsInShards):  # those of partial_fit
             return trainer
-        assert isinstance(trainer, Descent), "lbfgs was refused"
+        assert isinstance(trainer, Descent), "others were refused"
         self.n_shards_ = len(rows.sizes)
         if is_auto(self.batch_size):
             batch_size = batch_size_on(self.n_shards_, trainer.batch_size)

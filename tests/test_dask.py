@@ -129,6 +129,15 @@ def test_training_goes_on_warmly(client):
     assert_same(fitted, expected)
 
 
+def test_rows_of_dask_may_be_held_out(client):
+    own_rows = {"X_val": lazy()[FEATURES], "y_val": lazy()["label"]}
+    in_memory = {"X_val": TABLE[FEATURES], "y_val": TABLE.label}
+    fits = [
+        model(max_iter=1).fit(lazy(), "label", **own) for own in (own_rows, in_memory)
+    ]
+    assert_same(*fits)
+
+
 # The same bits
 
 
@@ -280,7 +289,7 @@ def test_what_can_not_be_is_refused_with_a_sentence(case, client):
 def test_sorted_labels_do_no_harm_to_few_rows(client):
     table = TABLE.sort_values("label")
     scores = [
-        model(n_shards=3, max_iter=10)
+        model(n_shards=3, max_iter=6, rounds_per_epoch=2)
         .fit(lazy(rows, 3), "label")
         .score(lazy(), "label")
         for rows in (TABLE, table)
@@ -318,7 +327,7 @@ def test_what_is_not_of_dask_is_refused(client):
     blocks = da.ones((10, 2), chunks=5).map_blocks(sparse.csr_matrix)
     with pytest.raises(TypeError, match="blocks of the type csr_matrix"):
         model().fit(blocks, da.ones(10, chunks=5))
-    with pytest.raises(ValueError, match='solver="lbfgs" needs all rows'):
+    with pytest.raises(ValueError, match='rows in shards with solver="lbfgs": its'):
         model(solver="lbfgs").fit(lazy(), "label")
     with pytest.raises(InvalidParameterError, match="'rounds_per_epoch' parameter"):
         model(rounds_per_epoch=0).fit(lazy(), "label")
@@ -462,6 +471,29 @@ def test_workers_that_all_die_are_spoken_of(client, tmp_path):
     finally:
         client.run_on_scheduler(allow, 3)
         client.wait_for_workers(2)
+
+
+def test_an_interruption_keeps_the_last_epoch(client, monkeypatch):
+    def interrupt_third(runner, *given, epoch=skmlp.dask.OnCluster.epoch):
+        if given[2][0].visit.epoch == 2:
+            raise KeyboardInterrupt
+        return epoch(runner, *given)
+
+    monkeypatch.setattr(skmlp.dask.OnCluster, "epoch", interrupt_third)
+    fitted = model(max_iter=9)
+    with pytest.warns(UserWarning, match="interrupted by user in epoch 3"):
+        fitted.fit(lazy(), "label")
+    assert fitted.n_iter_ == 2
+
+
+def test_a_cluster_without_workers_is_spoken_of():
+    given = {"n_workers": 0, "processes": False, "dashboard_address": ":0"}
+    with (
+        LocalCluster(**given) as empty,
+        Client(empty, set_as_default=False) as client,
+        pytest.raises(ValueError, match="the cluster has no workers"),
+    ):
+        model(client=client).fit(lazy(), "label")
 
 
 def test_time_runs_out_within_an_epoch(client):

@@ -108,7 +108,8 @@ class Solver(Trainer):
     Attributes
     ----------
     refuses : dict of str to str
-        Which of "dropout", "checkpoint" and "partial_fit" it can't do with, and why.
+        Which of "dropout", "checkpoint", "partial_fit" and "shards" it can't do with,
+        and why.
     auto : dict
         What "auto" means with it, in place of what the number of rows decides.
     embeds_numbers : bool
@@ -545,6 +546,8 @@ class FullBatch(Solver):
         "checkpoint": "what that solver remembers lies out of reach in scipy; set "
         "checkpoint=None, or",
         "partial_fit": "its line search needs all rows in each iteration; call fit, or",
+        "shards": "its line search needs all rows in each iteration; pass these in "
+        "memory to MLPSoftmaxClassifier, or",
     }
     auto = FULL_BATCH
     embeds_numbers = False
