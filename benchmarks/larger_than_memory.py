@@ -17,6 +17,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from _machine import describe_machine, markdown_table
 
@@ -90,11 +91,19 @@ def fit_and_predict(folder, queue):
     target = folder.with_suffix(".predicted")
     model.predict_to_parquet(folder, target, keep=["label"])
     facts["predict, s"] = time.perf_counter() - start
-    predicted = pq.read_table(target, columns=["label", "predicted"]).to_pandas()
-    facts["largest size, GB"] = resident()
-    facts["accuracy"] = (predicted.label == predicted.predicted).mean()
+    facts["largest size after it, GB"] = resident()
+    facts["accuracy"] = accuracy_of(target)
     target.unlink()
     queue.put(facts)
+
+
+def accuracy_of(path):
+    """Part of the rows whose label was predicted, a file's batch at a time."""
+    n_right = n_rows = 0
+    for batch in pq.ParquetFile(path).iter_batches(columns=["label", "predicted"]):
+        n_right += pc.sum(pc.equal(batch["label"], batch["predicted"])).as_py()
+        n_rows += len(batch)
+    return n_right / n_rows
 
 
 def resident():
