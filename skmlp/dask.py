@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack
 from copy import copy
 from dataclasses import replace
-from functools import partial
 from numbers import Integral
 from operator import itemgetter
 from typing import Any, NamedTuple, Self
@@ -37,7 +36,7 @@ from skmlp.fitting.sources import (
 )
 from skmlp.fitting.targets import Targets
 from skmlp.fitting.task import Data, Task
-from skmlp.parts.rounds import State, batch_size_on, in_pairs, mean_of_two
+from skmlp.parts.rounds import State, batch_size_on, mean_of
 from skmlp.parts.sample import Use
 from skmlp.saving.checkpoints import digest_of
 from skmlp.tabular.labels import read_labels
@@ -61,6 +60,9 @@ except ImportError as error:
 
 MOST_ENCODER_ROWS = 200_000
 """Rows that the encoder is fitted on, where `fit` was called, if there are more."""
+
+STATES_AT_ONCE = 4
+"""States whose mean is taken by one task."""
 
 PIECE_SIZE = 1 << 22
 """Most bytes of a value that are sent with one task; Dask warns of ten millions."""
@@ -701,7 +703,7 @@ class OnCluster:
                     )
                     for number, shard in enumerate(self.shards)
                 ]
-                now = in_pairs(parts, partial(tasks.submit, mean_of_two))
+                now = mean_in_tree(tasks, parts)
                 states.append(now)
                 promised.append(tasks.submit(Report.of, now))
             reports: list[Report] = []
@@ -710,6 +712,25 @@ class OnCluster:
                 if reports[-1].weight and is_over():
                     break
             return states[len(reports) - 1].result(), reports
+
+
+def mean_in_tree(tasks: Tasks, parts: Sequence[Future]) -> Future:
+    """The mean of states, of which a task takes some at a time.
+
+    A task costs more than a mean. As it takes a power of two of them, it joins the same
+    pairs as `mean_of` would.
+    """
+    while len(parts) > 1:
+        parts = [
+            tasks.submit(mean_of_some, *parts[start : start + STATES_AT_ONCE])
+            for start in range(0, len(parts), STATES_AT_ONCE)
+        ]
+    return parts[0]
+
+
+def mean_of_some(*states: State) -> State:
+    """The mean of some states, as a task."""
+    return mean_of(states)
 
 
 def part_in_round(
