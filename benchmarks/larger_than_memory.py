@@ -85,6 +85,8 @@ def fit_and_predict(folder, queue):
     model = MLPSoftmaxClassifier(random_state=0).fit(folder, "label")
     facts["fit, s"] = time.perf_counter() - start
     facts["epochs"] = model.n_iter_
+    n_rows = sum(pq.read_metadata(path).num_rows for path in folder.iterdir())
+    facts["encoded, GB"] = 4 * n_rows * model.encoder_.n_features_out_ / 1e9
     facts["held-out log-loss"] = min(model.validation_loss_curve_)
     facts["largest size after fit, GB"] = resident()
     start = time.perf_counter()

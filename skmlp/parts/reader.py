@@ -5,6 +5,7 @@ import sys
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeGuard
 
@@ -90,9 +91,9 @@ class DataSet(AbstractContextManager):
         """Let go of files before they are removed."""
         del self.dataset
 
-    @property
+    @cached_property
     def n_rows(self) -> int:
-        """How many rows there are."""
+        """How many rows there are; counted once, since files may have to be read."""
         return self.dataset.count_rows()
 
     def check_column(self, name: str, role: str) -> None:

@@ -91,8 +91,7 @@ def in_pairs(parts: Iterable[Part], join: Callable[[Part, Part], Part]) -> Part:
     """Join neighbours, then neighbours of what came of that, until one is left.
 
     Who meets whom depends on the places of the parts alone, so that the outcome is the
-    same to the last bit in whatever order they arrive. `join` may as well promise the
-    outcome, of promises: then this is the plan of a tree.
+    same to the last bit in whatever order they arrive.
 
     Examples
     --------
