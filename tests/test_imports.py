@@ -157,7 +157,7 @@ def test_imports_run_in_no_circle():
     TopologicalSorter(graph).prepare()
 
 
-@pytest.mark.parametrize("package", ["matplotlib", "dask", "distributed"])
+@pytest.mark.parametrize("package", ["matplotlib", "dask", "distributed", "onnx"])
 def test_import_does_not_load_what_only_some_need(package):
     code = f"import skmlp, sys; print([m for m in sys.modules if m == {package!r}])"
     command = [sys.executable, "-W", "error", "-c", code]

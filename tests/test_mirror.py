@@ -9,7 +9,7 @@ import skmlp
 TESTS, SOURCE = Path(__file__).parent, Path(skmlp.__file__).parent
 FOLDERS = [
     *("nn", "optim", "training", "core", "tabular"),
-    *("saving", "parts", "fitting"),
+    *("saving", "parts", "fitting", "exporting"),
 ]
 MODULES = {
     path.relative_to(SOURCE).as_posix()

@@ -1,0 +1,1 @@
+"""Fitted classifiers as graphs of ONNX, which run where there is no Python."""

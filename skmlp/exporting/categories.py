@@ -1,0 +1,75 @@
+"""Columns of categories as nodes: looked up, then one-hot, a sign, or means."""
+
+import numpy as np
+from onnx import TensorProto
+
+from skmlp.exporting.graph import Graph, ints, looked_up
+from skmlp.tabular.columns import Block, CategoryColumn, OneHot, SignColumn
+
+KEY_TYPES: dict[int, type] = {
+    TensorProto.STRING: object,
+    TensorProto.INT64: np.int64,
+    TensorProto.BOOL: np.int64,
+    TensorProto.DOUBLE: np.float64,
+}
+"""In which type values are looked up, by the type that they come in."""
+
+
+def categories(
+    graph: Graph, x: str, elem_type: int, column: CategoryColumn
+) -> list[str]:
+    """The outputs of a column (n_rows, 1), in single precision, block by block."""
+    if elem_type == TensorProto.BOOL:
+        x = graph.add("Cast", x, to=TensorProto.INT64)
+    keys = keys_of(column, KEY_TYPES[elem_type])
+    block, *others = column.blocks
+    if not others:
+        return [alone(graph, x, keys, block)]
+    codes = looked_up(graph, x, keys, np.arange(len(keys)), column.n_codes)
+    codes = graph.add("Squeeze", codes, ints(1))
+    return [of_codes(graph, codes, block) for block in column.blocks]
+
+
+def keys_of(column: CategoryColumn, dtype: type) -> np.ndarray:
+    """The categories in the order of their codes; "" or NaN stands for missing."""
+    values = list(column.known)
+    if dtype is object:
+        values = [str(value) for value in values]
+        # where training had empty text, that is what it stays
+        if column.has_missing and "" not in values:
+            values.append("")
+    elif column.has_missing:
+        values.append(np.nan)
+    return np.array(values, dtype=dtype)
+
+
+def alone(graph: Graph, x: str, keys: np.ndarray, block: Block) -> str:
+    """The outputs of the only block of a column, straight from the values."""
+    if isinstance(block, SignColumn):
+        signs = block.signs.astype(np.float32)
+        return looked_up(graph, x, keys, signs[: len(keys)], signs[-1])
+    assert isinstance(block, OneHot), "means come beside another block"
+    places = places_of(block)
+    # what shares a place with unknown values need not be known
+    has_own = places[: len(keys)] != places[-1]
+    place = looked_up(graph, x, keys[has_own], places[: len(keys)][has_own], places[-1])
+    return one_hot(graph, graph.add("Squeeze", place, ints(1)), block)
+
+
+def of_codes(graph: Graph, codes: str, block: Block) -> str:
+    """The outputs of a block, from the codes of the categories (n_rows,)."""
+    if isinstance(block, OneHot):
+        return one_hot(graph, graph.add("Gather", places_of(block), codes), block)
+    table = block.signs[:, np.newaxis] if isinstance(block, SignColumn) else block.table
+    return graph.add("Gather", table.astype(np.float32), codes)
+
+
+def places_of(block: OneHot) -> np.ndarray:
+    """Place of each code, the last for unknown ones: beyond all places for none."""
+    return np.where(block.places < 0, len(block.labels), block.places).astype(np.int64)
+
+
+def one_hot(graph: Graph, places: str, block: OneHot) -> str:
+    """A one at each place, and zeros where a place is beyond the last."""
+    off_and_on = np.array([0, 1], dtype=np.float32)
+    return graph.add("OneHot", places, ints(len(block.labels)), off_and_on)
