@@ -6,7 +6,7 @@ from typing import NamedTuple
 import numpy as np
 from onnx import TensorProto
 
-from skmlp.exporting.graph import TEXT_OPSET, Graph, ints, matches
+from skmlp.exporting.graph import TEXT_OPSET, Graph, ints, matches, tokenized
 from skmlp.tabular.readings import DATE
 
 MISSING = np.iinfo(np.int64).min
@@ -180,16 +180,7 @@ class Digits:
         self.graph = graph
         zeros = np.array(" 0" * 9, dtype=object)
         text = graph.add("StringConcat", text, zeros, since=TEXT_OPSET)
-        found = graph.add(
-            "Tokenizer",
-            text,
-            domain="com.microsoft",
-            tokenexp="[0-9]+",
-            mark=0,
-            mincharnum=1,
-            pad_value="0",
-        )
-        self.runs = graph.add("Squeeze", found, ints(1))
+        self.runs = tokenized(graph, text, "0", tokenexp="[0-9]+")
 
     def at(self, place: int | Whole) -> Whole:
         """The number at one place, the same for all rows or not."""

@@ -81,6 +81,7 @@ def convert(scope: Any, operator: Any, container: Any) -> None:
             )
         container.node_domain_version_pair_sets.add((domain, version))
     container.initializers.extend(graph.constants.values())
+    container.value_info.extend(graph.declared)
     container.nodes.extend(graph.nodes)
 
 

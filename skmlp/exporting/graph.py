@@ -33,6 +33,8 @@ class Graph:
         What is computed.
     constants : dict
         Tensors by their content, so that none is there twice.
+    declared : list of ValueInfoProto
+        Types of what comes from operators that ONNX itself does not know.
     opsets : dict of str to int
         Lowest version of each domain of operators that will do.
     """
@@ -40,6 +42,7 @@ class Graph:
     def __init__(self, prefix: str = "", outer: "Graph | None" = None) -> None:
         self.prefix = prefix
         self.nodes: list[NodeProto] = []
+        self.declared: list[ValueInfoProto] = []
         self.constants: dict[tuple, TensorProto] = {}
         self.opsets = {"": LOWEST_OPSET}
         self.count = 0
@@ -113,7 +116,9 @@ class Graph:
     ) -> GraphProto:
         """The graph in ONNX's own form."""
         constants = list(self.constants.values()) if with_constants else []
-        return helper.make_graph(self.nodes, name, inputs, outputs, constants)
+        return helper.make_graph(
+            self.nodes, name, inputs, outputs, constants, value_info=self.declared
+        )
 
 
 # What several parts of the graph ask for
@@ -144,6 +149,18 @@ def cast(graph: Graph, x: str, dtype: int) -> str:
     return graph.add("Cast", x, to=dtype)
 
 
+def tokenized(graph: Graph, text: str, pad_value: str, **how: Any) -> str:
+    """Text (n_rows, 1) in pieces (n_rows, n_pieces), by an operator of onnxruntime."""
+    options = {"mark": 0, "mincharnum": 1, "pad_value": pad_value, **how}
+    pieces = graph.add("Tokenizer", text, domain="com.microsoft", **options)
+    # of text whose type it can't infer, onnx's own check ends the process
+    shape = ("n_rows", 1, f"n_{pieces}")
+    graph.declared.append(
+        helper.make_tensor_value_info(pieces, TensorProto.STRING, shape)
+    )
+    return graph.add("Squeeze", pieces, ints(1))
+
+
 def matches(graph: Graph, text: str, pattern: str) -> str:
     """Where all of a text is as a regular expression says."""
     return graph.add("RegexFullMatch", text, pattern=pattern, since=TEXT_OPSET)
@@ -172,12 +189,14 @@ def looked_up(
         What all others stand for.
     """
     if keys.dtype == np.float64:
+        # onnxruntime knows whole numbers alone as what doubles stand for
         tensors = {
             "keys_tensor": from_array(keys),
-            "values_tensor": from_array(values),
-            "default_tensor": from_array(np.array([default], values.dtype)),
+            "values_tensor": from_array(np.arange(len(keys))),
+            "default_tensor": from_array(ints(len(keys))),
         }
-        return graph.add("LabelEncoder", x, domain="ai.onnx.ml", since=4, **tensors)
+        place = graph.add("LabelEncoder", x, domain="ai.onnx.ml", since=4, **tensors)
+        return graph.add("Gather", np.append(values, values.dtype.type(default)), place)
     kind = {"O": "keys_strings", "i": "keys_int64s"}[keys.dtype.kind]
     value = {"i": "int64", "f": "float"}[values.dtype.kind]
     return graph.add(

@@ -52,15 +52,12 @@ def add_model(
         x = encoded(graph, model.encoder_, inputs)
     else:
         x = graph.add("Cast", inputs[0].name, to=TensorProto.FLOAT)
-    shares = model._shares()
-    if shares is None:
-        shares = np.full(model.n_estimators_, 1 / model.n_estimators_)
     result = probabilities(
         graph,
         x,
         model.architecture_,
         model.parameters_,
-        shares,
+        model._shares(),
         model.temperature_,
     )
     if elem_type != TensorProto.FLOAT:

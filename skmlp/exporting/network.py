@@ -131,7 +131,7 @@ def probabilities(
     x: str,
     architecture: Architecture,
     parameters: np.ndarray,
-    shares: np.ndarray,
+    shares: np.ndarray | None,
     temperature: float,
 ) -> str:
     """Nodes from the encoded rows to their probabilities, as `predict_proba` has them.
@@ -146,8 +146,8 @@ def probabilities(
         What the networks have in common.
     parameters : ndarray of shape (n_parameters,) or (n_members, n_parameters)
         Of one network, or of a stack.
-    shares : ndarray of shape (n_members,)
-        What each network of a stack has of the mean.
+    shares : ndarray of shape (n_members,) or None
+        What each network of a stack has of the mean; None is for all the same.
     temperature : float
         What the logarithms of the mean are divided by.
 
@@ -157,6 +157,8 @@ def probabilities(
         Of the probabilities (n_samples, n_classes).
     """
     network = Network(architecture, parameters)
+    if parameters.ndim == 2 and shares is None:
+        shares = np.full(len(parameters), 1 / len(parameters))
 
     def through(graph: Graph, x: str) -> str:
         for layer in network.layers:
@@ -168,9 +170,11 @@ def probabilities(
     return through(graph, x)
 
 
-def combined(graph: Graph, logits: str, shares: np.ndarray, temperature: float) -> str:
-    """Probabilities from logits, of one network or of a stack."""
-    if len(shares) > 1:
+def combined(
+    graph: Graph, logits: str, shares: np.ndarray | None, temperature: float
+) -> str:
+    """Probabilities from logits, of a stack if there are shares."""
+    if shares is not None:
         of_each = graph.add("Softmax", logits, axis=-1)
         counted = graph.add("Mul", of_each, single(shares[:, np.newaxis, np.newaxis]))
         mean = graph.add("ReduceSum", counted, ints(0), keepdims=0)
@@ -199,7 +203,7 @@ def by_blocks(
     of_body = body.as_proto("networks", [block], [predicted], with_constants=False)
     # rows of zeros make the last block as long as the others
     n_rows = graph.add("Gather", graph.add("Shape", x), ints(0))
-    size = graph.add("Max", graph.add("Min", n_rows, ints(BLOCK_ROWS)), ints(1))
+    size = graph.add("Min", n_rows, ints(BLOCK_ROWS))
     short = graph.add("Mod", graph.add("Sub", ints(0), n_rows), size)
     behind = graph.add("Concat", ints(0, 0), short, ints(0), axis=0)
     whole = graph.add("Pad", x, behind)

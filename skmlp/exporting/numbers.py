@@ -23,7 +23,12 @@ DIGITS = "[0-9]{0,99}"
 ORDINARY = rf"\s*[+-]?[0-9]?{DIGITS}\.?{DIGITS}([eE][+-]?0*1?[0-9]?[0-9])?\s*"
 """Numbers that are read as they are; the others would be out of range."""
 
-OUT_OF_RANGE = {r".*": "1e300", r"\s*-.*": "-1e300", r".*[eE]-[0-9]+\s*": "0"}
+OUT_OF_RANGE = {
+    r".*": "1e300",
+    r"\s*-.*": "-1e300",
+    r".*[eE]-.*": "0",
+    r"\s*[+-]?[0.]+[eE].*": "0",
+}
 """What other numbers count as, the last that fits: scaling cuts what is so large."""
 
 

@@ -3,12 +3,11 @@
 import itertools
 import sys
 from collections.abc import Iterable, Sequence
-from typing import Any
 
 import numpy as np
 from onnx import TensorProto
 
-from skmlp.exporting.graph import TEXT_OPSET, Graph, ints, looked_up, single
+from skmlp.exporting.graph import TEXT_OPSET, Graph, ints, looked_up, single, tokenized
 from skmlp.exporting.numbers import smooth_scale
 from skmlp.tabular.text import UNITS, TextColumn
 
@@ -78,7 +77,7 @@ def words(
     number_of = {word: number for number, word in enumerate(known, start=1)}
     forms = {form: number_of[word] for word in known for form in with_capitals(word)}
     ended = graph.add("StringConcat", x, np.array(END, object), since=TEXT_OPSET)
-    found = tokenized(graph, ended, tokenexp=WORD, pad_value="")
+    found = tokenized(graph, ended, "", tokenexp=WORD)
     # which locales a machine has is not known, but for this one
     line = graph.add("Reshape", found, ints(-1))
     line = graph.add("StringNormalizer", line, case_change_action="LOWER", locale="C")
@@ -117,7 +116,7 @@ def characters(
     number_of = {letter: number for number, letter in enumerate(alphabet, start=2)}
     number_of[" "] = SPACE
     spaced = graph.add("StringConcat", np.array(" ", object), x, since=TEXT_OPSET)
-    found = tokenized(graph, spaced, separators=[""], pad_value=" ")
+    found = tokenized(graph, spaced, " ", separators=[""])
     longest = UNITS["characters"].longest
     found = graph.add("Slice", found, ints(0), ints(1 + longest), ints(1))
     keys, numbers = keys_and_numbers(number_of)
@@ -142,19 +141,13 @@ def without_repeated_spaces(graph: Graph, line: str) -> str:
     """Rows in which the spaces that follow a space are left out; zeros come behind."""
     is_space = graph.add("Equal", line, np.array(SPACE))
     is_space = graph.add("Cast", is_space, to=TensorProto.INT64)
-    before = graph.add("Pad", is_space, ints(0, 1, 0, -1))
+    before = graph.add("Slice", is_space, ints(0), ints(-1), ints(1))
+    before = graph.add("Pad", before, ints(0, 1, 0, 0))
     is_kept = graph.add("Sub", np.array(1), graph.add("Mul", is_space, before))
     place = graph.add("Sub", graph.add("CumSum", is_kept, np.array(1)), np.array(1))
     zeros = graph.add("Mul", line, np.array(0))
     # a space that is left out is written again to the place of the one before it
     return graph.add("ScatterElements", zeros, place, line, axis=1)
-
-
-def tokenized(graph: Graph, x: str, **how: Any) -> str:
-    """Text (n_rows, 1) in pieces (n_rows, n_pieces)."""
-    options = {"mark": 0, "mincharnum": 1, **how}
-    found = graph.add("Tokenizer", x, domain="com.microsoft", **options)
-    return graph.add("Squeeze", found, ints(1))
 
 
 TAKE_APART = {"words": words, "characters": characters}

@@ -1,0 +1,61 @@
+"""Columns of text as nodes, beside what the encoder makes of them."""
+
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose
+from sessions import evaluate
+
+from skmlp.exporting.graph import Graph
+from skmlp.exporting.text import TAKE_APART, text
+from skmlp.tabular.tables import Column
+from skmlp.tabular.target_means import Rows, Target
+from skmlp.tabular.text import UNITS, TextColumn, Texts
+
+WORDS = "tea coffee Good bad ÄRGER naïve x_1 don't 3.5 über!! ... http://a.b 日本"
+
+
+def fitted(unit, n_rows=300):
+    rng = np.random.default_rng(0)
+    distinct = [
+        " ".join(rng.choice([*WORDS.split(), "cafe\u0301"], rng.integers(1, 7)))
+        for _ in range(n_rows)
+    ]
+    texts = Texts.of(np.arange(n_rows), distinct)
+    target = Target(np.arange(n_rows) % 3, ["a", "b", "c"], np.arange(n_rows) % 5)
+    column = TextColumn(0, unit)
+    column.fit(texts, Rows.of(None), target, 4, np.random.RandomState(0))
+    return column, distinct
+
+
+ODD = [
+    *("", " ", "\n", "GOOD TEA", "good\ttea", "Good\u00a0tea", "tea\u2003\u2003tea"),
+    *("ärger", "Ärger", "ÜBER!!", "naÏve", "日本", "İx", "ẞ", "x_1x_1", "dON'T"),
+    *("tea" * 60, "tea " * 200, " leading", "trailing ", "a\x1cb", "\ue000", "never"),
+]
+
+
+@pytest.mark.parametrize("unit", UNITS)
+def test_text(unit):
+    column, distinct = fitted(unit)
+    rows = np.array([*distinct, *ODD, None], dtype=object)
+    told = column.read(Column(0, "note", rows))
+    x = np.array([value or "" for value in rows], dtype=object).reshape(-1, 1)
+    graph = Graph()
+    result = evaluate(graph, text(graph, "x", column), x=x)
+    assert_allclose(result, told.table[told.codes], atol=1e-5)
+    assert np.abs(result).max() > 1
+
+
+@pytest.mark.parametrize("unit", UNITS)
+@pytest.mark.parametrize("values", [[""], ["", ""], ["tea"]])
+def test_few_rows_or_no_text(unit, values):
+    column, _ = fitted(unit)
+    graph = Graph()
+    name = text(graph, "x", column)
+    result = evaluate(graph, name, x=np.array(values, object).reshape(-1, 1))
+    told = column.read(Column(0, "note", np.array([*values, "tea"], object)))
+    assert_allclose(result, told.table[told.codes][:-1], atol=1e-5)
+
+
+def test_every_unit_is_taken_apart():
+    assert set(TAKE_APART) == set(UNITS)
