@@ -205,9 +205,7 @@ def test_arrays(dtype, preprocessing):
     is_double = preprocessing is not None or dtype == "float64"
     elem_type = TensorProto.DOUBLE if is_double else TensorProto.FLOAT
     assert entry.name == "X"
-    assert entry.type.tensor_type.elem_type == (
-        double if is_double else TensorProto.FLOAT
-    )
+    assert entry.type.tensor_type.elem_type == elem_type
     assert largest_difference(model, X) < NEAR
 
 
