@@ -212,15 +212,16 @@ ax.set(
     title="Two logits are equal on each dashed line",
 )
 ax.legend(loc="lower left", framealpha=1)
+# sphinx_gallery_thumbnail_number = 2
 plt.show()
 
 # %%
 # What straight lines can't do
 # ----------------------------
 #
-# Penguins happen to lie well for straight lines. Two rings don't: whatever the line,
-# half of each ring is on either side. Softmax regression does no better than a guess,
-# whose loss is :math:`\log 2 = 0.693`.
+# Penguins happen to lie well for straight lines. Of two rings, one inside the other, no
+# line has one on its left and the other on its right. Softmax regression does no better
+# than a guess, whose loss is :math:`\log 2 = 0.693`.
 
 rings, ring = make_circles(400, noise=0.08, factor=0.5, random_state=0)
 model.fit(rings, ring)

@@ -21,6 +21,7 @@ It takes about 10 minutes.
 # The numbers in between are neither inputs nor outputs, so one calls them **hidden**,
 # and the :math:`h` places that hold them a **hidden layer** of :math:`h` **hidden
 # units**.
+# The map that makes the logits is the **output layer**.
 #
 # .. math:: a = x W_1 + b_1, \qquad l = a W_2 + b_2
 #
@@ -168,6 +169,7 @@ for ax, (name, model) in zip(axes, models.items(), strict=True):
 shades = axes[0].collections[0]
 bar = figure.colorbar(shades, ax=axes, label="P(lower moon)", ticks=[0, 0.5, 1])
 bar.ax.set_ylim(0, 1)
+# sphinx_gallery_thumbnail_number = 2
 plt.show()
 
 # %%

@@ -215,6 +215,7 @@ for ax, (n_units, model) in zip(axes.flat, maps.items(), strict=True):
     ax.set(title=f"{units}: {accuracy:.1%} of held-out rows", xlabel="", ylabel="")
     label_map(ax)
 axes[0, 0].legend(loc="lower left")
+# sphinx_gallery_thumbnail_number = 3
 plt.show()
 
 # %%

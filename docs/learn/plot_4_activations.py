@@ -2,10 +2,11 @@ r"""
 4. Activations and their derivatives
 ====================================
 
-Training moves the weights against the *gradient* of the loss: a little to where the
-loss falls. On its way back from the loss to the weights, the gradient passes each
-hidden unit, and is multiplied there with the **derivative** of the activation. So it is
-the derivative that decides what a network can learn.
+The **gradient** of the loss has one number for each weight: its derivative, which says
+how the loss changes when this weight grows a little. Training moves each weight a step
+against it, so that the loss falls. On its way back from the loss to the weights, the
+gradient passes the hidden units, and is multiplied there with the **derivative** of the
+activation. So this derivative decides what a network can learn.
 
 On this page you see ReLU, PReLU, sigmoid and tanh with their derivatives; why a step,
 the most obvious of all activations, can't be trained; how units *saturate* and how they
@@ -132,8 +133,9 @@ plt.show()
 #
 # We train networks of one hidden layer to read digits, 8 by 8 pixels each. The solver
 # is plain: ``"sgd"``, *stochastic gradient descent*, goes against the gradient of 32
-# rows at a time. One **epoch** is one pass over all training rows. We ask how far the
-# weights of each layer have moved between the first epoch and the last.
+# rows at a time. How long its steps are is the **learning rate**. One **epoch** is one
+# pass over all training rows. We ask how far the weights of each layer have moved
+# between the first epoch and the last, relative to their size.
 
 X, y = load_digits(return_X_y=True)
 X = X / 8 - 1  # pixels from 0 to 16 become numbers from -1 to 1
@@ -178,12 +180,7 @@ rows = []
 for name, function in functions.items():
     model, (first, last) = movement(function())
     rows.append((name, first, last, model.score(X_test, y_test)))
-columns = [
-    "activation",
-    "hidden layer moved",
-    "output layer moved",
-    "held-out accuracy",
-]
+columns = ["activation", "hidden moved", "output moved", "held-out accuracy"]
 table = pd.DataFrame(rows, columns=columns)
 print(table.to_string(index=False, float_format="{:.1%}".format))
 
@@ -192,7 +189,7 @@ print(table.to_string(index=False, float_format="{:.1%}".format))
 # Only the output layer has learnt, since no activation stands between it and the loss.
 # That is softmax regression on 32 random features.
 
-assert table.set_index("activation").loc["threshold", "hidden layer moved"] == 0
+assert table.set_index("activation").loc["threshold", "hidden moved"] == 0
 
 # %%
 # Saturation

@@ -27,7 +27,8 @@ It takes about 15 minutes.
 # layers of 32 and 16 units, and 2 classes has
 #
 # .. math::
-#    (6 \cdot 32 + 32) + (32 \cdot 16 + 16) + (16 \cdot 2 + 2) = 224 + 528 + 34 = 786
+#    & (6 \cdot 32 + 32) + (32 \cdot 16 + 16) + (16 \cdot 2 + 2) \\
+#    & = 224 + 528 + 34 = 786
 #
 # parameters.
 
@@ -138,7 +139,7 @@ print(means(to_the_end).round(3).to_string(index=False))
 # Up to some 100 parameters, both losses fall: the network was too small for the table,
 # which is called **underfitting**. Beyond, the training loss still falls, and the
 # held-out loss rises: the network learns what is true of these 1000 e-mails only,
-# **overfitting**. There is a remedy that costs nothing. **Early stopping** holds out a
+# **overfitting**. There is a simple remedy. **Early stopping** holds out a
 # part of the *training* rows, watches the loss of these after each epoch, and keeps the
 # weights of the best one.
 
@@ -159,6 +160,7 @@ for ax, runs, title in [
     ax.xaxis.set_major_formatter(ScalarFormatter())
 axes[0].set_ylabel("log-loss (each dot is a network)")
 axes[0].legend(loc="lower left")
+# sphinx_gallery_thumbnail_number = 2
 plt.show()
 
 best = means(to_the_end)["held-out loss"].min()
@@ -269,9 +271,7 @@ for activation in ["relu", "prelu"]:
 
 for n_layers in [1, 8]:
     narrow, wide = (count_parameters(6, (w,) * n_layers, 2) for w in (64, 128))
-    print(
-        f"{n_layers} hidden layers, doubled: {wide / narrow:.1f} times the parameters"
-    )
+    print(f"hidden layers: {n_layers}, factor of doubling: {wide / narrow:.1f}")
 
 members = [train((64,), seed=seed) for seed in range(N_STARTS)]
 probabilities = [model.predict_proba(X_test) for model in members]

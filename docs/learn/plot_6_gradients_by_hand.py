@@ -21,8 +21,8 @@ It takes about 20 minutes, and longer with paper and pencil, which is worth it.
 # of page 1. For all :math:`n` rows at once, as the lines of a matrix :math:`X`:
 #
 # .. math::
-#    Z = X W_1 + b_1, \qquad A = \tanh Z, \qquad L = A W_2 + b_2, \qquad
-#    P = \text{softmax of the rows of } L .
+#    Z &= X W_1 + b_1, & \qquad A &= \tanh Z, \\
+#    L &= A W_2 + b_2, & \qquad P &= \text{softmax of the rows of } L .
 #
 # The loss :math:`J` is the mean over the rows of :math:`\ell = -\log p_y`, with
 # :math:`y` the class that a row has.
@@ -246,6 +246,7 @@ for rate, style in [(0.01, ":"), (0.5, "-"), (30, "--")]:
     ax.plot(losses, style, label=f"learning rate {rate}")
 ax.set(xlabel="step", ylabel="loss", yscale="log")
 ax.legend()
+# sphinx_gallery_thumbnail_number = 2
 plt.show()
 
 # %%
