@@ -283,7 +283,8 @@ def public_in_modules():
         ),
         *(
             pytest.param(path, path.read_text(encoding="utf-8"), id=name_of(path))
-            for path in sorted((ROOT / "examples").glob("*.py"))
+            for folder in (ROOT / "examples", DOCS / "learn")
+            for path in sorted(folder.glob("*.py"))
         ),
     ],
 )
