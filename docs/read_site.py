@@ -33,8 +33,13 @@ FLAGS = [
 TEXT = {".html", ".css", ".js", ".svg", ".json"}
 
 LOOKED_AT = [
-    *("index.html", "start.html", "user_guide.html", "mathematics.html"),
-    *("gallery/index.html", "api/skmlp.MLPSoftmaxClassifier.html"),
+    "index.html",
+    "start.html",
+    "user_guide.html",
+    "mathematics.html",
+    "gallery/index.html",
+    "gallery/plot_tables.html",
+    "api/skmlp.MLPSoftmaxClassifier.html",
 ]
 """Pages that axe-core reads, and that are drawn in the dark as well."""
 
@@ -51,6 +56,21 @@ USABLE = """
 })
 """
 """Seconds until the page was parsed and no task kept it busy for 50 ms any more."""
+
+
+TOO_WIDE = """
+() => {
+  const scrolls = ".math, pre, [class*=scrollable], [tabindex], mjx-container";
+  const wide = [...document.querySelectorAll("article *")].filter(element => {
+    const right = element.getBoundingClientRect().left + element.scrollWidth;
+    return !element.closest(scrolls) && right > window.innerWidth + 1;
+  });
+  return wide
+    .filter(one => !wide.some(other => other !== one && one.contains(other)))
+    .map(one => one.tagName + " " + one.textContent.trim().slice(0, 40));
+}
+"""
+"""The innermost of what sticks out of a page at the right and does not scroll."""
 
 
 class Compressed(SimpleHTTPRequestHandler):
@@ -131,9 +151,8 @@ class Reader:
     def look(self, name, folder, size, colours="light"):
         """Open a page, keep a picture of it, and note if it is too wide."""
         with self.opened(name, size, colours) as page:
-            width = page.evaluate("document.documentElement.scrollWidth")
-            if width > SIZES[size]["width"]:
-                self.note(name, f"is {width} pixels wide on a {size}")
+            for element in page.evaluate(TOO_WIDE)[:3]:
+                self.note(name, f"is too wide for a {size}: {element}")
             flat = name.replace("/", "-").removesuffix(".html")
             page.screenshot(path=folder / f"{flat}-{size}-{colours}.png")
 

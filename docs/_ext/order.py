@@ -2,12 +2,20 @@
 
 from pathlib import Path
 
-FIRST = ["quickstart", "plot_what_is_an_mlp", "plot_tables", "plot_calibration"]
-LAST = ["plot_activations", "fashion_mnist"]
+FIRST = [
+    "quickstart",
+    "plot_what_is_an_mlp",
+    "plot_tables",
+    "plot_calibration",
+    "plot_tuning",
+    "plot_rare_classes",
+    "plot_larger_than_memory",
+    "plot_saving",
+]
 
 
 class AsRead:
-    """Key of a script: what a beginner asks first comes first, the rest by name."""
+    """Key of a script: what is asked first comes first, what is not listed by name."""
 
     def __init__(self, folder):
         self.folder = folder
@@ -15,6 +23,4 @@ class AsRead:
     def __call__(self, name):
         """Rank of the script among those listed, and its name."""
         stem = Path(name).stem
-        if stem in FIRST:
-            return FIRST.index(stem), stem
-        return len(FIRST) + (LAST.index(stem) + 1 if stem in LAST else 0), stem
+        return (FIRST.index(stem) if stem in FIRST else len(FIRST)), stem
