@@ -34,9 +34,6 @@ extensions = [
 templates_path = ["_templates"]
 # README.md is what GitHub shows; the scripts of the course become pages in course/
 exclude_patterns = ["README.md", "learn", "_build"]
-# classes and functions among the values keep the settings from being compared with
-# those of the last build, which only means that all pages are read again
-suppress_warnings = ["config.cache"]
 
 # pages
 
@@ -97,8 +94,12 @@ html_show_sourcelink = False
 html_copy_source = False
 html_context = {"default_mode": "auto"}
 html_theme_options = {
-    "logo": {"text": "skmlp", "image_light": "_static/icon.svg"}
-    | {"image_dark": "_static/icon.svg", "alt_text": "skmlp, to the front page"},
+    "logo": {
+        "text": "skmlp",
+        "image_light": "_static/icon.svg",
+        "image_dark": "_static/icon.svg",
+        "alt_text": "skmlp, to the front page",
+    },
     "header_links_before_dropdown": 5,
     "show_prev_next": False,
     "navigation_with_keys": False,
