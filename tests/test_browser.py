@@ -100,7 +100,7 @@ def browser():
 @pytest.fixture
 def page(browser, address):
     """A page on which nothing fails and that asks nobody but its own server."""
-    page = browser.new_page(viewport={"width": 1100, "height": 790})
+    page = browser.new_page(viewport={"width": 1100, "height": 850})
     requests, complaints = [], []
     page.on("request", lambda request: requests.append(request.url))
     page.on("console", lambda message: complaints.append(message.text))
@@ -169,7 +169,7 @@ def test_the_page_says_what_it_makes_of_the_fields(page, loans):
 
 def test_a_screenshot_of_which_the_documentation_has_a_copy(page, loans):
     shown(page)
-    fill_in(page, {"Income": None, "Home": "castle", "Amount": 2500})
+    fill_in(page, {"Income": None, "Home": "castle", "Amount": 2500, "Price": 3000})
     shown(page)
     OUTPUT.mkdir(exist_ok=True)
     page.screenshot(path=OUTPUT / "browser.png")
