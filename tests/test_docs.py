@@ -38,7 +38,10 @@ ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
 PAGES = sorted(DOCS.glob("*.md")) + [
     page
-    for name in ("README.md", "CONTRIBUTING.md", "CHANGELOG.md")
+    for name in (
+        *("README.md", "CONTRIBUTING.md", "CHANGELOG.md"),
+        *("CODE_OF_CONDUCT.md", "SECURITY.md"),
+    )
     if (page := ROOT / name).exists()
 ]
 PAGES_WITH_CODE = [page for page in PAGES if page.parent == DOCS] + [ROOT / "README.md"]
