@@ -1,4 +1,6 @@
-"""Fashion-MNIST: 70 000 pictures of clothes, and two recipes to train on them.
+"""
+Fashion-MNIST: what is a modern recipe worth?
+=============================================
 
 The network is the one that most courses begin with: 784 pixels, a hidden layer of 256
 units, 10 kinds of clothes. One learns here what the recipe around it is worth, over
@@ -19,8 +21,10 @@ wrong.
 The data come from Debian's package dataset-fashion-mnist, from where it is installed,
 or fetched once with apt-get (no root needed) into ~/.cache/skmlp/fashion-mnist.
 
-Run it with: python examples/fashion_mnist.py
+Run it with ``python examples/fashion_mnist.py``.
 """
+
+# sphinx_gallery_thumbnail_path = 'images/fashion_mnist.png'
 
 import gzip
 import shutil

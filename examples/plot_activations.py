@@ -1,4 +1,6 @@
-"""Activations, their derivatives, and why a threshold can't be trained.
+"""
+Why can't a threshold unit be trained?
+======================================
 
 Backpropagation carries the gradient of the loss from the output back through the
 network. On its way through a hidden layer it is multiplied, unit by unit, with the
@@ -17,7 +19,7 @@ learn, and one sees here what that means:
 It also shows how to write an activation of one's own: a subclass of skmlp.Activation
 with two formulas.
 
-Run it with: python examples/plot_activations.py
+Run it with ``python examples/plot_activations.py``.
 """
 
 import matplotlib.pyplot as plt

@@ -1,4 +1,6 @@
-"""Probabilities that mean what they say.
+"""
+How sure is it, and may it be?
+==============================
 
 Of the rows that a classifier gives a probability of 0.8, eight in ten should be of that
 class. A reliability diagram shows whether they are: share of the class against the
@@ -8,7 +10,7 @@ probability that was given. One learns here
 * that held-out rows (the best epoch, a temperature) and the mean of several networks,
   as by default, set that right.
 
-Run it with: python examples/plot_calibration.py
+Run it with ``python examples/plot_calibration.py``.
 """
 
 import matplotlib.pyplot as plt

@@ -1,4 +1,6 @@
-"""A table with words and holes, straight into a network.
+"""
+Words and holes in the table: which columns matter?
+===================================================
 
 A bank's table of 4454 loans, with their `Status` ("good" or "bad"), holds words,
 numbers and missing values. One learns here
@@ -9,7 +11,7 @@ numbers and missing values. One learns here
 * which columns the network goes by: `permutation_importance` shuffles the columns of
   the table itself, one after the other, words and holes included.
 
-Run it with: python examples/plot_tables.py
+Run it with ``python examples/plot_tables.py``.
 """
 
 import inspect

@@ -1,4 +1,6 @@
-"""What training did, in four pictures.
+"""
+What did training do?
+=====================
 
 Handwritten digits, 8 by 8 pixels each, go into an ensemble of networks with PReLU
 units. Here one learns to read
@@ -11,7 +13,7 @@ units. Here one learns to read
 * the weights of the first layer: each unit looks for strokes in some places (bright)
   and for empty paper in others (dark).
 
-Run it with: python examples/plot_training.py
+Run it with ``python examples/plot_training.py``.
 """
 
 import matplotlib.pyplot as plt

@@ -1,4 +1,6 @@
-"""How to tune it: a search over the five parameters that matter.
+"""
+How do I search for better settings?
+====================================
 
 The default is meant to be good without tuning. Where a table is worth an hour, the
 search is scikit-learn's own, over a ready-made space. One learns here
@@ -8,7 +10,7 @@ search is scikit-learn's own, over a ready-made space. One learns here
 * to let `HalvingRandomSearchCV` try many settings on few rows, and few on all rows;
 * which settings a search prefers, and how much they bring.
 
-Run it with: python examples/plot_tuning.py
+Run it with ``python examples/plot_tuning.py``.
 """
 
 import time

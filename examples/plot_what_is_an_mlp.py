@@ -1,4 +1,6 @@
-"""What is a multilayer perceptron?
+"""
+What is a multilayer perceptron?
+================================
 
 The data are airports of the contiguous United States: where they lie, and which time
 zone they keep. The question "does this airport keep Central time?" can't be answered
@@ -19,7 +21,7 @@ one learns four things by looking:
 (That softmax regression does well on the five zones is no contradiction: they lie in a
 row from west to east, and with five classes it may draw a line between each two.)
 
-Run it with: python examples/plot_what_is_an_mlp.py
+Run it with ``python examples/plot_what_is_an_mlp.py``.
 """
 
 import matplotlib.pyplot as plt

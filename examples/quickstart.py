@@ -1,4 +1,6 @@
-"""From a DataFrame to class probabilities.
+"""
+From a DataFrame to probabilities: where do I start?
+====================================================
 
 Banks must say how probable it is that a loan goes bad. The table here holds 4454 past
 loans with their `Status` ("good" or "bad"), in columns of numbers and of words, some
@@ -11,7 +13,7 @@ with missing values. One learns here how to
 * check on loans held out from all of this what the probabilities are worth: against
   the class shares alone, and against scikit-learn's own MLPClassifier.
 
-Run it with: python examples/quickstart.py
+Run it with ``python examples/quickstart.py``.
 """
 
 import matplotlib.pyplot as plt

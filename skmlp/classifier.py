@@ -294,7 +294,7 @@ class MLPSoftmaxClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
         Labels, sorted.
     n_features_in_ : int
         Number of columns of X.
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of shape (`n_features_in_`,)
         Column names of X, where it has some that are all strings.
     encoder_ : transformer or None
         The fitted encoder of X; None with ``preprocessing=None``.
@@ -303,14 +303,15 @@ class MLPSoftmaxClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
         that it gets, to fit the encoder anew once there are more.
     architecture_ : Architecture
         All that is needed to rebuild the network around `parameters_`.
-    parameters_ : ndarray of shape (n_parameters_,) or (n_estimators_, n_parameters_)
+    parameters_ : ndarray of shape (`n_parameters_`,) or (`n_estimators_`, \
+            `n_parameters_`)
         Everything that was learnt, in one vector per network.
     n_estimators_ : int
         Number of networks.
-    coefs_ : list of ndarray of shape (fan_in, fan_out) or (n_estimators_, fan_in, \
+    coefs_ : list of ndarray of shape (fan_in, fan_out) or (`n_estimators_`, fan_in, \
             fan_out)
         Weight matrices, first layer first; views of `parameters_`.
-    intercepts_ : list of ndarray of shape (fan_out,) or (n_estimators_, fan_out)
+    intercepts_ : list of ndarray of shape (fan_out,) or (`n_estimators_`, fan_out)
         Bias vectors, first layer first; views of `parameters_`.
     n_layers_ : int
         Number of layers, with input and output.
@@ -342,9 +343,9 @@ class MLPSoftmaxClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
         Highest score of the held-out rows; None without such rows.
     temperature_ : float
         What the logits are divided by.
-    member_weights_ : ndarray of shape (n_estimators_,)
+    member_weights_ : ndarray of shape (`n_estimators_`,)
         What each network has of the mean; they sum to 1.
-    best_iter_ : int or ndarray of int of shape (n_estimators_,)
+    best_iter_ : int or ndarray of int of shape (`n_estimators_`,)
         The epoch that the weights of each network are from, counted from 1; 0 if
         training diverged before any epoch was good.
     engine_ : str
@@ -878,7 +879,7 @@ class MLPSoftmaxClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
         """Write the predictions for a data set to a Parquet file, a row for a row.
 
         Only a piece of the rows is in memory at a time. Columns are those of `keep`,
-        "predicted" and, for each class, "probability_" and its name.
+        ``"predicted"`` and, for each class, ``"probability_"`` and its name.
 
         Parameters
         ----------

@@ -144,11 +144,6 @@ def joined(graph: Graph, parts: Sequence[str], axis: int = 1) -> str:
     return parts[0] if len(parts) == 1 else graph.add("Concat", *parts, axis=axis)
 
 
-def cast(graph: Graph, x: str, dtype: int) -> str:
-    """In another type, one of those that TensorProto names."""
-    return graph.add("Cast", x, to=dtype)
-
-
 def tokenized(graph: Graph, text: str, pad_value: str, **how: Any) -> str:
     """Text (n_rows, 1) in pieces (n_rows, n_pieces), by an operator of onnxruntime."""
     options = {"mark": 0, "mincharnum": 1, "pad_value": pad_value, **how}

@@ -112,7 +112,16 @@ class Activation:
 
 
 class Identity(Activation):
-    """f(z) = z; a stack of such layers is one affine map."""
+    """f(z) = z; a stack of such layers is one affine map.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skmlp import Identity
+    >>> z = np.array([-2.0, 0.0, 2.0])
+    >>> Identity().value(z, np.empty_like(z), None)
+    array([-2.,  0.,  2.])
+    """
 
     initializer = "glorot_uniform"
 
@@ -126,7 +135,16 @@ class Identity(Activation):
 
 
 class ReLU(Activation):
-    """f(z) = max(0, z), the rectified linear unit (Nair and Hinton, 2010)."""
+    """f(z) = max(0, z), the rectified linear unit (Nair and Hinton, 2010).
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skmlp import ReLU
+    >>> z = np.array([-2.0, 0.0, 2.0])
+    >>> ReLU().value(z, np.empty_like(z), None)
+    array([0., 0., 2.])
+    """
 
     def value(self, z: Array, out: Array, p: Views) -> Array:
         return np.maximum(z, 0, out=out)
@@ -163,6 +181,14 @@ class LeakyReLU(TwoSlopes):
     ----------
     negative_slope : float, default=0.01
         The fixed slope below 0.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skmlp import LeakyReLU
+    >>> z = np.array([-2.0, 0.0, 2.0])
+    >>> LeakyReLU().value(z, np.empty_like(z), None)
+    array([-0.02,  0.  ,  2.  ])
     """
 
     def __init__(self, negative_slope: float = 0.01) -> None:
@@ -208,7 +234,16 @@ class PReLU(TwoSlopes):
 
 
 class Sigmoid(Activation):
-    """f(z) = 1 / (1 + exp(-z)), the logistic function."""
+    """f(z) = 1 / (1 + exp(-z)), the logistic function.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skmlp import Sigmoid
+    >>> z = np.array([-2.0, 0.0, 2.0])
+    >>> Sigmoid().value(z, np.empty_like(z), None).round(2)
+    array([0.12, 0.5 , 0.88])
+    """
 
     initializer = "glorot_uniform"
 
@@ -220,7 +255,16 @@ class Sigmoid(Activation):
 
 
 class Tanh(Activation):
-    """f(z) = tanh(z)."""
+    """f(z) = tanh(z).
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skmlp import Tanh
+    >>> z = np.array([-2.0, 0.0, 2.0])
+    >>> Tanh().value(z, np.empty_like(z), None).round(2)
+    array([-0.96,  0.  ,  0.96])
+    """
 
     initializer = "glorot_uniform"
 
@@ -239,6 +283,14 @@ class ELU(Activation):
     ----------
     alpha : float, default=1.0
         The value that -f approaches for very negative z.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skmlp import ELU
+    >>> z = np.array([-2.0, 0.0, 2.0])
+    >>> ELU().value(z, np.empty_like(z), None).round(2)
+    array([-0.86,  0.  ,  2.  ])
     """
 
     def __init__(self, alpha: float = 1.0) -> None:
@@ -255,7 +307,16 @@ class ELU(Activation):
 
 
 class SELU(Activation):
-    """A scaled ELU that keeps mean 0 and variance 1 (Klambauer et al., 2017)."""
+    """A scaled ELU that keeps mean 0 and variance 1 (Klambauer et al., 2017).
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skmlp import SELU
+    >>> z = np.array([-2.0, 0.0, 2.0])
+    >>> SELU().value(z, np.empty_like(z), None).round(2)
+    array([-1.52,  0.  ,  2.1 ])
+    """
 
     initializer = "lecun_normal"
 
@@ -274,7 +335,16 @@ class SELU(Activation):
 
 
 class GELU(Activation):
-    """f(z) = z Phi(z), Phi the normal distribution function (Hendrycks, 2016)."""
+    """f(z) = z Phi(z), Phi the normal distribution function (Hendrycks, 2016).
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skmlp import GELU
+    >>> z = np.array([-2.0, 0.0, 2.0])
+    >>> GELU().value(z, np.empty_like(z), None).round(2)
+    array([-0.05,  0.  ,  1.95])
+    """
 
     def value(self, z: Array, out: Array, p: Views) -> Array:
         ndtr(z, out=out)
@@ -291,7 +361,16 @@ class GELU(Activation):
 
 
 class SiLU(Activation):
-    """f(z) = z sigmoid(z), also called swish (Elfwing et al., 2018)."""
+    """f(z) = z sigmoid(z), also called swish (Elfwing et al., 2018).
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skmlp import SiLU
+    >>> z = np.array([-2.0, 0.0, 2.0])
+    >>> SiLU().value(z, np.empty_like(z), None).round(2)
+    array([-0.24,  0.  ,  1.76])
+    """
 
     def value(self, z: Array, out: Array, p: Views) -> Array:
         expit(z, out=out)
@@ -306,7 +385,16 @@ class SiLU(Activation):
 
 
 class Softplus(Activation):
-    """f(z) = log(1 + exp(z)), a smooth relu (Dugas et al., 2001)."""
+    """f(z) = log(1 + exp(z)), a smooth relu (Dugas et al., 2001).
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skmlp import Softplus
+    >>> z = np.array([-2.0, 0.0, 2.0])
+    >>> Softplus().value(z, np.empty_like(z), None).round(2)
+    array([0.13, 0.69, 2.13])
+    """
 
     initializer = "glorot_uniform"
 

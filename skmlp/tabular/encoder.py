@@ -172,13 +172,13 @@ class TableEncoder(TransformerMixin, BaseEstimator):
     ----------
     n_features_in_ : int
         Number of columns of the table.
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of shape (`n_features_in_`,)
         Column names, where the table has some that are all strings.
     n_features_out_ : int
         Number of columns of the matrix.
     n_numbers_ : int
         How many of them, the first ones, are scaled numbers.
-    is_categorical_ : ndarray of shape (n_features_in_,)
+    is_categorical_ : ndarray of shape (`n_features_in_`,)
         Which columns of the table are categories, among these text that comes apart but
         is not mostly distinct.
     categories_ : list of ndarray
@@ -328,7 +328,7 @@ class TableEncoder(TransformerMixin, BaseEstimator):
 
         Returns
         -------
-        encoded : ndarray of shape (n_samples, n_features_out_)
+        encoded : ndarray of shape (n_samples, `n_features_out_`)
             The matrix; a CSR matrix where X is sparse.
 
         Raises
@@ -357,7 +357,7 @@ class TableEncoder(TransformerMixin, BaseEstimator):
 
         Returns
         -------
-        encoded : ndarray of shape (n_samples, n_features_out_)
+        encoded : ndarray of shape (n_samples, `n_features_out_`)
             The matrix; a CSR matrix where X and the training rows are sparse.
 
         Raises
