@@ -31,15 +31,11 @@ function chosen() {
   };
 }
 
-/* Set controls from an address such as #data=circles&layers=0; all others go back. */
+/* Set controls from an address such as ?data=circles&layers=0. */
 function readAddress() {
-  const given = new URLSearchParams(location.hash.slice(1));
-  controls.reset();
-  byId("activation").value = "relu";
-  for (const [name, value] of given)
-    if (name === "alpha") byId("alpha").value = ALPHAS.indexOf(Number(value));
-    else if (controls.elements[name]) controls.elements[name].value = value;
-  begin();
+  for (const [name, value] of new URLSearchParams(location.search))
+    if (controls.elements[name])
+      controls.elements[name].value = name === "alpha" ? ALPHAS.indexOf(Number(value)) : value;
 }
 
 function showChosen(choice) {
@@ -293,6 +289,7 @@ function fitIn(frame) {
   };
   root.classList.add("framed");
   takeTheme();
+  if (location.search) frame.scrollIntoView({ block: "nearest" }); // asked for from the text
   new MutationObserver(takeTheme).observe(outer, { attributeFilter: ["data-theme"] });
   new ResizeObserver(() => {
     frame.style.height = `${document.body.offsetHeight + 4}px`;
@@ -302,6 +299,7 @@ function fitIn(frame) {
 async function openPage() {
   if (window.frameElement) fitIn(window.frameElement);
   for (const name of Object.keys(PACKAGE.activations)) byId("activation").add(new Option(name));
+  byId("activation").value = "relu";
   network = await Network.load(PACKAGE.module);
   controls.addEventListener("input", begin);
   controls.addEventListener("submit", (event) => {
@@ -313,8 +311,8 @@ async function openPage() {
     await navigator.clipboard.writeText(byId("python").textContent);
     byId("copy").textContent = "Copied";
   });
-  addEventListener("hashchange", readAddress);
   readAddress();
+  begin();
 }
 
 openPage();

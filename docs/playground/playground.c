@@ -1,5 +1,5 @@
 /* A network on a page: what core/network.py and core/learner.py do around the core, for two
-   inputs and few units, so that a browser trains it without Python. build.py compiles it,
+   inputs and few units, so that a browser trains it without Python. build_playground.py compiles it,
    core and all, to WebAssembly; network.js calls it. Names are those of the core. */
 
 #include "../../skmlp/core/core.c"
@@ -21,7 +21,7 @@ typedef struct { /* what a reader has chosen, and what Python says of it; see ne
     double dropout, alpha, learning_rate, beta_1, beta_2, epsilon, seed;
 } Choice;
 
-enum { ZEROS, GLOROT_UNIFORM, HE_NORMAL, LECUN_NORMAL }; /* in the order of build.py */
+enum { ZEROS, GLOROT_UNIFORM, HE_NORMAL, LECUN_NORMAL }; /* in the order of build_playground.py */
 
 typedef struct { float weight[WIDTH][WIDTH], bias[WIDTH], slope[WIDTH]; } Dense;
 typedef float Rows[BATCH_SIZE][WIDTH];

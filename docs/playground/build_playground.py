@@ -1,6 +1,6 @@
-"""Build the page on which a network is trained: from the root of the repository,
+"""Build the page on which a browser trains a network.
 
-    python docs/playground/build.py FOLDER
+Run it with: python docs/playground/build_playground.py FOLDER
 
 It compiles playground.c, and with it the core of the package, to WebAssembly by the
 compiler that the package ziglang brings. What comes of it goes into one script, with
