@@ -9,8 +9,10 @@ from pathlib import Path
 import skmlp
 
 DOCS = Path(__file__).parent
-sys.path.insert(0, str(DOCS / "_ext"))  # what orders examples, and writes inventories
+# what orders examples and writes inventories, and what builds the playground
+sys.path[:0] = [str(DOCS / "_ext"), str(DOCS / "playground")]
 inventories = importlib.import_module("inventories")
+build_playground = importlib.import_module("build_playground")
 REPOSITORY = "https://github.com/skmlp/skmlp"
 SITE = "https://skmlp.github.io/skmlp/"
 
@@ -123,9 +125,10 @@ ogp_social_cards = {"line_color": "#0072b2", "font": "DejaVu Sans"}
 
 
 def link_examples(app, docname, source):
-    """Let links to scripts lead to their page in the gallery."""
-    script = r"\]\(\.\./examples/(\w+)\.py\)"
-    source[0] = re.sub(script, r"](gallery/\1.rst)", source[0])
+    """Let links to scripts lead to their page in the gallery or the course."""
+    for folder, made in [("../examples", "gallery"), ("learn", "course")]:
+        script = rf"\]\({re.escape(folder)}/(\w+)\.py\)"
+        source[0] = re.sub(script, rf"]({made}/\1.rst)", source[0])
 
 
 def skip_foreign(app, what, name, obj, skip, options):
@@ -135,7 +138,7 @@ def skip_foreign(app, what, name, obj, skip, options):
 
 
 def copy_files(app, exception):
-    """Copy what formulas need, a part of the package, and what examples import."""
+    """Copy what formulas need and what examples import; build the playground."""
     if exception is None and app.builder.format == "html":
         shutil.copy(DOCS.parent / "examples" / "_output.py", app.outdir / "gallery")
         source = MATHJAX / "static" / "mathjax"
@@ -143,6 +146,7 @@ def copy_files(app, exception):
         fonts = "output/chtml/fonts/woff-v2"
         shutil.copytree(source / fonts, target / fonts, dirs_exist_ok=True)
         shutil.copy(source / "tex-chtml.js", target)
+        build_playground.build(app.outdir / "playground")
 
 
 def name_roles(app, pagename, templatename, context, doctree):

@@ -147,9 +147,15 @@ INLINE vec horner(vec x, int n, const float *c) {
 #define polynomial(x, ...) \
     horner(x, sizeof((float[]){__VA_ARGS__}) / sizeof(float), (const float[]){__VA_ARGS__})
 
+#if defined(__wasm__)
+#define LOWEST -40 /* since `flush_to_zero` can do nothing there */
+#else
+#define LOWEST -87
+#endif
+
 /* exp(x) = 2^n exp(f) with f = x - n log 2 in [-log 2 / 2, log 2 / 2]. */
 INLINE vec exponential(vec x) {
-    x = minimum(all(88), maximum(all(-87), x)); /* in this order, NaN remains */
+    x = minimum(all(88), maximum(all(LOWEST), x)); /* in this order, NaN remains */
     vec n = nearest(x * 1.44269504f);
     vec f = (x - n * 0.693359375f) + n * 2.12194440e-4f; /* log 2 in two parts */
     vec y = polynomial(f, 1.38368458e-3f, 8.37481581e-3f, 4.16682251e-2f, 1.66664198e-1f,
