@@ -123,6 +123,10 @@ def interleaved(calls):
     return np.median(times[1:], axis=0)
 
 
+def milliseconds(duration):
+    return f"{1e3 * duration:.{3 if duration < 0.1 else 4}g}"
+
+
 def repeated(way, loaded, X, n_calls):
     return lambda: [way.predict(loaded, X) for _ in range(n_calls)]
 
@@ -147,7 +151,7 @@ def measure(model, X, folder):
             (repeated(way, one, inputs if way.kind == "onnx" else X[:n_rows], n_calls),)
             for way, one in zip(ways, loaded, strict=True)
         ]
-        columns.append([f"{1e3 * s / n_calls:.3g}" for s in interleaved(calls)])
+        columns.append([milliseconds(s / n_calls) for s in interleaved(calls)])
     return [list(cells) for cells in zip(WAYS, *columns, strict=True)]
 
 
