@@ -1,5 +1,7 @@
 """MLPSoftmaxClassifier: its parameters, and fit as a table of contents."""
 
+from __future__ import annotations
+
 import datetime as dt
 import math
 import os

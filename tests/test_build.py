@@ -2,6 +2,7 @@
 
 import importlib.util
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -124,6 +125,35 @@ def test_the_core_can_be_left_out(project):
     assert "NumPy" not in result.stderr
     assert wheel_of(project)[1] == []
     assert not stale.exists(), "an editable install would load it"
+
+
+@pytest.fixture
+def pure_wheel(project):
+    """A wheel without the core: its version, and its files."""
+    build(project, "wheel", SKMLP_BUILD_CORE="0")
+    path, _ = wheel_of(project)
+    with zipfile.ZipFile(path) as wheel:
+        yield path.name.split("-")[1], wheel
+
+
+def test_a_wheel_holds_the_package_alone(pure_wheel):
+    version, wheel = pure_wheel
+    folders = {name.split("/")[0] for name in wheel.namelist()}
+    assert folders == {"skmlp", f"skmlp-{version}.dist-info"}
+
+
+def test_links_of_the_description_lead_to_files_of_this_version(pure_wheel):
+    version, wheel = pure_wheel
+    text = wheel.read(f"skmlp-{version}.dist-info/METADATA").decode()
+    links = re.findall(r"\]\(([^)]+)\)", text)
+    assert all(link.startswith("https://") for link in links)
+    ours = [link for link in links if "/skmlp/skmlp/" in link]
+    assert ours
+    for link in ours:
+        site, path = link.split(f"/v{version}/")
+        is_picture = path.endswith(".png")
+        assert is_picture == site.startswith("https://raw.githubusercontent.com/")
+        assert (ROOT / path.partition("#")[0]).exists()
 
 
 def test_another_wish_is_refused(project):

@@ -1,5 +1,6 @@
 """What the parameters of MLPSoftmaxClassifier do, and what is there after fit."""
 
+import inspect
 import re
 import time
 import warnings
@@ -86,7 +87,8 @@ def test_fitted_attributes_without_held_out_rows():
 def test_every_parameter_and_fitted_attribute_is_in_the_docstring():
     model = quick().fit(X_IRIS, Y_IRIS)
     fitted = {name for name in dir(model) if re.fullmatch(r"[a-z]\w*_", name)}
-    documented = set(re.findall(r"^    (\w+) : ", MLPSoftmaxClassifier.__doc__, re.M))
+    docstring = inspect.getdoc(MLPSoftmaxClassifier)
+    documented = set(re.findall(r"^(\w+) : ", docstring, re.M))
     assert model.get_params().keys() | fitted == documented - {"feature_names_in_"}
 
 

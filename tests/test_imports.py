@@ -163,3 +163,11 @@ def test_import_does_not_load_what_only_some_need(package):
     command = [sys.executable, "-W", "error", "-c", code]
     result = subprocess.run(command, capture_output=True, text=True, check=True)
     assert result.stdout.strip() == "[]"
+
+
+def test_import_takes_numpys_types_of_any_kind():
+    # up to Python 3.13, no union of types takes text; with numpy 2.5, ArrayLike is one
+    # of them
+    alias = "import numpy.typing; numpy.typing.ArrayLike = int | float"
+    command = [sys.executable, "-W", "error", "-c", f"{alias}; import skmlp"]
+    subprocess.run(command, check=True)

@@ -275,6 +275,8 @@ def open_archive(data: bytes) -> zipfile.ZipFile:
         raise ValueError("a member is compressed or encrypted")
     if len({info.filename for info in members}) < len(members):
         raise ValueError("two members have the same name")
+    if len({info.header_offset for info in members}) < len(members):
+        raise ValueError("two members lie in the same place")
     sizes = [max(info.file_size, info.compress_size) for info in members]
     if sum(sizes) > len(data):
         raise ValueError("its members claim to be longer than the file")

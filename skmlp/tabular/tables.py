@@ -150,8 +150,8 @@ MISSING_OF_NUMPY: dict[str, tuple[DTypeLike | None, object]] = {
     "c": (None, np.nan),
     "i": (np.float64, np.nan),
     "u": (np.float64, np.nan),
-    "M": (None, np.datetime64("NaT")),
-    "m": (None, np.timedelta64("NaT")),
+    "M": (None, np.datetime64("NaT", "s")),
+    "m": (None, np.timedelta64("NaT", "s")),
 }
 """By kind: the dtype that knows a missing value (None for its own), and that value."""
 
