@@ -13,6 +13,8 @@ DOCS = Path(__file__).parent
 sys.path[:0] = [str(DOCS / "_ext"), str(DOCS / "playground")]
 inventories = importlib.import_module("inventories")
 build_playground = importlib.import_module("build_playground")
+# the gallery looks up what an example imports, even where it does not run the example
+importlib.import_module("sklearn.experimental.enable_halving_search_cv")
 REPOSITORY = "https://github.com/skmlp/skmlp"
 SITE = "https://skmlp.github.io/skmlp/"
 

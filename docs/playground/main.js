@@ -289,7 +289,7 @@ function fitIn(frame) {
   };
   root.classList.add("framed");
   takeTheme();
-  if (location.search) frame.scrollIntoView({ block: "nearest" }); // asked for from the text
+  if (location.search) frame.scrollIntoView(); // asked for from the text
   new MutationObserver(takeTheme).observe(outer, { attributeFilter: ["data-theme"] });
   new ResizeObserver(() => {
     frame.style.height = `${document.body.offsetHeight + 4}px`;
@@ -307,6 +307,7 @@ async function openPage() {
     seed += 1;
     begin();
   });
+  byId("copy").hidden = !navigator.clipboard; // which only safe addresses have
   byId("copy").addEventListener("click", async () => {
     await navigator.clipboard.writeText(byId("python").textContent);
     byId("copy").textContent = "Copied";
