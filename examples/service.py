@@ -1,4 +1,8 @@
-"""A web service around a classifier as ONNX: raw fields in, probabilities out.
+"""
+How do I serve a model over HTTP?
+=================================
+
+A web service around a classifier as ONNX: raw fields in, probabilities out.
 
 A request is a row as JSON. What is null or left out is missing, and words may be ones
 that training has not seen. One learns here
@@ -8,6 +12,7 @@ that training has not seen. One learns here
 * how to serve a model where skmlp, scikit-learn and pandas are not installed.
 
 Make a model with: python examples/browser/train.py
+
 Run it with: MODEL=examples/browser/dist/model.onnx python examples/service.py
 Its page http://127.0.0.1:8000/docs lists the fields and lets one try.
 """
