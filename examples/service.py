@@ -17,6 +17,8 @@ Run it with: MODEL=examples/browser/dist/model.onnx python examples/service.py
 Its page http://127.0.0.1:8000/docs lists the fields and lets one try.
 """
 
+# sphinx_gallery_thumbnail_path = 'images/browser.png'
+
 import json
 import os
 
