@@ -738,7 +738,17 @@ def part_in_round(
 ) -> State:
     """One shard's part in a round, on one thread: workers have tasks for the others."""
     with side_by_side(1) as crew:
-        return course.take(samples, state, of_all, shard, crew)
+        return course.take(as_received(samples), state, of_all, shard, crew)
+
+
+def as_received(samples: Samples) -> Samples:
+    """Samples whose arrays are aligned: those of a message may begin at any byte."""
+    arrays = {
+        name: np.require(array, requirements=["ALIGNED"])
+        for name, array in samples._asdict().items()
+        if isinstance(array, np.ndarray)
+    }
+    return samples._replace(**arrays)
 
 
 # The estimator

@@ -28,3 +28,17 @@ def relative_error():
         return np.linalg.norm(actual - expected) / np.linalg.norm(expected)
 
     return error
+
+
+@pytest.fixture(scope="session")
+def shifted_by_a_byte():
+    """A function that copies an array to where no processor would put one."""
+
+    def shifted(array):
+        memory = bytearray(array.nbytes + 1)
+        copy = np.frombuffer(memory, array.dtype, offset=1).reshape(array.shape)
+        copy[...] = array
+        assert not copy.flags.aligned
+        return copy
+
+    return shifted

@@ -27,8 +27,9 @@ from sklearn.utils._param_validation import InvalidParameterError
 
 import skmlp.dask
 from skmlp import FileRefusedError, MLPSoftmaxClassifier
-from skmlp.dask import PIECE_SIZE, DaskMLPSoftmaxClassifier, Tasks
+from skmlp.dask import PIECE_SIZE, DaskMLPSoftmaxClassifier, Tasks, as_received
 from skmlp.parts.rounds import learning_rate_factor
+from skmlp.training.batches import Samples
 
 RNG = np.random.default_rng(0)
 N_ROWS = 1200
@@ -207,6 +208,17 @@ def test_killed_workers_have_no_say(rows, attempt, client, expected):
     killer.join()
     assert_same(fitted, expected[rows])
     client.wait_for_workers(2)
+
+
+def test_shards_that_came_in_a_message_are_learnt_from(shifted_by_a_byte):
+    given = Samples(RNG.normal(size=(5, 3)), np.arange(5), None)
+    assert all(one is two for one, two in zip(as_received(given), given, strict=True))
+    shifted = Samples(*map(shifted_by_a_byte, given[:2]))
+    found = as_received(shifted)
+    assert found.x.flags.aligned
+    assert found.codes.flags.aligned
+    assert_array_equal(found.x, given.x)
+    assert_array_equal(found.codes, given.codes)
 
 
 def test_two_fits_at_once(client, expected):

@@ -278,7 +278,8 @@ def as_matrix(X: M, dtype: str) -> M:
 def in_dtype(X: M, dtype: str) -> M:
     """X in `dtype`; a number that is too large for it becomes inf."""
     if isinstance(X, np.ndarray):
-        return X.astype(dtype, order="C", copy=False)
+        # aligned, since what comes out of a message or a file may begin at any byte
+        return np.require(X, dtype, ["C_CONTIGUOUS", "ALIGNED"])
     return X.astype(dtype, copy=False)
 
 

@@ -289,6 +289,18 @@ def test_what_goes_straight_in_lies_row_by_row_in_its_type(kind, dtype):
         assert_array_equal(one, X.astype(dtype))
 
 
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_what_begins_at_an_odd_byte_is_copied(dtype, shifted_by_a_byte):
+    given = X.astype(dtype)
+    shifted = shifted_by_a_byte(given)
+    found = as_matrix(shifted, dtype)
+    assert found.flags.aligned
+    assert_array_equal(found, given)
+    fitted = classic(preprocessing=None).fit(given, CODES)
+    expected = fitted.predict_proba(given)
+    assert_array_equal(fitted.predict_proba(shifted), expected)
+
+
 def test_what_is_right_already_is_not_copied():
     single = X.astype("float32")
     assert as_matrix(X, "float64") is X
