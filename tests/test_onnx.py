@@ -111,7 +111,7 @@ SETTINGS = st.fixed_dictionaries(
 
 
 @settings(
-    max_examples=25,
+    max_examples=12,
     deadline=None,
     derandomize=True,
     suppress_health_check=[HealthCheck.too_slow],
