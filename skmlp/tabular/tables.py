@@ -150,8 +150,9 @@ MISSING_OF_NUMPY: dict[str, tuple[DTypeLike | None, object]] = {
     "c": (None, np.nan),
     "i": (np.float64, np.nan),
     "u": (np.float64, np.nan),
-    "M": (None, np.datetime64("NaT", "s")),
-    "m": (None, np.timedelta64("NaT", "s")),
+    # as text, which takes any unit: older numpy turns NaT of another into a number
+    "M": (None, "NaT"),
+    "m": (None, "NaT"),
 }
 """By kind: the dtype that knows a missing value (None for its own), and that value."""
 
