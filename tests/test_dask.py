@@ -53,13 +53,15 @@ FEW, MANY = {}, {"encoder_rows": 300}
 """Rows that are gathered, and rows that are encoded by workers."""
 
 
-def two_workers():
-    return LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=":0")
+def workers(n_workers):
+    return LocalCluster(
+        n_workers=n_workers, threads_per_worker=1, dashboard_address=":0"
+    )
 
 
 @pytest.fixture(scope="module")
 def cluster():
-    with two_workers() as cluster:
+    with workers(2) as cluster:
         yield cluster
 
 
@@ -71,12 +73,12 @@ def client(cluster):
 
 @pytest.fixture
 def mortals():
-    """A client of workers to be killed, used by no other test.
+    """A client of three workers to be killed, used by no other test.
 
     Dask does not always replace a worker that was killed, and a test that waits for it
     to do so may wait for ever.
     """
-    with two_workers() as cluster, Client(cluster) as client:
+    with workers(3) as cluster, Client(cluster) as client:
         yield client
 
 
@@ -192,16 +194,15 @@ def test_the_number_of_workers_has_no_say(n_workers, cluster, client, expected):
         scale(cluster, client, 2)
 
 
-def kill_one(client, is_due):
+def kill(pid, is_due):
     """Kill a worker once it is due."""
-    pids = list(client.run(os.getpid).values())
 
-    def kill():
+    def wait_and_kill():
         while not is_due():
             time.sleep(0.02)
-        os.kill(pids[RNG.integers(len(pids))], signal.SIGKILL)
+        os.kill(pid, signal.SIGKILL)
 
-    killer = threading.Thread(target=kill)
+    killer = threading.Thread(target=wait_and_kill)
     killer.start()
     return killer
 
@@ -212,13 +213,14 @@ def after(seconds):
     return lambda: time.monotonic() > end
 
 
-@pytest.mark.parametrize("attempt", range(2))
 @pytest.mark.parametrize("rows", [0, 1], ids=["few", "many"])
-def test_killed_workers_have_no_say(rows, attempt, expected, mortals):
-    killer = kill_one(mortals, after(RNG.uniform(0, 1.2)))
-    fitted = fit_again(expected[rows])
-    killer.join()
-    assert_same(fitted, expected[rows])
+def test_killed_workers_have_no_say(rows, expected, mortals):
+    first, second, _ = mortals.run(os.getpid).values()
+    for pid in (first, second):
+        killer = kill(pid, after(RNG.uniform(0, 1.2)))
+        fitted = fit_again(expected[rows])
+        killer.join()
+        assert_same(fitted, expected[rows])
 
 
 def test_shards_that_came_in_a_message_are_learnt_from(shifted_by_a_byte):
@@ -533,7 +535,8 @@ def test_a_search_on_workers_that_die_goes_on(mortals, tmp_path):
     search = GridSearchCV(
         plain(checkpoint=states, max_iter=20), {"alpha": [0.0, 0.1]}, cv=2, refit=False
     )
-    killer = kill_one(mortals, lambda: len(list(states.glob("*.npz"))) > 1)
+    pid, *_ = mortals.run(os.getpid).values()
+    killer = kill(pid, lambda: len(list(states.glob("*.npz"))) > 1)
     with joblib.parallel_config("dask"):
         # with a worker, the only copy of the rows may be lost that joblib has made
         with contextlib.suppress(CancelledError):

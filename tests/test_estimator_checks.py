@@ -12,8 +12,8 @@ from sklearn.utils.estimator_checks import (
 
 from skmlp import MLPSoftmaxClassifier
 
-ESTIMATORS = [
-    MLPSoftmaxClassifier(),
+DEFAULT = MLPSoftmaxClassifier()
+OTHERS = [
     MLPSoftmaxClassifier(n_estimators=1),
     MLPSoftmaxClassifier(n_estimators=2, solver="lbfgs", max_iter=50),
     classic(),
@@ -53,7 +53,7 @@ def expected_failures(estimator):
     return failures
 
 
-@parametrize_with_checks(ESTIMATORS, expected_failed_checks=expected_failures)
+@parametrize_with_checks(OTHERS, expected_failed_checks=expected_failures)
 def test_parametrized(estimator, check):
     check(estimator)
 
@@ -61,15 +61,13 @@ def test_parametrized(estimator, check):
 @pytest.mark.parametrize(
     "check", [check_param_validation, check_dataframe_column_names_consistency]
 )
-@pytest.mark.parametrize("estimator", ESTIMATORS, ids=repr)
+@pytest.mark.parametrize("estimator", [DEFAULT, *OTHERS], ids=repr)
 def test_what_scikit_learn_asks_of_its_own(estimator, check):
     check("MLPSoftmaxClassifier", estimator)
 
 
 def test_check_estimator_on_the_default():
     results = check_estimator(
-        MLPSoftmaxClassifier(),
-        expected_failed_checks=expected_failures(MLPSoftmaxClassifier()),
-        on_skip=None,
+        DEFAULT, expected_failed_checks=expected_failures(DEFAULT), on_skip=None
     )
     assert {result["status"] for result in results} <= {"passed", "skipped", "xfail"}

@@ -97,7 +97,7 @@ def assert_same(model, expected):
 
 def test_a_fit_killed_at_ten_random_moments_ends_bit_for_bit_the_same(tmp_path):
     path = tmp_path / "fit.npz"
-    model = make(max_iter=1000, batch_size=32)
+    model = make(max_iter=1000, batch_size=32, n_estimators=4)
     params = model.get_params(deep=False)
     expected = model.fit(X, Y)
     processes = multiprocessing.get_context("forkserver")
