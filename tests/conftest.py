@@ -1,5 +1,13 @@
 """What several test files need."""
 
+import os
+
+# before NumPy is imported: processes that share the cores wait for each other's
+# threads, and tests of threads ask for them
+if "PYTEST_XDIST_WORKER" in os.environ:
+    for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
+        os.environ.setdefault(variable, "1")
+
 import numpy as np
 import pytest
 
