@@ -14,6 +14,7 @@ that training has not seen. One learns here
 Make a model with: python examples/browser/train.py
 
 Run it with: MODEL=examples/browser/dist/model.onnx python examples/service.py
+
 Its page http://127.0.0.1:8000/docs lists the fields and lets one try.
 """
 
