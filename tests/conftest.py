@@ -1,6 +1,7 @@
 """What several test files need."""
 
 import os
+import threading
 
 # before NumPy is imported: processes that share the cores wait for each other's
 # threads, and tests of threads ask for them
@@ -36,6 +37,24 @@ def relative_error():
         return np.linalg.norm(actual - expected) / np.linalg.norm(expected)
 
     return error
+
+
+@pytest.fixture
+def refuse_threads(monkeypatch):
+    """A function that lets no more than some further threads live at a time."""
+
+    def refuse(n_startable):
+        start = threading.Thread.start
+        most = threading.active_count() + n_startable
+
+        def start_or_fail(thread):
+            if threading.active_count() >= most:
+                raise RuntimeError("can't start new thread")
+            start(thread)
+
+        monkeypatch.setattr(threading.Thread, "start", start_or_fail)
+
+    return refuse
 
 
 @pytest.fixture(scope="session")

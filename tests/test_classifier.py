@@ -449,6 +449,19 @@ def test_batches_larger_than_the_data_are_clipped_with_a_warning():
         quick(batch_size=500).fit(X_IRIS, Y_IRIS)
 
 
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+@pytest.mark.parametrize("n_rows", [1, 20, 33])
+def test_one_wide_network_takes_batches_of_any_size(n_rows):
+    X = np.random.default_rng(0).normal(size=(n_rows, 3000))
+    y = np.arange(n_rows) % 3
+    wide = {"hidden_layer_sizes": (512, 512), "n_estimators": 1, "max_iter": 2}
+    fitted = MLPSoftmaxClassifier(**wide).fit(X, y)
+    small_batches = MLPSoftmaxClassifier(**wide, batch_size=min(n_rows, 8)).fit(X, y)
+    continued = MLPSoftmaxClassifier((512, 512)).partial_fit(X, y, classes=[0, 1, 2])
+    for model in (fitted, small_batches, continued):
+        assert np.isfinite(model.predict_proba(X)).all()
+
+
 def test_ctrl_c_keeps_what_was_learnt():
     def press_after_two_epochs(model, X, y):
         calls.append(None)

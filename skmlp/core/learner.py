@@ -232,13 +232,19 @@ class CoreLearner:
         """Take some steps of an epoch; the number of the batch to go on from."""
         team = structures.Team(n_threads=self.crew.n_threads)
         take_part = partial(self.take_part, epoch, team)
-        first, *_ = self.crew.map(take_part, range(self.crew.n_threads))
+        try:
+            first, *_ = self.crew.map(take_part, range(self.crew.n_threads))
+        finally:
+            team.is_aborted = 1  # no thread waits for one that was never started
         return first
 
     def take_part(self, epoch: structures.Epoch, team: structures.Team, me: int) -> int:
         """Do the work of one thread of the team; as `take_steps`."""
         parts = (self.network.structure, self.structure, self.rule, epoch, team)
-        return core().train(*map(ctypes.byref, parts), me)
+        try:
+            return core().train(*map(ctypes.byref, parts), me)
+        finally:
+            team.is_aborted = 1  # nor for one that failed
 
     def penalty(self) -> float:
         """The penalty on the present weights."""

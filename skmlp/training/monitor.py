@@ -48,8 +48,11 @@ class Plateau:
         return False
 
 
-Evaluate = Callable[[Sequence[int]], tuple[np.ndarray, np.ndarray]]
-"""Gives losses and scores of some networks on the held-out part."""
+Evaluate = Callable[..., tuple[np.ndarray, np.ndarray]]
+"""Gives losses and scores of some networks, by their numbers, on the held-out part.
+
+It may take the keyword `crew`, threads that work on several networks at a time.
+"""
 
 
 class Observer:

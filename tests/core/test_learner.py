@@ -12,6 +12,7 @@ from core_twins import build, never, some_samples, start, twins
 from numpy.testing import assert_allclose, assert_array_equal
 
 from skmlp.core.layout import ACTIVATIONS as KNOWN
+from skmlp.core.learner import CoreLearner
 from skmlp.core.library import library
 from skmlp.fitting.engines import RULES as RULES_OF_THE_CORE
 from skmlp.nn.activations import ACTIVATIONS, ELU, LeakyReLU, PReLU, ReLU, Tanh
@@ -305,6 +306,56 @@ def test_start_is_the_same_for_both():
     by_numpy, by_core = twins(architecture, some_samples(architecture, 20), Adam)
     assert_array_equal(by_core.parameters, by_numpy.network.parameters)
     assert_array_equal(by_core.parameters, start(architecture))
+
+
+class Failing(ThreadPoolExecutor):
+    """Raises an error in place of one submit, counted from 0."""
+
+    def __init__(self, n_threads, number, error):
+        super().__init__(n_threads)
+        self.before, self.error = number, error
+
+    def submit(self, *given):
+        self.before -= 1
+        if self.before == -1:
+            raise self.error
+        return super().submit(*given)
+
+
+def epochs(learner):
+    """Train for two epochs, of a call of the core each."""
+    for _ in range(2):
+        learner.epoch([0.01] * 2, never)
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt, RuntimeError])
+@pytest.mark.parametrize("n_threads", [2, 3])
+def test_learner_ends_where_a_part_is_not_submitted(n_threads, error):
+    architecture = build(ReLU(), (64,))
+    samples = some_samples(architecture, 200)
+    for number in range(2 * n_threads):
+        with Failing(n_threads, number, error) as pool:
+            crew = Crew(n_threads, pool.map)
+            _, learner = twins(architecture, samples, Adam, batch_size=100, crew=crew)
+            with pytest.raises(error):
+                epochs(learner)
+
+
+def test_learner_ends_where_another_part_fails(monkeypatch):
+    architecture = build(ReLU(), (64,))
+    samples = some_samples(architecture, 200)
+    take_part = CoreLearner.take_part
+
+    def fail_second(learner, epoch, team, me):
+        epoch = None if me == 1 else epoch
+        return take_part(learner, epoch, team, me)
+
+    monkeypatch.setattr(CoreLearner, "take_part", fail_second)
+    with ThreadPoolExecutor(2) as pool:
+        crew = Crew(2, pool.map)
+        _, learner = twins(architecture, samples, Adam, batch_size=100, crew=crew)
+        with pytest.raises(TypeError):
+            epochs(learner)
 
 
 def test_threads_left_behind_have_all_they_need():
