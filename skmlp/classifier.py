@@ -785,7 +785,10 @@ class MLPSoftmaxClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
     def predict_proba(self, X: TableLike | DataSetLike) -> Any:
         """Probability of each class for each row.
 
-        Changes nothing in the estimator, so many threads can call it at once.
+        Changes nothing in the estimator, so many threads can call it at once. The
+        probabilities of a row do not depend on the other rows of `X`: bit for bit where
+        the compiled core computes, and up to rounding in the last digits where NumPy
+        does (for ``dtype="float64"``, sparse `X`, or an activation of your own, say).
 
         Parameters
         ----------

@@ -254,6 +254,23 @@ def test_an_interruption_is_heard_in_the_midst_of_an_epoch(n_estimators, monkeyp
     assert np.isfinite(model.predict_proba(X)).all()
 
 
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+@pytest.mark.parametrize(
+    ("dtype", "kind"),
+    [("float32", np.asarray), ("float64", np.asarray), ("float32", csr_array)],
+)
+def test_a_row_is_predicted_alone_as_among_others(dtype, kind):
+    model = classic((32, 20), dtype=dtype, preprocessing=None, max_iter=2)
+    model.fit(kind(X), Y)
+    together = model.predict_proba(kind(X))
+    for n_rows in (1, 2, 33):
+        alone = model.predict_proba(kind(X[:n_rows]))
+        if engine() != NUMPY and (dtype, kind) == ("float32", np.asarray):
+            assert_array_equal(alone, together[:n_rows])
+        else:  # as the docstring says, only up to rounding
+            assert_allclose(alone, together[:n_rows], rtol=1e-4, atol=1e-6)
+
+
 @needs_core
 def test_a_reader_is_kept_while_its_owner_has_the_parameters():
     model = classic((5,), max_iter=3, early_stopping=True).fit(X, Y)
