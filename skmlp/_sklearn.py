@@ -12,7 +12,12 @@ from sklearn.base import BaseEstimator, _fit_context
 from sklearn.metrics import mean_squared_error
 from sklearn.metrics._scorer import _BaseScorer
 from sklearn.utils._param_validation import HasMethods, Interval, Options, StrOptions
-from sklearn.utils.validation import _check_feature_names_in, _check_sample_weight
+from sklearn.utils.validation import (
+    _check_feature_names,
+    _check_feature_names_in,
+    _check_n_features,
+    _check_sample_weight,
+)
 
 __all__ = [
     "CallbackSupportMixin",
@@ -22,6 +27,7 @@ __all__ = [
     "Options",
     "StrOptions",
     "calls_a_metric",
+    "check_columns",
     "check_feature_names_in",
     "check_sample_weight",
     "fit_context",
@@ -130,6 +136,12 @@ def check_sample_weight(sample_weight: ArrayLike | None, n_rows: int) -> np.ndar
     return _check_sample_weight(
         sample_weight, rows, dtype=np.float64, ensure_non_negative=True, copy=True
     )
+
+
+def check_columns(estimator: BaseEstimator, X: object, reset: bool) -> None:
+    """Remember the names and the number of the columns of X, or compare them."""
+    _check_feature_names(estimator, X, reset=reset)
+    _check_n_features(estimator, X, reset=reset)
 
 
 def validate_parameters(estimator: BaseEstimator) -> None:

@@ -4,6 +4,7 @@ import inspect
 import os
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import CancelledError
 from contextlib import AbstractContextManager, ExitStack
 from copy import copy
 from dataclasses import replace
@@ -145,6 +146,11 @@ def received(*pieces: bytes) -> Any:
 def client_of(given: Client | None) -> Client:
     """The client that was given, or the one that was made last."""
     if given is not None:
+        if has_closed(given):
+            raise ValueError(
+                f"expected an open Dask client, got one that is {given.status}. Make a "
+                "new one, as in client = distributed.Client(), and pass client=."
+            )
         return given
     try:
         return default_client()
@@ -153,6 +159,11 @@ def client_of(given: Client | None) -> Client:
             "there is no Dask cluster to train on; make one, as in "
             "client = distributed.Client(), or pass client=."
         ) from error
+
+
+def has_closed(client: Client) -> bool:
+    """Return True if a client has lost its scheduler, or is about to."""
+    return client.status in ("closing", "closed")
 
 
 # Partitions
@@ -869,10 +880,12 @@ class DaskMLPSoftmaxClassifier(MLPSoftmaxClassifier):
         TypeError
             If X, y or weights are not of Dask.
         ValueError
-            If data or parameters don't fit together, or there is no client.
+            If data or parameters don't fit together, or there is no open client.
         RuntimeError
-            If more workers have died than Dask allows, or they have another engine.
+            If more workers have died than Dask allows, if they have another engine, or
+            if the client or its cluster is closed meanwhile.
         """
+        client = client_of(self.client)
         own_rows = self._computed(X_val, y_val, sample_weight_val)
         names = ("X_val", "y_val", "sample_weight_val")
         try:
@@ -883,6 +896,14 @@ class DaskMLPSoftmaxClassifier(MLPSoftmaxClassifier):
             raise RuntimeError(
                 f"{error.allowed_failures + 1} workers died over the same task, one "
                 f"after the other; maybe they had too little memory. {self._way_on()}"
+            ) from error
+        except Exception as error:
+            if not isinstance(error, CancelledError) and not has_closed(client):
+                raise
+            raise RuntimeError(
+                "the Dask client or its cluster was closed before fit had ended. Make "
+                "a new one, as in client = distributed.Client(), and pass client=. "
+                f"{self._way_on()}"
             ) from error
 
     def _way_on(self) -> str:
@@ -1013,8 +1034,9 @@ class DaskMLPSoftmaxClassifier(MLPSoftmaxClassifier):
 
     def _computed(self, *values: Any) -> tuple[Any, ...]:
         """Those of the values that are of Dask, computed, beside the others."""
+        scheduler = None if self.client is None else client_of(self.client)
         return tuple(
-            value.compute(scheduler=self.client)
+            value.compute(scheduler=scheduler)
             if dask.is_dask_collection(value)
             else value
             for value in values

@@ -104,7 +104,7 @@ FIT = {
     ),
     "X_val of another width": (
         lambda m: m.fit(X, Y, X_val=X[:, :2], y_val=Y),
-        "X has 2 features, but TableEncoder is expecting 4",
+        "X has 2 features, but MLPSoftmaxClassifier is expecting 4",
     ),
     "X_val of other columns": (
         lambda m: m.fit(FRAME, Y, X_val=FRAME[["a", "c", "b", "d"]], y_val=Y),

@@ -2,7 +2,6 @@
 
 import inspect
 import re
-import time
 import warnings
 from itertools import pairwise
 
@@ -564,53 +563,42 @@ def test_wide_sparse_rows_need_no_dense_copy():
     assert peak < 2000 * 50_000 * 4 / 10
 
 
-@pytest.mark.parametrize("params", [{}, {"n_estimators": 1}])
-def test_max_time_ends_training_at_the_best_weights_so_far(params):
-    params = {
-        "random_state": 0,
-        "max_iter": 10**6,
-        "learning_rate": "constant",
-    } | params
-    model = MLPSoftmaxClassifier(n_iter_no_change=np.inf, tol=0, max_time=0.5, **params)
-    start = time.perf_counter()
+@pytest.mark.parametrize("params", [{"n_estimators": 3}, {"n_estimators": 1}])
+def test_max_time_ends_training_at_the_best_weights_so_far(params, a_second_per_epoch):
+    model = quick(max_iter=100, early_stopping=True, max_time=9.5, **params)
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         model.fit(X, Y)
-    assert 0.4 < time.perf_counter() - start < 5
+    assert model.n_iter_ == 10
     assert np.size(model.best_iter_) == model.n_estimators_
-    assert 0 < np.min(model.best_iter_) <= np.max(model.best_iter_) <= model.n_iter_
-    assert model.n_iter_ < 10**6
+    assert 0 < np.min(model.best_iter_) <= np.max(model.best_iter_) <= 10
     # the curve is a mean, so it tells the best epoch of one network alone
-    if model.n_estimators_ == 1 and model.validation_loss_curve_ is not None:
-        best = np.argmin(model.validation_loss_curve_)
-        assert model.best_iter_ == best + 1
+    if model.n_estimators_ == 1:
+        assert model.best_iter_ == np.argmax(model.validation_scores_) + 1
     assert model.score(X, Y) > 0.9
 
 
-def test_max_time_ends_lbfgs_after_an_iteration():
+def test_max_time_ends_lbfgs_after_an_iteration(a_second_per_epoch):
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        model = classic(solver="lbfgs", max_time=1e-6).fit(X_TRAIN, Y_TRAIN)
+        model = classic(solver="lbfgs", max_time=1).fit(X_TRAIN, Y_TRAIN)
     assert model.n_iter_ == 1
 
 
-def test_max_time_cuts_even_the_first_epoch_short():
-    rng = np.random.default_rng(0)
-    X, y = rng.normal(size=(200_000, 10)), rng.integers(3, size=200_000)
-    model = MLPSoftmaxClassifier(batch_size=8, n_estimators=1, max_time=0.3)
-    start = time.perf_counter()
-    model.fit(X, y)
-    assert time.perf_counter() - start < 5
-    assert model.n_iter_ == model.best_iter_ == 1
+@pytest.mark.parametrize("n_estimators", [1, 3])
+def test_max_time_cuts_even_the_first_epoch_short(n_estimators, a_second_per_epoch):
+    model = quick(max_time=1, n_estimators=n_estimators, warm_start=True).fit(X, Y)
+    assert model.n_iter_ == 1
+    assert model._rule_state["t"] == 1  # of the 29 batches of an epoch
     assert np.isfinite(model.predict_proba(X[:5])).all()
 
 
 def test_a_search_over_fits_of_limited_time():
     search = GridSearchCV(
-        quick(max_iter=10**6, n_iter_no_change=np.inf, max_time=0.05),
+        quick(max_iter=10**6, n_iter_no_change=np.inf, max_time=1e-9),
         {"learning_rate_init": [1e-3, 1e-2]},
         cv=2,
         n_jobs=2,
     ).fit(X_TRAIN, Y_TRAIN)
     assert search.best_estimator_.n_iter_ < 10**6
-    assert search.best_score_ > 0.8
+    assert np.isfinite(search.cv_results_["mean_test_score"]).all()

@@ -3,6 +3,7 @@
 from typing import NamedTuple, Protocol, Self, TypeGuard, TypeVar
 
 import numpy as np
+import pandas as pd
 from numpy.typing import ArrayLike
 from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
@@ -25,9 +26,9 @@ from skmlp.fitting.targets import (
 )
 from skmlp.fitting.task import Data
 from skmlp.tabular.encoder import TableEncoder
-from skmlp.tabular.lazy import refuse_lazy
+from skmlp.tabular.lazy import check_is_table, refuse_lazy
 from skmlp.tabular.names import check_names, remember_names
-from skmlp.tabular.tables import SparseMatrix, TableLike, plain
+from skmlp.tabular.tables import SparseMatrix, TableLike, is_sparse, plain
 from skmlp.training.batches import Rows, RowsInMemory, Samples
 
 M = TypeVar("M", np.ndarray, SparseMatrix)
@@ -121,6 +122,8 @@ class OwnRows(NamedTuple):
         """What the caller has passed, refused at once where it holds no rows."""
         own_rows = cls(X_val, y_val, sample_weight_val)
         refuse_lazy(**own_rows._asdict())
+        if X_val is not None:
+            check_is_table("X_val", X_val)
         return own_rows
 
     @property
@@ -214,10 +217,15 @@ def fit_encoder(
 def read_inputs(reader: Reader, X: TableLike, dtype: str) -> RowsInMemory:
     """The matrix of other rows, with what was learnt of their columns."""
     refuse_lazy(X=X)
+    check_is_table("X", X)
     check_names(reader, X)
     if reader.encoder_ is None:
         return check_rows(reader, X, dtype)
-    return check_encoded(reader.encoder_.transform(plain(X)), dtype)
+    if isinstance(reader.encoder_, TableEncoder):
+        encoded = reader.encoder_.transform_for(reader, X)
+    else:
+        encoded = reader.encoder_.transform(plain(X))
+    return check_encoded(encoded, dtype)
 
 
 def own_held_out(reader: Reader, targets: Targets, own_rows: OwnRows) -> Samples:
@@ -256,10 +264,41 @@ def check_rows(
         matrix = in_dtype(X, dtype)
         if np.isfinite(matrix).all():
             return matrix
-    X = validate_data(
-        reader, plain(X), accept_sparse="csr", dtype="numeric", reset=reset
-    )
-    return as_matrix(X, dtype)
+    try:
+        checked = validate_data(
+            reader,
+            plain(X),
+            accept_sparse="csr",
+            dtype="numeric",
+            # scikit-learn's own message names another estimator
+            ensure_all_finite=False,
+            reset=reset,
+        )
+        assert_all_finite(checked, input_name="X")
+        return as_matrix(checked, dtype)
+    except (TypeError, ValueError) as error:
+        if holds_finite_numbers(X, dtype):
+            raise
+        raise ValueError(
+            f"{error}\nExpected finite numbers and unique column names in X, since "
+            'preprocessing=None. Set preprocessing="auto", which encodes text, dates '
+            "and missing values."
+        ) from error
+
+
+def holds_finite_numbers(X: TableLike, dtype: str) -> bool:
+    """Return False if a `TableEncoder` would take what the network can't."""
+    if isinstance(X, pd.DataFrame) and not X.columns.is_unique:
+        return False
+    array = X.data if is_sparse(X) else np.asarray(X)
+    if array.dtype.kind in "SU":
+        return False
+    if array.dtype.kind == "c":
+        return True  # which an encoder does not take either
+    try:
+        return bool(np.isfinite(in_dtype(array, dtype)).all())
+    except (TypeError, ValueError):
+        return False
 
 
 def as_matrix(X: M, dtype: str) -> M:

@@ -16,7 +16,7 @@ from sklearn.utils.validation import check_consistent_length
 from skmlp.fitting.parameters import Parameters
 from skmlp.fitting.recipe import Settings, is_auto
 from skmlp.tabular.labels import read_labels
-from skmlp.tabular.lazy import refuse_lazy
+from skmlp.tabular.lazy import check_is_table, refuse_lazy
 from skmlp.tabular.names import list_some
 from skmlp.tabular.tables import TableLike
 from skmlp.tabular.weights import check_weights, in_range
@@ -64,6 +64,7 @@ def read_targets(
 ) -> Targets:
     """Labels and weights of the rows of X; `classes` are all labels, None for y's."""
     refuse_lazy(X=X, y=y, sample_weight=sample_weight)
+    check_is_table("X", X)
     labels = labels_of_rows(X, y, type(parameters).__name__)
     classes, codes = encode_labels(labels, classes)
     class_weights = weights_of_classes(parameters.class_weight, classes, labels)

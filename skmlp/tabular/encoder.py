@@ -14,13 +14,13 @@ from sklearn.utils.validation import (
     check_consistent_length,
     check_is_fitted,
     column_or_1d,
-    validate_data,
 )
 
 from skmlp._estimators import unchanged_on_error
 from skmlp._sklearn import (
     Interval,
     StrOptions,
+    check_columns,
     check_feature_names_in,
     fit_context,
 )
@@ -35,7 +35,7 @@ from skmlp.tabular.columns import (
     sorting_order,
 )
 from skmlp.tabular.labels import read_labels
-from skmlp.tabular.lazy import refuse_lazy
+from skmlp.tabular.lazy import check_is_table, refuse_lazy
 from skmlp.tabular.names import check_names, remember_names, remembered_names
 from skmlp.tabular.readings import is_text
 from skmlp.tabular.scaling import Numbers, SmoothScale
@@ -365,8 +365,17 @@ class TableEncoder(TransformerMixin, BaseEstimator):
         ValueError, TypeError
             If columns are missing, in another order, or of another kind than in `fit`.
         """
+        return self.transform_for(self, X)
+
+    def transform_for(
+        self, owner: BaseEstimator, X: TableLike
+    ) -> np.ndarray | SparseMatrix:
+        """Encode rows for the estimator that a user knows, which messages name.
+
+        It must have learned the same columns.
+        """
         check_is_fitted(self, "scale_")
-        X = self._validate(X, reset=False)
+        X = self._validate(X, owner)
         if is_sparse(X):
             if self._is_sparse:
                 return self.scale_.encode_sparse(X, self.dtype)
@@ -468,24 +477,28 @@ class TableEncoder(TransformerMixin, BaseEstimator):
         tags.transformer_tags.preserves_dtype = []
         return tags
 
-    def _validate(self, X: TableLike, reset: bool) -> Table:
-        """X as a table, a 2-D array or a CSR matrix; with the columns of fit."""
+    def _validate(self, X: TableLike, owner: BaseEstimator | None = None) -> Table:
+        """X as a table, a 2-D array or a CSR matrix; with the columns of fit.
+
+        `owner` is the estimator that messages name; None to learn the columns.
+        """
         refuse_lazy(X=X)
-        if reset:
+        check_is_table("X", X)
+        if owner is None:
             remember_names(self, X)
         else:
             check_names(self, X)
         if is_frame(X):
             names = header(X)
             try:
-                validate_data(self, names, reset=reset, skip_check_array=True)
+                check_columns(owner or self, names, reset=owner is None)
             except ValueError as error:
                 raise ValueError(f"{error}{self._hint_on_order(names)}") from error
             for axis, what in enumerate(["sample", "feature"]):
                 if X.shape[axis] == 0:
                     raise ValueError(
                         f"Found array with 0 {what}(s) (shape={X.shape}) while a "
-                        "minimum of 1 is required by TableEncoder."
+                        "minimum of 1 is required."
                     )
             return X
         X = plain(X)
@@ -499,7 +512,8 @@ class TableEncoder(TransformerMixin, BaseEstimator):
             as_array = check_array(X, **options)
             if as_array.dtype.kind == "U":
                 options["dtype"] = object
-        X = validate_data(self, X, reset=reset, **options)
+        X = check_array(X, input_name="X", **options)
+        check_columns(owner or self, X, reset=owner is None)
         if is_sparse(X):
             check_sparse(X)
         return X
@@ -524,7 +538,7 @@ class TableEncoder(TransformerMixin, BaseEstimator):
     ) -> "TrainingTable":
         """Learn, and return the table as it was read on the way."""
         refuse_lazy(X=X, y=y, sample_weight=sample_weight)
-        X = self._validate(X, reset=True)
+        X = self._validate(X)
         weight = None
         if sample_weight is not None:
             weight = check_weights(sample_weight, X.shape[0])

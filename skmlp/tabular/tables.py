@@ -168,7 +168,8 @@ def is_frame(X: object) -> TypeGuard[Frame]:
 def header(X: Frame) -> pd.DataFrame:
     """The column names of a frame, in a form that every scikit-learn can read."""
     if isinstance(X, pd.DataFrame):
-        return X
+        # some versions refuse names that come twice, and none remembers integers
+        return X if X.columns.is_unique else pd.DataFrame(columns=range(X.shape[1]))
     return pd.DataFrame(columns=by_narwhals(X).columns)
 
 

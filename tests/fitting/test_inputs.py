@@ -6,6 +6,7 @@ import pytest
 from networks import classic
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy import sparse
+from sklearn.base import clone
 from sklearn.cluster import KMeans
 from sklearn.decomposition import PCA
 from sklearn.ensemble import RandomTreesEmbedding
@@ -340,3 +341,93 @@ def test_the_short_way_in_ends_where_the_long_one_ends(X_new, value, monkeypatch
     short = result()
     monkeypatch.setattr(inputs, "looks_plain", lambda X, reader: False)
     assert_array_equal(short, result())
+
+
+NUMBERS = pd.DataFrame(X[:, :2], columns=["a", "b"])
+LABELS = np.arange(len(X)) % 2
+FOR_ENCODER = {
+    "text": NUMBERS.assign(b="x"),
+    "text in an array": NUMBERS.assign(b="x").to_numpy(),
+    "text in a list": [["x", 1.0]] * len(X),
+    "numbers as text": NUMBERS.astype(str).to_numpy(str),
+    "categories": NUMBERS.assign(b=pd.Categorical(["x"] * len(X))),
+    "dates": NUMBERS.assign(b=pd.Timestamp("2024-01-01", tz="UTC")),
+    "NaN": NUMBERS.assign(b=np.nan),
+    "NaN in an array": NUMBERS.assign(b=np.nan).to_numpy(),
+    "NaN in float32": NUMBERS.assign(b=np.nan).to_numpy(np.float32),
+    "None": NUMBERS.assign(b=None),
+    "NA": NUMBERS.assign(b=pd.array([None] * len(X), "Int64")),
+    "infinity": NUMBERS.assign(b=np.inf),
+    "infinity in an array": NUMBERS.assign(b=-np.inf).to_numpy(),
+}
+"""What a TableEncoder takes, and a network by itself does not."""
+TAKES_NUMBERS = 'since preprocessing=None. Set preprocessing="auto"'
+
+
+@pytest.mark.filterwarnings("ignore:X (has|does not have valid) feature names")
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+@pytest.mark.parametrize("kind", FOR_ENCODER)
+def test_what_needs_an_encoder_is_refused_with_the_way_to_one(kind):
+    model = classic(max_iter=1, preprocessing=None)
+    fitted = clone(model).fit(NUMBERS, LABELS)
+    for call in (
+        lambda: model.fit(FOR_ENCODER[kind], LABELS),
+        lambda: model.partial_fit(FOR_ENCODER[kind], LABELS, classes=[0, 1]),
+        lambda: model.fit(NUMBERS, LABELS, X_val=FOR_ENCODER[kind], y_val=LABELS),
+        lambda: fitted.predict_proba(FOR_ENCODER[kind]),
+    ):
+        with pytest.raises(ValueError, match=TAKES_NUMBERS) as error:
+            call()
+        assert "HistGradientBoosting" not in str(error.value)
+
+
+def test_what_no_encoder_takes_either_is_refused_without_a_hint():
+    with pytest.raises(ValueError, match="Complex data not supported") as error:
+        classic(preprocessing=None).fit(NUMBERS.to_numpy() * 1j, LABELS)
+    assert TAKES_NUMBERS not in str(error.value)
+
+
+SOME_ROWS = NUMBERS.to_numpy()
+
+
+@pytest.mark.parametrize("preprocessing", ["auto", None, TableEncoder()])
+@pytest.mark.parametrize(
+    ("taught", "given", "sentence"),
+    [
+        (NUMBERS, SOME_ROWS, "X does not have valid feature names, but {} was fitted"),
+        (
+            NUMBERS,
+            SOME_ROWS.tolist(),
+            "X does not have valid feature names, but {} was",
+        ),
+        (SOME_ROWS, NUMBERS, "X has feature names, but {} was fitted without"),
+    ],
+)
+def test_a_warning_of_names_names_the_classifier(
+    preprocessing, taught, given, sentence
+):
+    model = classic(max_iter=1, learning_rate="cosine", preprocessing=preprocessing)
+    model.fit(taught, LABELS)
+    with pytest.warns(UserWarning, match=sentence.format("MLPSoftmaxClassifier")):
+        model.predict(given)
+
+
+@pytest.mark.filterwarnings("ignore:X does not have valid feature names")
+@pytest.mark.parametrize("preprocessing", ["auto", None])
+def test_a_wrong_number_of_columns_names_the_classifier(preprocessing):
+    model = classic(max_iter=1, learning_rate="cosine", preprocessing=preprocessing)
+    model.fit(NUMBERS, LABELS)
+    with pytest.raises(ValueError, match="but MLPSoftmaxClassifier is expecting 2"):
+        model.predict(SOME_ROWS[:, :1])
+
+
+def test_a_warning_of_a_sparse_matrix_names_the_classifier():
+    model = classic(max_iter=1, learning_rate="cosine", preprocessing="auto")
+    model.fit(NUMBERS, LABELS)
+    with pytest.warns(UserWarning, match="but MLPSoftmaxClassifier was fitted with"):
+        model.predict(sparse.csr_array(SOME_ROWS))
+
+
+def test_a_warning_of_an_encoder_alone_names_the_encoder():
+    with pytest.warns(UserWarning, match="but TableEncoder was fitted with"):
+        TableEncoder().fit(NUMBERS).transform(SOME_ROWS)

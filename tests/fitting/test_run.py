@@ -98,11 +98,8 @@ class InterruptedBesideThreads(Descent):
 
     def train(self, task, parameters, monitor, crew):
         def epoch(network):
-            for _ in range(500):
-                if monitor.is_out_of_time():
-                    return
+            while not monitor.is_out_of_time():
                 time.sleep(0.01)
-            self.rule.too_long = True
 
         crew.map(epoch, range(2))
         raise KeyboardInterrupt
@@ -113,7 +110,6 @@ def test_threads_end_their_epoch_once_training_is_interrupted():
     with threadpool_limits(2, user_api="blas"):
         outcome = carry_out(in_threads(2), pressed)
     assert outcome.ending == Ending.INTERRUPTED
-    assert not hasattr(pressed.rule, "too_long")
 
 
 @pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="there are no timers")
