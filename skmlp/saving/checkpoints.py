@@ -17,13 +17,12 @@ from skmlp._version import __version__
 from skmlp.saving.archive import (
     FileRefusedError,
     Tree,
-    check_folder,
     expect,
     read,
     refusing,
-    remove_leftovers,
     write,
 )
+from skmlp.saving.temporary import check_folder, remove_leftovers
 from skmlp.tabular.tables import (
     TableLike,
     Values,
