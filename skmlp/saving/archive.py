@@ -69,7 +69,7 @@ MALFORMED = (
     AttributeError,
     TypeError,
     ValueError,
-    OverflowError,
+    ArithmeticError,  # OverflowError, and those of decimals
     OSError,
     EOFError,
 )
