@@ -39,11 +39,6 @@ def is_count(value: object) -> bool:
     return bool(value >= 0)
 
 
-def is_step_count(value: object) -> bool:
-    """A count that fits in 64 bits."""
-    return is_count(value) and int(cast(int, value)) < 2**63
-
-
 def is_number(value: object) -> TypeGuard[float]:
     """A real number."""
     return isinstance(value, Real) and not is_flag(value)
@@ -58,6 +53,30 @@ def is_setting(value: object) -> bool:
     """Setting of an activation: a truth value, or a number finite in float32."""
     largest = float(np.finfo(np.float32).max)
     return is_flag(value) or is_number_in(-largest, largest)(value)
+
+
+def is_generator_state(value: object) -> bool:
+    """The state of NumPy's default generator."""
+    if not isinstance(value, dict) or value.keys() != GENERATOR_STATE.keys():
+        return False
+    return all(is_right(value[name]) for name, is_right in GENERATOR_STATE.items())
+
+
+def is_count_below(limit: int) -> Check:
+    """A count that is less than a limit."""
+    return lambda value: is_count(value) and int(cast(int, value)) < limit
+
+
+GENERATOR_STATE: dict[str, Check] = {
+    "bit_generator": lambda value: value == "PCG64",
+    "state": lambda value: (
+        isinstance(value, dict)
+        and value.keys() == {"state", "inc"}
+        and all(map(is_count_below(2**128), value.values()))
+    ),
+    "has_uint32": is_count_below(2),
+    "uinteger": is_count_below(2**32),
+}
 
 
 def is_list_of(*types: type) -> Check:

@@ -20,11 +20,11 @@ from skmlp.saving.checks import (
     is_array,
     is_ascending,
     is_count,
+    is_count_below,
     is_finite_array,
     is_line_of_names,
     is_list_of,
     is_number_in,
-    is_step_count,
 )
 from skmlp.saving.classes import (
     check_parameters,
@@ -58,7 +58,7 @@ FITTED: dict[str, Check] = {
     ),
     "best_iter_": lambda value: is_count(value) or is_array("i", 1)(value),
     "temperature_": is_number_in(SMALLEST_TEMPERATURE, float(np.finfo("f4").max)),
-    "t_": is_step_count,
+    "t_": is_count_below(2**63),
     "n_features_in_": is_count,
     "_rule_state": is_a(dict, type(None)),
     "_plateau": is_a(Plateau, type(None)),
@@ -230,7 +230,7 @@ def check_moments(
     n_steps, *others = rule_state.get("t"), *(rule_state.keys() - {"t"})
     if not any(set(others) == set(rule.memory) for rule in OPTIMIZERS.values()):
         raise ValueError("the memory of the optimizer is that of none there is")
-    if not is_step_count(n_steps):
+    if not is_count_below(2**63)(n_steps):
         raise ValueError("the number of the optimizer's steps is wrong")
     is_like_parameters = is_array("f", parameters.ndim)
     for name in others:
