@@ -1,14 +1,14 @@
 """Predictions for a data set: its rows piece by piece, and a Parquet file of them."""
 
 import os
-import secrets
 from collections.abc import Iterable, Iterator, Sequence
-from pathlib import Path
+from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
 from skmlp.parts.reader import DataSet, is_data_set
+from skmlp.saving.temporary import replace_file
 from skmlp.tabular.names import list_some
 
 if TYPE_CHECKING:
@@ -100,20 +100,11 @@ def write_parquet(path: str | os.PathLike, tables: Iterable["pa.Table"]) -> None
     """Write tables to one Parquet file, which is there in full or not at all."""
     from pyarrow.parquet import ParquetWriter
 
-    path = Path(path)
-    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
-    writer = None
-    try:
+    with replace_file(path) as stream, ExitStack() as stack:
+        writer = None
         for table in tables:
             if writer is None:
-                writer = ParquetWriter(temporary, table.schema)
+                writer = stack.enter_context(ParquetWriter(stream, table.schema))
             writer.write_table(table)
         if writer is None:
             raise ValueError("the data set has no rows, so there is nothing to write.")
-        writer.close()
-        os.replace(temporary, path)
-    except BaseException:
-        if writer is not None:
-            writer.close()
-        temporary.unlink(missing_ok=True)
-        raise

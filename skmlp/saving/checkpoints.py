@@ -5,9 +5,9 @@ import hashlib
 import json
 import os
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple, TypeAlias
+from typing import Any, NamedTuple, TypeAlias, cast
 
 import numpy as np
 import pandas as pd
@@ -17,13 +17,24 @@ from skmlp._version import __version__
 from skmlp.saving.archive import (
     FileRefusedError,
     Tree,
-    check_folder,
     expect,
     read,
     refusing,
-    remove_leftovers,
     write,
 )
+from skmlp.saving.checks import (
+    Check,
+    State,
+    check_state,
+    is_a,
+    is_array,
+    is_count_below,
+    is_finite_array,
+    is_generator_state,
+    is_list_of,
+    is_number_in,
+)
+from skmlp.saving.temporary import check_folder, remove_leftovers
 from skmlp.tabular.tables import (
     TableLike,
     Values,
@@ -32,6 +43,8 @@ from skmlp.tabular.tables import (
     plain,
     read_columns,
 )
+from skmlp.training.endings import Ending
+from skmlp.training.monitor import DIVERGED, Monitor
 
 KIND = "checkpoint"
 
@@ -50,6 +63,55 @@ MAY_DIFFER = {
 `random_state` is compared by itself: where it is no number, the checkpoint holds what
 was drawn.
 """
+
+
+IN_TRAINING: dict[str, Check] = {
+    "engine": is_a(str),
+    "monitor": is_a(dict),
+    "rule": is_a(dict),
+    "draws": is_list_of(dict),
+}
+"""State of training in a checkpoint."""
+
+
+IN_CHECKPOINT: dict[str, Check] = {
+    "fit": is_a(dict),
+    "versions": is_a(dict),
+    "draws": is_generator_state,
+    "training": is_a(dict),
+}
+"""Contents of a checkpoint."""
+
+IN_MONITOR: dict[str, Check] = {
+    "history": lambda value: (
+        isinstance(value, dict) and all(map(is_list_of(float), value.values()))
+    ),
+    "evaluations": lambda value: (
+        is_array("f", 3)(value)
+        and value.dtype == "float64"
+        and value.flags.c_contiguous
+    ),
+    "best": is_array("f", 2),
+    "parameters": is_array("f", 2),
+    "limit": is_number_in(DIVERGED, float(np.finfo("f8").max)),
+    "ending": lambda value: value in (None, Ending.CONVERGED.value),
+}
+"""State of a monitor in a checkpoint; training that diverged is not saved."""
+
+
+class Start(NamedTuple):
+    """State of training before the first epoch.
+
+    Attributes
+    ----------
+    memory : dict
+        That of the optimizer.
+    draws : sequence of dict
+        States of the networks' generators.
+    """
+
+    memory: Mapping[str, Any]
+    draws: Sequence[Mapping[str, Any]]
 
 
 def digest_of(data: TableLike | None) -> str | None:
@@ -172,6 +234,7 @@ class Checkpoint:
             before = read(self.path, KIND)
             with refusing(self.path):
                 self._check(before)
+                check_state("checkpoint", cast(State, before), IN_CHECKPOINT)
                 self.content["draws"] = before["draws"]
                 self.training = expect(dict, before["training"])
 
@@ -193,6 +256,8 @@ class Checkpoint:
         for name, digest in self.fit.data.items():
             if there.data.get(name) != digest:
                 self._refuse(f"a fit with another {name}")
+        if there != self.fit or versions != VERSIONS:
+            raise ValueError("it is of a fit that there can't be")
 
     def _refuse(self, why: str) -> None:
         raise FileRefusedError(
@@ -212,8 +277,51 @@ class Checkpoint:
     def resume(self, rng: np.random.Generator) -> None:
         """Let all draws of this fit be those of the one to go on from."""
         if self.training is not None:
-            rng.bit_generator.state = expect(dict, self.content["draws"])
+            draws = expect(dict, self.content["draws"])
+            has_seed = self.fit.parameters["random_state"] != "no number"
+            with refusing(self.path):
+                if has_seed and draws != rng.bit_generator.state:
+                    raise ValueError("its draws are not those of its random_state")
+                rng.bit_generator.state = draws
         self.content["draws"] = dict(rng.bit_generator.state)
+
+    def restore(
+        self, monitor: Monitor, start: Start, max_iter: int, steps_per_epoch: int | None
+    ) -> Training:
+        """Give the state to go on from, once it is found to be of this training.
+
+        Parameters
+        ----------
+        monitor : Monitor
+            That of the training, as it is before the first epoch; it is restored.
+        start : Start
+            The state before the first epoch.
+        max_iter : int
+            Most epochs.
+        steps_per_epoch : int or None
+            Steps of the optimizer in each epoch; None if they aren't known.
+        """
+        training = expect(dict, self.training)
+        with refusing(self.path):
+            check_state("training", training, IN_TRAINING)
+            weights = is_finite_array(monitor.parameters.dtype.name, 2)
+            shape = monitor.parameters.shape
+            state = expect(dict, training["monitor"])
+            check_state("monitor", state, IN_MONITOR)
+            for name in ("best", "parameters"):
+                if not weights(state[name]) or state[name].shape != shape:
+                    raise ValueError(f"{name} of the networks are wrong")
+            if state["evaluations"].shape[1:] != monitor.held_out.shape:
+                raise ValueError("the evaluations are of other networks")
+            if not 0 < len(state["history"].get("loss", [])) <= max_iter:
+                raise ValueError("its history is of other epochs")
+            monitor.restore(state)
+            n_steps = None
+            if steps_per_epoch is not None:
+                n_steps = start.memory["t"] + monitor.n_epochs * steps_per_epoch
+            check_memory(expect(dict, training["rule"]), start.memory, n_steps)
+            check_draws(training["draws"], start.draws)
+        return training
 
     def is_due(self, n_epochs: int) -> bool:
         """Whether the state is to be saved after so many epochs."""
@@ -224,6 +332,35 @@ class Checkpoint:
         """Write the state, in place of the former one."""
         write(self.path, KIND, {**self.content, "training": training})
         self.last_time = time.monotonic()
+
+
+def check_memory(
+    memory: Mapping[str, Tree], start: Mapping[str, Any], n_steps: int | None
+) -> None:
+    """Raise unless the optimizer's memory is like that at the start.
+
+    `n_steps` are its steps; None if they aren't known.
+    """
+    if memory.keys() != start.keys() or not is_count_below(2**63)(memory["t"]):
+        raise ValueError("the memory of the optimizer is that of another")
+    if n_steps is not None and memory["t"] != n_steps:
+        raise ValueError("the optimizer has not taken the steps of its epochs")
+    for name in start.keys() - {"t"}:
+        first, moment = start[name], memory[name]
+        low = 0.0 if name == "second_moment" else -np.inf
+        is_right = is_finite_array(first.dtype.name, first.ndim, low)
+        if not is_right(moment) or moment.shape != first.shape:
+            raise ValueError(f"the {name} of the optimizer is wrong")
+
+
+def check_draws(draws: Tree, start: Sequence[Mapping[str, Any]]) -> None:
+    """Raise unless the generators are those at the start, which have gone on."""
+    states = expect(list, draws)
+    if len(states) != len(start) or not all(map(is_generator_state, states)):
+        raise ValueError("its generators are wrong")
+    for now, before in zip(states, start, strict=True):
+        if now["state"]["inc"] != before["state"]["inc"]:
+            raise ValueError("its generators are others")
 
 
 def interval(every: int | str | dt.timedelta) -> tuple[int, float]:
