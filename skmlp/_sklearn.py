@@ -11,7 +11,14 @@ from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator, _fit_context
 from sklearn.metrics import mean_squared_error
 from sklearn.metrics._scorer import _BaseScorer
-from sklearn.utils._param_validation import HasMethods, Interval, Options, StrOptions
+from sklearn.utils._param_validation import (
+    HasMethods,
+    Interval,
+    InvalidParameterError,
+    Options,
+    StrOptions,
+    validate_parameter_constraints,
+)
 from sklearn.utils.validation import _check_feature_names_in, _check_sample_weight
 
 __all__ = [
@@ -19,6 +26,7 @@ __all__ = [
     "FitTask",
     "HasMethods",
     "Interval",
+    "InvalidParameterError",
     "Options",
     "StrOptions",
     "calls_a_metric",
@@ -28,6 +36,7 @@ __all__ = [
     "is_for_regression",
     "metric_of",
     "response_methods",
+    "validate_parameter_constraints",
     "validate_parameters",
     "with_arguments",
     "with_callbacks",

@@ -17,7 +17,7 @@ from sklearn.utils.validation import (
     validate_data,
 )
 
-from skmlp._estimators import unchanged_on_error
+from skmlp._estimators import HintsMixin, unchanged_on_error
 from skmlp._sklearn import (
     Interval,
     StrOptions,
@@ -91,7 +91,7 @@ class TrainingTable(NamedTuple):
     weight: np.ndarray | None
 
 
-class TableEncoder(TransformerMixin, BaseEstimator):
+class TableEncoder(HintsMixin, TransformerMixin, BaseEstimator):
     """Encode a table of any columns as one matrix of floats for a neural network.
 
     Takes pandas, polars and pyarrow tables, other tables that narwhals reads, NumPy
