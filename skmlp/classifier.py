@@ -342,7 +342,8 @@ class MLPSoftmaxClassifier(
     loss_curve_ : list of float
         Training loss per epoch, with penalty.
     loss_ : float
-        Training loss of the last epoch, with penalty.
+        Training loss of the last epoch, with penalty. This and the best values below
+        are NaN if `fit` was interrupted in the first epoch.
     best_loss_ : float or None
         Lowest training loss of an epoch; None with held-out rows.
     validation_loss_curve_ : list of float or None
@@ -1025,15 +1026,15 @@ class MLPSoftmaxClassifier(
 
     @property
     def loss_(self) -> float:
-        """Training loss of the last epoch, with penalty."""
-        return self.history_["loss"][-1]
+        """Training loss of the last epoch, with penalty; NaN if none has ended."""
+        return self.history_["loss"][-1] if self.n_iter_ else math.nan
 
     @property
     def best_loss_(self) -> float | None:
         """Lowest training loss of an epoch; None where held-out rows decide."""
         if self.validation_scores_ is not None:
             return None
-        return float(np.fmin.reduce(self.history_["loss"]))
+        return float(np.fmin.reduce(self.history_["loss"], initial=math.nan))
 
     @property
     def validation_loss_curve_(self) -> list[float] | None:
@@ -1049,7 +1050,9 @@ class MLPSoftmaxClassifier(
     def best_validation_score_(self) -> float | None:
         """Highest score of the held-out rows; None without such rows."""
         scores = self.validation_scores_
-        return None if scores is None else float(np.fmax.reduce(scores))
+        return (
+            None if scores is None else float(np.fmax.reduce(scores, initial=math.nan))
+        )
 
     @property
     def encoder_is_settled_(self) -> bool:
@@ -1087,7 +1090,8 @@ class MLPSoftmaxClassifier(
             for name, activation, shape, n_parameters in self.architecture_.summary()
         ]
         best = epochs_in_words(np.atleast_1d(self.best_iter_))
-        n_networks, kept = self.n_estimators_, f"{best} of {self.n_iter_}"
+        n_networks = self.n_estimators_
+        kept = f"{best} of {self.n_iter_}" if self.n_iter_ else "the start"
         facts = {"networks": f"{n_networks} of {self.n_parameters_:,} parameters each"}
         if self.best_validation_score_ is None:
             facts |= {"weights of": kept, "training loss": f"{self.loss_:.4g}"}
@@ -1159,6 +1163,8 @@ class MLPSoftmaxClassifier(
 
     def _can_go_on_in_parts(self) -> bool:
         """Whether there is `partial_fit`; raise if the solver refuses it."""
-        if self.solver in SOLVERS:  # others are named when parameters are checked
+        if self.solver in tuple(
+            SOLVERS
+        ):  # others are named when parameters are checked
             SOLVERS[self.solver].check_takes(self, "partial_fit", "partial_fit")
         return True

@@ -14,8 +14,8 @@ from skmlp.training.endings import Ending
 
 SENTENCES: dict[Ending, tuple[str, type[Warning]]] = {
     Ending.INTERRUPTED: (
-        "Training interrupted by user in epoch {next_epoch}; the weights of "
-        "{best_epochs} are kept.",
+        "Training interrupted by user in epoch {next_epoch}; the weights {origin} are "
+        "kept.",
         UserWarning,
     ),
     Ending.DIVERGED: (
@@ -53,7 +53,6 @@ def warn_of(outcome: Outcome, advice: Mapping[str, object]) -> None:
     facts = {
         "n_epochs": outcome.n_epochs,
         "next_epoch": outcome.n_epochs + 1,
-        "best_epochs": best,
         "loss": learnt.history["loss"][-1] if outcome.n_epochs else math.nan,
         "origin": f"of {best}" if learnt.best_epochs.any() else "at the start",
     }
