@@ -600,7 +600,7 @@ class TableEncoder(HintsMixin, TransformerMixin, BaseEstimator):
             return False
         fitted = TextColumn(column.position, unit)
         own_target = target if self.text_odds else None
-        told = fitted.fit(texts, rows, own_target, self.text_components or 0, rng)
+        told = fitted.fit(texts, rows, own_target, int(self.text_components or 0), rng)
         if not fitted.labels:
             return False
         self._text_columns.append(fitted)
@@ -612,7 +612,7 @@ class TableEncoder(HintsMixin, TransformerMixin, BaseEstimator):
     ) -> np.ndarray:
         self.is_categorical_[column.position] = True
         fitted = CategoryColumn(
-            column.position, self.max_categories, self.min_frequency
+            column.position, int(self.max_categories), int(self.min_frequency)
         )
         self._category_columns.append(fitted)
         codes = fitted.fit(column, found, rows, target)
