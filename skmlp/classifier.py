@@ -133,7 +133,8 @@ class MLPSoftmaxClassifier(
     numeric_embedding : "periodic", None or "auto", default="auto"
         What the network gets beside each number: "periodic" adds three learnt mixtures
         of 16 cosines of it, with learnt frequencies [4]_. It helps where the classes
-        depend on numbers in other ways than more or less. Not for sparse X.
+        depend on numbers in other ways than more or less.
+        Of sparse X, "auto" embeds nothing and "periodic" is refused.
 
     dropout : float, array-like of float or "auto", default="auto"
         Part of the hidden units that is set to 0 at each step of training, for all

@@ -86,7 +86,7 @@ def advise(parameters: Parameters, max_iter: int, is_scaled: bool) -> dict[str, 
     too_large = [
         f"{name}={value:g}"
         for name in ("alpha", "weight_decay")
-        if not is_auto(value := getattr(parameters, name)) and value * rate > 1
+        if not is_auto(value := getattr(parameters, name)) and value > max(1, 1 / rate)
     ]
     return {
         "solver": parameters.solver,

@@ -194,7 +194,7 @@ class LeakyReLU(TwoSlopes):
     Parameters
     ----------
     negative_slope : float, default=0.01
-        The fixed slope below 0.
+        The fixed slope below 0, in [-1000, 1000].
 
     Examples
     --------
@@ -218,7 +218,7 @@ class PReLU(TwoSlopes):
     Parameters
     ----------
     init : float, default=0.25
-        Start value of the slope.
+        Start value of the slope, in [-1000, 1000].
     shared : bool, default=False
         One slope for the whole layer instead of one per unit.
 
@@ -296,7 +296,7 @@ class ELU(Activation):
     Parameters
     ----------
     alpha : float, default=1.0
-        The value that -f approaches for very negative z.
+        The value that -f approaches for very negative z, in [-1000, 1000].
 
     Examples
     --------

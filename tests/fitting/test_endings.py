@@ -95,6 +95,12 @@ def test_divergence_by_decay_does_not_blame_the_learning_rate(params, remedy):
         warn_of(outcome_of(Ending.DIVERGED), advise(given, 9, is_scaled=True))
 
 
+def test_divergence_by_the_learning_rate_does_not_blame_a_small_penalty():
+    given = parameters(learning_rate_init=1e9, alpha=0.1)
+    with pytest.warns(ConvergenceWarning, match=r"Lower learning_rate_init=1e\+09\.$"):
+        warn_of(outcome_of(Ending.DIVERGED), advise(given, 9, is_scaled=True))
+
+
 def test_weights_from_before_the_first_epoch_are_called_so():
     for none in [(0,), (0, 0)]:
         sentence, _ = warning_of(outcome_of(Ending.DIVERGED, best_epochs=none))
