@@ -11,7 +11,14 @@ from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator, _fit_context
 from sklearn.metrics import mean_squared_error
 from sklearn.metrics._scorer import _BaseScorer
-from sklearn.utils._param_validation import HasMethods, Interval, Options, StrOptions
+from sklearn.utils._param_validation import (
+    HasMethods,
+    Interval,
+    InvalidParameterError,
+    Options,
+    StrOptions,
+    validate_parameter_constraints,
+)
 from sklearn.utils.validation import (
     _check_feature_names,
     _check_feature_names_in,
@@ -24,6 +31,7 @@ __all__ = [
     "FitTask",
     "HasMethods",
     "Interval",
+    "InvalidParameterError",
     "Options",
     "StrOptions",
     "calls_a_metric",
@@ -34,6 +42,7 @@ __all__ = [
     "is_for_regression",
     "metric_of",
     "response_methods",
+    "validate_parameter_constraints",
     "validate_parameters",
     "with_arguments",
     "with_callbacks",

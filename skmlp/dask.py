@@ -21,6 +21,7 @@ from sklearn.utils.validation import check_is_fitted
 from skmlp._sklearn import HasMethods, Interval
 from skmlp.classifier import MLPSoftmaxClassifier
 from skmlp.fitting.inputs import OwnRows, Reader
+from skmlp.fitting.parameters import Parameters
 from skmlp.fitting.recipe import Settings, is_auto
 from skmlp.fitting.shards import Course, OnShards, Report, Round
 from skmlp.fitting.solvers import SOLVERS, Descent, Trainer
@@ -423,14 +424,18 @@ def with_blocks_of(X: da.Array, given: da.Array, role: str) -> da.Array:
 
 
 def source_on_cluster(
-    model: "DaskMLPSoftmaxClassifier", X: Any, y: Any, sample_weight: Any
+    model: "DaskMLPSoftmaxClassifier",
+    parameters: Parameters,
+    X: Any,
+    y: Any,
+    sample_weight: Any,
 ) -> AbstractContextManager[Source]:
     """Rows that a client gathers, if they are few, or that are left with workers."""
     with ExitStack() as stack:
         tasks = stack.enter_context(Tasks(client_of(model.client)))
-        n_shards = model.n_shards or n_workers_of(tasks.client)
+        n_shards = int(model.n_shards or n_workers_of(tasks.client))
         partitions = Partitions(tasks, X, y, sample_weight, n_shards)
-        limit = n_encoder_rows(model, partitions.n_columns, MOST_ENCODER_ROWS)
+        limit = n_encoder_rows(parameters, partitions.n_columns, MOST_ENCODER_ROWS)
         kind = Gathered if partitions.n_rows <= limit else OnWorkers
         source = kind(partitions)
         stack.pop_all()  # to be closed with the source
@@ -464,6 +469,7 @@ class Gathered(InMemory):
     def data(
         self,
         reader: Reader,
+        parameters: Parameters,
         targets: Targets,
         settings: Settings,
         own_rows: OwnRows,
@@ -473,7 +479,9 @@ class Gathered(InMemory):
         """As in memory; then the rows to train on are dealt to shards at random."""
         # rows lie in one place, and so are the same for all networks
         settings = settings._replace(n_folds=1)
-        found = super().data(reader, targets, settings, own_rows, rng, goes_on)
+        found = super().data(
+            reader, parameters, targets, settings, own_rows, rng, goes_on
+        )
         rows = found.samples.members(0)
         n_rows = len(rows.codes)
         n_shards = min(self.n_shards, n_rows)
@@ -539,6 +547,7 @@ class OnWorkers(InParts):
     def encode(
         self,
         reader: Reader,
+        parameters: Parameters,
         targets: Targets,
         uses: np.ndarray,
         sample: np.ndarray | None,
@@ -651,7 +660,7 @@ def encoded_part(
             "a partition was lost with its worker, and has other labels now that it "
             "was computed again; write the table to Parquet, or sort it, before fit."
         )
-    x = encoded(reader, part.X, use, known)
+    x = encoded(reader, str(reader.dtype), part.X, use, known)
     samples = Samples(x, codes, weight)
     masks = np.isin(use, TO_TRAIN_ON), use == Use.HELD_OUT
     first, second = (
@@ -1060,23 +1069,26 @@ class DaskMLPSoftmaxClassifier(MLPSoftmaxClassifier):
         )
 
     def _source(
-        self, X: Any, y: Any, sample_weight: Any
+        self, parameters: Parameters, X: Any, y: Any, sample_weight: Any
     ) -> AbstractContextManager[Source]:
-        SOLVERS[self.solver].check_takes(self, "shards", "rows in shards")
-        return source_on_cluster(self, X, y, sample_weight)
+        solver = SOLVERS[parameters.solver]
+        solver.check_takes(parameters, "shards", "rows in shards")
+        return source_on_cluster(self, parameters, X, y, sample_weight)
 
-    def _trainer(self, task: Task, settings: Settings) -> Trainer:
-        trainer = super()._trainer(task, settings)
+    def _trainer(
+        self, parameters: Parameters, task: Task, settings: Settings
+    ) -> Trainer:
+        trainer = super()._trainer(parameters, task, settings)
         rows = task.samples.x
         if not isinstance(rows, RowsInShards):  # those of partial_fit
             return trainer
         assert isinstance(trainer, Descent), "others were refused"
         self.n_shards_ = len(rows.sizes)
-        if is_auto(self.batch_size):
+        if is_auto(parameters.batch_size):
             batch_size = batch_size_on(self.n_shards_, trainer.batch_size)
             trainer = replace(trainer, batch_size=batch_size)
         runner = OnCluster(Tasks(client_of(self.client)), rows)
-        return OnShards(trainer, runner, self.rounds_per_epoch)
+        return OnShards(trainer, runner, int(self.rounds_per_epoch))
 
 
 def answers(rows: Any, model: MLPSoftmaxClassifier, method: str, none: Any) -> Any:

@@ -136,7 +136,7 @@ FIT = {
     ),
     "negative class weight": (
         lambda m: m.set_params(class_weight={0: -1.0}).fit(X, Y),
-        "class_weight must not be negative",
+        r"class_weight must hold finite non-negative numbers, got -1\.0",
     ),
 }
 
@@ -144,7 +144,10 @@ PARAMS = {
     "zero units": ({"hidden_layer_sizes": (5, 0)}, r"must be > 0.*\(5, 0\)"),
     "half a unit": ({"hidden_layer_sizes": (2.5,)}, "one whole number per hidden"),
     "unknown activation": ({"activation": "rlu"}, "'activation' parameter"),
-    "unknown activation in a list": ({"activation": ["rlu"]}, "choose from elu, gelu"),
+    "unknown activation in a list": (
+        {"activation": ["rlu"]},
+        r'choose from elu, gelu.*Did you mean "relu"',
+    ),
     "class that is no activation": ({"activation": [dict]}, "unknown activation"),
     "too many activations": (
         {"activation": ["relu", "tanh"]},

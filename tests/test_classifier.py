@@ -18,7 +18,15 @@ from sklearn.model_selection import GridSearchCV, cross_val_predict, train_test_
 from sklearn.neural_network import MLPClassifier
 from sklearn.preprocessing import StandardScaler
 
-from skmlp import ACTIVATIONS, Activation, MLPSoftmaxClassifier, PReLU
+from skmlp import (
+    ACTIVATIONS,
+    Activation,
+    LossCurveDisplay,
+    MLPSoftmaxClassifier,
+    PReLU,
+    ReLU,
+    load,
+)
 from skmlp.nn.losses import SoftmaxCrossEntropy
 from skmlp.optim.schedules import SCHEDULES
 
@@ -474,6 +482,70 @@ def test_ctrl_c_keeps_what_was_learnt():
         model.fit(X_TRAIN, Y_TRAIN, X_val=X_TEST, y_val=Y_TEST)
     assert model.n_iter_ == model.best_iter_ == 2
     assert model.score(X_TEST, Y_TEST) > 0.5
+
+
+class InterruptedOnce(ReLU):
+    """An activation whose first use is interrupted, as by Ctrl-C."""
+
+    def __init__(self):
+        self.n_uses = [0]
+
+    def value(self, z, out, p):
+        self.n_uses[0] += 1
+        if self.n_uses[0] == 1:
+            raise KeyboardInterrupt
+        return super().value(z, out, p)
+
+
+def interrupted_score(model, X, y):
+    raise KeyboardInterrupt
+
+
+INTERRUPTED = {
+    "held-out part": lambda m: m.set_params(early_stopping=True).fit(X_IRIS, Y_IRIS),
+    "X_val": lambda m: m.fit(X_IRIS, Y_IRIS, X_val=X_IRIS, y_val=Y_IRIS),
+    "no held-out part": lambda m: m.fit(X_IRIS, Y_IRIS),
+    "ensemble": lambda m: m.set_params(n_estimators=2).fit(X_IRIS, Y_IRIS),
+    "lbfgs": lambda m: m.set_params(solver="lbfgs").fit(X_IRIS, Y_IRIS),
+    "warm_start": lambda m: m.set_params(warm_start=True).fit(X_IRIS, Y_IRIS),
+    "partial_fit": lambda m: m.partial_fit(X_IRIS, Y_IRIS, [0, 1, 2]),
+}
+
+
+def fit_interrupted(case, **params):
+    """A model whose training was interrupted in the first epoch."""
+    model = classic((8,), random_state=0, **params)
+    message = "interrupted by user in epoch 1; the weights at the start are kept"
+    with pytest.warns(UserWarning, match=message):
+        return INTERRUPTED[case](model)
+
+
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+@pytest.mark.parametrize("case", INTERRUPTED)
+def test_interrupt_in_the_first_epoch_leaves_a_usable_model(case):
+    model = fit_interrupted(case, activation=InterruptedOnce())
+    assert {name for name in dir(model) if not hasattr(model, name)} == set()
+    assert "the start" in model._repr_html_()
+    assert (model.n_iter_, model.t_, np.max(model.best_iter_)) == (0, 0, 0)
+    assert np.isnan(model.loss_)
+    is_held_out = case in ("held-out part", "X_val")
+    best = model.best_validation_score_ if is_held_out else model.best_loss_
+    other = model.best_loss_ if is_held_out else model.best_validation_score_
+    assert np.isnan(best)
+    assert other is None
+    assert_allclose(model.predict_proba(X_IRIS).sum(axis=1), 1, rtol=1e-6)
+    assert model.set_params(max_iter=1).fit(X_IRIS, Y_IRIS).n_iter_ == 1
+
+
+def test_interrupt_in_the_first_epoch_leaves_a_model_to_save(tmp_path):
+    model = fit_interrupted("X_val", scoring=interrupted_score)
+    model.set_params(scoring="accuracy").save(tmp_path / "model.skmlp")
+    loaded = load(tmp_path / "model.skmlp")
+    assert "the start" in loaded._repr_html_()
+    assert np.isnan([loaded.loss_, loaded.best_validation_score_]).all()
+    assert_array_equal(loaded.predict_proba(X_IRIS), model.predict_proba(X_IRIS))
+    display = LossCurveDisplay.from_estimator(loaded)
+    assert display.best_line_ is None
 
 
 # Going on

@@ -158,6 +158,17 @@ def test_rows_of_dask_may_be_held_out(client):
 # The same bits
 
 
+def test_parameters_of_numpy_types_give_the_same_bits(client):
+    numbers = {"n_shards": 2, "rounds_per_epoch": 3, "batch_size": 16, "max_iter": 2}
+    fitted = [
+        model(**{name: kind(value) for name, value in numbers.items()}).fit(
+            lazy(), "label"
+        )
+        for kind in (int, np.uint8)
+    ]
+    assert_same(*fitted)
+
+
 @pytest.fixture(scope="module")
 def expected(client):
     """Fits on four shards, which all others have to repeat."""

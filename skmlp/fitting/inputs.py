@@ -35,7 +35,7 @@ M = TypeVar("M", np.ndarray, SparseMatrix)
 """A matrix of one kind or the other."""
 
 
-class Reader(Parameters, Protocol):
+class Reader(Protocol):
     """An estimator that reads X with what it has learnt of its columns."""
 
     encoder_: Transformer | None
@@ -134,6 +134,7 @@ class OwnRows(NamedTuple):
 
 def data_of_fit(
     reader: Reader,
+    parameters: Parameters,
     X: TableLike,
     targets: Targets,
     settings: Settings,
@@ -144,14 +145,14 @@ def data_of_fit(
     """Rows held out, and X encoded by what is there, or by what the others teach."""
     holds_out = settings.early_stopping and not own_rows.are_given
     samples, held_out = split(
-        reader, targets.samples, settings._replace(early_stopping=holds_out), rng
+        parameters, targets.samples, settings._replace(early_stopping=holds_out), rng
     )
     if goes_on:
-        x = read_inputs(reader, X, reader.dtype)
+        x = read_inputs(reader, X, parameters.dtype)
     else:
-        x = fit_inputs(reader, X, targets, samples.rows, rng)
+        x = fit_inputs(reader, parameters, X, targets, samples.rows, rng)
     if own_rows.are_given:
-        own = own_held_out(reader, targets, own_rows)
+        own = own_held_out(reader, parameters.dtype, targets, own_rows)
         held_out = own.for_each(settings.n_estimators)
     elif held_out is not None:
         held_out = held_out._replace(x=x)
@@ -177,24 +178,26 @@ def data_on(
 
 def fit_inputs(
     reader: Reader,
+    parameters: Parameters,
     X: TableLike,
     targets: Targets,
     rows: np.ndarray | None,
     rng: np.random.Generator,
 ) -> RowsInMemory:
     """Fit a new encoder on some of the rows (None for all), and encode them all."""
-    encoder = as_encoder(reader, generator_of_encoder(rng))
+    encoder = as_encoder(parameters, generator_of_encoder(rng))
     # a TableEncoder remembers all names by itself
     remember_names(reader, None if isinstance(encoder, TableEncoder) else X)
     if encoder is None:
         reader.encoder_ = None
-        return check_rows(reader, X, reader.dtype, reset=True)
-    return fit_encoder(reader, encoder, X, targets, rows)
+        return check_rows(reader, X, parameters.dtype, reset=True)
+    return fit_encoder(reader, encoder, parameters.dtype, X, targets, rows)
 
 
 def fit_encoder(
     reader: Reader,
     encoder: Transformer,
+    dtype: str,
     X: TableLike,
     targets: Targets,
     rows: np.ndarray | None,
@@ -211,7 +214,7 @@ def fit_encoder(
         weights = {"sample_weight": weight}
     x = encoder.fit_transform(plain(X), targets.y, **weights)
     take_encoder(reader, encoder)
-    return check_encoded(x, reader.dtype)
+    return check_encoded(x, dtype)
 
 
 def read_inputs(reader: Reader, X: TableLike, dtype: str) -> RowsInMemory:
@@ -228,13 +231,15 @@ def read_inputs(reader: Reader, X: TableLike, dtype: str) -> RowsInMemory:
     return check_encoded(encoded, dtype)
 
 
-def own_held_out(reader: Reader, targets: Targets, own_rows: OwnRows) -> Samples:
+def own_held_out(
+    reader: Reader, dtype: str, targets: Targets, own_rows: OwnRows
+) -> Samples:
     """The caller's own rows to score after each epoch."""
     X_val, y_val, sample_weight_val = own_rows
     if X_val is None or y_val is None:
         given, missing = ("y_val", "X_val") if X_val is None else ("X_val", "y_val")
         raise ValueError(f"{given} is given without {missing}; pass both.")
-    x = read_inputs(reader, X_val, reader.dtype)
+    x = read_inputs(reader, X_val, dtype)
     labels = check_labels(y_val)
     check_consistent_length(x, labels)
     _, codes = encode_labels(labels, targets.classes)

@@ -19,7 +19,7 @@ from skmlp.fitting.inputs import (
     read_inputs,
 )
 from skmlp.fitting.parameters import Parameters
-from skmlp.fitting.recipe import Settings, is_auto
+from skmlp.fitting.recipe import Settings
 from skmlp.fitting.targets import (
     Targets,
     check_labels,
@@ -77,6 +77,7 @@ class Source(Protocol):
     def data(
         self,
         reader: Reader,
+        parameters: Parameters,
         targets: Targets,
         settings: Settings,
         own_rows: OwnRows,
@@ -108,8 +109,8 @@ def n_encoder_rows(
 
     "auto" is `most`, or fewer where there are many columns.
     """
-    if not is_auto(parameters.encoder_rows):
-        return int(parameters.encoder_rows)
+    if isinstance(parameters.encoder_rows, int):
+        return parameters.encoder_rows
     return min(most, MOST_ENCODER_COLUMNS * most // max(n_columns, 1))
 
 
@@ -171,13 +172,16 @@ class InMemory(AbstractContextManager):
     def data(
         self,
         reader: Reader,
+        parameters: Parameters,
         targets: Targets,
         settings: Settings,
         own_rows: OwnRows,
         rng: np.random.Generator,
         goes_on: bool,
     ) -> Data:
-        return data_of_fit(reader, self.X, targets, settings, own_rows, rng, goes_on)
+        return data_of_fit(
+            reader, parameters, self.X, targets, settings, own_rows, rng, goes_on
+        )
 
 
 # In parts
@@ -266,6 +270,7 @@ class InParts(AbstractContextManager, ABC):
     def encode(
         self,
         reader: Reader,
+        parameters: Parameters,
         targets: Targets,
         uses: np.ndarray,
         sample: np.ndarray | None,
@@ -300,6 +305,7 @@ class InParts(AbstractContextManager, ABC):
     def data(
         self,
         reader: Reader,
+        parameters: Parameters,
         targets: Targets,
         settings: Settings,
         own_rows: OwnRows,
@@ -307,7 +313,9 @@ class InParts(AbstractContextManager, ABC):
         goes_on: bool,
     ) -> Data:
         holds_out = settings.early_stopping and not own_rows.are_given
-        n_to_encoder = n_encoder_rows(reader, self.n_columns, self.most_encoder_rows)
+        n_to_encoder = n_encoder_rows(
+            parameters, self.n_columns, self.most_encoder_rows
+        )
         uses = uses_of_rows(
             self.codes,
             mask_of(targets.samples.rows, len(self.codes)),
@@ -315,12 +323,14 @@ class InParts(AbstractContextManager, ABC):
             0 if goes_on else n_to_encoder,
             rng,
         )
-        sample = None if goes_on else self.fit_encoder(reader, targets, uses, rng)
-        samples, held_out = self.encode(reader, targets, uses, sample, rng)
+        sample = None
+        if not goes_on:
+            sample = self.fit_encoder(reader, parameters, targets, uses, rng)
+        samples, held_out = self.encode(reader, parameters, targets, uses, sample, rng)
         if own_rows.are_given:
-            held_out = own_held_out(reader, targets, own_rows)
+            held_out = own_held_out(reader, parameters.dtype, targets, own_rows)
         elif held_out is None and holds_out:
-            warn_of_no_split(reader, settings, targets.samples.codes)
+            warn_of_no_split(parameters, settings, targets.samples.codes)
         n_members = settings.n_estimators
         return data_on(
             reader,
@@ -333,6 +343,7 @@ class InParts(AbstractContextManager, ABC):
     def fit_encoder(
         self,
         reader: Reader,
+        parameters: Parameters,
         targets: Targets,
         uses: np.ndarray,
         rng: np.random.Generator,
@@ -344,7 +355,8 @@ class InParts(AbstractContextManager, ABC):
             y=targets.classes[self.codes[is_meant]],
             sample_weight=None if weight is None else weight[is_meant],
         )
-        return dense(fit_inputs(reader, self.rows(is_meant), of_sample, None, rng))
+        rows = self.rows(is_meant)
+        return dense(fit_inputs(reader, parameters, rows, of_sample, None, rng))
 
 
 class LabelsOfPart(NamedTuple):
@@ -417,6 +429,7 @@ class InFiles(InParts):
     def encode(
         self,
         reader: Reader,
+        parameters: Parameters,
         targets: Targets,
         uses: np.ndarray,
         sample: np.ndarray | None,
@@ -438,7 +451,7 @@ class InFiles(InParts):
             if sample is not None:
                 known = sample[n_sampled : n_sampled + n_of_sample]
                 n_sampled += n_of_sample
-            x = encoded(reader, piece, use, known)
+            x = encoded(reader, parameters.dtype, piece, use, known)
             held_out_x.append(x[use == Use.HELD_OUT])
             if writer is None:
                 file = MatrixFile(n_rows, x.shape[1], x.dtype)
@@ -447,7 +460,9 @@ class InFiles(InParts):
                     name: np.empty(n_rows, values.dtype)
                     for name, values in given.items()
                 }
-                writer = ShuffledWriter(file, columns, rng if reader.shuffle else None)
+                writer = ShuffledWriter(
+                    file, columns, rng if parameters.shuffle else None
+                )
             rows = is_training[place]
             writer.add(
                 x[rows],
@@ -485,21 +500,21 @@ def weight_of_all(targets: Targets, n_rows: int) -> np.ndarray | None:
 
 
 def encoded(
-    reader: Reader, piece: Any, use: np.ndarray, known: np.ndarray | None
+    reader: Reader, dtype: str, piece: Any, use: np.ndarray, known: np.ndarray | None
 ) -> np.ndarray:
     """Rows of a piece, of which those that the encoder was fitted on are known.
 
     Means of the target that a row itself had a part in would be trusted too much.
     """
     if known is None or len(known) == 0:
-        return dense(read_inputs(reader, piece, reader.dtype))
+        return dense(read_inputs(reader, piece, dtype))
     is_known = use == Use.TRAINING_AND_ENCODER
     if is_known.all():
         return known
     x = np.empty((len(use), known.shape[1]), known.dtype)
     x[is_known] = known
     others = rows_where(~is_known, piece)
-    x[~is_known] = dense(read_inputs(reader, others, reader.dtype))
+    x[~is_known] = dense(read_inputs(reader, others, dtype))
     return x
 
 

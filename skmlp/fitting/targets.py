@@ -176,8 +176,6 @@ def weights_of_classes(
                 f"class_weight names {unknown}, but the classes are "
                 f"{list_some(classes)}."
             )
-        if min(class_weight.values(), default=0) < 0:
-            raise ValueError(f"class_weight must not be negative, got {class_weight}.")
     return in_range(
         compute_class_weight(class_weight, classes=classes, y=y, sample_weight=counts)
     )

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Iterator
+from numbers import Real
 from typing import ClassVar
 
 import numpy as np
@@ -11,6 +12,19 @@ from skmlp.nn.parameters import Views
 
 Array = np.ndarray
 """A short name, so that the head of each formula fits on a line."""
+
+LARGEST_CONSTANT = 1000.0
+"""Largest slope or scale; products over many layers of larger ones leave float32."""
+
+
+def check_constant(name: str, value: float) -> float:
+    """Return a constant of an activation as a float, or raise if it is out of range."""
+    if not isinstance(value, Real) or not abs(value) <= LARGEST_CONSTANT:
+        raise ValueError(
+            f"{name} must be a number from -{LARGEST_CONSTANT:g} to "
+            f"{LARGEST_CONSTANT:g}, got {value!r}."
+        )
+    return float(value)
 
 
 class Activation:
@@ -180,7 +194,7 @@ class LeakyReLU(TwoSlopes):
     Parameters
     ----------
     negative_slope : float, default=0.01
-        The fixed slope below 0.
+        The fixed slope below 0, in [-1000, 1000].
 
     Examples
     --------
@@ -192,7 +206,7 @@ class LeakyReLU(TwoSlopes):
     """
 
     def __init__(self, negative_slope: float = 0.01) -> None:
-        self.negative_slope = negative_slope
+        self.negative_slope = check_constant("negative_slope", negative_slope)
 
     def slope(self, p: Views) -> float:
         return self.negative_slope
@@ -204,7 +218,7 @@ class PReLU(TwoSlopes):
     Parameters
     ----------
     init : float, default=0.25
-        Start value of the slope.
+        Start value of the slope, in [-1000, 1000].
     shared : bool, default=False
         One slope for the whole layer instead of one per unit.
 
@@ -216,8 +230,8 @@ class PReLU(TwoSlopes):
     """
 
     def __init__(self, init: float = 0.25, shared: bool = False) -> None:
-        self.init = init
-        self.shared = shared
+        self.init = check_constant("init", init)
+        self.shared = bool(shared)
 
     @property
     def initial(self) -> dict[str, float]:  # type: ignore[override]
@@ -282,7 +296,7 @@ class ELU(Activation):
     Parameters
     ----------
     alpha : float, default=1.0
-        The value that -f approaches for very negative z.
+        The value that -f approaches for very negative z, in [-1000, 1000].
 
     Examples
     --------
@@ -294,7 +308,7 @@ class ELU(Activation):
     """
 
     def __init__(self, alpha: float = 1.0) -> None:
-        self.alpha = alpha
+        self.alpha = check_constant("alpha", alpha)
 
     def value(self, z: Array, out: Array, p: Views) -> Array:
         np.expm1(np.minimum(z, 0, out=out), out=out)
@@ -426,13 +440,15 @@ ACTIVATIONS: dict[str, type[Activation]] = {
 
 def as_activation(activation: str | type[Activation] | Activation) -> Activation:
     """The activation that a name, a subclass or an instance stands for."""
-    if isinstance(activation, Activation):
-        return activation
-    if isinstance(activation, type) and issubclass(activation, Activation):
-        return activation()
     if isinstance(activation, str) and activation in ACTIVATIONS:
         return ACTIVATIONS[activation]()
+    if isinstance(activation, type) and issubclass(activation, Activation):
+        activation = activation()
+    if isinstance(activation, Activation):
+        for name, value in activation.initial.items():
+            check_constant(f"the start value {name!r} of {activation!r}", value)
+        return activation
     raise ValueError(
         f"unknown activation {activation!r}; choose from "
-        f"{', '.join(sorted(ACTIVATIONS))}, or pass an instance of skmlp.Activation"
+        f"{', '.join(sorted(ACTIVATIONS))}, or pass an instance of skmlp.Activation."
     )

@@ -11,7 +11,6 @@ from typing import Any, NamedTuple, TypeAlias, cast
 
 import numpy as np
 import pandas as pd
-from sklearn.base import BaseEstimator
 
 from skmlp._version import __version__
 from skmlp.saving.archive import (
@@ -150,7 +149,8 @@ def parameter_in_words(value: object) -> str:
         value = value.tolist()
     if callable(value) and hasattr(value, "__qualname__"):
         return f"{value.__module__}.{value.__qualname__}"
-    return repr(value)
+    with np.printoptions(legacy="1.25"):  # 32 for np.int64(32), also in transformers
+        return repr(value)
 
 
 class FitInWords(NamedTuple):
@@ -161,26 +161,24 @@ class FitInWords(NamedTuple):
 
 
 def fit_in_words(
-    estimator: BaseEstimator, data: Mapping[str, TableLike | None]
+    params: Mapping[str, object], data: Mapping[str, TableLike | None]
 ) -> FitInWords:
     """What is to be compared of a call of `fit`.
 
     Parameters
     ----------
-    estimator : estimator
-        With the parameters of the fit.
+    params : dict of str to object
+        The parameters of the fit by name, those of nested estimators included.
     data : dict of str to array-like or None
         All that `fit` works on, by its name.
     """
-    params = estimator.get_params()
     parameters = {
         name: parameter_in_words(value)
         for name, value in sorted(params.items())
         if name not in MAY_DIFFER
     }
     seed = params["random_state"]
-    is_number = isinstance(seed, int | np.integer)
-    parameters["random_state"] = repr(int(seed)) if is_number else "no number"
+    parameters["random_state"] = repr(seed) if isinstance(seed, int) else "no number"
     digests = {name: digest_of(values) for name, values in data.items()}
     return FitInWords(parameters, digests)
 
@@ -365,8 +363,8 @@ def check_draws(draws: Tree, start: Sequence[Mapping[str, Any]]) -> None:
 
 def interval(every: int | str | dt.timedelta) -> tuple[int, float]:
     """Fewest epochs and fewest seconds from one save to the next."""
-    if isinstance(every, int | np.integer):
-        return int(every), 0.0
+    if isinstance(every, int):
+        return every, 0.0
     try:
         seconds = pd.Timedelta(every).total_seconds()
     except ValueError:

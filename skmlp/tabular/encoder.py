@@ -16,7 +16,7 @@ from sklearn.utils.validation import (
     column_or_1d,
 )
 
-from skmlp._estimators import unchanged_on_error
+from skmlp._estimators import HintsMixin, unchanged_on_error
 from skmlp._sklearn import (
     Interval,
     StrOptions,
@@ -91,7 +91,7 @@ class TrainingTable(NamedTuple):
     weight: np.ndarray | None
 
 
-class TableEncoder(TransformerMixin, BaseEstimator):
+class TableEncoder(HintsMixin, TransformerMixin, BaseEstimator):
     """Encode a table of any columns as one matrix of floats for a neural network.
 
     Takes pandas, polars and pyarrow tables, other tables that narwhals reads, NumPy
@@ -614,7 +614,7 @@ class TableEncoder(TransformerMixin, BaseEstimator):
             return False
         fitted = TextColumn(column.position, unit)
         own_target = target if self.text_odds else None
-        told = fitted.fit(texts, rows, own_target, self.text_components or 0, rng)
+        told = fitted.fit(texts, rows, own_target, int(self.text_components or 0), rng)
         if not fitted.labels:
             return False
         self._text_columns.append(fitted)
@@ -626,7 +626,7 @@ class TableEncoder(TransformerMixin, BaseEstimator):
     ) -> np.ndarray:
         self.is_categorical_[column.position] = True
         fitted = CategoryColumn(
-            column.position, self.max_categories, self.min_frequency
+            column.position, int(self.max_categories), int(self.min_frequency)
         )
         self._category_columns.append(fitted)
         codes = fitted.fit(column, found, rows, target)

@@ -129,7 +129,7 @@ def test_the_encoder_says_which_columns_there_are():
 def test_an_encoder_learns_of_the_rows_to_train_on_only(sample_weight):
     reader, rows = classic(preprocessing=StandardScaler()), np.arange(20, 60)
     targets = targets_of(reader, sample_weight)
-    matrix = fit_inputs(reader, X, targets, rows, rng())
+    matrix = fit_inputs(reader, reader, X, targets, rows, rng())
     weight = None if sample_weight is None else sample_weight[rows]
     center = np.average(X[rows], axis=0, weights=weight)
     spread = np.average((X[rows] - center) ** 2, axis=0, weights=weight) ** 0.5
@@ -139,7 +139,7 @@ def test_an_encoder_learns_of_the_rows_to_train_on_only(sample_weight):
 def test_an_encoder_that_takes_no_weights_gets_none():
     reader = classic(preprocessing=MinMaxScaler())
     targets = targets_of(reader, np.linspace(0.5, 2, 60))
-    matrix = fit_inputs(reader, X, targets, np.arange(20), rng())
+    matrix = fit_inputs(reader, reader, X, targets, np.arange(20), rng())
     assert_allclose([matrix.min(), matrix.max()], [0, 1], atol=1e-6)
 
 
@@ -150,14 +150,16 @@ def test_draws_behind_the_encoder_are_the_same_for_any(preprocessing):
     drawn = []
     for reader in (straight(), classic(preprocessing=preprocessing)):
         source = rng()
-        fit_inputs(reader, X, targets_of(reader), None, source)
+        fit_inputs(reader, reader, X, targets_of(reader), None, source)
         drawn.append(source.random())
     assert drawn[0] == drawn[1]
 
 
 def test_an_encoder_that_is_given_is_fitted_on_some_rows_and_encodes_all():
     reader, encoder = straight(dtype="float64"), StandardScaler()
-    matrix = fit_encoder(reader, encoder, X, targets_of(reader), np.arange(10))
+    matrix = fit_encoder(
+        reader, encoder, "float64", X, targets_of(reader), np.arange(10)
+    )
     assert reader.encoder_ is encoder
     assert_allclose(encoder.mean_, X[:10].mean(axis=0))
     assert_array_equal(matrix, encoder.transform(X))
@@ -168,7 +170,9 @@ def test_an_encoder_that_is_given_is_fitted_on_some_rows_and_encodes_all():
 
 def test_all_rows_are_learnt_from_where_none_are_held_out():
     reader = straight(dtype="float64")
-    data = data_of_fit(reader, X, targets_of(reader), SETTINGS, NOBODYS, rng(), False)
+    data = data_of_fit(
+        reader, reader, X, targets_of(reader), SETTINGS, NOBODYS, rng(), False
+    )
     assert_array_equal(data.samples.x, X)
     assert_array_equal(data.samples.codes, [CODES])
     assert (data.samples.rows, data.samples.weight, data.held_out) == (None, None, None)
@@ -181,7 +185,7 @@ def test_held_out_rows_and_the_others_are_all_rows_of_one_matrix():
     weight = np.linspace(0.5, 2, 60)
     targets = targets_of(reader, weight)
     samples, held_out, *_ = data_of_fit(
-        reader, X, targets, settings, NOBODYS, rng(), False
+        reader, reader, X, targets, settings, NOBODYS, rng(), False
     )
     assert samples.x is held_out.x
     assert_array_equal(np.sort([*samples.rows[0], *held_out.rows[0]]), np.arange(60))
@@ -196,7 +200,7 @@ def test_rows_of_ones_own_leave_all_others_to_each_network(settings):
     own_rows = OwnRows(X[:3] + 1, [0, 1, 2], [4, 5, 6])
     settings = settings._replace(early_stopping=True)
     samples, held_out, *_ = data_of_fit(
-        reader, X, targets_of(reader), settings, own_rows, rng(), False
+        reader, reader, X, targets_of(reader), settings, own_rows, rng(), False
     )
     n_networks = settings.n_estimators
     assert samples.codes.size == n_networks * 60
@@ -221,13 +225,15 @@ def test_half_of_ones_own_rows_are_refused(own_rows, are_given):
     if are_given:
         reader = straight()
         with pytest.raises(ValueError, match=r"_val is given without ._val; pass both"):
-            data_of_fit(reader, X, targets_of(reader), SETTINGS, own_rows, rng(), False)
+            data_of_fit(
+                reader, reader, X, targets_of(reader), SETTINGS, own_rows, rng(), False
+            )
 
 
 def test_the_encoder_says_which_columns_of_the_matrix_are_numbers():
     reader = classic()
     targets = targets_of(reader)
-    data = data_of_fit(reader, FRAME, targets, SETTINGS, NOBODYS, rng(), False)
+    data = data_of_fit(reader, reader, FRAME, targets, SETTINGS, NOBODYS, rng(), False)
     assert data.n_numbers == reader.encoder_.n_numbers_ == 1
     assert data.samples.x.shape[1] > 1
 
@@ -236,7 +242,7 @@ def test_who_goes_on_reads_by_what_is_there():
     reader = classic(dtype="float64", preprocessing=StandardScaler())
     take_encoder(reader, FunctionTransformer(lambda X: 10 * X).fit(X))
     targets = targets_of(reader)
-    data = data_of_fit(reader, X, targets, SETTINGS, NOBODYS, rng(), True)
+    data = data_of_fit(reader, reader, X, targets, SETTINGS, NOBODYS, rng(), True)
     assert_array_equal(data.samples.x, 10 * X)
 
 
@@ -244,7 +250,7 @@ def test_who_goes_on_reads_by_what_is_there():
 def test_samples_on_a_matrix_are_those_of_the_targets(settings):
     reader = straight(dtype="float64")
     targets = targets_of(reader)
-    x = fit_inputs(reader, X, targets, None, rng())
+    x = fit_inputs(reader, reader, X, targets, None, rng())
     given = targets.samples.for_each(settings.n_estimators)
     samples, held_out, classes, n_numbers = data_on(reader, x, given, None, targets)
     assert held_out is None
@@ -260,7 +266,7 @@ def test_samples_on_a_matrix_are_those_of_the_targets(settings):
 
 def test_columns_whose_names_are_no_text_are_remembered_too():
     reader, frame = straight(dtype="float64"), pd.DataFrame(X)
-    fit_inputs(reader, frame, targets_of(reader), None, rng())
+    fit_inputs(reader, reader, frame, targets_of(reader), None, rng())
     assert_array_equal(read_inputs(reader, frame, "float64"), X)
     with pytest.raises(ValueError, match="in the order of fit"):
         read_inputs(reader, frame[[1, 0]], "float64")

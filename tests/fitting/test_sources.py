@@ -200,7 +200,7 @@ def test_the_rows_are_all_there_once_with_their_labels(folder):
         settings = sources.Settings(**TINY)
         given.classes_ = targets.classes
         own = sources.OwnRows(None, None, None)
-        data = source.data(given, targets, settings, own, rng, False)
+        data = source.data(given, given, targets, settings, own, rng, False)
         samples, held_out = data.samples, data.held_out
         x = np.empty(samples.x.shape, samples.x.dtype)
         samples.x.read(0, x)

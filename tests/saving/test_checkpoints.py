@@ -18,7 +18,7 @@ from sklearn.model_selection import GridSearchCV
 from sklearn.preprocessing import StandardScaler
 
 import skmlp
-from skmlp import FileRefusedError, MLPSoftmaxClassifier
+from skmlp import FileRefusedError, MLPSoftmaxClassifier, TableEncoder
 from skmlp.saving.archive import read, write
 from skmlp.saving.checkpoints import VERSIONS, digest_of
 
@@ -262,6 +262,22 @@ def test_what_does_not_matter_may_differ(tmp_path):
     model = make(checkpoint=path).fit(X, Y)
     other = make(checkpoint=str(path), verbose=1, max_time=60, checkpoint_every=5)
     assert_same(other.fit(X, Y), model)
+
+
+def test_fit_resumes_on_parameters_of_numpy_types(tmp_path, monkeypatch):
+    given = {"batch_size": 32, "hidden_layer_sizes": (8,), "alpha": 0.5, "max_iter": 3}
+    of_encoder = {"max_categories": 20, "random_state": 1}
+    same = {name: np.asarray(value)[()] for name, value in given.items()}
+    same_of_encoder = {name: np.int64(value) for name, value in of_encoder.items()}
+    path = tmp_path / "fit.npz"
+    model = make(preprocessing=TableEncoder(**of_encoder), **given)
+    cut_off(monkeypatch, model.set_params(checkpoint=path), n_epochs=1)
+    resumed = make(preprocessing=TableEncoder(**same_of_encoder), **same)
+    resumed.set_params(checkpoint=path, random_state=np.uint8(0)).fit(X, Y)
+    assert_same(resumed, model.set_params(checkpoint=None).fit(X, Y))
+    different = make(preprocessing=TableEncoder(max_categories=np.int64(21)), **same)
+    with pytest.raises(FileRefusedError, match="preprocessing"):
+        different.set_params(checkpoint=path).fit(X, Y)
 
 
 def test_a_folder_has_a_file_for_each_fit(tmp_path):

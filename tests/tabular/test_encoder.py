@@ -817,6 +817,24 @@ def test_dates_and_numbers_that_are_such_may_come_where_text_was():
     assert_array_equal(of_such.transform(table), expected)
 
 
+@pytest.mark.parametrize("kind", [np.int8, np.uint8, np.int64, np.uint64])
+def test_parameters_of_numpy_types_encode_the_same(kind):
+    table = pd.DataFrame(
+        {
+            "note": [f"w{i % 60} x{i % 7}" for i in range(150)],
+            "town": [f"t{i % 50}" for i in range(150)],
+        }
+    )
+    numbers = {"max_categories": 20, "min_frequency": 3, "text_components": 120}
+    switches = {"read_text": True, "text_odds": True, "split_names": False}
+    given = {name: kind(value) for name, value in numbers.items()}
+    given |= {name: np.bool_(value) for name, value in switches.items()}
+    y = np.arange(150) % 3
+    found = TableEncoder(**given, dtype=np.str_("float64"), random_state=kind(1))
+    expected = TableEncoder(**numbers, **switches, dtype="float64", random_state=1)
+    assert_array_equal(found.fit_transform(table, y), expected.fit_transform(table, y))
+
+
 def test_text_is_told_by_its_words_and_by_parts_of_names():
     table, y = diary()
     train, test = table[:160], table[160:]
