@@ -1,10 +1,11 @@
 """Kinds of columns: each learns from the training rows how to become numbers."""
 
 import datetime as dt
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence, Set
+from enum import Enum
 from itertools import compress
 from numbers import Number
-from typing import NamedTuple
+from typing import Any, NamedTuple, cast
 
 import numpy as np
 import pandas as pd
@@ -194,6 +195,8 @@ class NumberColumn:
         """Raise if the column holds something else than it did in fit."""
         kind = kind_of_values(column)
         if kind != self.kind:
+            if pd.api.types.infer_dtype(column.data) == "boolean":
+                kind = "truth values"
             raise ValueError(
                 f"{column.describe()} holds {kind}, but held {self.kind} in fit; "
                 "convert it, or fit again."
@@ -409,18 +412,14 @@ def factorize(column: Column) -> Factorized:
     """Number the distinct values of a column; some may occur in no row."""
     values = column.data
     if isinstance(values, pd.Categorical):
-        return Factorized(values.codes, as_objects(values.categories))
+        return with_keys(
+            column, Factorized(values.codes, as_objects(values.categories))
+        )
     try:
         codes, distinct = pd.factorize(values)
-    except TypeError:
-        try:
-            codes, distinct = pd.factorize(with_hashes(values))
-        except TypeError as error:
-            raise TypeError(
-                f"{column.describe()} holds objects that can't be told apart "
-                f"({error}); turn them into text or numbers, or drop the column."
-            ) from error
-    return Factorized(codes, as_objects(distinct))
+    except TypeError:  # some cells have no hash
+        codes, distinct = np.arange(len(values)), values
+    return with_keys(column, Factorized(codes, as_objects(distinct)))
 
 
 def as_objects(values: Values | pd.Index) -> np.ndarray:
@@ -428,13 +427,87 @@ def as_objects(values: Values | pd.Index) -> np.ndarray:
     return np.asarray(pd.Index(values, dtype=object).array, dtype=object)
 
 
-def with_hashes(values: np.ndarray) -> np.ndarray:
-    """Copy in which lists, dicts and sets are told apart by what they print as."""
-    copy = values.copy()
-    for place, value in enumerate(values):
-        if isinstance(value, list | dict | set):
-            copy[place] = frozenset({(type(value).__name__, repr(value))})
-    return copy
+def with_keys(column: Column, found: Factorized) -> Factorized:
+    """Replace containers by keys, which are equal in every process if these are."""
+    types = set(map(type, found.distinct))
+    if all(issubclass(kind, SCALARS) for kind in types):
+        return found
+    keys = found.distinct.copy()
+    try:
+        for place, value in enumerate(found.distinct):
+            keys[place] = key_of(value)
+        places, distinct = pd.factorize(keys)
+    except TypeError as error:
+        raise TypeError(
+            f"{column.describe()} holds objects that can't be told apart ({error}); "
+            "turn them into text or numbers, or drop the column."
+        ) from error
+    return Factorized(np.append(places, -1)[found.codes], as_objects(distinct))
+
+
+def key_of(value: object) -> Hashable:
+    """Return a hashable value in place of a container; other values stay."""
+    if isinstance(value, tuple):
+        return tuple(map(key_of, value))
+    for name, (kind, describe) in CONTAINERS.items():
+        if isinstance(value, kind):
+            # containers of users never stay frozensets, so that no key is one of theirs
+            return frozenset({(name, describe(value))})
+    refuse_identity(value)
+    return cast(Hashable, value)
+
+
+def text_of(value: object) -> str:
+    """Canonical text of a value, independent of the hashes of the process."""
+    for kind, describe in CONTAINERS.values():
+        if isinstance(value, kind):
+            return describe(value)
+    refuse_identity(value)
+    hash(value)  # raises for other containers, whose text may be shortened
+    if isinstance(value, np.number | np.bool_ | np.str_):
+        value = value.item()
+    # as Python compares numbers: 1, 1.0 and True are one member of a set
+    if isinstance(value, bool) or (isinstance(value, float) and value.is_integer()):
+        value = int(value)
+    return repr(value)
+
+
+def refuse_identity(value: object) -> None:
+    """Raise for an object that only the process it lives in can recognize."""
+    if isinstance(value, (*SCALARS, Enum, type)):
+        return
+    if type(value).__eq__ is object.__eq__ or " at 0x" in repr(value):
+        raise TypeError(
+            f"objects of type {type(value).__name__} are known by their address in "
+            "memory only"
+        )
+
+
+SCALARS = (
+    str,
+    bytes,
+    Number,
+    np.generic,
+    dt.date,
+    dt.time,
+    dt.timedelta,
+    pd.Interval,
+    pd.Period,
+    type(pd.NA),
+    type(None),
+)
+"""Types of plain values, equal and printed alike in every process."""
+
+CONTAINERS: dict[str, tuple[type, Callable[[Any], str]]] = {
+    "list": (list, lambda items: f"[{', '.join(map(text_of, items))}]"),
+    "tuple": (tuple, lambda items: f"({', '.join(map(text_of, items))})"),
+    "set": (Set, lambda items: f"set({', '.join(sorted(map(text_of, items)))})"),
+    "dict": (
+        dict,
+        lambda items: f"dict({', '.join(sorted(map(text_of, items.items())))})",
+    ),
+}
+"""By name: a type of containers, and canonical text of what they hold."""
 
 
 class SignColumn:
@@ -579,7 +652,7 @@ class CategoryColumn:
         if self.is_object and is_object(column):
             return  # anything may come in any row
         came = families(found.distinct)
-        if came and self.families and not came & self.families:
+        if came and self.families and not can_be_equal(came, self.families):
             raise ValueError(
                 f"{column.describe()} holds {' and '.join(sorted(came))}, but held "
                 f"{' and '.join(sorted(self.families))} in fit; convert it, or fit "
@@ -608,20 +681,40 @@ class CategoryColumn:
 def sorting_order(values: np.ndarray) -> np.ndarray:
     """Places of the values in ascending order, by type and text if they have none."""
     try:
-        return np.argsort(values, kind="stable")
+        # keys of containers would compare by inclusion
+        if frozenset not in set(map(type, values)):
+            return np.argsort(values, kind="stable")
     except TypeError:
-        keys = [(type(value).__name__, str(value)) for value in values]
-        return np.array(sorted(range(len(keys)), key=keys.__getitem__), dtype=np.intp)
+        pass  # types that have no common order
+    keys = [(type(value).__name__, str(value)) for value in values]
+    return np.array(sorted(range(len(keys)), key=keys.__getitem__), dtype=np.intp)
 
 
 def families(values: Iterable[object]) -> set[str]:
     """Numbers, text and so on: what the values are, size and precision aside."""
-    types = set(map(type, values))
-    return {
-        "numbers"
-        if issubclass(kind, Number | np.bool_)
-        else "text"
-        if issubclass(kind, str)
-        else f"{kind.__name__} objects"
-        for kind in types
-    }
+    return {family_of(kind) for kind in set(map(type, values))}
+
+
+def family_of(kind: type) -> str:
+    """Name the family of a type for messages."""
+    for name, members in FAMILIES.items():
+        if issubclass(kind, members):
+            return name
+    return f"{kind.__name__} objects"
+
+
+FAMILIES: dict[str, tuple[type, ...]] = {
+    "truth values": (bool, np.bool_),
+    "numbers": (Number,),
+    "text": (str,),
+    "containers": (frozenset,),
+}
+"""By name: types of values that can stand for each other."""
+
+COMPARABLE = {"truth values", "numbers"}
+"""Families whose values may be equal."""
+
+
+def can_be_equal(came: set[str], known: set[str]) -> bool:
+    """Return if values of some families may be among those of others."""
+    return bool(came & known) or bool(came & COMPARABLE and known & COMPARABLE)

@@ -1,6 +1,6 @@
 """TableEncoder: chooses the kind of each column and owns the slices of the output."""
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from numbers import Integral
 from typing import Literal, NamedTuple, Self
 
@@ -496,7 +496,7 @@ class TableEncoder(TransformerMixin, BaseEstimator):
         }
         if not hasattr(X, "dtype"):
             # NumPy would turn numbers beside text into text
-            as_array = check_array(X, **options)
+            as_array = array_of_lists(X, options)
             if as_array.dtype.kind == "U":
                 options["dtype"] = object
         X = validate_data(self, X, reset=reset, **options)
@@ -775,6 +775,21 @@ class TableEncoder(TransformerMixin, BaseEstimator):
             slices.append((column, codes, out[:, start:stop]))
             start = stop
         return slices
+
+
+def array_of_lists(X: ArrayLike, options: Mapping[str, object]) -> np.ndarray:
+    """Check rows that are lists, and return them as an array."""
+    try:
+        return check_array(X, **options)
+    except ValueError as error:
+        cells = np.asarray(X, dtype=object)
+        nested = [cell for cell in cells.ravel() if isinstance(cell, list | tuple)]
+        if cells.ndim != 2 or not nested:
+            raise
+        raise ValueError(
+            f"expected one value per cell of X, got {nested[0]!r} in one. Spread the "
+            "values over columns of their own."
+        ) from error
 
 
 def check_sparse(X: SparseMatrix) -> None:

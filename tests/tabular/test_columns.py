@@ -2,7 +2,10 @@
 
 import datetime as dt
 import decimal
+import enum
 import fractions
+import pathlib
+import uuid
 from zoneinfo import ZoneInfo
 
 import numpy as np
@@ -32,6 +35,10 @@ def of_objects(*values):
     cells = np.empty(len(values), dtype=object)
     cells[:] = values
     return Column(0, "age", cells)
+
+
+class Side(enum.Enum):
+    LEFT = 1
 
 
 def at(hours):
@@ -479,9 +486,67 @@ def test_lists_are_told_apart_by_their_text():
     assert_array_equal(out.sum(axis=1), [1, 1, 1, 0, 0])
 
 
-def test_objects_without_a_hash_are_named():
-    with pytest.raises(TypeError, match=r"column 'age'.*unhashable"):
-        factorize(of_objects(np.ones(2), "a"))
+@pytest.mark.parametrize(
+    ("cell", "other"),
+    [
+        ({"a", "b", 3}, {3, "b", "a"}),
+        (frozenset({1, "a"}), frozenset({True, "a"})),
+        ({1.0, None}, frozenset({1, None})),
+        ({"a": 1, "b": [2]}, {"b": [2.0], "a": True}),
+        ([{"a", "b"}, {"x": {1, 2}}], [{"b", "a"}, {"x": {2, 1}}]),
+        (({"a", "b"}, 1), ({"b", "a"}, 1.0)),
+        (frozenset({float("nan")}), frozenset({float("nan")})),
+        (set(), frozenset()),
+    ],
+    ids=repr,
+)
+def test_factorize_equal_containers_share_a_category(cell, other):
+    found = factorize(of_objects(cell, "a", other, None, [], (), {}, {"a"}))
+    assert found.codes.tolist() == [0, 1, 0, -1, 2, 3, 4, 5]
+    categories = column(pd.Categorical(of_objects("a").data))
+    assert factorize(categories).distinct.tolist() == ["a"]
+
+
+def test_factorize_tuples_stay_tuples():
+    found = factorize(of_objects((1, "a"), (1.0, "a"), ("b",)))
+    assert found.codes.tolist() == [0, 0, 1]
+    assert found.distinct.tolist() == [(1, "a"), ("b",)]
+
+
+def test_containers_are_sorted_by_what_they_hold():
+    orders = [
+        fit(of_objects(*cells))[0].known.tolist()
+        for cells in ([{"b"}, {"a"}, ["c"]], [["c"], {"a"}, {"b"}])
+    ]
+    assert orders[0] == orders[1]
+
+
+class Unequal:
+    def __repr__(self):
+        return "Unequal"
+
+
+@pytest.mark.parametrize(
+    ("cell", "message"),
+    [
+        (np.ones(2), "unhashable"),
+        ([np.ones(2)], "unhashable"),
+        (object(), "address in memory"),
+        ([object()], "address in memory"),
+        ((1, object()), "address in memory"),
+        ({"key": lambda: 0}, "address in memory"),
+        (Unequal(), "address in memory"),
+    ],
+    ids=str,
+)
+def test_factorize_objects_without_identity_are_refused(cell, message):
+    with pytest.raises(TypeError, match=rf"column 'age'.*{message}"):
+        factorize(of_objects(cell, "a"))
+
+
+def test_factorize_members_of_enums_and_types_are_categories():
+    cells = [Side.LEFT, int, Side.LEFT, uuid.UUID(int=3), pathlib.PurePath("a")]
+    assert factorize(of_objects(*cells)).codes.tolist() == [0, 1, 0, 2, 3]
 
 
 @pytest.mark.parametrize(
@@ -489,6 +554,8 @@ def test_objects_without_a_hash_are_named():
     [
         (["a", "b"], [1, 2], "holds numbers, but held text"),
         ([1, 2], ["a", "b"], "holds text, but held numbers"),
+        ([True, False], ["a", "b"], "holds text, but held truth values"),
+        (["a", "b"], [True, False], "holds truth values, but held text"),
     ],
 )
 def test_categories_of_another_type_are_named(fitted, came, message):
@@ -496,6 +563,18 @@ def test_categories_of_another_type_are_named(fitted, came, message):
     with pytest.raises(ValueError, match=message) as error:
         outputs(fitted, column(came, "category"))
     assert "column 'age'" in str(error.value)
+
+
+def test_truth_values_may_come_as_zero_and_one():
+    fitted, _ = fit(column([False, True]))
+    assert_array_equal(outputs(fitted, column([1, 0])), [[1], [-1]])
+    fitted, _ = fit(column([0, 1]))
+    assert_array_equal(outputs(fitted, column([True, False])), [[1], [-1]])
+
+
+def test_truth_values_in_place_of_dates_are_named():
+    with pytest.raises(ValueError, match="holds truth values, but held dates"):
+        DateColumn(0).read(column([True, False]))
 
 
 @pytest.mark.parametrize("dtype", ["int32", "float64", "Int64", "category", object])

@@ -305,6 +305,13 @@ def test_what_cannot_be_encoded_is_named_with_its_dtype(table):
     assert "drop" in str(error.value) or "split" in str(error.value)
 
 
+def test_lists_in_cells_of_lists_are_named():
+    with pytest.raises(ValueError, match=r"one value per cell of X, got \[2, 3\]"):
+        TableEncoder().fit([[1, [2, 3]], [4, [5]]])
+    with pytest.raises(ValueError, match="inhomogeneous"):
+        TableEncoder().fit([[1, 2], [3]])
+
+
 @pytest.mark.parametrize("library", TABLES)
 def test_text_where_numbers_were_is_an_error(library):
     encoder = TableEncoder().fit(one_column(1, 2, 3, library=library))
