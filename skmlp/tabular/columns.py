@@ -5,12 +5,19 @@ from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence, Se
 from enum import Enum
 from itertools import compress
 from numbers import Number
-from typing import Any, NamedTuple, cast
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
 
-from skmlp.tabular.readings import READINGS, is_text, kind_of_text, with_text_read
+from skmlp.tabular.readings import (
+    READINGS,
+    has_text,
+    kind_of_text,
+    odd_texts,
+    split_text,
+    with_text_read,
+)
 from skmlp.tabular.tables import Column, Values
 from skmlp.tabular.target_means import Rows, Target, TargetMeans
 
@@ -28,14 +35,22 @@ PARTS_OF_DATES: dict[str, Callable[[pd.DatetimeIndex], pd.Index]] = {
 def kind_of(column: Column, read_text: bool = False) -> str:
     """The kind that a column's dtype, or its objects, speak for, once it has values.
 
-    With `read_text`, text is of the kind that it stands for.
+    With `read_text`, text is of the kind that it stands for, and a column of another
+    kind stays so if most of its values are no text.
     """
     if is_missing_altogether(column):
         return "nothing"
     kind = kind_of_values(column)
-    if read_text and kind == "categories" and is_text(column.data):
-        return kind_of_text(column.data) or kind
+    if read_text and kind == "categories" and has_text(column.data):
+        return kind_beside_text(column)
     return kind
+
+
+def kind_beside_text(column: Column) -> str:
+    """The kind of most values of a column that has text."""
+    texts, others = split_text(column.data)
+    kind = kind_of_objects(column._replace(data=others)) if len(others) else None
+    return kind_of_text(texts, kind, len(others)) or kind_of_values(column)
 
 
 def kind_of_values(column: Column) -> str:
@@ -75,7 +90,7 @@ def kind_of_objects(column: Column) -> str:
         values = column.data[~pd.isna(column.data)]
         if any(isinstance(value, complex) for value in values):
             inferred = "complex"
-        elif all(map(is_real_number, values)):
+        elif are_numbers(values):
             return "numbers"
         elif all(isinstance(value, MOMENTS) for value in values):
             return "dates"
@@ -87,9 +102,13 @@ def kind_of_objects(column: Column) -> str:
     return KIND_OF_INFERRED.get(inferred, "categories")
 
 
-def is_real_number(value: object) -> bool:
-    """Whether a Python object is a number, which a truth value is not here."""
-    return isinstance(value, Number) and not isinstance(value, bool | complex)
+def are_numbers(values: np.ndarray) -> bool:
+    """Return if values are real numbers, or some truth values beside more of these."""
+    is_truth = np.array([isinstance(value, bool | np.bool_) for value in values])
+    return 2 * is_truth.sum() < len(values) and all(
+        isinstance(value, Number) and not isinstance(value, complex)
+        for value in values[~is_truth]
+    )
 
 
 KIND_OF_NUMPY = {
@@ -141,7 +160,7 @@ class NumberColumn:
     Attributes
     ----------
     from_text : bool
-        Whether the training rows held text that stood for this kind.
+        Whether some of the training rows held text.
     parts : tuple of str
         What each array is called behind the column's name.
     """
@@ -156,7 +175,7 @@ class NumberColumn:
 
     def fit(self, column: Column, rows: Rows) -> list[np.ndarray]:
         """Learn what the column is like, and return what `read` would."""
-        self.from_text = is_text(column.data[rows.places])
+        self.from_text = has_text(column.data[rows.places])
         return self.learn(self.as_meant(column), rows)
 
     def learn(self, column: Column, rows: Rows) -> list[np.ndarray]:
@@ -166,17 +185,25 @@ class NumberColumn:
     def as_meant(self, column: Column) -> Column:
         """Text as what it stands for, if that is of this kind.
 
-        Where training was on text, what can't be read counts as missing, and may come
-        beside other values; else all has to be text that can be read.
+        Where training had text, what can't be read counts as missing, as blank text and
+        what stands for missing do everywhere; else all text has to be such that can be
+        read.
         """
-        values, read = column.data, READINGS.get(self.kind)
-        if read is None:
+        values = column.data
+        if self.kind not in READINGS:
             return column
-        if self.from_text:
+        read = READINGS[self.kind].read
+        if self.from_text or (
+            has_text(values) and not odd_texts(values, self.kind).any()
+        ):
             return column._replace(data=with_text_read(values, read))
-        if is_text(values) and kind_of_text(values) == self.kind:
-            return column._replace(data=read(values))
         return column
+
+    def odd_texts(self, column: Column) -> np.ndarray:
+        """Return which values are text that can't be read, where training had text."""
+        if not self.from_text:
+            return np.zeros(len(column.data), dtype=bool)
+        return odd_texts(column.data, self.kind)
 
     def read(self, column: Column) -> list[np.ndarray]:
         """One array per part, or an error if the column is of another kind."""
@@ -454,7 +481,7 @@ def key_of(value: object) -> Hashable:
             # containers of users never stay frozensets, so that no key is one of theirs
             return frozenset({(name, describe(value))})
     refuse_identity(value)
-    return cast(Hashable, value)
+    return value
 
 
 def text_of(value: object) -> str:

@@ -74,6 +74,9 @@ def outputs(fitted, found):
         (of_objects(decimal.Decimal(1), 2.5, fractions.Fraction(1, 3)), "numbers"),
         (of_objects(1, "1"), "categories"),
         (of_objects(1, True), "categories"),
+        (of_objects(1, 2.5, True), "numbers"),
+        (of_objects(1, np.True_, 2), "numbers"),
+        (of_objects(1.5, ""), "categories"),
         (of_objects(True, None), "categories"),
         (of_objects(dt.date(2024, 1, 1), None), "dates"),
         (of_objects(dt.datetime(2024, 1, 1)), "dates"),
@@ -116,7 +119,16 @@ def test_what_cannot_be_encoded_is_named(found, message):
         (column(["2024-01-01", None], object), "dates"),
         (column(["a", "1"]), "categories"),
         (column(["1", "2"], "category"), "categories"),
-        (of_objects("1", 2), "categories"),
+        (of_objects("1", 2), "numbers"),
+        (of_objects("a", 2), "categories"),
+        (of_objects("a", 2, 3.5, ""), "numbers"),
+        (of_objects("a", True, False), "categories"),
+        (of_objects(1, True, 2.5, "?"), "numbers"),
+        (of_objects(pd.Timestamp("2024-01-01"), "2024-01-02", ""), "dates"),
+        (of_objects(dt.date(2024, 1, 1), dt.datetime(2024, 1, 2), "?"), "dates"),
+        (of_objects(dt.timedelta(1), ""), "durations"),
+        (of_objects(dt.time(1), "n/a"), "times"),
+        (of_objects(1, dt.time(1), ""), "categories"),
         (column([True, False]), "categories"),
         (column([None, None], "string"), "nothing"),
         (column([1, 2]), "numbers"),
@@ -173,6 +185,21 @@ def test_text_is_read_where_numbers_or_dates_were_if_all_of_it_is_such():
     assert_array_equal(numbers, [1, np.nan, 2])
     with pytest.raises(ValueError, match="holds categories, but held numbers"):
         PlainColumn(0).read(column(["1", "x"]))
+
+
+def test_read_takes_blank_text_and_marks_for_missing_everywhere():
+    found = of_objects("", 1.5, "?", "12", " NA ")
+    assert_array_equal(PlainColumn(0).read(found), [[np.nan, 1.5, np.nan, 12, np.nan]])
+    assert_array_equal(PlainColumn(0).read(of_objects("-")), [[np.nan]])
+    with pytest.raises(ValueError, match="holds categories, but held numbers"):
+        PlainColumn(0).read(of_objects(1.5, "x"))
+
+
+def test_read_counts_other_text_as_missing_where_training_had_text():
+    reader = PlainColumn(0)
+    reader.fit(of_objects(1.5, "", 2), ALL)
+    assert_array_equal(reader.read(of_objects("x", 3)), [[np.nan, 3]])
+    assert_array_equal(reader.read(of_objects("x")), [[np.nan]])
 
 
 def test_rows_that_do_not_count_say_nothing_of_text():
