@@ -632,6 +632,7 @@ class CategoryColumn:
         codes = self.codes(column, found)
         if target is not None and len(self.known) > self.max_categories:
             means = TargetMeans().fit(codes, self.n_codes, target, rows)
+            means.drop_noise(codes, target, rows)
             self.blocks.append(means)
         return codes
 
