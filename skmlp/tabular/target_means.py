@@ -14,7 +14,7 @@ PRIOR_ROWS = 10
 """Rows that the overall mean counts for in the target mean of a category."""
 
 
-SIGNIFICANT = 3.0
+SIGNIFICANT = 3.5
 """Standard errors above chance beyond which held-out estimates count as informative.
 
 Chance itself varies by up to 1.4 of these, as estimates share the labels that they are
@@ -93,7 +93,7 @@ def is_informative(estimates: np.ndarray, target: Target, rows: Rows) -> bool:
         An estimate of each column of the target, made without the rows of the fold.
     """
     folds = np.asarray(target.folds)[rows.places]
-    centered = estimates[rows.places]
+    centered = estimates[rows.places].copy()
     for fold in range(N_FOLDS):
         # the level of a fold lies the lower, the more of the class is in the fold
         in_fold = folds == fold

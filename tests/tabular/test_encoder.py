@@ -312,6 +312,137 @@ def test_lists_in_cells_of_lists_are_named():
         TableEncoder().fit([[1, 2], [3]])
 
 
+BLANKS = ["", "  ", "?", "n/a", "NA", "null", "-", "None", "nan", float("nan"), pd.NA]
+HALVES = [None if place % 7 == 0 else place / 2 for place in range(60)]
+
+
+def filled(values, blank):
+    """Values as objects, with something else in place of None."""
+    cells = np.empty(len(values), dtype=object)
+    cells[:] = [blank if value is None else value for value in values]
+    return pd.DataFrame({"age": pd.Series(cells, dtype=object)})
+
+
+@pytest.mark.parametrize("blank", BLANKS, ids=repr)
+@pytest.mark.parametrize(
+    "values",
+    [
+        HALVES,
+        [value if value is None else str(value) for value in HALVES],
+        [
+            value if place % 2 else str(value or "")
+            for place, value in enumerate(HALVES)
+        ],
+        [
+            value and pd.Timestamp("2024-01-01") + pd.Timedelta(value, "D")
+            for value in HALVES
+        ],
+        [value and dt.date(2024, 1, 1 + int(value)) for value in HALVES],
+        [value and pd.Timedelta(value, "h") for value in HALVES],
+        [value and dt.time(int(value) % 24) for value in HALVES],
+    ],
+    ids=["numbers", "text", "mixed", "moments", "dates", "durations", "times"],
+)
+def test_fit_any_form_of_missing_gives_the_same_matrix(values, blank):
+    known, table = filled(values, None), filled(values, blank)
+    encoder = TableEncoder().fit(known)
+    assert not encoder.is_categorical_.any()
+    expected = encoder.transform(known)
+    fitted = TableEncoder().fit(table)
+    for come in (known, table):
+        assert_array_equal(fitted.transform(come), expected)
+        assert_array_equal(encoder.transform(come), expected)
+    alone = [fitted.transform(table[place : place + 1]) for place in range(8)]
+    assert_array_equal(np.vstack(alone), expected[:8])
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda values: pd.DataFrame({"age": pd.Series(values, dtype="string")}),
+        lambda values: pd.DataFrame({"age": pd.Series(values, dtype="str")}),
+        lambda values: pl.DataFrame({"age": values}),
+        lambda values: pl.DataFrame({"age": pl.Series(values, dtype=pl.Object)}),
+        lambda values: pa.table({"age": values}),
+        lambda values: np.array(values)[:, np.newaxis],
+        lambda values: [[value] for value in values],
+    ],
+    ids=["string", "str", "polars", "polars objects", "pyarrow", "array", "lists"],
+)
+def test_fit_marks_of_missing_among_text_of_any_library(make):
+    values = ["?" if value is None else str(value) for value in HALVES]
+    encoded = TableEncoder().fit_transform(make(values))
+    expected = TableEncoder().fit_transform(
+        np.array(HALVES, dtype=float)[:, np.newaxis]
+    )
+    assert_array_equal(encoded, expected)
+
+
+def test_fit_one_truth_value_among_numbers_is_a_number():
+    table = filled([True, *HALVES[1:]], None)
+    expected = filled([1.0, *HALVES[1:]], None)
+    assert_array_equal(
+        TableEncoder().fit_transform(table), TableEncoder().fit_transform(expected)
+    )
+
+
+def test_fit_other_text_among_numbers_warns_and_is_encoded_beside_them():
+    table = filled(HALVES, "unknown")
+    table.loc[1, "age"] = "about 5"
+    with pytest.warns(UserWarning, match="column 'age'") as caught:
+        encoder = TableEncoder(min_frequency=1).fit(table)
+    (message,) = [str(entry.message) for entry in caught]
+    for part in ("16.7%", "'unknown', 'about 5'", "to_numeric", "categorical_features"):
+        assert part in message
+    names = encoder.get_feature_names_out().tolist()
+    assert names == [
+        "age", "age_missing", "age_about 5", "age_unknown", "age_missing_2"
+    ]  # fmt: skip
+    new = encoder.transform(filled([2.0, "2", "unknown", "about 5", "odd", "?"], None))
+    assert_array_equal(new[0], new[1])
+    assert_array_equal(new[:, 1], [0, 0, 1, 1, 1, 1])
+    shown = [[0, 0, 1], [0, 0, 1], [0, 1, 0], [1, 0, 0], [0, 0, 0], [0, 0, 1]]
+    assert_array_equal(new[:, 2:], shown)
+    for library in (pickle.loads(pickle.dumps(encoder)), encoder):
+        alone = [library.transform(table[place : place + 1]) for place in range(9)]
+        assert_array_equal(np.vstack(alone), encoder.transform(table)[:9])
+
+
+def test_fit_other_text_of_many_values_among_dates_is_taken_apart():
+    days = pd.Series(pd.date_range("2024-01-01", periods=120).astype(str))
+    notes = pd.Series([f"some day {place}" for place in range(60)])
+    table = pd.DataFrame({"day": pd.concat([days, notes])})
+    with pytest.warns(UserWarning, match="'day'.*holds dates, but in 33.3%"):
+        encoder = TableEncoder().fit(table)
+    assert "day_text_1" in encoder.get_feature_names_out()
+    assert not encoder.is_categorical_.any()
+
+
+@pytest.mark.parametrize(
+    "values",
+    [["01234", "98101"] * 5, ["a", "b", "3"] * 5, ["1", "b"] * 5, [1, "a", "b"] * 5],
+    ids=str,
+)
+def test_fit_codes_and_columns_of_mostly_text_stay_categories(values):
+    assert TableEncoder().fit(filled(values, None)).is_categorical_.all()
+
+
+def test_fit_without_reading_text_keeps_it_among_numbers():
+    encoder = TableEncoder(read_text=False).fit(filled([1.5, 2.5, 3.5] * 3, ""))
+    assert not encoder.is_categorical_.any()
+    encoder = TableEncoder(read_text=False).fit(filled([1.5, 2.5, ""] * 3, None))
+    assert encoder.is_categorical_.all()
+    categories = filled([1.5, 2.5, "?"] * 3, None).astype("category")
+    assert TableEncoder().fit(categories).is_categorical_.all()
+
+
+def test_columns_without_use_leaves_out_columns_with_other_text():
+    table = filled(["1", "1", "1", "a", "b"] * 4, None)
+    with pytest.warns(UserWarning, match="holds numbers"):
+        encoder = TableEncoder().fit(table)
+    assert encoder.columns_without_use() == []
+
+
 @pytest.mark.parametrize("library", TABLES)
 def test_text_where_numbers_were_is_an_error(library):
     encoder = TableEncoder().fit(one_column(1, 2, 3, library=library))

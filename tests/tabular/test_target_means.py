@@ -110,11 +110,12 @@ def test_is_informative_if_estimates_agree_beyond_chance():
     rng = np.random.default_rng(0)
     y, folds = rng.integers(0, 3, 300), np.arange(300) % 5
     target, noise = Target(y, list("abc"), folds), rng.normal(size=(300, 3))
-    signal = np.eye(3)[y]
-    assert not is_informative(noise.copy(), target, ALL)
+    signal, before = np.eye(3)[y], noise.copy()
+    assert not is_informative(noise, target, ALL)
     assert is_informative(noise + signal, target, ALL)
     assert not is_informative(noise - signal, target, ALL)
     assert not is_informative(np.zeros((300, 3)), target, ALL)
+    assert_array_equal(noise, before)
     numbers = Target(noise[:, 0], folds=folds)
     assert is_informative(noise[:, :1] + signal[:, :1], numbers, ALL)
 
