@@ -17,6 +17,7 @@ from skmlp.tabular.columns import (
 )
 from skmlp.tabular.encoder import make_unique
 from skmlp.tabular.names import list_some
+from skmlp.tabular.readings import is_string
 from skmlp.tabular.tables import Column, TableLike, is_frame, plain, read_columns
 
 
@@ -111,6 +112,15 @@ def text(column: Column, dtype: np.dtype) -> np.ndarray:
     return result
 
 
+def numbers_as_text(column: Column, dtype: np.dtype) -> np.ndarray:
+    """Text as it is, empty where missing; of numbers the text that stands for them."""
+    cells = np.asarray(column.data, dtype=object).copy()
+    for place in np.flatnonzero(~is_string(cells) & ~pd.isna(cells)):
+        # infinity is read from a number beyond all floats
+        cells[place] = repr(float(cells[place])).replace("inf", "1e999")
+    return text(column._replace(data=cells), dtype)
+
+
 def dates(column: Column, dtype: np.dtype) -> np.ndarray:
     """Microseconds since 1970, in UTC."""
     return as_dates(column.data).as_unit("us").asi8
@@ -144,6 +154,7 @@ def times(column: Column, dtype: np.dtype) -> np.ndarray:
 CONVERSIONS: dict[str, Callable[[Column, np.dtype], np.ndarray]] = {
     "numbers": numbers,
     "text": text,
+    "numbers as text": numbers_as_text,
     "dates": dates,
     "offsets": offsets,
     "durations": durations,

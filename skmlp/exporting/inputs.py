@@ -17,6 +17,9 @@ MATRIX = "X"
 KINDS = "skmlp_inputs"
 """The property of the graph that says what its inputs hold."""
 
+READ_FROM_TEXT = {"numbers", "dates"}
+"""Kinds of columns that a graph reads from text."""
+
 OFFSET = "utc_offset"
 """What stands behind the name of a column with a time zone, for its second input."""
 
@@ -103,9 +106,16 @@ def types_of(encoder: TableEncoder, names: list[str]) -> Mapping[int, tuple[int,
         column.position: (TensorProto.STRING, "text")
         for column in encoder._text_columns
     }
-    types |= {
-        column.position: type_of_numbers(column) for column in encoder._number_columns
-    }
+    odd = encoder._odd_columns()
+    for column in encoder._number_columns:
+        is_read = not column.from_text or column.kind in READ_FROM_TEXT
+        if column.position in odd or not is_read:
+            raise TypeError(
+                f"column {names[column.position]!r} holds {column.kind} and other "
+                "text, which a graph can't take in one type; split it into two columns "
+                "before fit, or replace the text by missing values."
+            )
+        types[column.position] = type_of_numbers(column)
     return types | {
         column.position: type_of_categories(column, names[column.position])
         for column in encoder._category_columns

@@ -84,8 +84,20 @@ def label_type(classes: np.ndarray) -> int:
 
 def metadata(model: MLPSoftmaxClassifier, inputs: list[Input]) -> dict[str, str]:
     """What a reader of the file may want to know, as text."""
+    encoder = model.encoder_
+    columns = encoder._number_columns if isinstance(encoder, TableEncoder) else []
+    numbers = {
+        column.position
+        for column in columns
+        if column.kind == "numbers" and column.from_text
+    }
     kinds = {
-        entry.name: {"kind": entry.kind, "column": entry.column} for entry in inputs
+        entry.name: {
+            # truth values among them are no text that a graph reads as numbers
+            "kind": "numbers as text" if entry.position in numbers else entry.kind,
+            "column": entry.column,
+        }
+        for entry in inputs
     }
     return {
         "skmlp_version": __version__,

@@ -375,11 +375,17 @@ def encoder_fits(encoder: TableEncoder) -> bool:
     n_features = encoder.n_features_in_
     if n_features > sum(map(len, places)) or not all(map(is_ascending, places)):
         return False
-    # text may have categories as well
-    found = sorted([*number_places, *{*category_places, *text_places}])
+    # text may have categories as well, and odd text is encoded beside numbers
+    found = sorted({*number_places, *category_places, *text_places})
+    beside = encoder._odd_columns().keys()
     widths = [len(column.parts) for column in encoder._number_columns]
     return (
         found == list(range(n_features))
+        and all(
+            column.from_text
+            for column in encoder._number_columns
+            if column.position in beside
+        )
         and encoder.is_categorical_.shape == (n_features,)
         and np.flatnonzero(encoder.is_categorical_).tolist() == category_places
         and sum(widths) == len(encoder.scale_.center)

@@ -81,3 +81,19 @@ def test_names_are_unique():
     X = TABLE[["zone", "number"]].set_axis(["a", "a_utc_offset"], axis=1)
     names = [entry.name for entry in inputs_of(TableEncoder().fit(X))]
     assert names == ["a", "a_utc_offset_2", "a_utc_offset"]
+
+
+@pytest.mark.parametrize(
+    ("cells", "held"),
+    [
+        ([1.5, 2.5, "unknown"] * 20, "numbers"),
+        ([dt.timedelta(1), dt.timedelta(2), "?"] * 20, "durations"),
+        ([dt.time(1), dt.time(2), ""] * 20, "times"),
+    ],
+    ids=["numbers", "durations", "times"],
+)
+@pytest.mark.filterwarnings("ignore:column 'cell'.*other text")
+def test_inputs_of_columns_of_two_kinds_are_refused(cells, held):
+    encoder = TableEncoder().fit(pd.DataFrame({"cell": pd.Series(cells, dtype=object)}))
+    with pytest.raises(TypeError, match=f"column 'cell' holds {held} and other text"):
+        inputs_of(encoder)
