@@ -20,11 +20,13 @@ from skmlp.fitting.targets import (
     Targets,
     check_labels,
     encode_labels,
+    is_unknown_to_sklearn,
     split,
     weighted_samples,
 )
 from skmlp.fitting.task import Data
 from skmlp.tabular.encoder import TableEncoder
+from skmlp.tabular.labels import find_labels
 from skmlp.tabular.lazy import refuse_lazy
 from skmlp.tabular.names import check_names, remember_names
 from skmlp.tabular.tables import SparseMatrix, TableLike, plain
@@ -206,7 +208,10 @@ def fit_encoder(
     weights = {}
     if weight is not None and has_fit_parameter(encoder, "sample_weight"):
         weights = {"sample_weight": weight}
-    x = encoder.fit_transform(plain(X), targets.y, **weights)
+    y = targets.y
+    if is_unknown_to_sklearn(y):
+        y = find_labels(y, targets.classes)
+    x = encoder.fit_transform(plain(X), y, **weights)
     take_encoder(reader, encoder)
     return check_encoded(x, reader.dtype)
 
@@ -227,9 +232,9 @@ def own_held_out(reader: Reader, targets: Targets, own_rows: OwnRows) -> Samples
         given, missing = ("y_val", "X_val") if X_val is None else ("X_val", "y_val")
         raise ValueError(f"{given} is given without {missing}; pass both.")
     x = read_inputs(reader, X_val, reader.dtype)
-    labels = check_labels(y_val)
+    labels = check_labels(y_val, "y_val")
     check_consistent_length(x, labels)
-    _, codes = encode_labels(labels, targets.classes)
+    _, codes = encode_labels(labels, targets.classes, "y_val")
     samples = weighted_samples(codes, sample_weight_val, targets.class_weights)
     return samples._replace(x=x)
 

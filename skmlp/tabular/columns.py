@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from skmlp.tabular.readings import READINGS, is_text, kind_of_text, with_text_read
-from skmlp.tabular.tables import Column, Values
+from skmlp.tabular.tables import Column, Values, as_objects, find_missing, quiet
 from skmlp.tabular.target_means import Rows, Target, TargetMeans
 
 PARTS_OF_DATES: dict[str, Callable[[pd.DatetimeIndex], pd.Index]] = {
@@ -71,7 +71,7 @@ def kind_of_objects(column: Column) -> str:
     """The kind that all the values of an object column speak for."""
     inferred = pd.api.types.infer_dtype(column.data, skipna=True)
     if inferred in {"mixed", "mixed-integer"}:
-        values = column.data[~pd.isna(column.data)]
+        values = column.data[~find_missing(column.data)]
         if any(isinstance(value, complex) for value in values):
             inferred = "complex"
         elif all(map(is_real_number, values)):
@@ -206,7 +206,7 @@ class NumberColumn:
             return [values]
         if isinstance(values, pd.Categorical):
             values = np.asarray(values)
-        missing = np.asarray(pd.isna(values))
+        missing = find_missing(values)
         result = np.full(len(values), np.nan)
         result[~missing] = np.asarray(values[~missing], dtype=np.float64)
         return [result]
@@ -236,7 +236,7 @@ class EmptyColumn(NumberColumn):
     kind = "nothing"
 
     def read(self, column: Column) -> list[np.ndarray]:
-        return [np.where(pd.isna(column.data), np.nan, 0.0)]
+        return [np.where(find_missing(column.data), np.nan, 0.0)]
 
 
 class DateColumn(NumberColumn):
@@ -309,7 +309,7 @@ def is_missing_altogether(column: Column) -> bool:
     """Whether no row has a value, so that the column is of any kind."""
     values = column.data
     # the last row first: it settles most columns at no cost
-    return bool(pd.isna(values[-1:]).all() and pd.isna(values).all())
+    return bool(find_missing(values[-1:]).all() and find_missing(values).all())
 
 
 def varies(numbers: np.ndarray) -> bool:
@@ -423,14 +423,12 @@ def factorize(column: Column) -> Factorized:
     return Factorized(codes, as_objects(distinct))
 
 
-def as_objects(values: Values | pd.Index) -> np.ndarray:
-    """An array of Python objects, one per value, also where the values are tuples."""
-    return np.asarray(pd.Index(values, dtype=object).array, dtype=object)
-
-
 def with_hashes(values: np.ndarray) -> np.ndarray:
-    """Copy in which lists, dicts and sets are told apart by what they print as."""
-    copy = values.copy()
+    """Copy in which lists, dicts and sets are told apart by what they print as.
+
+    Signaling NaNs, which have no hash either, count as missing.
+    """
+    copy = quiet(values)
     for place, value in enumerate(values):
         if isinstance(value, list | dict | set):
             copy[place] = frozenset({(type(value).__name__, repr(value))})

@@ -1,6 +1,8 @@
 """TableEncoder: chooses the kind of each column and owns the slices of the output."""
 
 from collections.abc import Hashable, Sequence
+from decimal import Decimal
+from functools import partial
 from numbers import Integral
 from typing import Literal, NamedTuple, Self
 
@@ -52,6 +54,7 @@ from skmlp.tabular.tables import (
     plain,
     read_columns,
     read_matrix,
+    rows_as_array,
 )
 from skmlp.tabular.target_means import N_FOLDS, Rows, Target, TargetMeans
 from skmlp.tabular.text import TextColumn, Texts, Told, are_mostly_distinct, unit_of
@@ -495,10 +498,7 @@ class TableEncoder(TransformerMixin, BaseEstimator):
             "ensure_all_finite": False,
         }
         if not hasattr(X, "dtype"):
-            # NumPy would turn numbers beside text into text
-            as_array = check_array(X, **options)
-            if as_array.dtype.kind == "U":
-                options["dtype"] = object
+            X = rows_as_array(X, partial(check_array, **options))
         X = validate_data(self, X, reset=reset, **options)
         if is_sparse(X):
             check_sparse(X)
@@ -554,7 +554,7 @@ class TableEncoder(TransformerMixin, BaseEstimator):
         numbers: list[np.ndarray] = []
         codes: list[np.ndarray] = []
         texts: list[Told] = []
-        for column in read_columns(X):
+        for column in read_columns(X, set(np.flatnonzero(is_forced))):
             kind = "categories"
             if not is_forced[column.position]:
                 counted = column._replace(data=column.data[rows.places])
@@ -640,16 +640,13 @@ class TableEncoder(TransformerMixin, BaseEstimator):
         given = column_or_1d(read_labels(y))
         check_consistent_length(X, given)
         folds = rng.permutation(len(given)) % N_FOLDS
+        if given.dtype == object and isinstance(given[0], Decimal):
+            given = given.astype(np.float64)
         if given.dtype.kind == "f":
             assert_all_finite(given, input_name="y")
             if (given != np.rint(given)).any():
                 return Target(given.astype(np.float64), folds=folds)
         codes, labels = factorize(Column(0, "y", given))
-        if codes.min() < 0:
-            raise ValueError(
-                f"y has no label in {(codes < 0).sum()} rows; drop these rows, or "
-                "leave y out."
-            )
         if len(labels) > self.max_categories:
             return None
         order = sorting_order(labels)
@@ -725,7 +722,8 @@ class TableEncoder(TransformerMixin, BaseEstimator):
             matrix = read_matrix(X)
             if matrix is not None:
                 return Reading(X.shape[0], matrix.T, [], [])
-        columns = read_columns(X)
+        exact = {fitted.position for fitted in self._category_columns}
+        columns = read_columns(X, exact)
         numbers: list[np.ndarray] = []
         for reader in self._number_columns:
             numbers += reader.read(columns[reader.position])
