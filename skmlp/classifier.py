@@ -15,7 +15,7 @@ from typing import Any, Literal, Self
 import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator, ClassifierMixin
-from sklearn.metrics import accuracy_score, get_scorer_names
+from sklearn.metrics import get_scorer_names
 from sklearn.utils import Tags, get_tags
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import (
@@ -54,10 +54,10 @@ from skmlp.fitting.run import carry_out
 from skmlp.fitting.solvers import SOLVERS, Trainer, state_of
 from skmlp.fitting.sources import (
     Source,
-    in_memory,
     labels_of,
     named_columns,
     source_of,
+    validation_rows,
 )
 from skmlp.fitting.start import (
     Past,
@@ -67,7 +67,7 @@ from skmlp.fitting.start import (
     task_of,
 )
 from skmlp.fitting.stream import Call, calls_to_learn, end_stream
-from skmlp.fitting.targets import read_targets
+from skmlp.fitting.targets import accuracy_of, labels_of_rows, read_targets
 from skmlp.fitting.task import Learnt, Memory, Outcome, Task
 from skmlp.nn.activations import ACTIVATIONS, Activation
 from skmlp.nn.network import Architecture
@@ -656,7 +656,7 @@ class MLPSoftmaxClassifier(
         """
         parameters = resolve_parameters(self)
         deadline = time.monotonic() + (parameters.max_time or math.inf)
-        own_rows = OwnRows.of(*in_memory(X_val, y_val, sample_weight_val))
+        own_rows = OwnRows.of(*validation_rows(X_val, y_val, sample_weight_val))
         with self._source(parameters, X, y, sample_weight) as source:
             self._fit(parameters, source, own_rows, deadline)
         return self
@@ -892,11 +892,13 @@ class MLPSoftmaxClassifier(
         score : float
             Part of the rows, by weight, whose label is predicted.
         """
-        if not is_data_set(X):
-            return super().score(*named_columns(X, y, sample_weight))
-        labels, weight = labels_of(X, y, sample_weight)
-        predicted = np.concatenate(list(self.predict(X)))
-        return float(accuracy_score(labels, predicted, sample_weight=weight))
+        if is_data_set(X):
+            labels, weight = labels_of(X, y, sample_weight)
+            predicted = np.concatenate(list(self.predict(X)))
+            return accuracy_of(self.classes_, labels, predicted, weight)
+        X, y, weight = named_columns(X, y, sample_weight)
+        labels = labels_of_rows(X, y, type(self).__name__)
+        return accuracy_of(self.classes_, labels, self.predict(X), weight)
 
     def predict_to_parquet(
         self, X: DataSetLike, path: str | os.PathLike, *, keep: Sequence[str] = ()

@@ -15,7 +15,6 @@ from typing import Any, NamedTuple, Self
 import numpy as np
 import pandas as pd
 from sklearn.base import BaseEstimator
-from sklearn.metrics import accuracy_score
 from sklearn.utils.validation import check_is_fitted
 
 from skmlp._sklearn import HasMethods, Interval
@@ -36,12 +35,11 @@ from skmlp.fitting.sources import (
     rows_where,
     weight_of_all,
 )
-from skmlp.fitting.targets import Targets
+from skmlp.fitting.targets import Targets, accuracy_of, check_labels
 from skmlp.fitting.task import Data, Task
 from skmlp.parts.rounds import State, batch_size_on, mean_of
 from skmlp.parts.sample import Use
 from skmlp.saving.checkpoints import digest_of
-from skmlp.tabular.labels import read_labels
 from skmlp.tabular.names import list_some
 from skmlp.tabular.tables import TableLike, taken_apart
 from skmlp.training.batches import RowsInShards, Samples
@@ -997,9 +995,7 @@ class DaskMLPSoftmaxClassifier(MLPSoftmaxClassifier):
         if roles:
             X = X.drop(columns=list(roles.values()))
         predicted, labels, weight = self._computed(self.predict(X), *given.values())
-        return float(
-            accuracy_score(read_labels(labels), predicted, sample_weight=weight)
-        )
+        return accuracy_of(self.classes_, check_labels(labels), predicted, weight)
 
     def to_local(self) -> MLPSoftmaxClassifier:
         """What was learnt, as a classifier that knows nothing of Dask.

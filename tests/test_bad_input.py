@@ -48,7 +48,7 @@ FIT = {
         r"too large for dtype\('float32'\)",
     ),
     "NaN in sparse": (lambda m: m.fit(csr_array(with_value(np.nan)), Y), "NaN"),
-    "NaN in y": (lambda m: m.fit(X, np.where(Y == 2, np.nan, Y)), "y contains NaN"),
+    "NaN in y": (lambda m: m.fit(X, np.where(Y == 2, np.nan, Y)), "in 50 rows"),
     "empty X": (lambda m: m.fit(X[:0], Y[:0]), r"0 sample\(s\)"),
     "no columns": (lambda m: m.fit(X[:, :0], Y), r"0 feature\(s\)"),
     "text": (
@@ -78,7 +78,7 @@ FIT = {
     ),
     "label missing": (
         lambda m: m.fit(X, np.array(["a", "b", None] * 50, dtype=object)),
-        "labels of the types NoneType, str",
+        "no label in 50 rows",
     ),
     "wrong number of weights": (
         lambda m: m.fit(X, Y, sample_weight=np.ones(3)),
@@ -100,7 +100,19 @@ FIT = {
     ),
     "label that only y_val has": (
         lambda m: m.fit(X, Y, X_val=X, y_val=Y + 1),
-        r"y contains \[3\], but the classes are \[0, 1, 2\]",
+        r"^y_val contains \[3\], but the classes are \[0, 1, 2\]",
+    ),
+    "no label in y_val": (
+        lambda m: m.fit(X, Y, X_val=X, y_val=[None, *Y[1:]]),
+        "^y_val has no label in 1 rows.* from X_val and y_val",
+    ),
+    "no label in classes": (
+        lambda m: m.set_params(learning_rate="constant").partial_fit(X, Y, [0, None]),
+        "^classes has no label in 1 rows",
+    ),
+    "classes of several types": (
+        lambda m: m.set_params(learning_rate="constant").partial_fit(X, Y, [0, "a"]),
+        "^classes holds labels of the types int, str",
     ),
     "X_val of another width": (
         lambda m: m.fit(X, Y, X_val=X[:, :2], y_val=Y),

@@ -1,11 +1,17 @@
 """What the parameters of MLPSoftmaxClassifier do, and what is there after fit."""
 
 import inspect
+import pickle
 import re
 import warnings
+from decimal import Decimal
+from enum import IntEnum
+from fractions import Fraction
 from itertools import pairwise
 
 import numpy as np
+import pandas as pd
+import polars as pl
 import pytest
 from networks import classic
 from numpy.testing import assert_allclose, assert_array_equal
@@ -14,7 +20,12 @@ from scipy.special import expit
 from sklearn.datasets import load_digits, load_iris
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.metrics import accuracy_score, log_loss, make_scorer
-from sklearn.model_selection import GridSearchCV, cross_val_predict, train_test_split
+from sklearn.model_selection import (
+    GridSearchCV,
+    cross_val_predict,
+    cross_val_score,
+    train_test_split,
+)
 from sklearn.neural_network import MLPClassifier
 from sklearn.preprocessing import StandardScaler
 
@@ -674,3 +685,104 @@ def test_a_search_over_fits_of_limited_time():
     ).fit(X_TRAIN, Y_TRAIN)
     assert search.best_estimator_.n_iter_ < 10**6
     assert np.isfinite(search.cv_results_["mean_test_score"]).all()
+
+
+# Labels of any type
+
+CODES = np.arange(60) % 3
+Level = IntEnum("Level", ["LOW", "MIDDLE", "HIGH"])
+LABELS = {
+    "large integers": [2**53, 2**53 + 1, 2**53 + 2],
+    "large integers beside a float": [2**53, 2**53 + 1, float(2**53 + 2)],
+    "signed beside unsigned": [2**63 + 1, 2**63, -1],
+    "more than 64 bits": [2**70 + 1, 2**70, -1],
+    "decimals": [Decimal("1.5"), Decimal("0.5"), Decimal(7)],
+    "fractions": [Fraction(1, 2), Fraction(1, 3), Fraction(7)],
+    "booleans": [True, False, True],
+    "numbers": [1, 2.0, True],
+    "IntEnum": list(Level),
+    "text": ["b", "a", "c"],
+}
+CONTAINERS = {
+    "list": list,
+    "object array": lambda y: np.array(y, dtype=object),
+    "object Series": lambda y: pd.Series(y, dtype=object),
+    "polars objects": lambda y: pl.Series(y, dtype=pl.Object),
+}
+
+
+def of_classes(**given):
+    """A softmax regression that tells three points apart."""
+    settings = {"learning_rate_init": 0.1, "max_iter": 20, "n_estimators": 1}
+    return MLPSoftmaxClassifier((), random_state=0, **settings | given)
+
+
+@pytest.mark.parametrize("kind", LABELS)
+def test_labels_of_any_type_come_back_and_are_scored(kind):
+    X = np.eye(3)[CODES]
+    y = [LABELS[kind][code] for code in CODES]
+    changed = [y[1], *y[1:]]
+    model = of_classes().fit(X, y)
+    assert model.classes_.tolist() == sorted(set(y))
+    assert model.predict(X).tolist() == y
+    for container in CONTAINERS.values():
+        assert model.score(X, container(y)) == 1
+        assert model.score(X, container(changed)) == np.mean(
+            [one == other for one, other in zip(y, changed, strict=True)]
+        )
+        again = of_classes().fit(X, container(y))
+        assert_array_equal(again.parameters_, model.parameters_)
+        assert again.classes_.tolist() == model.classes_.tolist()
+    copy = pickle.loads(pickle.dumps(model))
+    assert copy.predict(X).tolist() == y
+
+
+@pytest.mark.parametrize("kind", LABELS)
+def test_labels_of_any_type_are_taken_by_every_way_to_fit(kind):
+    X = np.eye(3)[CODES]
+    y = [LABELS[kind][code] for code in CODES]
+    weights = {label: 1.0 + place for place, label in enumerate(sorted(set(y)))}
+    model = of_classes(class_weight=weights).fit(X, y, X_val=X, y_val=y)
+    assert model.score(X, y) == 1
+    stream = of_classes(learning_rate="constant")
+    for _ in range(20):
+        stream.partial_fit(X, y, classes=LABELS[kind])
+    assert stream.predict(X).tolist() == y
+    refitted = of_classes(warm_start=True).fit(X, y).fit(X, pd.Series(y, dtype=object))
+    assert refitted.score(X, y) == 1
+
+
+@pytest.mark.parametrize("kind", ["booleans", "numbers", "decimals", "fractions"])
+def test_labels_that_are_objects_are_cross_validated(kind):
+    X = np.eye(3)[CODES]
+    y = pd.Series([None, *(LABELS[kind][code] for code in CODES)], dtype=object)
+    y = y.dropna()
+    search = GridSearchCV(of_classes(), {"alpha": [1e-4, 1e-3]}, cv=3)
+    assert_array_equal(cross_val_score(of_classes(), X, y, cv=3), 1)
+    assert search.fit(X, y).best_score_ == 1
+
+
+def test_score_compares_labels_by_value_whatever_their_dtype():
+    X = np.eye(2)[CODES % 2]
+    model = of_classes().fit(X, CODES % 2 == 1)
+    same = [
+        CODES % 2,
+        (CODES % 2).astype(float),
+        pd.Series(CODES % 2, dtype="Int64"),
+        pd.Series(CODES % 2 == 1, dtype="boolean"),
+        pl.Series((CODES % 2).tolist(), dtype=pl.Int128),
+        pl.Series(list(map(Decimal, (CODES % 2).tolist()))),
+    ]
+    assert [model.score(X, y) for y in same] == [1] * len(same)
+    with pytest.raises(ValueError, match="continuous"):
+        model.score(X, CODES + 0.5)
+    with pytest.raises(ValueError, match=r"^y has no label in 2 rows"):
+        model.score(X, [None, pd.NA, *CODES[2:]])
+
+
+def test_target_means_take_labels_that_scikit_learn_has_no_type_for():
+    towns = pd.DataFrame({"town": [f"town {place % 50}" for place in range(200)]})
+    y = np.arange(200) % 50 % 3
+    decimals = list(map(Decimal, y.tolist()))
+    models = [of_classes(max_iter=2).fit(towns, labels) for labels in (y, decimals)]
+    assert_array_equal(*(model.parameters_ for model in models))

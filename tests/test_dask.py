@@ -322,6 +322,19 @@ def test_what_can_not_be_is_refused_with_a_sentence(case, client):
         model().fit(of_parts(parts), "label")
 
 
+@pytest.mark.parametrize("rows", [FEW, MANY], ids=["few", "many"])
+def test_labels_are_exact_and_scored_by_value(rows, client):
+    large = {"low": 2**53, "mid": 2**53 + 1, "high": 2**53 + 2}
+    table = TABLE.assign(label=TABLE.label.map(large))
+    given = rows | {"n_estimators": 1, "max_iter": 1, "n_shards": 2}
+    fitted = model(**given).fit(lazy(table), "label")
+    assert fitted.classes_.tolist() == sorted(large.values())
+    is_right = fitted.predict(TABLE[FEATURES]) == table.label
+    assert fitted.score(lazy(table), "label") == is_right.mean()
+    nullable = table.assign(label=table.label.astype("UInt64"))
+    assert fitted.score(lazy(nullable), "label") == is_right.mean()
+
+
 def test_sorted_labels_do_no_harm_to_few_rows(client):
     table = TABLE.sort_values("label")
     scores = [

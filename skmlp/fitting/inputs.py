@@ -21,11 +21,13 @@ from skmlp.fitting.targets import (
     Targets,
     check_labels,
     encode_labels,
+    is_unknown_to_sklearn,
     split,
     weighted_samples,
 )
 from skmlp.fitting.task import Data
 from skmlp.tabular.encoder import TableEncoder
+from skmlp.tabular.labels import find_labels
 from skmlp.tabular.lazy import check_is_table, refuse_lazy
 from skmlp.tabular.names import check_names, remember_names
 from skmlp.tabular.tables import SparseMatrix, TableLike, is_sparse, plain
@@ -212,7 +214,10 @@ def fit_encoder(
     weights = {}
     if weight is not None and has_fit_parameter(encoder, "sample_weight"):
         weights = {"sample_weight": weight}
-    x = encoder.fit_transform(plain(X), targets.y, **weights)
+    y = targets.y
+    if is_unknown_to_sklearn(y):
+        y = find_labels(y, targets.classes)
+    x = encoder.fit_transform(plain(X), y, **weights)
     take_encoder(reader, encoder)
     return check_encoded(x, dtype)
 
@@ -240,9 +245,9 @@ def own_held_out(
         given, missing = ("y_val", "X_val") if X_val is None else ("X_val", "y_val")
         raise ValueError(f"{given} is given without {missing}; pass both.")
     x = read_inputs(reader, X_val, dtype)
-    labels = check_labels(y_val)
+    labels = check_labels(y_val, "y_val")
     check_consistent_length(x, labels)
-    _, codes = encode_labels(labels, targets.classes)
+    _, codes = encode_labels(labels, targets.classes, "y_val")
     samples = weighted_samples(codes, sample_weight_val, targets.class_weights)
     return samples._replace(x=x)
 

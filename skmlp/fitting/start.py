@@ -19,7 +19,7 @@ from skmlp.fitting.recipe import (
     settle,
 )
 from skmlp.fitting.solvers import SOLVERS, stacked_state
-from skmlp.fitting.targets import Targets
+from skmlp.fitting.targets import Targets, check_label_types, have_same_labels
 from skmlp.fitting.task import Data, Goal, Learnt, Member, Memory, Outcome, Task
 from skmlp.nn.activations import as_activation
 from skmlp.nn.network import Architecture
@@ -99,7 +99,7 @@ class Past(NamedTuple):
 
     def check_classes(self, classes: np.ndarray) -> None:
         """Raise unless the labels are the same."""
-        if not np.array_equal(classes, self.classes):
+        if not have_same_labels(classes, self.classes):
             raise ValueError(
                 "warm_start can only be used where `y` has the same classes as in the "
                 f"previous call to fit. Previously got {self.classes}, `y` has "
@@ -169,8 +169,10 @@ def all_classes(classes: ArrayLike | None, past: Past | None) -> np.ndarray:
         if past is not None:
             return past.classes
         raise ValueError("classes must be passed on the first call to partial_fit.")
-    labels = np.unique(read_labels(classes))
-    if past is not None and not np.array_equal(labels, past.classes):
+    labels = np.asarray(read_labels(classes, "classes"))
+    check_label_types(labels, "classes")
+    labels = np.unique(labels)
+    if past is not None and not have_same_labels(labels, past.classes):
         raise ValueError(
             f"classes={list_some(labels)} differs from what the network was "
             f"built for, {list_some(past.classes)}; leave classes out."

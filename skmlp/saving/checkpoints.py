@@ -123,7 +123,7 @@ def digest_of(data: TableLike | None) -> str | None:
     if is_sparse(data):
         parts = [np.array(data.shape), data.indptr, data.indices, data.data]
     elif is_frame(data):
-        columns = read_columns(data)
+        columns = read_columns(data, exact=range(data.shape[1]))
         digest.update(repr([column.name for column in columns]).encode())
         parts = [column.data for column in columns]
     else:

@@ -1,7 +1,9 @@
 """TableEncoder: chooses the kind of each column and owns the slices of the output."""
 
 import warnings
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Hashable, Sequence
+from decimal import Decimal
+from functools import partial
 from numbers import Integral
 from typing import Literal, NamedTuple, Self
 
@@ -58,6 +60,7 @@ from skmlp.tabular.tables import (
     plain,
     read_columns,
     read_matrix,
+    rows_as_array,
 )
 from skmlp.tabular.target_means import N_FOLDS, Rows, Target, TargetMeans
 from skmlp.tabular.text import TextColumn, Texts, Told, are_mostly_distinct, unit_of
@@ -523,10 +526,7 @@ class TableEncoder(HintsMixin, TransformerMixin, BaseEstimator):
             "ensure_all_finite": False,
         }
         if not hasattr(X, "dtype"):
-            # NumPy would turn numbers beside text into text
-            as_array = array_of_lists(X, options)
-            if as_array.dtype.kind == "U":
-                options["dtype"] = object
+            X = rows_as_array(X, partial(array_of_lists, **options))
         X = check_array(X, input_name="X", **options)
         check_columns(owner or self, X, reset=owner is None)
         if is_sparse(X):
@@ -583,7 +583,7 @@ class TableEncoder(HintsMixin, TransformerMixin, BaseEstimator):
         numbers: list[np.ndarray] = []
         codes: list[np.ndarray] = []
         texts: list[Told] = []
-        for column in read_columns(X):
+        for column in read_columns(X, set(np.flatnonzero(is_forced))):
             kind = "categories"
             if not is_forced[column.position]:
                 counted = column._replace(data=column.data[rows.places])
@@ -673,16 +673,13 @@ class TableEncoder(HintsMixin, TransformerMixin, BaseEstimator):
         given = column_or_1d(read_labels(y))
         check_consistent_length(X, given)
         folds = rng.permutation(len(given)) % N_FOLDS
+        if given.dtype == object and isinstance(given[0], Decimal):
+            given = given.astype(np.float64)
         if given.dtype.kind == "f":
             assert_all_finite(given, input_name="y")
             if (given != np.rint(given)).any():
                 return Target(given.astype(np.float64), folds=folds)
         codes, labels = factorize(Column(0, "y", given))
-        if codes.min() < 0:
-            raise ValueError(
-                f"y has no label in {(codes < 0).sum()} rows; drop these rows, or "
-                "leave y out."
-            )
         if len(labels) > self.max_categories:
             return None
         order = sorting_order(labels)
@@ -758,7 +755,8 @@ class TableEncoder(HintsMixin, TransformerMixin, BaseEstimator):
             matrix = read_matrix(X)
             if matrix is not None:
                 return Reading(X.shape[0], matrix.T, [], [])
-        columns = read_columns(X)
+        exact = {fitted.position for fitted in self._category_columns}
+        columns = read_columns(X, exact)
         numbers: list[np.ndarray] = []
         for reader in self._number_columns:
             numbers += reader.read(columns[reader.position])
@@ -825,7 +823,7 @@ class TableEncoder(HintsMixin, TransformerMixin, BaseEstimator):
         return slices
 
 
-def array_of_lists(X: TableLike, options: Mapping[str, object]) -> np.ndarray:
+def array_of_lists(X: TableLike, **options: object) -> np.ndarray:
     """Check rows that are lists, and return them as an array."""
     try:
         return check_array(X, **options)
