@@ -266,7 +266,7 @@ class Checkpoint:
     def check_engine(self, engine: str) -> None:
         """Raise unless the same engine goes on: others differ in the last digits."""
         before = expect(dict, self.training).get("engine", "numpy")
-        if before != engine:
+        if str(before) != engine:
             self._refuse(
                 f"a fit that the engine {before!r} computed, and here it is {engine!r} "
                 "(the environment variable SKMLP_ENGINE names one)"

@@ -185,13 +185,12 @@ def check_members(state: Fitted) -> None:
     parameters, epochs = state["parameters_"], np.asarray(state["best_iter_"])
     n_networks = 1 if parameters.ndim == 1 else len(parameters)
     n_epochs = len(state["history_"]["loss"])
-    weights = state.get("member_weights_")
     # former versions had one epoch for all networks, and no weights
-    is_former = weights is None and epochs.ndim == 0
-    if weights is None:
-        weights = np.full(n_networks, 1 / n_networks)
-    has_shape = epochs.shape == (() if n_networks == 1 else (n_networks,))
-    if not (has_shape or is_former) or weights.shape != (n_networks,):
+    is_former = "member_weights_" not in state and epochs.ndim == 0
+    equal = np.full(n_networks, 1 / n_networks)
+    weights = equal if is_former else state["member_weights_"]
+    has_epochs = epochs.shape == (() if n_networks == 1 else (n_networks,))
+    if not (has_epochs or is_former) or weights.shape != (n_networks,):
         raise ValueError("epochs or weights are not of as many networks as there are")
     if not (epochs <= n_epochs).all() or (epochs < 0).any():
         raise ValueError("the epochs of its parameters are not in its history")

@@ -1,5 +1,6 @@
 """Checkpoints: a fit that was killed goes on, and ends as if nothing had happened."""
 
+import contextlib
 import datetime as dt
 import itertools
 import multiprocessing
@@ -9,8 +10,9 @@ import killed_fit
 import numpy as np
 import pandas as pd
 import pytest
+from mutations import mutate
 from networks import classic
-from numpy.testing import assert_array_equal
+from numpy.testing import assert_array_equal, assert_equal
 from scipy import sparse
 from sklearn.base import clone
 from sklearn.datasets import load_wine
@@ -255,6 +257,112 @@ def test_what_is_not_of_this_fit_is_refused_with_a_sentence(tmp_path, monkeypatc
     assert "is a saved model, not a checkpoint" in refused(path)
     write(path, "checkpoint", {"versions": VERSIONS})
     assert "not laid out as skmlp does it" in refused(path)
+
+
+MUTATED = {
+    "early": {"n_estimators": 2, "validation_fraction": 0.5, "n_iter_no_change": 2},
+    "sgd": {"solver": "sgd", "learning_rate": "adaptive", "early_stopping": False},
+}
+RECORDED = {
+    *("parameters", "best", "draws", "evaluations", "loss", "learning_rate"),
+    *("first_moment", "second_moment", "velocity", "limit"),
+}
+"""Numbers of a checkpoint that may be others, as far as anybody can tell."""
+
+
+@pytest.fixture(params=MUTATED.values(), ids=MUTATED)
+def resumed(request, tmp_path, monkeypatch):
+    """Path of a checkpoint after three epochs, and the fit that goes on from it."""
+    model = make(
+        hidden_layer_sizes=(3,),
+        max_iter=5,
+        batch_size=64,
+        checkpoint=tmp_path / "fit.npz",
+        **request.param,
+    )
+    numbers = X.to_numpy()[:, :3]
+    cut_off(monkeypatch, model, 3, numbers)
+    return model.checkpoint, lambda: clone(model).fit(numbers, Y)
+
+
+@pytest.mark.parametrize("seed", range(2))
+def test_fit_from_a_mutated_checkpoint_refuses_or_ends_the_same(resumed, seed):
+    path, fit = resumed
+    content, expected = read(path, "checkpoint"), fit()
+    rng = np.random.default_rng(seed)
+    n_refused = 0
+    for _ in range(100):
+        place, mutated = mutate(content, rng)
+        with contextlib.suppress(TypeError, ValueError):  # where nothing holds it
+            write(path, "checkpoint", mutated)
+        try:
+            model = fit()
+        except FileRefusedError:
+            n_refused += 1
+            continue
+        if RECORDED.isdisjoint(place):
+            assert_array_equal(model.parameters_, expected.parameters_)
+            assert model.history_ == expected.history_
+            assert_array_equal(model.best_iter_, expected.best_iter_)
+    assert n_refused > 70
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda training: training.pop("rule"),
+        lambda training: training["rule"].pop("t"),
+        lambda training: training["rule"].update(t=training["rule"]["t"] + 1),
+        lambda training: training["rule"].update(other=np.zeros(3)),
+        lambda training: training["draws"].append(training["draws"][0]),
+        lambda training: training["draws"][0].update(bit_generator="MT19937"),
+        lambda training: training["draws"][0]["state"].update(inc=1),
+        lambda training: training["draws"][0]["state"].update(state=2**128),
+        lambda training: training["monitor"].update(ending="converged"),
+        lambda training: training["monitor"].update(ending="diverged"),
+        lambda training: training["monitor"].update(limit=0.0),
+        lambda training: training["monitor"]["history"].pop("loss"),
+        lambda training: training["monitor"]["history"]["loss"].pop(),
+        lambda training: training["monitor"]["history"]["loss"].extend([0.1] * 9),
+        lambda training: training["monitor"]["history"]["loss"].append(1),
+        lambda training: training["monitor"]["history"].update(loss=[0.5, -1.0, 0.5]),
+        lambda training: training["monitor"]["history"].update(loss=[0.5, np.nan, 0.5]),
+        lambda training: training["monitor"].update(parameters=np.zeros(3)),
+        lambda training: training["monitor"].update(
+            best=training["monitor"]["best"].astype("f8")
+        ),
+        lambda training: training["monitor"].update(
+            parameters=training["monitor"]["parameters"] * np.nan
+        ),
+        lambda training: training["monitor"].update(evaluations=np.zeros((3, 2, 9))),
+    ],
+)
+def test_fit_refuses_a_checkpoint_that_contradicts_itself(resumed, change):
+    path, fit = resumed
+    content = read(path, "checkpoint")
+    change(content["training"])
+    write(path, "checkpoint", content)
+    with pytest.raises(FileRefusedError, match="right checksum, but"):
+        fit()
+
+
+def test_fit_refuses_draws_that_its_seed_does_not_give(tmp_path, monkeypatch):
+    path = tmp_path / "fit.npz"
+    cut_off(monkeypatch, make(checkpoint=path), 1)
+    content = read(path, "checkpoint")
+    content["draws"] = dict(np.random.default_rng(1).bit_generator.state)
+    write(path, "checkpoint", content)
+    assert "draws are not those of its random_state" in refused(path)
+
+
+def test_a_fit_that_diverged_is_not_resumed_at_its_end(tmp_path):
+    path = tmp_path / "fit.npz"
+    params = {"solver": "sgd", "learning_rate_init": 1e30, "early_stopping": False}
+    model = make(**params).fit(X, Y)
+    for _ in range(2):
+        again = make(checkpoint=path, **params).fit(X, Y)
+        assert_equal(again.history_, model.history_)
+        assert_array_equal(again.parameters_, model.parameters_)
 
 
 def test_what_does_not_matter_may_differ(tmp_path):
