@@ -356,8 +356,10 @@ def moments(series: nw.Series) -> Values:
 
 def categories(series: nw.Series) -> Values:
     """Categories, which stay so whatever their text may stand for."""
-    # to text first, as narwhals mixes up missing values in pyarrow dictionaries
-    return pd.Categorical(series.cast(nw.String).to_numpy())
+    if series.implementation.is_polars():
+        return pd.Categorical(series.cast(nw.String).to_numpy())
+    # dictionaries of Arrow may hold numbers or dates, which are no text
+    return series.to_arrow().to_pandas().array
 
 
 def raise_nested(series: nw.Series) -> Values:

@@ -118,6 +118,31 @@ def test_categories_are_text_in_every_library(make):
 
 
 @pytest.mark.parametrize(
+    "values",
+    [
+        [9, 10, None, 2**60 + 1],
+        [0.5, 10.0, None, 9.0],
+        [True, False, None],
+        [dt.datetime(2024, 1, day) for day in (3, 1, 2)],
+        ["9", "10", None, "b"],
+    ],
+)
+def test_arrow_dictionaries_are_categories_of_their_own_type(values):
+    categories = pd.DataFrame({"age": pd.Categorical(values * 2)})
+    dictionary = pa.array(values * 2).dictionary_encode()
+    in_pandas = pd.Series(pd.arrays.ArrowExtensionArray(dictionary))
+    encoder = TableEncoder()
+    expected = encoder.fit_transform(categories)
+    names = encoder.get_feature_names_out()
+    for table in (pa.table({"age": dictionary}), pd.DataFrame({"age": in_pandas})):
+        assert_array_equal(encoder.transform(table), expected)
+        other = TableEncoder()
+        assert_array_equal(other.fit_transform(table), expected)
+        assert_array_equal(other.get_feature_names_out(), names)
+        assert_array_equal(other.transform(categories), expected)
+
+
+@pytest.mark.parametrize(
     "dtype",
     [pa.timestamp("us"), pa.decimal128(25, 2), pa.int64(), pa.date32(), pa.bool_()],
     ids=str,
