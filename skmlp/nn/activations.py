@@ -17,14 +17,18 @@ LARGEST_CONSTANT = 1000.0
 """Largest slope or scale; products over many layers of larger ones leave float32."""
 
 
-def check_constant(name: str, value: float) -> float:
-    """Return a constant of an activation as a float, or raise if it is out of range."""
+def to_constant(value: float) -> float:
+    """Convert a number of any type to float; leave anything else to `as_activation`."""
+    return float(value) if isinstance(value, Real) else value
+
+
+def check_constant(name: str, value: float) -> None:
+    """Raise unless a constant of an activation is a number in range."""
     if not isinstance(value, Real) or not abs(value) <= LARGEST_CONSTANT:
         raise ValueError(
             f"{name} must be a number from -{LARGEST_CONSTANT:g} to "
             f"{LARGEST_CONSTANT:g}, got {value!r}."
         )
-    return float(value)
 
 
 class Activation:
@@ -64,6 +68,7 @@ class Activation:
     initial: dict[str, float] = {}
     shared: bool = False
     initializer: ClassVar[str] = "he_normal"
+    constants: ClassVar[tuple[str, ...]] = ()  # attributes checked by `as_activation`
 
     def value(self, z: Array, out: Array, p: Views) -> Array:
         """Write f(z) to `out` and return it.
@@ -205,8 +210,10 @@ class LeakyReLU(TwoSlopes):
     array([-0.02,  0.  ,  2.  ])
     """
 
+    constants = ("negative_slope",)
+
     def __init__(self, negative_slope: float = 0.01) -> None:
-        self.negative_slope = check_constant("negative_slope", negative_slope)
+        self.negative_slope = to_constant(negative_slope)
 
     def slope(self, p: Views) -> float:
         return self.negative_slope
@@ -229,8 +236,10 @@ class PReLU(TwoSlopes):
     MLPSoftmaxClassifier(activation=PReLU(init=0.1, shared=True))
     """
 
+    constants = ("init",)
+
     def __init__(self, init: float = 0.25, shared: bool = False) -> None:
-        self.init = check_constant("init", init)
+        self.init = to_constant(init)
         self.shared = bool(shared)
 
     @property
@@ -307,8 +316,10 @@ class ELU(Activation):
     array([-0.86,  0.  ,  2.  ])
     """
 
+    constants = ("alpha",)
+
     def __init__(self, alpha: float = 1.0) -> None:
-        self.alpha = check_constant("alpha", alpha)
+        self.alpha = to_constant(alpha)
 
     def value(self, z: Array, out: Array, p: Views) -> Array:
         np.expm1(np.minimum(z, 0, out=out), out=out)
@@ -445,6 +456,8 @@ def as_activation(activation: str | type[Activation] | Activation) -> Activation
     if isinstance(activation, type) and issubclass(activation, Activation):
         activation = activation()
     if isinstance(activation, Activation):
+        for name in activation.constants:
+            check_constant(f"{name} of {activation!r}", getattr(activation, name))
         for name, value in activation.initial.items():
             check_constant(f"the start value {name!r} of {activation!r}", value)
         return activation
