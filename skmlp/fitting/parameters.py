@@ -182,13 +182,11 @@ def list_entries(value: Any) -> tuple[list[Any], bool]:
 def read_layer_sizes(name: str, value: Any) -> tuple[int, ...]:
     """Units per hidden layer, of one number or of one per layer."""
     sizes, _ = list_entries(value)
-    if not all(
-        isinstance(size, int) and is_number(size) and size > 0 for size in sizes
-    ):
+    if not all(type(size) is int and size > 0 for size in sizes):  # bool is no size
         raise InvalidParameterError(
             f"{name} must be > 0, one whole number per hidden layer, got {value!r}."
         )
-    return tuple(map(int, sizes))
+    return tuple(sizes)
 
 
 def read_dropout(name: str, value: Any) -> float | tuple[float, ...]:

@@ -151,7 +151,7 @@ def test_resolve_infinite_patience_of_any_type(kind):
     assert_resolved("n_iter_no_change", kind(np.inf), np.inf)
 
 
-@pytest.mark.parametrize("name", INTS.keys() | FLOATS.keys())
+@pytest.mark.parametrize("name", INTS | FLOATS)
 def test_zero_dimensional_array_counts_as_its_value_or_is_refused(name):
     value = (INTS | FLOATS)[name]
     model = MLPSoftmaxClassifier(**{name: np.array(value)})
