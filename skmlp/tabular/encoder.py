@@ -624,6 +624,7 @@ class TableEncoder(TransformerMixin, BaseEstimator):
         told = fitted.fit(texts, rows, own_target, self.text_components or 0, rng)
         if not fitted.labels:
             return False
+        fitted.drop_noise(told, own_target, rows)
         self._text_columns.append(fitted)
         read.append(told)
         return are_mostly_distinct(different, n_rows)
