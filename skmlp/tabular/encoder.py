@@ -135,9 +135,11 @@ class TableEncoder(HintsMixin, TransformerMixin, BaseEstimator):
       of at least 2 rows, weighed by tf-idf, become `text_components` numbers by a
       singular value decomposition. If `fit` was given classes, the log-odds of each by
       naive Bayes come on top, cross-fitted as target means are. All are scaled to
-      variance 1. Where more than half of the values differ, they are not categories as
-      well. Missing text is empty text. Of words, the first 10000 characters of a text
-      are read, of others 100.
+      variance 1. Where the cross-fitted odds agree with the classes no better than by
+      chance, as those of identifiers do, all are 0, and so are such target means. Where
+      more than half of the values differ, they are not categories as well. Missing text
+      is empty text. Of words, the first 10000 characters of a text are read, of others
+      100.
     - Columns of sparse matrices are scaled without being centred; zeros stay zeros.
 
     Parameters
@@ -636,6 +638,7 @@ class TableEncoder(HintsMixin, TransformerMixin, BaseEstimator):
         told = fitted.fit(texts, rows, own_target, int(self.text_components or 0), rng)
         if not fitted.labels:
             return False
+        fitted.drop_noise(told, own_target, rows)
         self._text_columns.append(fitted)
         read.append(told)
         return are_mostly_distinct(different, n_rows)

@@ -91,7 +91,10 @@ def is_informative(estimates: np.ndarray, target: Target, rows: Rows) -> bool:
     ----------
     estimates : ndarray of shape (n_rows, n_targets)
         An estimate of each column of the target, made without the rows of the fold.
+        Of a target without folds there is none, so that nothing is known against it.
     """
+    if target.folds is None:
+        return True
     folds = np.asarray(target.folds)[rows.places]
     centered = estimates[rows.places].copy()
     for fold in range(N_FOLDS):

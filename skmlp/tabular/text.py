@@ -167,8 +167,7 @@ class TextColumn:
     ) -> Told:
         """Learn from the rows that count, and return what is told of all rows.
 
-        To the log-odds of a row, its own class has contributed nothing. Where these say
-        nothing of the classes, as with identifiers, all outputs are 0.
+        To the log-odds of a row, its own class has contributed nothing.
         """
         weight = texts.n_rows(rows)
         matrix = self._learn_terms(texts.distinct, weight)
@@ -176,14 +175,12 @@ class TextColumn:
         blocks = [directions(matrix[is_seen], weight[is_seen], n_components, rng)]
         n_components = blocks[0].shape[1]
         self.labels = [f"text_{place + 1}" for place in range(n_components)]
-        held_out, has_signal = np.empty((len(texts.codes), 0)), True
+        held_out = np.empty((len(texts.codes), 0))
         if target is not None and target.labels and self.terms:
             blocks.append(log_odds(matrix, texts.codes, target, rows))
             self.labels += [f"log_odds_{target.labels[code]}" for code in target.codes]
             held_out = held_out_odds(matrix, texts.codes, target, rows)
-            has_signal = is_informative(held_out, target, rows)
-        self.weights = np.hstack(blocks).astype(np.float32) * has_signal
-        held_out *= has_signal
+        self.weights = np.hstack(blocks).astype(np.float32)
         outputs = matrix @ self.weights
         components = (outputs[texts.codes, place] for place in range(n_components))
         # that of the held-out odds: those of rows to come vary as little
@@ -193,6 +190,14 @@ class TextColumn:
         behind = slice(n_components, None)
         told[:, behind] = scaled(held_out, self.scale.part(behind))
         return Told(np.arange(len(told)), told)
+
+    def drop_noise(self, told: Told, target: Target | None, rows: Rows) -> None:
+        """Set all outputs to 0 if the held-out odds say nothing of the classes."""
+        if target is None or not (target.labels and self.terms):
+            return
+        odds = told.table[:, -len(target.codes) :]
+        if not is_informative(odds, target, rows):
+            self.weights[:] = self.scale.center[:] = told.table[:] = 0
 
     def _learn_terms(
         self, texts: Sequence[str], weight: np.ndarray

@@ -208,6 +208,8 @@ def test_rows_that_do_not_count_say_nothing_of_text():
     (numbers,) = reader.fit(of_objects("1", "2", 3.5), rows)
     assert_array_equal(numbers, [1, 2, 3.5])
     assert reader.from_text
+    (numbers,) = PlainColumn(0).fit(of_objects(1, 2, "x"), rows)
+    assert_array_equal(numbers, [1, 2, np.nan])
 
 
 def test_objects_become_numbers():
