@@ -145,7 +145,8 @@ def is_unknown_to_sklearn(labels: np.ndarray) -> bool:
 
     They are numbers that NumPy has no type for: `Decimal`, `Fraction`, large integers.
     """
-    return labels.dtype == object and not isinstance(labels.flat[0], str)
+    first = labels.ravel()[:1]
+    return labels.dtype == object and not all(isinstance(one, str) for one in first)
 
 
 def encode_labels(
@@ -212,7 +213,8 @@ def weights_of_classes(
         if min(class_weight.values(), default=0) < 0:
             raise ValueError(f"class_weight must not be negative, got {class_weight}.")
         # by hand, since scikit-learn takes Decimal and Fraction for integers
-        return in_range(np.array([class_weight.get(c, 1.0) for c in classes.tolist()]))
+        weights = [class_weight.get(label, 1.0) for label in classes.tolist()]
+        return in_range(np.array(weights, dtype=np.float64))
     return in_range(
         compute_class_weight(class_weight, classes=classes, y=y, sample_weight=counts)
     )
