@@ -239,6 +239,9 @@ def together(parts: Sequence[Any]) -> Any:
         return np.concatenate(parts)
     if isinstance(parts[0], pd.DataFrame):
         parts = with_common_categories(parts)
+    elif isinstance(parts[0], pd.Series) and len({part.dtype for part in parts}) > 1:
+        # the dtype that joins integers of several types would merge some
+        parts = [part.astype(object) for part in parts]
     return concat(parts) if len(parts) > 1 else parts[0]
 
 

@@ -27,7 +27,13 @@ from sklearn.utils._param_validation import InvalidParameterError
 
 import skmlp.dask
 from skmlp import FileRefusedError, MLPSoftmaxClassifier
-from skmlp.dask import PIECE_SIZE, DaskMLPSoftmaxClassifier, Tasks, as_received
+from skmlp.dask import (
+    PIECE_SIZE,
+    DaskMLPSoftmaxClassifier,
+    Tasks,
+    as_received,
+    together,
+)
 from skmlp.parts.rounds import learning_rate_factor
 from skmlp.training.batches import Samples
 
@@ -333,6 +339,11 @@ def test_labels_are_exact_and_scored_by_value(rows, client):
     assert fitted.score(lazy(table), "label") == is_right.mean()
     nullable = table.assign(label=table.label.astype("UInt64"))
     assert fitted.score(lazy(nullable), "label") == is_right.mean()
+
+
+def test_together_keeps_integers_of_several_types_exact():
+    parts = [pd.Series([2**53 + 1]), pd.Series([2**63 + 1], dtype="uint64")]
+    assert together(parts).tolist() == [2**53 + 1, 2**63 + 1]
 
 
 def test_sorted_labels_do_no_harm_to_few_rows(client):

@@ -146,7 +146,8 @@ def is_unknown_to_sklearn(labels: np.ndarray) -> bool:
 
     They are numbers that NumPy has no type for: `Decimal`, `Fraction`, large integers.
     """
-    return labels.dtype == object and not isinstance(labels.flat[0], str)
+    first = labels.ravel()[:1]
+    return labels.dtype == object and not all(isinstance(one, str) for one in first)
 
 
 def encode_labels(
@@ -211,7 +212,8 @@ def weights_of_classes(
                 f"{list_some(classes)}."
             )
         # by hand, since scikit-learn takes Decimal and Fraction for integers
-        return in_range(np.array([class_weight.get(c, 1.0) for c in classes.tolist()]))
+        weights = [class_weight.get(label, 1.0) for label in classes.tolist()]
+        return in_range(np.array(weights, dtype=np.float64))
     return in_range(
         compute_class_weight(class_weight, classes=classes, y=y, sample_weight=counts)
     )

@@ -85,9 +85,10 @@ def series_values(series: nw.Series) -> Values:
 def list_values(labels: Sequence[object]) -> np.ndarray | None:
     """The labels of a list as objects, but text as NumPy's; None for nested lists."""
     types = set(map(type, labels))
-    if types and all(issubclass(one, str) for one in types):
+    others = [one for one in types if not issubclass(one, str | bytes)]
+    if types and not others:
         return np.array(labels)
-    is_nested = any(hasattr(one, "__len__") for one in types if one not in (str, bytes))
+    is_nested = any(hasattr(one, "__len__") for one in others)
     return None if is_nested else as_objects(labels)
 
 

@@ -126,6 +126,7 @@ def test_numbers_that_numpy_has_no_type_for_are_labels(y):
 def test_scikit_learn_knows_text_and_numbers_of_numpy(y):
     assert not is_unknown_to_sklearn(check_labels(y))
     assert not is_unknown_to_sklearn(np.array(["a"], dtype=object))
+    assert not is_unknown_to_sklearn(np.array([], dtype=object))
 
 
 def test_have_same_labels_whatever_their_types():

@@ -162,6 +162,7 @@ def test_read_labels_of_string_enum_gives_text():
         pl.DataFrame({"y": [None, 1, None]}),
         [True, pd.NA, None],
         ["a", np.nan, None],
+        [np.str_("a"), np.nan, None],
         ("a", pd.NaT, None),
         [1.0, np.nan, np.nan],
         np.array([1.0, np.nan, np.nan]),
