@@ -98,6 +98,13 @@ IN_MONITOR: dict[str, Check] = {
 """State of a monitor in a checkpoint; training that diverged is not saved."""
 
 
+MULTIPLIER = 0x2360ED051FC65DA44385DF649FCCF645
+"""Multiplier of NumPy's default generator, PCG64."""
+
+MOST_DRAWS = 2**64
+"""More than any training takes; to a made-up state it is about 2**127."""
+
+
 class Start(NamedTuple):
     """State of training before the first epoch.
 
@@ -357,8 +364,27 @@ def check_draws(draws: Tree, start: Sequence[Mapping[str, Any]]) -> None:
     if len(states) != len(start) or not all(map(is_generator_state, states)):
         raise ValueError("its generators are wrong")
     for now, before in zip(states, start, strict=True):
-        if now["state"]["inc"] != before["state"]["inc"]:
+        is_same = now["state"]["inc"] == before["state"]["inc"]
+        if not is_same or draws_between(before["state"], now["state"]) > MOST_DRAWS:
             raise ValueError("its generators are others")
+
+
+def draws_between(before: Mapping[str, int], now: Mapping[str, int]) -> int:
+    """Number of draws from one state of a generator (PCG64) to another.
+
+    A draw takes the state to state * multiplier + increment. The number is found bit by
+    bit, as 2**k draws leave the lower k bits as they are (Brown, 1994).
+    """
+    state, multiplier, increment = before["state"], MULTIPLIER, before["inc"]
+    n_draws, bit = 0, 1
+    while state != now["state"]:
+        if (state ^ now["state"]) & bit:
+            state = (state * multiplier + increment) % 2**128
+            n_draws |= bit
+        increment = (multiplier + 1) * increment % 2**128
+        multiplier = multiplier**2 % 2**128
+        bit <<= 1
+    return n_draws
 
 
 def interval(every: int | str | dt.timedelta) -> tuple[int, float]:

@@ -73,6 +73,7 @@ GENERATOR_STATE: dict[str, Check] = {
         isinstance(value, dict)
         and value.keys() == {"state", "inc"}
         and all(map(is_count_below(2**128), value.values()))
+        and value["inc"] % 2 == 1
     ),
     "has_uint32": is_count_below(2),
     "uinteger": is_count_below(2**32),

@@ -880,11 +880,13 @@ def make_unique(names: Sequence[str]) -> list[str]:
     """The names, with a number behind those that were there before."""
     taken = set(names)
     seen: set[str] = set()
+    numbers: dict[str, int] = {}  # all lower ones are in use
     result = []
     for name in names:
-        unique, number = name, 2
+        unique, number = name, numbers.get(name, 2)
         while unique in seen or (unique != name and unique in taken):
             unique, number = f"{name}_{number}", number + 1
+        numbers[name] = number
         seen.add(unique)
         result.append(unique)
     return result

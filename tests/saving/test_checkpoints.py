@@ -22,7 +22,7 @@ from sklearn.preprocessing import StandardScaler
 import skmlp
 from skmlp import FileRefusedError, MLPSoftmaxClassifier, TableEncoder
 from skmlp.saving.archive import read, write
-from skmlp.saving.checkpoints import VERSIONS, digest_of
+from skmlp.saving.checkpoints import VERSIONS, digest_of, draws_between
 
 X, Y = load_wine(return_X_y=True, as_frame=True)
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
@@ -318,6 +318,7 @@ def test_fit_from_a_mutated_checkpoint_refuses_or_ends_the_same(resumed, seed):
         lambda training: training["draws"][0].update(bit_generator="MT19937"),
         lambda training: training["draws"][0]["state"].update(inc=1),
         lambda training: training["draws"][0]["state"].update(state=2**128),
+        lambda training: training["draws"][0]["state"].update(state=5),
         lambda training: training["monitor"].update(ending="converged"),
         lambda training: training["monitor"].update(ending="diverged"),
         lambda training: training["monitor"].update(limit=0.0),
@@ -344,6 +345,13 @@ def test_fit_refuses_a_checkpoint_that_contradicts_itself(resumed, change):
     write(path, "checkpoint", content)
     with pytest.raises(FileRefusedError, match="right checksum, but"):
         fit()
+
+
+@pytest.mark.parametrize("n_draws", [0, 1, 3, 2**20 + 1, 2**127])
+def test_draws_between_counts_draws(n_draws):
+    bits = np.random.PCG64(0)
+    before = bits.state["state"]
+    assert draws_between(before, bits.advance(n_draws).state["state"]) == n_draws
 
 
 def test_fit_refuses_draws_that_its_seed_does_not_give(tmp_path, monkeypatch):
