@@ -102,6 +102,14 @@ FIT = {
         lambda m: m.fit(X, Y, X_val=X, y_val=Y + 1),
         r"^y_val contains \[3\], but the classes are \[0, 1, 2\]",
     ),
+    "numbers in y_val": (
+        lambda m: m.fit(X, Y, X_val=X, y_val=Y + 0.5),
+        "Unknown label type: continuous numbers in y_val",
+    ),
+    "too few labels in y_val": (
+        lambda m: m.fit(X, Y, X_val=X, y_val=Y[:-1]),
+        "expected a label in y_val for each of the",
+    ),
     "no label in y_val": (
         lambda m: m.fit(X, Y, X_val=X, y_val=[None, *Y[1:]]),
         "^y_val has no label in 1 rows.* from X_val and y_val",

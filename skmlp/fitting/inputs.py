@@ -9,7 +9,6 @@ from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
 from sklearn.utils import assert_all_finite, check_array
 from sklearn.utils.validation import (
-    check_consistent_length,
     check_is_fitted,
     has_fit_parameter,
     validate_data,
@@ -246,7 +245,11 @@ def own_held_out(
         raise ValueError(f"{given} is given without {missing}; pass both.")
     x = read_inputs(reader, X_val, dtype)
     labels = check_labels(y_val, "y_val")
-    check_consistent_length(x, labels)
+    if len(labels) != x.shape[0]:
+        raise ValueError(
+            f"expected a label in y_val for each of the {x.shape[0]} rows of X_val, "
+            f"got {len(labels)}. Pass the labels of the same rows."
+        )
     _, codes = encode_labels(labels, targets.classes, "y_val")
     samples = weighted_samples(codes, sample_weight_val, targets.class_weights)
     return samples._replace(x=x)

@@ -120,6 +120,11 @@ def check_labels(y: ArrayLike, name: str = "y") -> np.ndarray:
             "softmax gives each row exactly one label; pass one label per row, or wrap "
             "the classifier in sklearn.multioutput.MultiOutputClassifier."
         )
+    if kind.startswith("continuous"):
+        raise ValueError(
+            f"Unknown label type: {kind} numbers in {name}, where classes are "
+            "expected. Pass classes, or use a regressor."
+        )
     line = column_or_1d(labels, warn=True)
     check_classification_targets(line)
     return line
