@@ -81,3 +81,19 @@ def test_names_are_unique():
     X = TABLE[["zone", "number"]].set_axis(["a", "a_utc_offset"], axis=1)
     names = [entry.name for entry in inputs_of(TableEncoder().fit(X))]
     assert names == ["a", "a_utc_offset_2", "a_utc_offset"]
+
+
+def test_inputs_of_names_that_onnx_can_not_hold_get_others():
+    names = pd.Index(["", "x0", "a\ud800", "x0_2"], dtype=object)
+    X = pd.DataFrame(np.eye(4), columns=names)
+    inputs = inputs_of(TableEncoder().fit(X))
+    assert [entry.name for entry in inputs] == ["x0_3", "x0", "a\\ud800", "x0_2"]
+    assert [entry.column for entry in inputs] == list(X)
+
+
+def test_inputs_of_terms_with_lone_surrogates_are_refused_by_name():
+    notes = [f"bad \ud800 number {place}" for place in range(60)]
+    X = pd.DataFrame({"note": pd.Series(notes, dtype=object)})
+    encoder = TableEncoder(text_odds=False, random_state=0).fit(X)
+    with pytest.raises(ValueError, match="Unicode text in column 'note'"):
+        inputs_of(encoder)
