@@ -28,7 +28,6 @@ from skmlp.tabular.columns import (
     has_several_zones,
     in_own_zones,
     is_missing_altogether,
-    seconds_of_day,
 )
 from skmlp.tabular.encoder import make_unique
 from skmlp.tabular.names import list_some
@@ -194,8 +193,8 @@ def numbers_in_text(column: Column, reads: Reads, dtype: np.dtype) -> np.ndarray
     return np.array(texts, dtype=object)
 
 
-def moments(column: Column, reads: Reads) -> Values | None:
-    """Dates as the encoder reads them; None if all are missing."""
+def read_values(column: Column, reads: Reads) -> Values | None:
+    """Values as the encoder reads them from text or not; None if all are missing."""
     reader = restore(reads, column.position)
     reader.read(column)  # raises what `predict_proba` raises
     values = reader.as_meant(column).data
@@ -204,7 +203,7 @@ def moments(column: Column, reads: Reads) -> Values | None:
 
 def dates(column: Column, reads: Reads, dtype: np.dtype) -> np.ndarray:
     """Microseconds since 1970, in UTC."""
-    values = moments(column, reads)
+    values = read_values(column, reads)
     if values is None:
         return np.full(len(column.data), MISSING)
     return microseconds(column, as_dates(values), reads)
@@ -212,7 +211,7 @@ def dates(column: Column, reads: Reads, dtype: np.dtype) -> np.ndarray:
 
 def offsets(column: Column, reads: Reads, dtype: np.dtype) -> np.ndarray:
     """Seconds that clocks are ahead of UTC."""
-    values = moments(column, reads)
+    values = read_values(column, reads)
     if values is None:
         return np.zeros(len(column.data), dtype=np.int64)
     found = as_dates(values)
@@ -228,7 +227,7 @@ def offsets(column: Column, reads: Reads, dtype: np.dtype) -> np.ndarray:
 def dates_in_text(column: Column, reads: Reads, dtype: np.dtype) -> np.ndarray:
     """Dates by ISO 8601, empty where missing."""
     result = np.full(len(column.data), "", dtype=object)
-    values = moments(column, reads)
+    values = read_values(column, reads)
     if values is None:
         return result
     found = as_dates(values)
@@ -249,10 +248,10 @@ def as_array(value: object) -> np.ndarray:
 
 def durations(column: Column, reads: Reads, dtype: np.dtype) -> np.ndarray:
     """Microseconds that something lasts."""
-    restore(reads, column.position).read(column)
-    if is_missing_altogether(column):
+    values = read_values(column, reads)
+    if values is None:
         return np.full(len(column.data), MISSING)
-    return microseconds(column, pd.TimedeltaIndex(column.data), reads)
+    return microseconds(column, pd.TimedeltaIndex(values), reads)
 
 
 def microseconds(
@@ -271,8 +270,7 @@ def microseconds(
 
 def times(column: Column, reads: Reads, dtype: np.dtype) -> np.ndarray:
     """Microseconds since midnight."""
-    restore(reads, column.position).read(column)
-    seconds = np.array([seconds_of_day(value) for value in column.data])
+    (seconds,) = restore(reads, column.position).read(column)
     is_missing = np.isnan(seconds)
     ticks = np.rint(np.where(is_missing, 0, seconds) * SECOND).astype(np.int64)
     return np.where(is_missing, MISSING, ticks)

@@ -20,6 +20,9 @@ KINDS = "skmlp_inputs"
 READS = "skmlp_reads"
 """The property of the graph that says how `to_inputs` fills its inputs."""
 
+READ_FROM_TEXT = {"numbers", "dates"}
+"""Kinds of columns that a graph reads from text."""
+
 OFFSET = "utc_offset"
 """What stands behind the name of a column with a time zone, for its second input."""
 
@@ -73,7 +76,7 @@ def inputs_of(encoder: TableEncoder) -> list[Input]:
     if is_matrix(encoder):
         return [Input.matrix(TensorProto.DOUBLE, encoder.n_features_in_)]
     columns = names_of(encoder)
-    described = describe_numbers(encoder)
+    described = describe_numbers(encoder, columns)
     for text_column in encoder._text_columns:
         described[text_column.position] = describe_text(text_column, columns)
     for column in encoder._category_columns:
@@ -144,10 +147,18 @@ def describe_text(column: TextColumn, columns: Sequence[str]) -> Described:
     return Described(TensorProto.STRING, "text", reads)
 
 
-def describe_numbers(encoder: TableEncoder) -> dict[int, Described]:
+def describe_numbers(
+    encoder: TableEncoder, columns: Sequence[str]
+) -> dict[int, Described]:
     """By position: the inputs of columns of numbers, dates and times."""
-    described, place = {}, 0
+    described, place, odd = {}, 0, encoder._odd_columns()
     for column in encoder._number_columns:
+        if column.position in odd:
+            raise TypeError(
+                f"column {columns[column.position]!r} holds {column.kind} and other "
+                "text, which a graph can't take in one type; split it into two columns "
+                "before fit, or replace the text by missing values."
+            )
         elem_type, kind = type_of_numbers(column)
         reads = {
             "conversion": f"{column.kind} in text" if kind == "text" else kind,
@@ -162,11 +173,9 @@ def describe_numbers(encoder: TableEncoder) -> dict[int, Described]:
 
 def type_of_numbers(column: NumberColumn) -> tuple[int, str]:
     """The type of a column of numbers, dates or times, and what it holds."""
-    if column.kind == "nothing":
-        return TensorProto.DOUBLE, "numbers"
-    if column.from_text:
+    if column.from_text and column.kind in READ_FROM_TEXT:
         return TensorProto.STRING, "text"
-    if column.kind == "numbers":
+    if column.kind in ("numbers", "nothing"):
         return TensorProto.DOUBLE, "numbers"
     return TensorProto.INT64, column.kind
 

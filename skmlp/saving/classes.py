@@ -278,17 +278,20 @@ def build_encoder(state: State) -> TableEncoder:
 def encoder_fits(encoder: TableEncoder) -> bool:
     """Whether the columns have their places and numbers."""
     n_numbers = len(encoder.scale_.center)
-    columns: list[NumberColumn | CategoryColumn]
-    columns = [*encoder._number_columns, *encoder._category_columns]
-    places = [column.position for column in columns]
-    of_text = {column.position for column in encoder._text_columns}
-    # text may have categories as well
-    places = sorted([*places, *(of_text - set(places))])
+    kinds: list[Sequence[NumberColumn | CategoryColumn | TextColumn]]
+    kinds = [encoder._number_columns, encoder._category_columns, encoder._text_columns]
+    # text may have categories as well, and come beside numbers
+    places = [[column.position for column in columns] for columns in kinds]
+    beside = encoder._odd_columns().keys()
     return (
-        places == list(range(len(places)))
-        and len(places) == len(encoder.is_categorical_) == encoder.n_features_in_
-        and len(of_text) == len(encoder._text_columns)
-        and of_text.isdisjoint(column.position for column in encoder._number_columns)
+        set().union(*places) == set(range(encoder.n_features_in_))
+        and len(encoder.is_categorical_) == encoder.n_features_in_
+        and all(len(set(some)) == len(some) for some in places)
+        and all(
+            column.from_text
+            for column in encoder._number_columns
+            if column.position in beside
+        )
         and sum(len(column.parts) for column in encoder._number_columns) == n_numbers
         and bool(np.isin(encoder._missing_of, np.arange(n_numbers)).all())
     )

@@ -1,15 +1,23 @@
 """Kinds of columns: each learns from the training rows how to become numbers."""
 
 import datetime as dt
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence, Set
+from enum import Enum
 from itertools import compress
 from numbers import Number
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
 
-from skmlp.tabular.readings import READINGS, is_text, kind_of_text, with_text_read
+from skmlp.tabular.readings import (
+    READINGS,
+    has_text,
+    kind_of_text,
+    odd_texts,
+    split_text,
+    with_text_read,
+)
 from skmlp.tabular.tables import Column, Values
 from skmlp.tabular.target_means import Rows, Target, TargetMeans
 
@@ -27,14 +35,22 @@ PARTS_OF_DATES: dict[str, Callable[[pd.DatetimeIndex], pd.Index]] = {
 def kind_of(column: Column, read_text: bool = False) -> str:
     """The kind that a column's dtype, or its objects, speak for, once it has values.
 
-    With `read_text`, text is of the kind that it stands for.
+    With `read_text`, text is of the kind that it stands for, and a column of another
+    kind stays so if most of its values are no text.
     """
     if is_missing_altogether(column):
         return "nothing"
     kind = kind_of_values(column)
-    if read_text and kind == "categories" and is_text(column.data):
-        return kind_of_text(column.data) or kind
+    if read_text and kind == "categories" and has_text(column.data):
+        return kind_beside_text(column)
     return kind
+
+
+def kind_beside_text(column: Column) -> str:
+    """The kind of most values of a column that has text."""
+    texts, others = split_text(column.data)
+    kind = kind_of_objects(column._replace(data=others)) if len(others) else None
+    return kind_of_text(texts, kind, len(others)) or kind_of_values(column)
 
 
 def kind_of_values(column: Column) -> str:
@@ -74,7 +90,7 @@ def kind_of_objects(column: Column) -> str:
         values = column.data[~pd.isna(column.data)]
         if any(isinstance(value, complex) for value in values):
             inferred = "complex"
-        elif all(map(is_real_number, values)):
+        elif are_numbers(values):
             return "numbers"
         elif all(isinstance(value, MOMENTS) for value in values):
             return "dates"
@@ -86,9 +102,13 @@ def kind_of_objects(column: Column) -> str:
     return KIND_OF_INFERRED.get(inferred, "categories")
 
 
-def is_real_number(value: object) -> bool:
-    """Whether a Python object is a number, which a truth value is not here."""
-    return isinstance(value, Number) and not isinstance(value, bool | complex)
+def are_numbers(values: np.ndarray) -> bool:
+    """Return if values are real numbers, or some truth values beside more of these."""
+    is_truth = np.array([isinstance(value, bool | np.bool_) for value in values])
+    return 2 * is_truth.sum() < len(values) and all(
+        isinstance(value, Number) and not isinstance(value, complex)
+        for value in values[~is_truth]
+    )
 
 
 KIND_OF_NUMPY = {
@@ -140,7 +160,7 @@ class NumberColumn:
     Attributes
     ----------
     from_text : bool
-        Whether the training rows held text that stood for this kind.
+        Whether some of the training rows held text.
     parts : tuple of str
         What each array is called behind the column's name.
     """
@@ -155,7 +175,7 @@ class NumberColumn:
 
     def fit(self, column: Column, rows: Rows) -> list[np.ndarray]:
         """Learn what the column is like, and return what `read` would."""
-        self.from_text = is_text(column.data[rows.places])
+        self.from_text = has_text(column.data[rows.places])
         return self.learn(self.as_meant(column), rows)
 
     def learn(self, column: Column, rows: Rows) -> list[np.ndarray]:
@@ -165,17 +185,25 @@ class NumberColumn:
     def as_meant(self, column: Column) -> Column:
         """Text as what it stands for, if that is of this kind.
 
-        Where training was on text, what can't be read counts as missing, and may come
-        beside other values; else all has to be text that can be read.
+        Where training had text, what can't be read counts as missing, as blank text and
+        what stands for missing do everywhere; else all text has to be such that can be
+        read.
         """
-        values, read = column.data, READINGS.get(self.kind)
-        if read is None:
+        values = column.data
+        if self.kind not in READINGS:
             return column
-        if self.from_text:
+        read = READINGS[self.kind].read
+        if self.from_text or (
+            has_text(values) and not odd_texts(values, self.kind).any()
+        ):
             return column._replace(data=with_text_read(values, read))
-        if is_text(values) and kind_of_text(values) == self.kind:
-            return column._replace(data=read(values))
         return column
+
+    def odd_texts(self, column: Column) -> np.ndarray:
+        """Return which values are text that can't be read, where training had text."""
+        if not self.from_text:
+            return np.zeros(len(column.data), dtype=bool)
+        return odd_texts(column.data, self.kind)
 
     def read(self, column: Column) -> list[np.ndarray]:
         """One array per part, or an error if the column is of another kind."""
@@ -194,6 +222,8 @@ class NumberColumn:
         """Raise if the column holds something else than it did in fit."""
         kind = kind_of_values(column)
         if kind != self.kind:
+            if pd.api.types.infer_dtype(column.data) == "boolean":
+                kind = "truth values"
             raise ValueError(
                 f"{column.describe()} holds {kind}, but held {self.kind} in fit; "
                 "convert it, or fit again."
@@ -409,18 +439,14 @@ def factorize(column: Column) -> Factorized:
     """Number the distinct values of a column; some may occur in no row."""
     values = column.data
     if isinstance(values, pd.Categorical):
-        return Factorized(values.codes, as_objects(values.categories))
+        return with_keys(
+            column, Factorized(values.codes, as_objects(values.categories))
+        )
     try:
         codes, distinct = pd.factorize(values)
-    except TypeError:
-        try:
-            codes, distinct = pd.factorize(with_hashes(values))
-        except TypeError as error:
-            raise TypeError(
-                f"{column.describe()} holds objects that can't be told apart "
-                f"({error}); turn them into text or numbers, or drop the column."
-            ) from error
-    return Factorized(codes, as_objects(distinct))
+    except TypeError:  # some cells have no hash
+        codes, distinct = np.arange(len(values)), values
+    return with_keys(column, Factorized(codes, as_objects(distinct)))
 
 
 def as_objects(values: Values | pd.Index) -> np.ndarray:
@@ -428,13 +454,87 @@ def as_objects(values: Values | pd.Index) -> np.ndarray:
     return np.asarray(pd.Index(values, dtype=object).array, dtype=object)
 
 
-def with_hashes(values: np.ndarray) -> np.ndarray:
-    """Copy in which lists, dicts and sets are told apart by what they print as."""
-    copy = values.copy()
-    for place, value in enumerate(values):
-        if isinstance(value, list | dict | set):
-            copy[place] = frozenset({(type(value).__name__, repr(value))})
-    return copy
+def with_keys(column: Column, found: Factorized) -> Factorized:
+    """Replace containers by keys, which are equal in every process if these are."""
+    types = set(map(type, found.distinct))
+    if all(issubclass(kind, SCALARS) for kind in types):
+        return found
+    keys = found.distinct.copy()
+    try:
+        for place, value in enumerate(found.distinct):
+            keys[place] = key_of(value)
+        places, distinct = pd.factorize(keys)
+    except TypeError as error:
+        raise TypeError(
+            f"{column.describe()} holds objects that can't be told apart ({error}); "
+            "turn them into text or numbers, or drop the column."
+        ) from error
+    return Factorized(np.append(places, -1)[found.codes], as_objects(distinct))
+
+
+def key_of(value: object) -> Hashable:
+    """Return a hashable value in place of a container; other values stay."""
+    if isinstance(value, tuple):
+        return tuple(map(key_of, value))
+    for name, (kind, describe) in CONTAINERS.items():
+        if isinstance(value, kind):
+            # containers of users never stay frozensets, so that no key is one of theirs
+            return frozenset({(name, describe(value))})
+    refuse_identity(value)
+    return value
+
+
+def text_of(value: object) -> str:
+    """Canonical text of a value, independent of the hashes of the process."""
+    for kind, describe in CONTAINERS.values():
+        if isinstance(value, kind):
+            return describe(value)
+    refuse_identity(value)
+    hash(value)  # raises for other containers, whose text may be shortened
+    if isinstance(value, np.number | np.bool_ | np.str_):
+        value = value.item()
+    # as Python compares numbers: 1, 1.0 and True are one member of a set
+    if isinstance(value, bool) or (isinstance(value, float) and value.is_integer()):
+        value = int(value)
+    return repr(value)
+
+
+def refuse_identity(value: object) -> None:
+    """Raise for an object that only the process it lives in can recognize."""
+    if isinstance(value, (*SCALARS, Enum, type)):
+        return
+    if type(value).__eq__ is object.__eq__ or " at 0x" in repr(value):
+        raise TypeError(
+            f"objects of type {type(value).__name__} are known by their address in "
+            "memory only"
+        )
+
+
+SCALARS = (
+    str,
+    bytes,
+    Number,
+    np.generic,
+    dt.date,
+    dt.time,
+    dt.timedelta,
+    pd.Interval,
+    pd.Period,
+    type(pd.NA),
+    type(None),
+)
+"""Types of plain values, equal and printed alike in every process."""
+
+CONTAINERS: dict[str, tuple[type, Callable[[Any], str]]] = {
+    "list": (list, lambda items: f"[{', '.join(map(text_of, items))}]"),
+    "tuple": (tuple, lambda items: f"({', '.join(map(text_of, items))})"),
+    "set": (Set, lambda items: f"set({', '.join(sorted(map(text_of, items)))})"),
+    "dict": (
+        dict,
+        lambda items: f"dict({', '.join(sorted(map(text_of, items.items())))})",
+    ),
+}
+"""By name: a type of containers, and canonical text of what they hold."""
 
 
 class SignColumn:
@@ -532,6 +632,7 @@ class CategoryColumn:
         codes = self.codes(column, found)
         if target is not None and len(self.known) > self.max_categories:
             means = TargetMeans().fit(codes, self.n_codes, target, rows)
+            means.drop_noise(codes, target, rows)
             self.blocks.append(means)
         return codes
 
@@ -579,7 +680,7 @@ class CategoryColumn:
         if self.is_object and is_object(column):
             return  # anything may come in any row
         came = families(found.distinct)
-        if came and self.families and not came & self.families:
+        if came and self.families and not can_be_equal(came, self.families):
             raise ValueError(
                 f"{column.describe()} holds {' and '.join(sorted(came))}, but held "
                 f"{' and '.join(sorted(self.families))} in fit; convert it, or fit "
@@ -608,20 +709,40 @@ class CategoryColumn:
 def sorting_order(values: np.ndarray) -> np.ndarray:
     """Places of the values in ascending order, by type and text if they have none."""
     try:
-        return np.argsort(values, kind="stable")
+        # keys of containers would compare by inclusion
+        if frozenset not in set(map(type, values)):
+            return np.argsort(values, kind="stable")
     except TypeError:
-        keys = [(type(value).__name__, str(value)) for value in values]
-        return np.array(sorted(range(len(keys)), key=keys.__getitem__), dtype=np.intp)
+        pass  # types that have no common order
+    keys = [(type(value).__name__, str(value)) for value in values]
+    return np.array(sorted(range(len(keys)), key=keys.__getitem__), dtype=np.intp)
 
 
 def families(values: Iterable[object]) -> set[str]:
     """Numbers, text and so on: what the values are, size and precision aside."""
-    types = set(map(type, values))
-    return {
-        "numbers"
-        if issubclass(kind, Number | np.bool_)
-        else "text"
-        if issubclass(kind, str)
-        else f"{kind.__name__} objects"
-        for kind in types
-    }
+    return {family_of(kind) for kind in set(map(type, values))}
+
+
+def family_of(kind: type) -> str:
+    """Name the family of a type for messages."""
+    for name, members in FAMILIES.items():
+        if issubclass(kind, members):
+            return name
+    return f"{kind.__name__} objects"
+
+
+FAMILIES: dict[str, tuple[type, ...]] = {
+    "truth values": (bool, np.bool_),
+    "numbers": (Number,),
+    "text": (str,),
+    "containers": (frozenset,),
+}
+"""By name: types of values that can stand for each other."""
+
+COMPARABLE = {"truth values", "numbers"}
+"""Families whose values may be equal."""
+
+
+def can_be_equal(came: set[str], known: set[str]) -> bool:
+    """Return if values of some families may be among those of others."""
+    return bool(came & known) or bool(came & COMPARABLE and known & COMPARABLE)

@@ -1,6 +1,7 @@
 """TableEncoder: chooses the kind of each column and owns the slices of the output."""
 
-from collections.abc import Hashable, Sequence
+import warnings
+from collections.abc import Hashable, Mapping, Sequence
 from numbers import Integral
 from typing import Literal, NamedTuple, Self
 
@@ -36,8 +37,13 @@ from skmlp.tabular.columns import (
 )
 from skmlp.tabular.labels import read_labels
 from skmlp.tabular.lazy import refuse_lazy
-from skmlp.tabular.names import check_names, remember_names, remembered_names
-from skmlp.tabular.readings import is_text
+from skmlp.tabular.names import (
+    check_names,
+    list_some,
+    remember_names,
+    remembered_names,
+)
+from skmlp.tabular.readings import is_text, odd_text_only
 from skmlp.tabular.scaling import Numbers, SmoothScale
 from skmlp.tabular.tables import (
     Column,
@@ -59,6 +65,10 @@ from skmlp.tabular.weights import check_weights
 
 BLOCK_OUT = 1 << 18
 """Cells of the matrix that are written at a time."""
+
+
+LONGEST_SHOWN = 40
+"""Characters of a text that a warning shows."""
 
 
 class Reading(NamedTuple):
@@ -113,9 +123,9 @@ class TableEncoder(TransformerMixin, BaseEstimator):
       and if `fit` was given `y`, the means of the target per value (cross-fitted, as in
       :class:`sklearn.preprocessing.TargetEncoder`) come on top. Values that the
       training rows did not have count as rare ones, or become 0.
-    - Text that is a number in all training rows, such as "12" or "-1e3", is read as
-      numbers, and ISO 8601 dates, such as "2024-02-29" or "2024-02-29T10:00:00Z", as
-      dates (see `read_text`). Codes with leading zeros stay text.
+    - Text that is a number, such as "12" or "-1e3", is read as numbers, and ISO 8601
+      dates, such as "2024-02-29" or "2024-02-29T10:00:00Z", as dates, where most values
+      of a column are such (see `read_text`). Codes with leading zeros stay text.
     - Text of more than `max_categories` values that come fewer than 4 times on average
       is taken apart: into words, marks and pairs of these where most values have
       several words, else into runs of 2 to 5 characters. Up to 10000 of these terms,
@@ -143,10 +153,14 @@ class TableEncoder(TransformerMixin, BaseEstimator):
         of its own. It does not apply to missing.
 
     read_text : bool, default=True
-        Whether text that stands for numbers or dates in all training rows is read as
-        these. Blank text is missing then. In `transform`, text that can't be read so
-        counts as missing too, and numbers or dates may come in place of text. Columns
-        of a dtype of categories, or named in `categorical_features`, are not read.
+        Whether text that stands for numbers or dates is read as these, where most of
+        the training rows with a value hold such text, or numbers or dates themselves.
+        Blank text is missing then, and so are "?", "-", "NA", "none" and the like.
+        Other text is encoded beside the numbers, as text is, with a warning. In
+        `transform`, text that can't be read counts as missing too, and numbers or dates
+        may come in place of text. Columns of a dtype of categories, or named in
+        `categorical_features`, are not read. If False, a column with text is nothing
+        but text and categories.
 
     text_components : int or None, default=10
         Most numbers that sum up what the text of one column says; 0 or None for none.
@@ -445,12 +459,13 @@ class TableEncoder(TransformerMixin, BaseEstimator):
         widths = [len(column.parts) for column in self._number_columns]
         firsts = np.cumsum([0, *widths])[:-1].astype(np.intp)
         has_use = ~self.scale_.is_constant
+        odd = self._odd_columns()
         places = [
             column.position
             for column, first, width in zip(
                 self._number_columns, firsts, widths, strict=True
             )
-            if not has_use[first : first + width].any()
+            if not has_use[first : first + width].any() and column.position not in odd
         ]
         places += [
             column.position for column in self._category_columns if column.n_codes < 2
@@ -496,7 +511,7 @@ class TableEncoder(TransformerMixin, BaseEstimator):
         }
         if not hasattr(X, "dtype"):
             # NumPy would turn numbers beside text into text
-            as_array = check_array(X, **options)
+            as_array = array_of_lists(X, options)
             if as_array.dtype.kind == "U":
                 options["dtype"] = object
         X = validate_data(self, X, reset=reset, **options)
@@ -563,7 +578,11 @@ class TableEncoder(TransformerMixin, BaseEstimator):
                 reader = NUMBER_COLUMNS[kind](column.position)
                 numbers += reader.fit(column, rows)
                 self._number_columns.append(reader)
-                continue
+                is_odd = reader.odd_texts(counted)
+                if not is_odd.any():
+                    continue
+                warn_of_odd_text(counted, kind, is_odd)
+                column, counted = odd_part(column, kind), odd_part(counted, kind)
             found, is_told = factorize(column), False
             if not is_forced[column.position] and is_text(counted.data):
                 is_told = self._fit_text(column, found, rows, target, rng, texts)
@@ -729,12 +748,27 @@ class TableEncoder(TransformerMixin, BaseEstimator):
         numbers: list[np.ndarray] = []
         for reader in self._number_columns:
             numbers += reader.read(columns[reader.position])
+        for place, kind in self._odd_columns().items():
+            columns[place] = odd_part(columns[place], kind)
         codes = []
         for fitted in self._category_columns:
             column = columns[fitted.position]
             codes.append(fitted.codes(column, factorize(column)))
         texts = [fitted.read(columns[fitted.position]) for fitted in self._text_columns]
         return Reading(X.shape[0], numbers, codes, texts)
+
+    def _odd_columns(self) -> dict[int, str]:
+        """Kinds, by position, of columns whose other text is encoded beside them."""
+        beside = {
+            column.position
+            for columns in (self._category_columns, self._text_columns)
+            for column in columns
+        }
+        return {
+            column.position: column.kind
+            for column in self._number_columns
+            if column.position in beside
+        }
 
     def _write(self, reading: Reading) -> np.ndarray:
         """The matrix: numbers, where they are missing, and categories."""
@@ -775,6 +809,43 @@ class TableEncoder(TransformerMixin, BaseEstimator):
             slices.append((column, codes, out[:, start:stop]))
             start = stop
         return slices
+
+
+def array_of_lists(X: TableLike, options: Mapping[str, object]) -> np.ndarray:
+    """Check rows that are lists, and return them as an array."""
+    try:
+        return check_array(X, **options)
+    except ValueError as error:
+        cells = np.asarray(X, dtype=object)
+        nested = [cell for cell in cells.ravel() if isinstance(cell, list | tuple)]
+        if cells.ndim != 2 or not nested:
+            raise
+        raise ValueError(
+            f"expected one value per cell of X, got {nested[0]!r} in one. Spread the "
+            "values over columns of their own."
+        ) from error
+
+
+def odd_part(column: Column, kind: str) -> Column:
+    """The text of a column that can't be read as its kind; the rest is missing."""
+    return column._replace(data=odd_text_only(column.data, kind))
+
+
+def warn_of_odd_text(column: Column, kind: str, is_odd: np.ndarray) -> None:
+    """Warn of text that is encoded beside the numbers or dates of a column."""
+    texts = pd.unique(np.asarray(column.data[is_odd], dtype=object))
+    some = list_some([text[:LONGEST_SHOWN] for text in texts], most=3)
+    read = {"numbers": "pd.to_numeric", "dates": "pd.to_datetime"}
+    convert = f'{read[kind]}(column, errors="coerce")' if kind in read else "None"
+    warnings.warn(
+        f"{column.describe()} holds {kind}, but in {is_odd.mean():.1%} of its rows "
+        f"other text: {some}. It counts as missing among the {kind}, and is encoded "
+        f"beside them. If it stands for missing values, replace it by {convert}; if "
+        f"the {kind} are categories as well, name the column in the "
+        "categorical_features of a TableEncoder.",
+        UserWarning,
+        stacklevel=2,
+    )
 
 
 def check_sparse(X: SparseMatrix) -> None:

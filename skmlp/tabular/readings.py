@@ -1,7 +1,8 @@
 """Text that stands for numbers or dates, read as these."""
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -14,12 +15,28 @@ NUMBER = re.compile(
 )
 """A decimal number, such as 12, -3.5 or 1e3."""
 
+CODE = re.compile(r"\s*0[0-9]+\s*")
+"""Digits with a leading zero, which speaks for a code."""
+
 DATE = re.compile(
     r"\s*[0-9]{4}-[0-9]{2}-[0-9]{2}"
     r"([T ][0-9]{2}:[0-9]{2}(:[0-9]{2}(\.[0-9]+)?)?"
     r"(?P<zone>Z|[+-][0-9]{2}(:?[0-9]{2})?)?)?\s*"
 )
 """A date by ISO 8601, such as 2024-02-29 or 2024-02-29T10:00:00Z."""
+
+
+MISSING = frozenset(
+    {"?", "-", ".", "na", "n/a", "n.a.", "#n/a", "#na", "<na>", "nan", "-nan", "nat"}
+    | {"null", "none", "missing"}
+)
+"""Text that stands for a missing value beside numbers or dates, in lower case."""
+
+MOSTLY = 0.5
+"""Share of a kind among the values of a column beyond which other text is odd there.
+
+Most values then say what the column is; the other text is encoded beside them.
+"""
 
 
 def is_text(values: Values) -> bool:
@@ -32,49 +49,103 @@ def is_text(values: Values) -> bool:
     return pd.api.types.infer_dtype(values, skipna=True) == "string"
 
 
-def kind_of_text(values: Values) -> str | None:
-    """The kind that text stands for throughout, "numbers" or "dates"; None for none.
+def has_text(values: Values) -> bool:
+    """Return if some values are text; categories are none."""
+    if is_text(values):
+        return True
+    if values.dtype != object:
+        return False
+    inferred = pd.api.types.infer_dtype(values, skipna=True)
+    return inferred in {"mixed", "mixed-integer"} and bool(is_string(values).any())
 
-    Blank text counts as missing.
+
+def is_string(values: Values) -> np.ndarray:
+    """Return which values are text."""
+    return np.array([isinstance(value, str) for value in values], dtype=bool)
+
+
+def split_text(values: Values) -> tuple[np.ndarray, np.ndarray]:
+    """Return the values that are text, and the others that are not missing."""
+    objects = np.asarray(values, dtype=object)
+    is_there = is_string(objects)
+    return objects[is_there], objects[~is_there & ~pd.isna(objects)]
+
+
+def kind_of_text(
+    texts: Values, kind: str | None = None, n_others: int = 0
+) -> str | None:
+    """The kind that text stands for, "numbers" or "dates"; None for none.
+
+    Blank text counts as missing, and so does what stands for missing values.
+
+    Parameters
+    ----------
+    texts : array
+        The text of a column.
+    kind : str, default=None
+        The kind of its other values; None if it has none.
+    n_others : int, default=0
+        How many these are.
     """
-    # the first value by itself: it settles most columns at no cost
-    texts = (text for text in values if is_written(text))
-    first = next(texts, None)
-    for kind, is_right in KINDS.items():
-        if first is not None and is_right([first]):
-            return kind if is_right(distinct_texts(values)) else None
+    distinct, n_rows = count_written(texts)
+    for name in READINGS if kind is None else {kind} & READINGS.keys():
+        is_odd = np.array([READINGS[name].is_odd(text) for text in distinct], bool)
+        n_odd = n_rows[is_odd].sum()
+        n_read = n_others + n_rows.sum() - n_odd
+        if n_read <= MOSTLY * (n_read + n_odd):
+            continue
+        readable = [text for text, odd in zip(distinct, is_odd, strict=True) if not odd]
+        if kind is not None or (
+            READINGS[name].are_alike(readable) and not any(map(is_code, distinct))
+        ):
+            return name
     return None
 
 
-def is_written(value: object) -> bool:
-    """Whether a value is text that is not blank."""
-    return isinstance(value, str) and not value.isspace() and value != ""
+def count_written(texts: Values) -> tuple[list[str], np.ndarray]:
+    """Different texts that don't stand for a missing value, and the rows of each."""
+    codes, distinct = pd.factorize(np.asarray(texts, dtype=object))
+    n_rows = np.bincount(codes[codes >= 0], minlength=len(distinct))
+    is_kept = np.array([not is_missing(text) for text in distinct], dtype=bool)
+    return [text for text in distinct if not is_missing(text)], n_rows[is_kept]
 
 
-def distinct_texts(values: Values) -> list[str]:
-    """The different texts, blank ones aside."""
-    return [text for text in pd.unique(values) if is_written(text)]
+def is_missing(text: str) -> bool:
+    """Return if text is blank or stands for a missing value."""
+    stripped = text.strip()
+    return not stripped or stripped.lower() in MISSING
 
 
-def are_numbers(texts: Iterable[str]) -> bool:
-    """Whether texts are numbers, all of them."""
-    return all(map(NUMBER.fullmatch, texts))
+def is_code(text: str) -> bool:
+    """Return if text is digits with a zero first, as in postal codes."""
+    return CODE.fullmatch(text) is not None
+
+
+def odd_texts(values: Values, kind: str) -> np.ndarray:
+    """Return which values are text that can't be read as a kind, nor is missing."""
+    is_odd = READINGS[kind].is_odd
+    return np.array(
+        [
+            isinstance(value, str) and not is_missing(value) and is_odd(value)
+            for value in values
+        ],
+        dtype=bool,
+    )
+
+
+def odd_text_only(values: Values, kind: str) -> np.ndarray:
+    """Text that can't be read as a kind; all other values are missing."""
+    result = np.full(len(values), None, dtype=object)
+    is_odd = odd_texts(values, kind)
+    result[is_odd] = np.asarray(values, dtype=object)[is_odd]
+    return result
 
 
 def are_dates(texts: list[str]) -> bool:
-    """Whether texts are dates that are in the calendar, all with a zone or all none."""
-    found = list(map(DATE.fullmatch, texts))
-    if not all(found):
-        return False
+    """Return if ISO dates are in the calendar, all with a zone or all without one."""
+    found = map(DATE.fullmatch, texts)
     has_zone = {match["zone"] is not None for match in found if match}
     return len(has_zone) == 1 and not pd.isna(moments(texts)).any()
-
-
-KINDS: dict[str, Callable[[list[str]], bool]] = {
-    "numbers": are_numbers,
-    "dates": are_dates,
-}
-"""What text may stand for, and whether it does."""
 
 
 def with_text_read(values: Values, read: Callable[[Values], Values]) -> Values:
@@ -85,7 +156,7 @@ def with_text_read(values: Values, read: Callable[[Values], Values]) -> Values:
         return read(values)
     if values.dtype != object:
         return values
-    is_there = np.array([isinstance(value, str) for value in values], dtype=bool)
+    is_there = is_string(values)
     result = np.array(values, dtype=object)
     for place, value in zip(
         np.flatnonzero(is_there), read(result[is_there]), strict=True
@@ -133,8 +204,25 @@ def moments_of_one_zone(texts: list[str] | list[str | None]) -> pd.DatetimeIndex
     return pd.DatetimeIndex(index)
 
 
-READINGS: dict[str, Callable[[Values], Values]] = {
-    "numbers": read_numbers,
-    "dates": read_dates,
+def read_nothing(values: Values) -> np.ndarray:
+    """Return missing values in place of text that is never read."""
+    return np.full(len(values), None, dtype=object)
+
+
+class Reading(NamedTuple):
+    """How text is read as one kind."""
+
+    is_odd: Callable[[str], bool]  # text that can't be read
+    are_alike: Callable[[list[str]], bool]  # readable texts that make a column
+    read: Callable[[Values], Values]
+
+
+READINGS: dict[str, Reading] = {
+    "numbers": Reading(
+        lambda text: not NUMBER.fullmatch(text), lambda texts: True, read_numbers
+    ),
+    "dates": Reading(lambda text: not DATE.fullmatch(text), are_dates, read_dates),
+    "durations": Reading(lambda text: True, lambda texts: False, read_nothing),
+    "times": Reading(lambda text: True, lambda texts: False, read_nothing),
 }
 """By kind: how text is read as it."""

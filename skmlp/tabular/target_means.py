@@ -14,6 +14,18 @@ PRIOR_ROWS = 10
 """Rows that the overall mean counts for in the target mean of a category."""
 
 
+SIGNIFICANT = 3.5
+"""Standard errors above chance beyond which held-out estimates count as informative.
+
+Chance itself varies by up to 1.4 of these, as estimates share the labels that they are
+made of.
+
+Below, what a network makes of them is chance: of identifiers, whose classes are often
+balanced, estimates without a row's own label even lean against it, and a network would
+learn to contradict them.
+"""
+
+
 class Rows(NamedTuple):
     """The training rows that count, and their weights."""
 
@@ -29,6 +41,12 @@ class Rows(NamedTuple):
         weight = sample_weight[index]
         # rows that are all the same need no sorting
         return cls(index, None if (weight == 1).all() else weight)
+
+    def weight_of_all(self, n_rows: int) -> np.ndarray:
+        """Weight of each row, 0 where it does not count."""
+        weight = np.zeros(n_rows)
+        weight[self.places] = 1.0 if self.weight is None else self.weight
+        return weight
 
 
 class Target(NamedTuple):
@@ -66,6 +84,30 @@ def overall_means(target: Target, rows: Rows) -> list[float]:
     ]
 
 
+def is_informative(estimates: np.ndarray, target: Target, rows: Rows) -> bool:
+    """Return if held-out estimates agree with the target better than by chance.
+
+    Parameters
+    ----------
+    estimates : ndarray of shape (n_rows, n_targets)
+        An estimate of each column of the target, made without the rows of the fold.
+    """
+    folds = np.asarray(target.folds)[rows.places]
+    centered = estimates[rows.places].copy()
+    for fold in range(N_FOLDS):
+        # the level of a fold lies the lower, the more of the class is in the fold
+        in_fold = folds == fold
+        if in_fold.any():
+            centered[in_fold] -= centered[in_fold].mean(axis=0)
+    values = np.stack([column[rows.places] for column in target.columns()], axis=1)
+    values -= values.mean(axis=0)
+    agreement = np.einsum("ij,ij->", centered, values)
+    # over all orders of the rows, of which each is as likely by chance
+    products = (np.einsum("ij,ik->jk", part, part) for part in (centered, values))
+    variance = np.prod(np.stack(list(products)), axis=0).sum() / max(len(folds) - 1, 1)
+    return bool(agreement > SIGNIFICANT * np.sqrt(variance))
+
+
 class TargetMeans:
     """The mean of the target per category, drawn towards the overall mean.
 
@@ -88,6 +130,13 @@ class TargetMeans:
         self.scale = SmoothScale().fit((mean[counted] for mean in means.T), rows.weight)
         self.table = self.scaled(means)
         return self
+
+    def drop_noise(self, codes: np.ndarray, target: Target, rows: Rows) -> None:
+        """Set all means to 0 if those of other rows say nothing of the target."""
+        estimates = np.empty((len(codes), len(self.labels)))
+        self.write_held_out(codes, estimates, target, rows.weight_of_all(len(codes)))
+        if not is_informative(estimates, target, rows):
+            self.table[:] = 0
 
     def means(
         self,
@@ -144,6 +193,9 @@ class TargetMeans:
         other folds lies the further from a row's label the rarer the label is there,
         and a network would learn to contradict it.
         """
+        if not self.table.any():
+            out[:] = 0  # noise, here as in `write`
+            return
         priors = overall_means(target, Rows.of(sample_weight))
         for fold in range(N_FOLDS):
             is_held_out = np.asarray(target.folds) == fold

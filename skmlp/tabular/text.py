@@ -12,7 +12,7 @@ from sklearn.preprocessing import normalize
 from skmlp.tabular.columns import factorize, families
 from skmlp.tabular.scaling import SmoothScale
 from skmlp.tabular.tables import Column
-from skmlp.tabular.target_means import N_FOLDS, Rows, Target
+from skmlp.tabular.target_means import N_FOLDS, Rows, Target, is_informative
 
 MAX_TERMS = 10_000
 """Most terms that a column of text is known by, those of most rows."""
@@ -167,7 +167,8 @@ class TextColumn:
     ) -> Told:
         """Learn from the rows that count, and return what is told of all rows.
 
-        To the log-odds of a row, its own class has contributed nothing.
+        To the log-odds of a row, its own class has contributed nothing. Where these say
+        nothing of the classes, as with identifiers, all outputs are 0.
         """
         weight = texts.n_rows(rows)
         matrix = self._learn_terms(texts.distinct, weight)
@@ -175,12 +176,14 @@ class TextColumn:
         blocks = [directions(matrix[is_seen], weight[is_seen], n_components, rng)]
         n_components = blocks[0].shape[1]
         self.labels = [f"text_{place + 1}" for place in range(n_components)]
-        held_out = np.empty((len(texts.codes), 0))
+        held_out, has_signal = np.empty((len(texts.codes), 0)), True
         if target is not None and target.labels and self.terms:
             blocks.append(log_odds(matrix, texts.codes, target, rows))
             self.labels += [f"log_odds_{target.labels[code]}" for code in target.codes]
             held_out = held_out_odds(matrix, texts.codes, target, rows)
-        self.weights = np.hstack(blocks).astype(np.float32)
+            has_signal = is_informative(held_out, target, rows)
+        self.weights = np.hstack(blocks).astype(np.float32) * has_signal
+        held_out *= has_signal
         outputs = matrix @ self.weights
         components = (outputs[texts.codes, place] for place in range(n_components))
         # that of the held-out odds: those of rows to come vary as little
@@ -332,8 +335,7 @@ def held_out_odds(
 ) -> np.ndarray:
     """The log-odds of each row as the rows of the other folds tell them."""
     odds = np.zeros((len(codes), len(target.codes)))
-    full = np.zeros(len(codes))
-    full[rows.places] = 1.0 if rows.weight is None else rows.weight
+    full = rows.weight_of_all(len(codes))
     for fold in range(N_FOLDS):
         is_held_out = np.asarray(target.folds) == fold
         weight = np.where(is_held_out, 0.0, full)

@@ -23,7 +23,9 @@ def compare(train, new, *, max_categories=40, y=None):
     """Fit on some values, and let encoder and graph write others."""
     column = Column(0, "kind", pandas_values(pd.Series(train)))
     fitted = CategoryColumn(0, max_categories, 2)
-    target = None if y is None else Target(np.asarray(y), ["a", "b", "c"])
+    target = None
+    if y is not None:
+        target = Target(np.asarray(y), ["a", "b", "c"], np.arange(len(y)) % 5)
     fitted.fit(column, factorize(column), Rows.of(None), target)
     described = describe_categories(fitted, ["kind"], None)
     keys = build_keys(fitted, "kind")

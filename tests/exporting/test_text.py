@@ -22,7 +22,8 @@ def fitted(unit, n_rows=300, extra=()):
     ]
     distinct[: len(extra)] = extra
     texts = Texts.of(np.arange(n_rows), distinct)
-    target = Target(np.arange(n_rows) % 3, ["a", "b", "c"], np.arange(n_rows) % 5)
+    codes = np.array([("tea" in note) + ("Good" in note) for note in distinct])
+    target = Target(codes, ["a", "b", "c"], np.arange(n_rows) % 5)
     column = TextColumn(0, unit)
     column.fit(texts, Rows.of(None), target, 4, np.random.RandomState(0))
     return column, distinct

@@ -14,6 +14,7 @@ import subprocess
 import sys
 import tracemalloc
 import zipfile
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -416,14 +417,46 @@ def test_what_needs_code_is_refused(tmp_path, model, message):
 
 
 def test_categories_of_other_types_are_refused(tmp_path):
+    @dataclass(frozen=True)
     class Colour:
-        def __init__(self, name):
-            self.name = name
+        name: str
 
     red, blue = Colour("red"), Colour("blue")
     model = quick().fit(pd.DataFrame({"colour": [red, blue] * 10}), ["a", "b"] * 10)
     with pytest.raises(TypeError, match=r"encoder_\._category_columns\[0\]\.known"):
         model.save(tmp_path / "model")
+
+
+CONTAINERS = """
+import sys
+import numpy as np, pandas as pd
+import skmlp
+from skmlp import MLPSoftmaxClassifier
+
+kinds = [{"red", "blue"}, frozenset("ab"), {"a": 1, "b": {"x", "y"}}, [{"p", "q"}]]
+y = np.arange(40) % 4
+if sys.argv[1] == "fit":
+    model = MLPSoftmaxClassifier((20,), n_estimators=1, random_state=0)
+    model.fit(pd.DataFrame({"kind": kinds * 10}), y).save(sys.argv[2])
+else:
+    kinds[2] = {"b": {"y", "x"}, "a": 1}
+    model = skmlp.load(sys.argv[2])
+assert model.score(pd.DataFrame({"kind": kinds * 10}), y) == 1
+print(*model.encoder_.get_feature_names_out())
+"""
+
+
+def test_load_in_process_of_other_hashes_recognizes_containers(tmp_path):
+    printed = [
+        subprocess.run(
+            [sys.executable, "-c", CONTAINERS, task, str(tmp_path / "model")],
+            env={**os.environ, "PYTHONHASHSEED": seed},
+            check=True,
+            capture_output=True,
+        ).stdout
+        for seed, task in [("0", "fit"), ("1", "load"), ("2", "load"), ("3", "fit")]
+    ]
+    assert len(set(printed)) == 1
 
 
 def test_further_attributes_are_refused(tmp_path):

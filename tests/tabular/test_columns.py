@@ -2,7 +2,10 @@
 
 import datetime as dt
 import decimal
+import enum
 import fractions
+import pathlib
+import uuid
 from zoneinfo import ZoneInfo
 
 import numpy as np
@@ -32,6 +35,10 @@ def of_objects(*values):
     cells = np.empty(len(values), dtype=object)
     cells[:] = values
     return Column(0, "age", cells)
+
+
+class Side(enum.Enum):
+    LEFT = 1
 
 
 def at(hours):
@@ -67,6 +74,9 @@ def outputs(fitted, found):
         (of_objects(decimal.Decimal(1), 2.5, fractions.Fraction(1, 3)), "numbers"),
         (of_objects(1, "1"), "categories"),
         (of_objects(1, True), "categories"),
+        (of_objects(1, 2.5, True), "numbers"),
+        (of_objects(1, np.True_, 2), "numbers"),
+        (of_objects(1.5, ""), "categories"),
         (of_objects(True, None), "categories"),
         (of_objects(dt.date(2024, 1, 1), None), "dates"),
         (of_objects(dt.datetime(2024, 1, 1)), "dates"),
@@ -109,7 +119,16 @@ def test_what_cannot_be_encoded_is_named(found, message):
         (column(["2024-01-01", None], object), "dates"),
         (column(["a", "1"]), "categories"),
         (column(["1", "2"], "category"), "categories"),
-        (of_objects("1", 2), "categories"),
+        (of_objects("1", 2), "numbers"),
+        (of_objects("a", 2), "categories"),
+        (of_objects("a", 2, 3.5, ""), "numbers"),
+        (of_objects("a", True, False), "categories"),
+        (of_objects(1, True, 2.5, "?"), "numbers"),
+        (of_objects(pd.Timestamp("2024-01-01"), "2024-01-02", ""), "dates"),
+        (of_objects(dt.date(2024, 1, 1), dt.datetime(2024, 1, 2), "?"), "dates"),
+        (of_objects(dt.timedelta(1), ""), "durations"),
+        (of_objects(dt.time(1), "n/a"), "times"),
+        (of_objects(1, dt.time(1), ""), "categories"),
         (column([True, False]), "categories"),
         (column([None, None], "string"), "nothing"),
         (column([1, 2]), "numbers"),
@@ -166,6 +185,21 @@ def test_text_is_read_where_numbers_or_dates_were_if_all_of_it_is_such():
     assert_array_equal(numbers, [1, np.nan, 2])
     with pytest.raises(ValueError, match="holds categories, but held numbers"):
         PlainColumn(0).read(column(["1", "x"]))
+
+
+def test_read_takes_blank_text_and_marks_for_missing_everywhere():
+    found = of_objects("", 1.5, "?", "12", " NA ")
+    assert_array_equal(PlainColumn(0).read(found), [[np.nan, 1.5, np.nan, 12, np.nan]])
+    assert_array_equal(PlainColumn(0).read(of_objects("-")), [[np.nan]])
+    with pytest.raises(ValueError, match="holds categories, but held numbers"):
+        PlainColumn(0).read(of_objects(1.5, "x"))
+
+
+def test_read_counts_other_text_as_missing_where_training_had_text():
+    reader = PlainColumn(0)
+    reader.fit(of_objects(1.5, "", 2), ALL)
+    assert_array_equal(reader.read(of_objects("x", 3)), [[np.nan, 3]])
+    assert_array_equal(reader.read(of_objects("x")), [[np.nan]])
 
 
 def test_rows_that_do_not_count_say_nothing_of_text():
@@ -479,9 +513,67 @@ def test_lists_are_told_apart_by_their_text():
     assert_array_equal(out.sum(axis=1), [1, 1, 1, 0, 0])
 
 
-def test_objects_without_a_hash_are_named():
-    with pytest.raises(TypeError, match=r"column 'age'.*unhashable"):
-        factorize(of_objects(np.ones(2), "a"))
+@pytest.mark.parametrize(
+    ("cell", "other"),
+    [
+        ({"a", "b", 3}, {3, "b", "a"}),
+        (frozenset({1, "a"}), frozenset({True, "a"})),
+        ({1.0, None}, frozenset({1, None})),
+        ({"a": 1, "b": [2]}, {"b": [2.0], "a": True}),
+        ([{"a", "b"}, {"x": {1, 2}}], [{"b", "a"}, {"x": {2, 1}}]),
+        (({"a", "b"}, 1), ({"b", "a"}, 1.0)),
+        (frozenset({float("nan")}), frozenset({float("nan")})),
+        (set(), frozenset()),
+    ],
+    ids=repr,
+)
+def test_factorize_equal_containers_share_a_category(cell, other):
+    found = factorize(of_objects(cell, "a", other, None, [], (), {}, {"a"}))
+    assert found.codes.tolist() == [0, 1, 0, -1, 2, 3, 4, 5]
+    categories = column(pd.Categorical(of_objects("a").data))
+    assert factorize(categories).distinct.tolist() == ["a"]
+
+
+def test_factorize_tuples_stay_tuples():
+    found = factorize(of_objects((1, "a"), (1.0, "a"), ("b",)))
+    assert found.codes.tolist() == [0, 0, 1]
+    assert found.distinct.tolist() == [(1, "a"), ("b",)]
+
+
+def test_containers_are_sorted_by_what_they_hold():
+    orders = [
+        fit(of_objects(*cells))[0].known.tolist()
+        for cells in ([{"b"}, {"a"}, ["c"]], [["c"], {"a"}, {"b"}])
+    ]
+    assert orders[0] == orders[1]
+
+
+class Unequal:
+    def __repr__(self):
+        return "Unequal"
+
+
+@pytest.mark.parametrize(
+    ("cell", "message"),
+    [
+        (np.ones(2), "unhashable"),
+        ([np.ones(2)], "unhashable"),
+        (object(), "address in memory"),
+        ([object()], "address in memory"),
+        ((1, object()), "address in memory"),
+        ({"key": lambda: 0}, "address in memory"),
+        (Unequal(), "address in memory"),
+    ],
+    ids=str,
+)
+def test_factorize_objects_without_identity_are_refused(cell, message):
+    with pytest.raises(TypeError, match=rf"column 'age'.*{message}"):
+        factorize(of_objects(cell, "a"))
+
+
+def test_factorize_members_of_enums_and_types_are_categories():
+    cells = [Side.LEFT, int, Side.LEFT, uuid.UUID(int=3), pathlib.PurePath("a")]
+    assert factorize(of_objects(*cells)).codes.tolist() == [0, 1, 0, 2, 3]
 
 
 @pytest.mark.parametrize(
@@ -489,6 +581,8 @@ def test_objects_without_a_hash_are_named():
     [
         (["a", "b"], [1, 2], "holds numbers, but held text"),
         ([1, 2], ["a", "b"], "holds text, but held numbers"),
+        ([True, False], ["a", "b"], "holds text, but held truth values"),
+        (["a", "b"], [True, False], "holds truth values, but held text"),
     ],
 )
 def test_categories_of_another_type_are_named(fitted, came, message):
@@ -496,6 +590,18 @@ def test_categories_of_another_type_are_named(fitted, came, message):
     with pytest.raises(ValueError, match=message) as error:
         outputs(fitted, column(came, "category"))
     assert "column 'age'" in str(error.value)
+
+
+def test_truth_values_may_come_as_zero_and_one():
+    fitted, _ = fit(column([False, True]))
+    assert_array_equal(outputs(fitted, column([1, 0])), [[1], [-1]])
+    fitted, _ = fit(column([0, 1]))
+    assert_array_equal(outputs(fitted, column([True, False])), [[1], [-1]])
+
+
+def test_truth_values_in_place_of_dates_are_named():
+    with pytest.raises(ValueError, match="holds truth values, but held dates"):
+        DateColumn(0).read(column([True, False]))
 
 
 @pytest.mark.parametrize("dtype", ["int32", "float64", "Int64", "category", object])

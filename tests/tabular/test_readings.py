@@ -1,15 +1,21 @@
 """Text that stands for numbers or dates."""
 
+import datetime as dt
+
 import numpy as np
 import pandas as pd
 import pytest
 from numpy.testing import assert_array_equal
 
 from skmlp.tabular.readings import (
+    has_text,
     is_text,
     kind_of_text,
+    odd_text_only,
+    odd_texts,
     read_dates,
     read_numbers,
+    split_text,
     with_text_read,
 )
 
@@ -61,7 +67,12 @@ def test_what_is_no_text(values):
         (["1e999"], "numbers"),
         (["01234", "98101"], None),
         (["98101", "01234"], None),
-        (["1", "nan"], None),
+        (["1", "nan", "?", "N/A", " - ", "NULL"], "numbers"),
+        (["nan", "?"], None),
+        (["1", "2", "a"], "numbers"),
+        (["1", "2", "01", "a"], None),
+        (["2024-03-01", "2024-03-02", "soon"], "dates"),
+        (["2024-03-01", "2024-03-02Z", "2024-13-01", "soon"], None),
         (["inf"], None),
         (["1_000"], None),
         (["1,5"], None),
@@ -87,6 +98,55 @@ def test_what_is_no_text(values):
 )
 def test_the_kind_that_text_stands_for(texts, kind):
     assert kind_of_text(objects(*texts)) == kind
+
+
+@pytest.mark.parametrize(
+    ("texts", "kind", "n_others", "expected"),
+    [
+        (["a", "b"], "numbers", 3, "numbers"),
+        (["a", "b"], "numbers", 2, None),
+        (["a", "1"], "numbers", 1, "numbers"),
+        (["a", "01"], "numbers", 3, "numbers"),
+        (["", "?"], "times", 1, "times"),
+        (["soon"], "durations", 2, "durations"),
+        (["soon"], "categories", 2, None),
+        (["1", "2"], "dates", 3, "dates"),
+        (["1", "2"], "dates", 2, None),
+    ],
+)
+def test_kind_of_text_beside_other_values_is_theirs(texts, kind, n_others, expected):
+    assert kind_of_text(objects(*texts), kind, n_others) == expected
+
+
+def test_split_text_leaves_missing_values_out():
+    texts, others = split_text(objects("a", 1, None, "", pd.NA, True, float("nan")))
+    assert texts.tolist() == ["a", ""]
+    assert others.tolist() == [1, True]
+
+
+def test_odd_text_only_keeps_what_cannot_be_read():
+    values = objects("a", 1, "?", "12", "", None, "012")
+    assert odd_texts(values, "numbers").tolist() == [1, 0, 0, 0, 0, 0, 1]
+    expected = ["a", None, None, None, None, None, "012"]
+    assert odd_text_only(values, "numbers").tolist() == expected
+    assert odd_text_only(np.ones(2), "numbers").tolist() == [None, None]
+
+
+@pytest.mark.parametrize(
+    ("values", "expected"),
+    [
+        (objects("a", 1), True),
+        (objects("", None), True),
+        (objects(1, 2.5, None), False),
+        (objects(True, dt.date(2024, 1, 1)), False),
+        (pd.array(["a", None], dtype="string"), True),
+        (np.ones(2), False),
+        (pd.Categorical(["a"]), False),
+    ],
+    ids=repr,
+)
+def test_has_text_if_some_value_is_text(values, expected):
+    assert has_text(values) == expected
 
 
 def test_numbers_are_read_and_others_missing():

@@ -5,7 +5,13 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
 from skmlp.tabular.scaling import SmoothScale
-from skmlp.tabular.target_means import Rows, Target, TargetMeans, overall_means
+from skmlp.tabular.target_means import (
+    Rows,
+    Target,
+    TargetMeans,
+    is_informative,
+    overall_means,
+)
 
 ALL = Rows.of(None)
 
@@ -27,6 +33,12 @@ def test_rows_are_those_of_positive_weight(weight, places, kept):
     rows = Rows.of(np.array(weight))
     assert_array_equal(rows.places, places)
     assert_array_equal(rows.weight, kept)
+
+
+def test_weight_of_all_is_zero_where_a_row_does_not_count():
+    for weight in ([1.0, 2.0], [0.0, 2.0], [0.0, 1.0]):
+        assert Rows.of(np.array(weight)).weight_of_all(2).tolist() == weight
+    assert ALL.weight_of_all(2).tolist() == [1, 1]
 
 
 def test_without_weights_all_rows_count():
@@ -92,6 +104,41 @@ def test_held_out_means_are_those_of_unknown_values_where_no_row_is_left():
     # beside the rows of the first fold there is but one of weight 0
     assert_array_equal(out[:2, 0], 1)
     assert_allclose(out[2, 0], smooth_clip(1 / 2))
+
+
+def test_is_informative_if_estimates_agree_beyond_chance():
+    rng = np.random.default_rng(0)
+    y, folds = rng.integers(0, 3, 300), np.arange(300) % 5
+    target, noise = Target(y, list("abc"), folds), rng.normal(size=(300, 3))
+    signal, before = np.eye(3)[y], noise.copy()
+    assert not is_informative(noise, target, ALL)
+    assert is_informative(noise + signal, target, ALL)
+    assert not is_informative(noise - signal, target, ALL)
+    assert not is_informative(np.zeros((300, 3)), target, ALL)
+    assert_array_equal(noise, before)
+    numbers = Target(noise[:, 0], folds=folds)
+    assert is_informative(noise[:, :1] + signal[:, :1], numbers, ALL)
+
+
+def test_is_informative_heeds_rows_that_count_alone():
+    y, folds = np.arange(200) % 2, np.arange(200) // 2 % 5
+    target, estimates = Target(y, ["x", "y"], folds), np.where(y, 1.0, -1.0)
+    estimates[:100] *= -1
+    weight = np.ones(200)
+    assert not is_informative(estimates[:, np.newaxis], target, Rows.of(weight))
+    weight[:100] = 0
+    assert is_informative(estimates[:, np.newaxis], target, Rows.of(weight))
+
+
+def test_drop_noise_leaves_means_that_agree_with_the_target():
+    codes = np.random.default_rng(0).integers(0, 60, 300)
+    noise = np.random.default_rng(1).integers(0, 2, 300)
+    for y, is_noise in ((noise, True), (codes % 2, False)):
+        target, out = Target(y, ["x", "y"], np.arange(300) % 5), np.ones((300, 1))
+        fitted = target_means(codes, target)
+        fitted.drop_noise(codes, target, ALL)
+        fitted.write_held_out(codes, out, target, None)
+        assert (not out.any()) == (not fitted.table.any()) == is_noise
 
 
 def target_means(codes, target, rows=ALL):

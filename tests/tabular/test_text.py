@@ -221,12 +221,21 @@ def test_odds_say_nothing_where_no_other_row_is_left():
     assert odds[2] > 0
 
 
-def test_odds_of_noise_teach_nothing():
-    y = np.random.default_rng(1).integers(0, 2, 300)
+def test_fit_text_without_signal_gives_zeros():
+    values, y = sentences(300), np.random.default_rng(1).integers(0, 2, 300)
     target = Target(y, ["no", "yes"], np.arange(300) % 5)
-    fitted, told = fit(sentences(300), target=target, n_components=0)
-    assert abs(np.corrcoef(outputs(told)[:, 0], y)[0, 1]) < 0.15
-    assert fitted.labels == ["log_odds_yes"]
+    fitted, told = fit(values, target=target)
+    assert fitted.labels[-1] == "log_odds_yes"
+    assert_array_equal(outputs(told), np.zeros((300, 6)))
+    assert_array_equal(outputs(fitted.read(column(values))), np.zeros((300, 6)))
+
+
+def test_fit_text_with_signal_tells_components_and_odds():
+    values = sentences(300)
+    y = np.array(["cat" in value for value in values]).astype(int)
+    target = Target(y, ["no", "yes"], np.arange(300) % 5)
+    _, told = fit(values, target=target)
+    assert (outputs(told).std(axis=0) > 0.5).all()
 
 
 # Columns
