@@ -160,7 +160,7 @@ class NumberColumn:
     Attributes
     ----------
     from_text : bool
-        Whether some of the training rows held text.
+        Whether some of the rows in fit held text.
     parts : tuple of str
         What each array is called behind the column's name.
     """
@@ -175,7 +175,8 @@ class NumberColumn:
 
     def fit(self, column: Column, rows: Rows) -> list[np.ndarray]:
         """Learn what the column is like, and return what `read` would."""
-        self.from_text = has_text(column.data[rows.places])
+        # also in rows that don't count, where other text is missing as well
+        self.from_text = self.kind in READINGS and has_text(column.data)
         return self.learn(self.as_meant(column), rows)
 
     def learn(self, column: Column, rows: Rows) -> list[np.ndarray]:

@@ -14,7 +14,7 @@ PRIOR_ROWS = 10
 """Rows that the overall mean counts for in the target mean of a category."""
 
 
-SIGNIFICANT = 3.5
+SIGNIFICANT = 2.5
 """Standard errors above chance beyond which held-out estimates count as informative.
 
 Chance itself varies by up to 1.4 of these, as estimates share the labels that they are

@@ -10,6 +10,7 @@ import pytest
 from numpy.testing import assert_array_equal
 from onnx import helper
 from scipy import sparse
+from sessions import largest_difference
 
 from skmlp import MLPSoftmaxClassifier
 from skmlp.exporting.calendar import MISSING
@@ -221,3 +222,12 @@ def test_a_matrix(preprocessing, dtype):
     (feed,) = to_inputs(to_onnx(model.fit(X, [0, 1] * 5)), X.tolist()).values()
     assert_array_equal(feed, X)
     assert feed.dtype == (dtype if preprocessing is None else "float64")
+
+
+def test_to_inputs_numbers_beside_text_agree_with_the_classifier():
+    cells = [1.5, "", True, "-3", np.float32(0.1), "1e3", None, float("inf"), "?", 7]
+    X = pd.DataFrame({"cell": pd.Series(cells * 4, dtype=object), "other": range(40)})
+    model = MLPSoftmaxClassifier((), max_iter=2).fit(X, [0, 1] * 20)
+    feeds = to_inputs(to_onnx(model), X)
+    assert feeds["cell"].ravel().tolist()[:3] == ["1.5", "", "1.0"]
+    assert largest_difference(model, X) < 1e-6

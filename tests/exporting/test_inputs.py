@@ -97,3 +97,18 @@ def test_inputs_of_terms_with_lone_surrogates_are_refused_by_name():
     encoder = TableEncoder(text_odds=False, random_state=0).fit(X)
     with pytest.raises(ValueError, match="Unicode text in column 'note'"):
         inputs_of(encoder)
+
+
+@pytest.mark.filterwarnings("ignore:column 'cell'.*other text")
+def test_inputs_of_columns_of_two_kinds_are_refused():
+    cells = pd.Series([1.5, 2.5, "unknown"] * 20, dtype=object)
+    encoder = TableEncoder().fit(pd.DataFrame({"cell": cells}))
+    with pytest.raises(TypeError, match="column 'cell' holds numbers and other text"):
+        inputs_of(encoder)
+
+
+@pytest.mark.parametrize("value", [dt.timedelta(1), dt.time(1)])
+def test_inputs_of_columns_with_text_for_missing_values_keep_their_type(value):
+    cells = pd.Series([value, value.__class__(), "?"] * 20, dtype=object)
+    (only,) = inputs_of(TableEncoder().fit(pd.DataFrame({"cell": cells})))
+    assert only.elem_type == INT64

@@ -448,3 +448,21 @@ def test_a_warm_fit_goes_on_by_the_encoder_that_there_is():
         model.fit(X, CODES)
     assert model.encoder_ is encoder
     assert model.encoder_is_settled_
+
+
+@pytest.mark.filterwarnings("ignore:column 'age'.*other text")
+def test_partial_fit_reads_text_among_numbers_of_later_calls():
+    ages = [value if place % 5 else None for place, value in enumerate(X[:40, 0])]
+    tables = [
+        pd.DataFrame(
+            {"age": pd.Series(["?" if n is None else n for n in ages], dtype=t)}
+        )
+        for t in (object, "str")
+    ]
+    known = pd.DataFrame({"age": pd.Series(ages, dtype=float)})
+    model, expected = small(), small()
+    for table in (known, *tables, known):
+        model.partial_fit(table, CODES[:40], [0, 1, 2])
+        expected.partial_fit(known, CODES[:40], [0, 1, 2])
+    assert_array_equal(model.predict_proba(known), expected.predict_proba(known))
+    model.partial_fit(tables[0].replace("?", "unknown")[:1], CODES[:1])

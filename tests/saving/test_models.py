@@ -427,6 +427,17 @@ def test_categories_of_other_types_are_refused(tmp_path):
         model.save(tmp_path / "model")
 
 
+@pytest.mark.filterwarnings("ignore:column 'cell'.*other text")
+def test_load_keeps_text_beside_numbers(tmp_path):
+    cells = [*range(60), *(f"note {place}" for place in range(50))]
+    for some in ([*cells[:61], "unknown", "", None], cells):
+        X = pd.DataFrame({"cell": pd.Series(some, dtype=object)})
+        model = quick().fit(X, np.arange(len(X)) % 2)
+        model.save(tmp_path / "model")
+        loaded = skmlp.load(tmp_path / "model")
+        assert_array_equal(loaded.predict_proba(X), model.predict_proba(X))
+
+
 CONTAINERS = """
 import sys
 import numpy as np, pandas as pd
