@@ -31,6 +31,7 @@ from skmlp import MLPSoftmaxClassifier
 from skmlp._estimators import as_generator
 from skmlp.fitting.engines import reader_of
 from skmlp.fitting.inputs import OwnRows, data_of_fit
+from skmlp.fitting.parameters import resolve_parameters
 from skmlp.fitting.shards import Course, InTurn, Round
 from skmlp.fitting.solvers import SOLVERS, first_state
 from skmlp.fitting.start import settle_fit, task_of
@@ -138,13 +139,14 @@ def start_of(run):
         early_stopping=False,
         random_state=0,
     )
-    targets = read_targets(model, X, y, None)
-    settings = settle_fit(model, targets, X.shape[1], None)
+    parameters = resolve_parameters(model)
+    targets = read_targets(parameters, X, y, None)
+    settings = settle_fit(parameters, targets, X.shape[1], None)
     model.classes_, rng = targets.classes, as_generator(run.seed)
     own_rows = OwnRows(None, None, None)
-    found = data_of_fit(model, X, targets, settings, own_rows, rng, False)
-    task = task_of(model, settings, found, rng, None)
-    return model, task, SOLVERS["adam"].of(model, settings, task.n_samples)
+    found = data_of_fit(model, parameters, X, targets, settings, own_rows, rng, False)
+    task = task_of(parameters, settings, found, rng, None)
+    return model, task, SOLVERS["adam"].of(parameters, settings, task.n_samples)
 
 
 def shards_of(task, run):

@@ -1,15 +1,96 @@
-"""What estimators share: one source of chance, and no harm from a call that fails."""
+"""What estimators share: checks of parameters, one source of chance, safe failures."""
 
 import functools
-from collections.abc import Callable
-from typing import Concatenate, ParamSpec, TypeVar
+from collections.abc import Callable, Iterable, Mapping
+from difflib import get_close_matches
+from numbers import Real
+from typing import Any, Concatenate, ParamSpec, TypeVar
 
 import numpy as np
 from sklearn.utils import check_random_state
 
+from skmlp._sklearn import (
+    InvalidParameterError,
+    StrOptions,
+    validate_parameter_constraints,
+)
+
 Arguments = ParamSpec("Arguments")
 Estimator = TypeVar("Estimator")
 Result = TypeVar("Result")
+
+ALIASES = {
+    "adamw": "adam",
+    "swish": "silu",
+    "linear": "identity",
+    "logloss": "neg_log_loss",
+    "log_loss": "neg_log_loss",
+    "cross_entropy": "neg_log_loss",
+    "auc": "roc_auc",
+}
+"""Names that other libraries have for a choice of a parameter."""
+
+
+def to_plain(value: Any) -> Any:
+    """Convert a NumPy scalar to the Python value; return anything else as it is."""
+    if isinstance(value, np.str_):
+        return str(value)
+    if isinstance(value, np.longdouble):
+        return float(value)
+    if isinstance(value, np.timedelta64):
+        return value.astype("timedelta64[us]").item()  # of ns, item() is an int
+    return value.item() if isinstance(value, np.generic) else value
+
+
+def find_hint(name: str, value: object, choices: Iterable[str]) -> str:
+    """Name what a refused value of a parameter may have meant; empty if unclear."""
+    if name == "learning_rate" and isinstance(value, Real):
+        return f" To set the rate itself, pass learning_rate_init={value}."
+    if isinstance(value, type):
+        value = value.__name__  # dtype=np.float32
+    if not isinstance(value, str):
+        return ""
+    word, choices = value.lower(), list(choices)
+    close = [ALIASES[word]] if ALIASES.get(word) in choices else []
+    close += get_close_matches(word, choices, n=1)
+    if not close:
+        return ""
+    note = " with weight_decay, which makes it AdamW" if word == "adamw" else ""
+    return f' Did you mean "{close[0]}"{note}?'
+
+
+class HintsMixin:
+    """Adds hints to the messages of scikit-learn's check of parameters."""
+
+    _parameter_constraints: dict[str, Any]
+    get_params: Callable[..., dict[str, Any]]
+
+    def _validate_params(self) -> None:
+        values = self.get_params(deep=False)
+        check_parameters(self, {name: to_plain(values[name]) for name in values})
+
+
+def check_parameters(estimator: HintsMixin, values: Mapping[str, object]) -> None:
+    """Check parameters as scikit-learn does, and add a hint where one is a near miss.
+
+    Raises
+    ------
+    InvalidParameterError
+        If a value meets none of the constraints of its parameter.
+    """
+    constraints, owner = estimator._parameter_constraints, type(estimator).__name__
+    for name, value in values.items():
+        try:
+            validate_parameter_constraints(constraints, {name: value}, owner)
+        except InvalidParameterError as error:
+            choices = [
+                option
+                for constraint in constraints[name]
+                if isinstance(constraint, StrOptions)
+                for option in sorted(constraint.options)
+            ]
+            hint = find_hint(name, value, choices)
+            raise InvalidParameterError(f"{error}{hint}") from None
 
 
 def as_generator(

@@ -11,23 +11,38 @@ from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator, _fit_context
 from sklearn.metrics import mean_squared_error
 from sklearn.metrics._scorer import _BaseScorer
-from sklearn.utils._param_validation import HasMethods, Interval, Options, StrOptions
-from sklearn.utils.validation import _check_feature_names_in, _check_sample_weight
+from sklearn.utils._param_validation import (
+    HasMethods,
+    Interval,
+    InvalidParameterError,
+    Options,
+    StrOptions,
+    validate_parameter_constraints,
+)
+from sklearn.utils.validation import (
+    _check_feature_names,
+    _check_feature_names_in,
+    _check_n_features,
+    _check_sample_weight,
+)
 
 __all__ = [
     "CallbackSupportMixin",
     "FitTask",
     "HasMethods",
     "Interval",
+    "InvalidParameterError",
     "Options",
     "StrOptions",
     "calls_a_metric",
+    "check_columns",
     "check_feature_names_in",
     "check_sample_weight",
     "fit_context",
     "is_for_regression",
     "metric_of",
     "response_methods",
+    "validate_parameter_constraints",
     "validate_parameters",
     "with_arguments",
     "with_callbacks",
@@ -130,6 +145,12 @@ def check_sample_weight(sample_weight: ArrayLike | None, n_rows: int) -> np.ndar
     return _check_sample_weight(
         sample_weight, rows, dtype=np.float64, ensure_non_negative=True, copy=True
     )
+
+
+def check_columns(estimator: BaseEstimator, X: object, reset: bool) -> None:
+    """Remember the names and the number of the columns of X, or compare them."""
+    _check_feature_names(estimator, X, reset=reset)
+    _check_n_features(estimator, X, reset=reset)
 
 
 def validate_parameters(estimator: BaseEstimator) -> None:

@@ -15,14 +15,14 @@ from typing import Any, Literal, Self
 import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator, ClassifierMixin
-from sklearn.metrics import accuracy_score, get_scorer_names
+from sklearn.metrics import get_scorer_names
 from sklearn.utils import Tags, get_tags
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import (
     check_is_fitted,
 )
 
-from skmlp._estimators import as_generator, unchanged_on_error
+from skmlp._estimators import HintsMixin, as_generator, unchanged_on_error
 from skmlp._html import details, table
 from skmlp._sklearn import (
     CallbackSupportMixin,
@@ -42,16 +42,22 @@ from skmlp.fitting.inputs import (
     data_on,
     read_inputs,
 )
-from skmlp.fitting.parameters import ActivationLike, Scoring, Transformer
+from skmlp.fitting.parameters import (
+    ActivationLike,
+    Parameters,
+    Scoring,
+    Transformer,
+    resolve_parameters,
+)
 from skmlp.fitting.recipe import Settings, check_in_parts, is_auto
 from skmlp.fitting.run import carry_out
 from skmlp.fitting.solvers import SOLVERS, Trainer, state_of
 from skmlp.fitting.sources import (
     Source,
-    in_memory,
     labels_of,
     named_columns,
     source_of,
+    validation_rows,
 )
 from skmlp.fitting.start import (
     Past,
@@ -61,7 +67,7 @@ from skmlp.fitting.start import (
     task_of,
 )
 from skmlp.fitting.stream import Call, calls_to_learn, end_stream
-from skmlp.fitting.targets import read_targets
+from skmlp.fitting.targets import accuracy_of, labels_of_rows, read_targets
 from skmlp.fitting.task import Learnt, Memory, Outcome, Task
 from skmlp.nn.activations import ACTIVATIONS, Activation
 from skmlp.nn.network import Architecture
@@ -76,7 +82,9 @@ from skmlp.tabular.tables import TableLike, n_columns_of
 from skmlp.training.monitor import Plateau
 
 
-class MLPSoftmaxClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
+class MLPSoftmaxClassifier(
+    HintsMixin, CallbackSupportMixin, ClassifierMixin, BaseEstimator
+):
     """Multilayer perceptrons with a softmax output, trained by backpropagation.
 
     By default it is a small ensemble, made for good probabilities on tables without
@@ -125,7 +133,8 @@ class MLPSoftmaxClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
     numeric_embedding : "periodic", None or "auto", default="auto"
         What the network gets beside each number: "periodic" adds three learnt mixtures
         of 16 cosines of it, with learnt frequencies [4]_. It helps where the classes
-        depend on numbers in other ways than more or less. Not for sparse X.
+        depend on numbers in other ways than more or less.
+        Of sparse X, "auto" embeds nothing and "periodic" is refused.
 
     dropout : float, array-like of float or "auto", default="auto"
         Part of the hidden units that is set to 0 at each step of training, for all
@@ -334,7 +343,8 @@ class MLPSoftmaxClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
     loss_curve_ : list of float
         Training loss per epoch, with penalty.
     loss_ : float
-        Training loss of the last epoch, with penalty.
+        Training loss of the last epoch, with penalty. This and the best values below
+        are NaN if `fit` was interrupted in the first epoch.
     best_loss_ : float or None
         Lowest training loss of an epoch; None with held-out rows.
     validation_loss_curve_ : list of float or None
@@ -644,35 +654,43 @@ class MLPSoftmaxClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
         OSError
             If there is no room for the file of encoded rows.
         """
-        deadline = time.monotonic() + (self.max_time or math.inf)
-        own_rows = OwnRows.of(*in_memory(X_val, y_val, sample_weight_val))
-        with self._source(X, y, sample_weight) as source:
-            self._fit(source, own_rows, deadline)
+        parameters = resolve_parameters(self)
+        deadline = time.monotonic() + (parameters.max_time or math.inf)
+        own_rows = OwnRows.of(*validation_rows(X_val, y_val, sample_weight_val))
+        with self._source(parameters, X, y, sample_weight) as source:
+            self._fit(parameters, source, own_rows, deadline)
         return self
 
-    def _fit(self, source: Source, own_rows: OwnRows, deadline: float) -> None:
+    def _fit(
+        self,
+        parameters: Parameters,
+        source: Source,
+        own_rows: OwnRows,
+        deadline: float,
+    ) -> None:
         """Train on the rows of a source, one step after the other."""
-        past = Past.of(self) if self.warm_start else None
-        targets = source.targets(self)
-        settings = source.suited(settle_fit(self, targets, source.n_columns, past))
-        rng = as_generator(self.random_state)
+        past = Past.of(self) if parameters.warm_start else None
+        targets = source.targets(parameters)
+        settings = settle_fit(parameters, targets, source.n_columns, past)
+        settings = source.suited(settings)
+        rng = as_generator(parameters.random_state)
 
         def given() -> dict[str, object]:
             return {**source.in_words(), **own_rows._asdict()}
 
-        checkpoint = checkpoint_of(self, given, past, rng)
+        checkpoint = checkpoint_of(parameters, self.get_params, given, past, rng)
         self.classes_ = targets.classes
         goes_on = past is not None
-        data = source.data(self, targets, settings, own_rows, rng, goes_on)
+        data = source.data(self, parameters, targets, settings, own_rows, rng, goes_on)
         end_stream(self, goes_on)
         task = replace(
-            task_of(self, settings, data, rng, past),
+            task_of(parameters, settings, data, rng, past),
             deadline=deadline,
             checkpoint=checkpoint,
             fit_task=self._fit_task(settings.max_iter, source),
         )
-        outcome = self._train(task, settings)
-        rule_state = outcome.memory.rule_state if self.warm_start else None
+        outcome = self._train(parameters, task, settings)
+        rule_state = outcome.memory.rule_state if parameters.warm_start else None
         memory = Memory(rule_state, None, outcome.memory.samples_seen)
         self._keep(outcome.learnt, memory)
         if task.fit_task is not None:
@@ -742,15 +760,17 @@ class MLPSoftmaxClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
         >>> model.partial_fit(X[1:], y[1:]).encoder_is_settled_
         True
         """
-        check_in_parts(self)
+        parameters = resolve_parameters(self)
+        check_in_parts(parameters)
         past = Past.of(self)
         classes = all_classes(classes, past)
         X, y, sample_weight = named_columns(X, y, sample_weight)
-        targets = read_targets(self, X, y, sample_weight, classes)
+        targets = read_targets(parameters, X, y, sample_weight, classes)
         self.classes_ = classes
-        rng = as_generator(self.random_state)
-        for call in calls_to_learn(self, X, targets, rng, past is not None):
-            self._learn(call, n_columns_of(X))
+        rng = as_generator(parameters.random_state)
+        goes_on = past is not None
+        for call in calls_to_learn(self, parameters, X, targets, rng, goes_on):
+            self._learn(parameters, call, n_columns_of(X))
         return self
 
     def set_params(self, **params: object) -> Self:
@@ -785,7 +805,10 @@ class MLPSoftmaxClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
     def predict_proba(self, X: TableLike | DataSetLike) -> Any:
         """Probability of each class for each row.
 
-        Changes nothing in the estimator, so many threads can call it at once.
+        Changes nothing in the estimator, so many threads can call it at once. The
+        probabilities of a row do not depend on the other rows of `X`: bit for bit where
+        the compiled core computes, and up to rounding in the last digits where NumPy
+        does (for ``dtype="float64"``, sparse `X`, or an activation of your own, say).
 
         Parameters
         ----------
@@ -869,11 +892,13 @@ class MLPSoftmaxClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
         score : float
             Part of the rows, by weight, whose label is predicted.
         """
-        if not is_data_set(X):
-            return super().score(*named_columns(X, y, sample_weight))
-        labels, weight = labels_of(X, y, sample_weight)
-        predicted = np.concatenate(list(self.predict(X)))
-        return float(accuracy_score(labels, predicted, sample_weight=weight))
+        if is_data_set(X):
+            labels, weight = labels_of(X, y, sample_weight)
+            predicted = np.concatenate(list(self.predict(X)))
+            return accuracy_of(self.classes_, labels, predicted, weight)
+        X, y, weight = named_columns(X, y, sample_weight)
+        labels = labels_of_rows(X, y, type(self).__name__)
+        return accuracy_of(self.classes_, labels, self.predict(X), weight)
 
     def predict_to_parquet(
         self, X: DataSetLike, path: str | os.PathLike, *, keep: Sequence[str] = ()
@@ -1007,15 +1032,15 @@ class MLPSoftmaxClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
 
     @property
     def loss_(self) -> float:
-        """Training loss of the last epoch, with penalty."""
-        return self.history_["loss"][-1]
+        """Training loss of the last epoch, with penalty; NaN if none has ended."""
+        return self.history_["loss"][-1] if self.n_iter_ else math.nan
 
     @property
     def best_loss_(self) -> float | None:
         """Lowest training loss of an epoch; None where held-out rows decide."""
         if self.validation_scores_ is not None:
             return None
-        return float(np.fmin.reduce(self.history_["loss"]))
+        return float(np.fmin.reduce(self.history_["loss"], initial=math.nan))
 
     @property
     def validation_loss_curve_(self) -> list[float] | None:
@@ -1031,7 +1056,9 @@ class MLPSoftmaxClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
     def best_validation_score_(self) -> float | None:
         """Highest score of the held-out rows; None without such rows."""
         scores = self.validation_scores_
-        return None if scores is None else float(np.fmax.reduce(scores))
+        return (
+            None if scores is None else float(np.fmax.reduce(scores, initial=math.nan))
+        )
 
     @property
     def encoder_is_settled_(self) -> bool:
@@ -1069,7 +1096,8 @@ class MLPSoftmaxClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
             for name, activation, shape, n_parameters in self.architecture_.summary()
         ]
         best = epochs_in_words(np.atleast_1d(self.best_iter_))
-        n_networks, kept = self.n_estimators_, f"{best} of {self.n_iter_}"
+        n_networks = self.n_estimators_
+        kept = f"{best} of {self.n_iter_}" if self.n_iter_ else "the start"
         facts = {"networks": f"{n_networks} of {self.n_parameters_:,} parameters each"}
         if self.best_validation_score_ is None:
             facts |= {"weights of": kept, "training loss": f"{self.loss_:.4g}"}
@@ -1089,36 +1117,39 @@ class MLPSoftmaxClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
             return None
         return FitTask(self, n_epochs, source.X, source.y, source.sample_weight)
 
-    def _train(self, task: Task, settings: Settings) -> Outcome:
+    def _train(self, parameters: Parameters, task: Task, settings: Settings) -> Outcome:
         """Carry out a task, and say how it ended."""
-        outcome = carry_out(task, self._trainer(task, settings))
+        outcome = carry_out(task, self._trainer(parameters, task, settings))
         is_scaled = self.encoder_ is not None
-        warn_of(outcome, advise(self, task.goal.max_iter, is_scaled))
+        warn_of(outcome, advise(parameters, task.goal.max_iter, is_scaled))
         return outcome
 
-    def _learn(self, call: Call, n_columns: int) -> None:
+    def _learn(self, parameters: Parameters, call: Call, n_columns: int) -> None:
         """Train for one epoch on what a call of `partial_fit` has brought."""
         past = Past.of(self)
-        settings = settle_fit(self, call.targets, n_columns, past, in_parts=True)
+        settings = settle_fit(parameters, call.targets, n_columns, past, in_parts=True)
         samples = call.targets.samples.for_each(settings.n_estimators)
         data = data_on(self, call.x, samples, None, call.targets)
         anew = call.starts_anew
-        task = task_of(self, settings, data, call.rng, past, True, anew)
-        outcome = self._train(replace(task, verbose=call.verbose), settings)
+        task = task_of(parameters, settings, data, call.rng, past, True, anew)
+        task = replace(task, verbose=call.verbose)
+        outcome = self._train(parameters, task, settings)
         learnt = outcome.learnt
         if past is not None and not anew:
             learnt = past.followed_by(outcome)
         self._keep(learnt, outcome.memory)
 
     def _source(
-        self, X: Any, y: Any, sample_weight: Any
+        self, parameters: Parameters, X: Any, y: Any, sample_weight: Any
     ) -> AbstractContextManager[Source]:
         """Where the rows of a fit come from."""
-        return source_of(self, X, y, sample_weight)
+        return source_of(parameters, X, y, sample_weight)
 
-    def _trainer(self, task: Task, settings: Settings) -> Trainer:
+    def _trainer(
+        self, parameters: Parameters, task: Task, settings: Settings
+    ) -> Trainer:
         """What moves the weights of a task."""
-        return SOLVERS[self.solver].of(self, settings, task.n_samples)
+        return SOLVERS[parameters.solver].of(parameters, settings, task.n_samples)
 
     def _keep(self, learnt: Learnt, memory: Memory) -> None:
         """Become what was learnt."""
@@ -1138,6 +1169,8 @@ class MLPSoftmaxClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
 
     def _can_go_on_in_parts(self) -> bool:
         """Whether there is `partial_fit`; raise if the solver refuses it."""
-        if self.solver in SOLVERS:  # others are named when parameters are checked
+        if self.solver in tuple(
+            SOLVERS
+        ):  # others are named when parameters are checked
             SOLVERS[self.solver].check_takes(self, "partial_fit", "partial_fit")
         return True

@@ -4,6 +4,7 @@ import inspect
 import os
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import CancelledError
 from contextlib import AbstractContextManager, ExitStack
 from copy import copy
 from dataclasses import replace
@@ -14,12 +15,12 @@ from typing import Any, NamedTuple, Self
 import numpy as np
 import pandas as pd
 from sklearn.base import BaseEstimator
-from sklearn.metrics import accuracy_score
 from sklearn.utils.validation import check_is_fitted
 
 from skmlp._sklearn import HasMethods, Interval
 from skmlp.classifier import MLPSoftmaxClassifier
 from skmlp.fitting.inputs import OwnRows, Reader
+from skmlp.fitting.parameters import Parameters
 from skmlp.fitting.recipe import Settings, is_auto
 from skmlp.fitting.shards import Course, OnShards, Report, Round
 from skmlp.fitting.solvers import SOLVERS, Descent, Trainer
@@ -34,12 +35,11 @@ from skmlp.fitting.sources import (
     rows_where,
     weight_of_all,
 )
-from skmlp.fitting.targets import Targets
+from skmlp.fitting.targets import Targets, accuracy_of, check_labels
 from skmlp.fitting.task import Data, Task
 from skmlp.parts.rounds import State, batch_size_on, mean_of
 from skmlp.parts.sample import Use
 from skmlp.saving.checkpoints import digest_of
-from skmlp.tabular.labels import read_labels
 from skmlp.tabular.names import list_some
 from skmlp.tabular.tables import TableLike, taken_apart
 from skmlp.training.batches import RowsInShards, Samples
@@ -145,6 +145,11 @@ def received(*pieces: bytes) -> Any:
 def client_of(given: Client | None) -> Client:
     """The client that was given, or the one that was made last."""
     if given is not None:
+        if has_closed(given):
+            raise ValueError(
+                f"expected an open Dask client, got one that is {given.status}. Make a "
+                "new one, as in client = distributed.Client(), and pass client=."
+            )
         return given
     try:
         return default_client()
@@ -153,6 +158,11 @@ def client_of(given: Client | None) -> Client:
             "there is no Dask cluster to train on; make one, as in "
             "client = distributed.Client(), or pass client=."
         ) from error
+
+
+def has_closed(client: Client) -> bool:
+    """Return True if a client has lost its scheduler, or is about to."""
+    return client.status in ("closing", "closed")
 
 
 # Partitions
@@ -412,14 +422,18 @@ def with_blocks_of(X: da.Array, given: da.Array, role: str) -> da.Array:
 
 
 def source_on_cluster(
-    model: "DaskMLPSoftmaxClassifier", X: Any, y: Any, sample_weight: Any
+    model: "DaskMLPSoftmaxClassifier",
+    parameters: Parameters,
+    X: Any,
+    y: Any,
+    sample_weight: Any,
 ) -> AbstractContextManager[Source]:
     """Rows that a client gathers, if they are few, or that are left with workers."""
     with ExitStack() as stack:
         tasks = stack.enter_context(Tasks(client_of(model.client)))
-        n_shards = model.n_shards or n_workers_of(tasks.client)
+        n_shards = int(model.n_shards or n_workers_of(tasks.client))
         partitions = Partitions(tasks, X, y, sample_weight, n_shards)
-        limit = n_encoder_rows(model, partitions.n_columns, MOST_ENCODER_ROWS)
+        limit = n_encoder_rows(parameters, partitions.n_columns, MOST_ENCODER_ROWS)
         kind = Gathered if partitions.n_rows <= limit else OnWorkers
         source = kind(partitions)
         stack.pop_all()  # to be closed with the source
@@ -453,6 +467,7 @@ class Gathered(InMemory):
     def data(
         self,
         reader: Reader,
+        parameters: Parameters,
         targets: Targets,
         settings: Settings,
         own_rows: OwnRows,
@@ -462,7 +477,9 @@ class Gathered(InMemory):
         """As in memory; then the rows to train on are dealt to shards at random."""
         # rows lie in one place, and so are the same for all networks
         settings = settings._replace(n_folds=1)
-        found = super().data(reader, targets, settings, own_rows, rng, goes_on)
+        found = super().data(
+            reader, parameters, targets, settings, own_rows, rng, goes_on
+        )
         rows = found.samples.members(0)
         n_rows = len(rows.codes)
         n_shards = min(self.n_shards, n_rows)
@@ -528,6 +545,7 @@ class OnWorkers(InParts):
     def encode(
         self,
         reader: Reader,
+        parameters: Parameters,
         targets: Targets,
         uses: np.ndarray,
         sample: np.ndarray | None,
@@ -640,7 +658,7 @@ def encoded_part(
             "a partition was lost with its worker, and has other labels now that it "
             "was computed again; write the table to Parquet, or sort it, before fit."
         )
-    x = encoded(reader, part.X, use, known)
+    x = encoded(reader, str(reader.dtype), part.X, use, known)
     samples = Samples(x, codes, weight)
     masks = np.isin(use, TO_TRAIN_ON), use == Use.HELD_OUT
     first, second = (
@@ -869,10 +887,12 @@ class DaskMLPSoftmaxClassifier(MLPSoftmaxClassifier):
         TypeError
             If X, y or weights are not of Dask.
         ValueError
-            If data or parameters don't fit together, or there is no client.
+            If data or parameters don't fit together, or there is no open client.
         RuntimeError
-            If more workers have died than Dask allows, or they have another engine.
+            If more workers have died than Dask allows, if they have another engine, or
+            if the client or its cluster is closed meanwhile.
         """
+        client = client_of(self.client)
         own_rows = self._computed(X_val, y_val, sample_weight_val)
         names = ("X_val", "y_val", "sample_weight_val")
         try:
@@ -883,6 +903,14 @@ class DaskMLPSoftmaxClassifier(MLPSoftmaxClassifier):
             raise RuntimeError(
                 f"{error.allowed_failures + 1} workers died over the same task, one "
                 f"after the other; maybe they had too little memory. {self._way_on()}"
+            ) from error
+        except Exception as error:
+            if not isinstance(error, CancelledError) and not has_closed(client):
+                raise
+            raise RuntimeError(
+                "the Dask client or its cluster was closed before fit had ended. Make "
+                "a new one, as in client = distributed.Client(), and pass client=. "
+                f"{self._way_on()}"
             ) from error
 
     def _way_on(self) -> str:
@@ -967,9 +995,7 @@ class DaskMLPSoftmaxClassifier(MLPSoftmaxClassifier):
         if roles:
             X = X.drop(columns=list(roles.values()))
         predicted, labels, weight = self._computed(self.predict(X), *given.values())
-        return float(
-            accuracy_score(read_labels(labels), predicted, sample_weight=weight)
-        )
+        return accuracy_of(self.classes_, check_labels(labels), predicted, weight)
 
     def to_local(self) -> MLPSoftmaxClassifier:
         """What was learnt, as a classifier that knows nothing of Dask.
@@ -1013,8 +1039,9 @@ class DaskMLPSoftmaxClassifier(MLPSoftmaxClassifier):
 
     def _computed(self, *values: Any) -> tuple[Any, ...]:
         """Those of the values that are of Dask, computed, beside the others."""
+        scheduler = None if self.client is None else client_of(self.client)
         return tuple(
-            value.compute(scheduler=self.client)
+            value.compute(scheduler=scheduler)
             if dask.is_dask_collection(value)
             else value
             for value in values
@@ -1038,23 +1065,26 @@ class DaskMLPSoftmaxClassifier(MLPSoftmaxClassifier):
         )
 
     def _source(
-        self, X: Any, y: Any, sample_weight: Any
+        self, parameters: Parameters, X: Any, y: Any, sample_weight: Any
     ) -> AbstractContextManager[Source]:
-        SOLVERS[self.solver].check_takes(self, "shards", "rows in shards")
-        return source_on_cluster(self, X, y, sample_weight)
+        solver = SOLVERS[parameters.solver]
+        solver.check_takes(parameters, "shards", "rows in shards")
+        return source_on_cluster(self, parameters, X, y, sample_weight)
 
-    def _trainer(self, task: Task, settings: Settings) -> Trainer:
-        trainer = super()._trainer(task, settings)
+    def _trainer(
+        self, parameters: Parameters, task: Task, settings: Settings
+    ) -> Trainer:
+        trainer = super()._trainer(parameters, task, settings)
         rows = task.samples.x
         if not isinstance(rows, RowsInShards):  # those of partial_fit
             return trainer
         assert isinstance(trainer, Descent), "others were refused"
         self.n_shards_ = len(rows.sizes)
-        if is_auto(self.batch_size):
+        if is_auto(parameters.batch_size):
             batch_size = batch_size_on(self.n_shards_, trainer.batch_size)
             trainer = replace(trainer, batch_size=batch_size)
         runner = OnCluster(Tasks(client_of(self.client)), rows)
-        return OnShards(trainer, runner, self.rounds_per_epoch)
+        return OnShards(trainer, runner, int(self.rounds_per_epoch))
 
 
 def answers(rows: Any, model: MLPSoftmaxClassifier, method: str, none: Any) -> Any:

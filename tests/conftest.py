@@ -1,6 +1,8 @@
 """What several test files need."""
 
 import os
+import threading
+from types import SimpleNamespace
 
 # before NumPy is imported: processes that share the cores wait for each other's
 # threads, and tests of threads ask for them
@@ -10,6 +12,20 @@ if "PYTEST_XDIST_WORKER" in os.environ:
 
 import numpy as np
 import pytest
+
+from skmlp.training.monitor import Monitor
+
+try:
+    import hypothesis
+except ImportError:  # only some test files need it
+    pass
+else:
+    # examples take as long as they take
+    slow = [hypothesis.HealthCheck.too_slow]
+    hypothesis.settings.register_profile(
+        "any_machine", deadline=None, suppress_health_check=slow
+    )
+    hypothesis.settings.load_profile("any_machine")
 
 
 @pytest.fixture(scope="session")
@@ -36,6 +52,41 @@ def relative_error():
         return np.linalg.norm(actual - expected) / np.linalg.norm(expected)
 
     return error
+
+
+@pytest.fixture
+def refuse_threads(monkeypatch):
+    """A function that lets no more than some further threads live at a time."""
+
+    def refuse(n_startable):
+        start = threading.Thread.start
+        most = threading.active_count() + n_startable
+
+        def start_or_fail(thread):
+            if threading.active_count() >= most:
+                raise RuntimeError("can't start new thread")
+            start(thread)
+
+        monkeypatch.setattr(threading.Thread, "start", start_or_fail)
+
+    return refuse
+
+
+@pytest.fixture
+def a_second_per_epoch(monkeypatch):
+    """Let training see a clock that goes on by a second as an epoch begins."""
+    now = [0]
+    begin_epoch = Monitor.begin_epoch
+
+    def begin(monitor):
+        now[0] += 1
+        begin_epoch(monitor)
+
+    clock = SimpleNamespace(monotonic=lambda: now[0])
+    for module in ("skmlp.classifier", "skmlp.training.monitor"):
+        monkeypatch.setattr(f"{module}.time", clock)
+    monkeypatch.setattr(Monitor, "begin_epoch", begin)
+    monkeypatch.setattr("skmlp.core.learner.SECONDS_PER_CALL", 0.0)
 
 
 @pytest.fixture(scope="session")

@@ -48,7 +48,7 @@ FIT = {
         r"too large for dtype\('float32'\)",
     ),
     "NaN in sparse": (lambda m: m.fit(csr_array(with_value(np.nan)), Y), "NaN"),
-    "NaN in y": (lambda m: m.fit(X, np.where(Y == 2, np.nan, Y)), "y contains NaN"),
+    "NaN in y": (lambda m: m.fit(X, np.where(Y == 2, np.nan, Y)), "in 50 rows"),
     "empty X": (lambda m: m.fit(X[:0], Y[:0]), r"0 sample\(s\)"),
     "no columns": (lambda m: m.fit(X[:, :0], Y), r"0 feature\(s\)"),
     "text": (
@@ -78,7 +78,7 @@ FIT = {
     ),
     "label missing": (
         lambda m: m.fit(X, np.array(["a", "b", None] * 50, dtype=object)),
-        "labels of the types NoneType, str",
+        "no label in 50 rows",
     ),
     "wrong number of weights": (
         lambda m: m.fit(X, Y, sample_weight=np.ones(3)),
@@ -100,11 +100,23 @@ FIT = {
     ),
     "label that only y_val has": (
         lambda m: m.fit(X, Y, X_val=X, y_val=Y + 1),
-        r"y contains \[3\], but the classes are \[0, 1, 2\]",
+        r"^y_val contains \[3\], but the classes are \[0, 1, 2\]",
+    ),
+    "no label in y_val": (
+        lambda m: m.fit(X, Y, X_val=X, y_val=[None, *Y[1:]]),
+        "^y_val has no label in 1 rows.* from X_val and y_val",
+    ),
+    "no label in classes": (
+        lambda m: m.set_params(learning_rate="constant").partial_fit(X, Y, [0, None]),
+        "^classes has no label in 1 rows",
+    ),
+    "classes of several types": (
+        lambda m: m.set_params(learning_rate="constant").partial_fit(X, Y, [0, "a"]),
+        "^classes holds labels of the types int, str",
     ),
     "X_val of another width": (
         lambda m: m.fit(X, Y, X_val=X[:, :2], y_val=Y),
-        "X has 2 features, but TableEncoder is expecting 4",
+        "X has 2 features, but MLPSoftmaxClassifier is expecting 4",
     ),
     "X_val of other columns": (
         lambda m: m.fit(FRAME, Y, X_val=FRAME[["a", "c", "b", "d"]], y_val=Y),
@@ -136,7 +148,7 @@ FIT = {
     ),
     "negative class weight": (
         lambda m: m.set_params(class_weight={0: -1.0}).fit(X, Y),
-        "class_weight must not be negative",
+        r"class_weight must hold finite non-negative numbers, got -1\.0",
     ),
 }
 
@@ -144,7 +156,10 @@ PARAMS = {
     "zero units": ({"hidden_layer_sizes": (5, 0)}, r"must be > 0.*\(5, 0\)"),
     "half a unit": ({"hidden_layer_sizes": (2.5,)}, "one whole number per hidden"),
     "unknown activation": ({"activation": "rlu"}, "'activation' parameter"),
-    "unknown activation in a list": ({"activation": ["rlu"]}, "choose from elu, gelu"),
+    "unknown activation in a list": (
+        {"activation": ["rlu"]},
+        r'choose from elu, gelu.*Did you mean "relu"',
+    ),
     "class that is no activation": ({"activation": [dict]}, "unknown activation"),
     "too many activations": (
         {"activation": ["relu", "tanh"]},

@@ -92,7 +92,7 @@ def address(site):
 @pytest.fixture(scope="module")
 def browser():
     with playwright.sync_playwright() as run:
-        browser = run.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        browser = run.chromium.launch(executable_path=CHROMIUM, args=FLAGS, timeout=0)
         yield browser
         browser.close()
 
@@ -101,6 +101,7 @@ def browser():
 def page(browser, address):
     """A page on which nothing fails and that asks nobody but its own server."""
     page = browser.new_page(viewport={"width": 1100, "height": 850})
+    page.set_default_timeout(0)
     requests, complaints = [], []
     page.on("request", lambda request: requests.append(request.url))
     page.on("console", lambda message: complaints.append(message.text))

@@ -1,12 +1,17 @@
 """What the parameters of MLPSoftmaxClassifier do, and what is there after fit."""
 
 import inspect
+import pickle
 import re
-import time
 import warnings
+from decimal import Decimal
+from enum import IntEnum
+from fractions import Fraction
 from itertools import pairwise
 
 import numpy as np
+import pandas as pd
+import polars as pl
 import pytest
 from networks import classic
 from numpy.testing import assert_allclose, assert_array_equal
@@ -15,11 +20,24 @@ from scipy.special import expit
 from sklearn.datasets import load_digits, load_iris
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.metrics import accuracy_score, log_loss, make_scorer
-from sklearn.model_selection import GridSearchCV, cross_val_predict, train_test_split
+from sklearn.model_selection import (
+    GridSearchCV,
+    cross_val_predict,
+    cross_val_score,
+    train_test_split,
+)
 from sklearn.neural_network import MLPClassifier
 from sklearn.preprocessing import StandardScaler
 
-from skmlp import ACTIVATIONS, Activation, MLPSoftmaxClassifier, PReLU
+from skmlp import (
+    ACTIVATIONS,
+    Activation,
+    LossCurveDisplay,
+    MLPSoftmaxClassifier,
+    PReLU,
+    ReLU,
+    load,
+)
 from skmlp.nn.losses import SoftmaxCrossEntropy
 from skmlp.optim.schedules import SCHEDULES
 
@@ -449,6 +467,19 @@ def test_batches_larger_than_the_data_are_clipped_with_a_warning():
         quick(batch_size=500).fit(X_IRIS, Y_IRIS)
 
 
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+@pytest.mark.parametrize("n_rows", [1, 20, 33])
+def test_one_wide_network_takes_batches_of_any_size(n_rows):
+    X = np.random.default_rng(0).normal(size=(n_rows, 3000))
+    y = np.arange(n_rows) % 3
+    wide = {"hidden_layer_sizes": (512, 512), "n_estimators": 1, "max_iter": 2}
+    fitted = MLPSoftmaxClassifier(**wide).fit(X, y)
+    small_batches = MLPSoftmaxClassifier(**wide, batch_size=min(n_rows, 8)).fit(X, y)
+    continued = MLPSoftmaxClassifier((512, 512)).partial_fit(X, y, classes=[0, 1, 2])
+    for model in (fitted, small_batches, continued):
+        assert np.isfinite(model.predict_proba(X)).all()
+
+
 def test_ctrl_c_keeps_what_was_learnt():
     def press_after_two_epochs(model, X, y):
         calls.append(None)
@@ -462,6 +493,70 @@ def test_ctrl_c_keeps_what_was_learnt():
         model.fit(X_TRAIN, Y_TRAIN, X_val=X_TEST, y_val=Y_TEST)
     assert model.n_iter_ == model.best_iter_ == 2
     assert model.score(X_TEST, Y_TEST) > 0.5
+
+
+class InterruptedOnce(ReLU):
+    """An activation whose first use is interrupted, as by Ctrl-C."""
+
+    def __init__(self):
+        self.n_uses = [0]
+
+    def value(self, z, out, p):
+        self.n_uses[0] += 1
+        if self.n_uses[0] == 1:
+            raise KeyboardInterrupt
+        return super().value(z, out, p)
+
+
+def interrupted_score(model, X, y):
+    raise KeyboardInterrupt
+
+
+INTERRUPTED = {
+    "held-out part": lambda m: m.set_params(early_stopping=True).fit(X_IRIS, Y_IRIS),
+    "X_val": lambda m: m.fit(X_IRIS, Y_IRIS, X_val=X_IRIS, y_val=Y_IRIS),
+    "no held-out part": lambda m: m.fit(X_IRIS, Y_IRIS),
+    "ensemble": lambda m: m.set_params(n_estimators=2).fit(X_IRIS, Y_IRIS),
+    "lbfgs": lambda m: m.set_params(solver="lbfgs").fit(X_IRIS, Y_IRIS),
+    "warm_start": lambda m: m.set_params(warm_start=True).fit(X_IRIS, Y_IRIS),
+    "partial_fit": lambda m: m.partial_fit(X_IRIS, Y_IRIS, [0, 1, 2]),
+}
+
+
+def fit_interrupted(case, **params):
+    """A model whose training was interrupted in the first epoch."""
+    model = classic((8,), random_state=0, **params)
+    message = "interrupted by user in epoch 1; the weights at the start are kept"
+    with pytest.warns(UserWarning, match=message):
+        return INTERRUPTED[case](model)
+
+
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+@pytest.mark.parametrize("case", INTERRUPTED)
+def test_interrupt_in_the_first_epoch_leaves_a_usable_model(case):
+    model = fit_interrupted(case, activation=InterruptedOnce())
+    assert {name for name in dir(model) if not hasattr(model, name)} == set()
+    assert "the start" in model._repr_html_()
+    assert (model.n_iter_, model.t_, np.max(model.best_iter_)) == (0, 0, 0)
+    assert np.isnan(model.loss_)
+    is_held_out = case in ("held-out part", "X_val")
+    best = model.best_validation_score_ if is_held_out else model.best_loss_
+    other = model.best_loss_ if is_held_out else model.best_validation_score_
+    assert np.isnan(best)
+    assert other is None
+    assert_allclose(model.predict_proba(X_IRIS).sum(axis=1), 1, rtol=1e-6)
+    assert model.set_params(max_iter=1).fit(X_IRIS, Y_IRIS).n_iter_ == 1
+
+
+def test_interrupt_in_the_first_epoch_leaves_a_model_to_save(tmp_path):
+    model = fit_interrupted("X_val", scoring=interrupted_score)
+    model.set_params(scoring="accuracy").save(tmp_path / "model.skmlp")
+    loaded = load(tmp_path / "model.skmlp")
+    assert "the start" in loaded._repr_html_()
+    assert np.isnan([loaded.loss_, loaded.best_validation_score_]).all()
+    assert_array_equal(loaded.predict_proba(X_IRIS), model.predict_proba(X_IRIS))
+    display = LossCurveDisplay.from_estimator(loaded)
+    assert display.best_line_ is None
 
 
 # Going on
@@ -551,53 +646,143 @@ def test_wide_sparse_rows_need_no_dense_copy():
     assert peak < 2000 * 50_000 * 4 / 10
 
 
-@pytest.mark.parametrize("params", [{}, {"n_estimators": 1}])
-def test_max_time_ends_training_at_the_best_weights_so_far(params):
-    params = {
-        "random_state": 0,
-        "max_iter": 10**6,
-        "learning_rate": "constant",
-    } | params
-    model = MLPSoftmaxClassifier(n_iter_no_change=np.inf, tol=0, max_time=0.5, **params)
-    start = time.perf_counter()
+@pytest.mark.parametrize("params", [{"n_estimators": 3}, {"n_estimators": 1}])
+def test_max_time_ends_training_at_the_best_weights_so_far(params, a_second_per_epoch):
+    model = quick(max_iter=100, early_stopping=True, max_time=9.5, **params)
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         model.fit(X, Y)
-    assert 0.4 < time.perf_counter() - start < 5
+    assert model.n_iter_ == 10
     assert np.size(model.best_iter_) == model.n_estimators_
-    assert 0 < np.min(model.best_iter_) <= np.max(model.best_iter_) <= model.n_iter_
-    assert model.n_iter_ < 10**6
+    assert 0 < np.min(model.best_iter_) <= np.max(model.best_iter_) <= 10
     # the curve is a mean, so it tells the best epoch of one network alone
-    if model.n_estimators_ == 1 and model.validation_loss_curve_ is not None:
-        best = np.argmin(model.validation_loss_curve_)
-        assert model.best_iter_ == best + 1
+    if model.n_estimators_ == 1:
+        assert model.best_iter_ == np.argmax(model.validation_scores_) + 1
     assert model.score(X, Y) > 0.9
 
 
-def test_max_time_ends_lbfgs_after_an_iteration():
+def test_max_time_ends_lbfgs_after_an_iteration(a_second_per_epoch):
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        model = classic(solver="lbfgs", max_time=1e-6).fit(X_TRAIN, Y_TRAIN)
+        model = classic(solver="lbfgs", max_time=1).fit(X_TRAIN, Y_TRAIN)
     assert model.n_iter_ == 1
 
 
-def test_max_time_cuts_even_the_first_epoch_short():
-    rng = np.random.default_rng(0)
-    X, y = rng.normal(size=(200_000, 10)), rng.integers(3, size=200_000)
-    model = MLPSoftmaxClassifier(batch_size=8, n_estimators=1, max_time=0.3)
-    start = time.perf_counter()
-    model.fit(X, y)
-    assert time.perf_counter() - start < 5
-    assert model.n_iter_ == model.best_iter_ == 1
+@pytest.mark.parametrize("n_estimators", [1, 3])
+def test_max_time_cuts_even_the_first_epoch_short(n_estimators, a_second_per_epoch):
+    model = quick(max_time=1, n_estimators=n_estimators, warm_start=True).fit(X, Y)
+    assert model.n_iter_ == 1
+    assert model._rule_state["t"] == 1  # of the 29 batches of an epoch
     assert np.isfinite(model.predict_proba(X[:5])).all()
 
 
 def test_a_search_over_fits_of_limited_time():
     search = GridSearchCV(
-        quick(max_iter=10**6, n_iter_no_change=np.inf, max_time=0.05),
+        quick(max_iter=10**6, n_iter_no_change=np.inf, max_time=1e-9),
         {"learning_rate_init": [1e-3, 1e-2]},
         cv=2,
         n_jobs=2,
     ).fit(X_TRAIN, Y_TRAIN)
     assert search.best_estimator_.n_iter_ < 10**6
-    assert search.best_score_ > 0.8
+    assert np.isfinite(search.cv_results_["mean_test_score"]).all()
+
+
+# Labels of any type
+
+CODES = np.arange(60) % 3
+Level = IntEnum("Level", ["LOW", "MIDDLE", "HIGH"])
+LABELS = {
+    "large integers": [2**53, 2**53 + 1, 2**53 + 2],
+    "large integers beside a float": [2**53, 2**53 + 1, float(2**53 + 2)],
+    "signed beside unsigned": [2**63 + 1, 2**63, -1],
+    "more than 64 bits": [2**70 + 1, 2**70, -1],
+    "decimals": [Decimal("1.5"), Decimal("0.5"), Decimal(7)],
+    "fractions": [Fraction(1, 2), Fraction(1, 3), Fraction(7)],
+    "booleans": [True, False, True],
+    "numbers": [1, 2.0, True],
+    "IntEnum": list(Level),
+    "text": ["b", "a", "c"],
+}
+CONTAINERS = {
+    "list": list,
+    "object array": lambda y: np.array(y, dtype=object),
+    "object Series": lambda y: pd.Series(y, dtype=object),
+    "polars objects": lambda y: pl.Series(y, dtype=pl.Object),
+}
+
+
+def of_classes(**given):
+    """A softmax regression that tells three points apart."""
+    settings = {"learning_rate_init": 0.1, "max_iter": 20, "n_estimators": 1}
+    return MLPSoftmaxClassifier((), random_state=0, **settings | given)
+
+
+@pytest.mark.parametrize("kind", LABELS)
+def test_labels_of_any_type_come_back_and_are_scored(kind):
+    X = np.eye(3)[CODES]
+    y = [LABELS[kind][code] for code in CODES]
+    changed = [y[1], *y[1:]]
+    model = of_classes().fit(X, y)
+    assert model.classes_.tolist() == sorted(set(y))
+    assert model.predict(X).tolist() == y
+    for container in CONTAINERS.values():
+        assert model.score(X, container(y)) == 1
+        assert model.score(X, container(changed)) == np.mean(
+            [one == other for one, other in zip(y, changed, strict=True)]
+        )
+        again = of_classes().fit(X, container(y))
+        assert_array_equal(again.parameters_, model.parameters_)
+        assert again.classes_.tolist() == model.classes_.tolist()
+    copy = pickle.loads(pickle.dumps(model))
+    assert copy.predict(X).tolist() == y
+
+
+@pytest.mark.parametrize("kind", LABELS)
+def test_labels_of_any_type_are_taken_by_every_way_to_fit(kind):
+    X = np.eye(3)[CODES]
+    y = [LABELS[kind][code] for code in CODES]
+    weights = {label: 1.0 + place for place, label in enumerate(sorted(set(y)))}
+    model = of_classes(class_weight=weights).fit(X, y, X_val=X, y_val=y)
+    assert model.score(X, y) == 1
+    stream = of_classes(learning_rate="constant")
+    for _ in range(20):
+        stream.partial_fit(X, y, classes=LABELS[kind])
+    assert stream.predict(X).tolist() == y
+    refitted = of_classes(warm_start=True).fit(X, y).fit(X, pd.Series(y, dtype=object))
+    assert refitted.score(X, y) == 1
+
+
+@pytest.mark.parametrize("kind", ["booleans", "numbers", "decimals", "fractions"])
+def test_labels_that_are_objects_are_cross_validated(kind):
+    X = np.eye(3)[CODES]
+    y = pd.Series([None, *(LABELS[kind][code] for code in CODES)], dtype=object)
+    y = y.dropna()
+    search = GridSearchCV(of_classes(), {"alpha": [1e-4, 1e-3]}, cv=3)
+    assert_array_equal(cross_val_score(of_classes(), X, y, cv=3), 1)
+    assert search.fit(X, y).best_score_ == 1
+
+
+def test_score_compares_labels_by_value_whatever_their_dtype():
+    X = np.eye(2)[CODES % 2]
+    model = of_classes().fit(X, CODES % 2 == 1)
+    same = [
+        CODES % 2,
+        (CODES % 2).astype(float),
+        pd.Series(CODES % 2, dtype="Int64"),
+        pd.Series(CODES % 2 == 1, dtype="boolean"),
+        pl.Series((CODES % 2).tolist(), dtype=pl.Int128),
+        pl.Series(list(map(Decimal, (CODES % 2).tolist()))),
+    ]
+    assert [model.score(X, y) for y in same] == [1] * len(same)
+    with pytest.raises(ValueError, match="continuous"):
+        model.score(X, CODES + 0.5)
+    with pytest.raises(ValueError, match=r"^y has no label in 2 rows"):
+        model.score(X, [None, pd.NA, *CODES[2:]])
+
+
+def test_target_means_take_labels_that_scikit_learn_has_no_type_for():
+    towns = pd.DataFrame({"town": [f"town {place % 50}" for place in range(200)]})
+    y = np.arange(200) % 50 % 3
+    decimals = list(map(Decimal, y.tolist()))
+    models = [of_classes(max_iter=2).fit(towns, labels) for labels in (y, decimals)]
+    assert_array_equal(*(model.parameters_ for model in models))

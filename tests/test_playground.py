@@ -83,7 +83,9 @@ def browser():
     if chromium is None:
         pytest.skip("there is no Chromium")
     with api.sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium, args=FLAGS)
+        browser = playwright.chromium.launch(
+            executable_path=chromium, args=FLAGS, timeout=0
+        )
         yield browser
         browser.close()
 
@@ -92,6 +94,7 @@ def browser():
 def page(browser, address):
     """A page that must ask no other host and complain of nothing."""
     page = browser.new_page(reduced_motion="reduce")
+    page.set_default_timeout(0)
     complaints, asked = [], []
     page.on("console", lambda message: complaints.append(message.text))
     page.on("pageerror", lambda error: complaints.append(str(error)))
@@ -127,6 +130,7 @@ def test_runs_from_a_disk(browser, build_playground, tmp_path):
     pytest.importorskip("ziglang", reason="compiles the core for browsers")
     build_playground.build(tmp_path)
     page = browser.new_page(reduced_motion="reduce")
+    page.set_default_timeout(0)
     page.goto((tmp_path / "index.html").as_uri())
     assert trained(page) > 0.95
     page.close()

@@ -265,7 +265,7 @@ typedef struct {          /* some batches of an epoch */
 
 typedef struct { /* threads that share the work on each batch */
     int32_t n_threads;
-    _Atomic int32_t n_waiting, n_meetings;
+    _Atomic int32_t n_waiting, n_meetings, is_aborted;
     int32_t is_over;
 } Team;
 
@@ -763,17 +763,22 @@ static void move_all(const Network *network, int64_t n_rows, const Step *step, c
 
 /* ---- Threads and the clock. */
 
-/* Wait until all threads of the team are here: busily, or asleep where another has no core. */
-static void meet(Team *team) {
-    if (team->n_threads == 1) return;
+/* Wait until all threads of the team are here: busily, or asleep where another has no core.
+   Returns 0 if the team was aborted before that: a thread may never have been started. */
+static int meet(Team *team) {
+    if (team->n_threads == 1) return 1;
     int32_t meeting = atomic_load(&team->n_meetings);
     if (atomic_fetch_add(&team->n_waiting, 1) == team->n_threads - 1) {
         atomic_store(&team->n_waiting, 0);
         atomic_store(&team->n_meetings, meeting + 1);
-        return;
+        return 1;
     }
-    for (int tries = 0; atomic_load(&team->n_meetings) == meeting; tries++)
+    for (int tries = 0; atomic_load(&team->n_meetings) == meeting; tries++) {
+        /* the first to return from a completed meeting may abort before this one looks */
+        if (atomic_load(&team->is_aborted)) return atomic_load(&team->n_meetings) != meeting;
         if (tries > 50000) let_others_run();
+    }
+    return 1;
 }
 
 /* Seconds. */
@@ -817,13 +822,14 @@ EXPORT void prepare(const Network *network) {
 }
 
 /* Takes steps from `first_batch` on, until the epoch or the time is over; every thread of
-   the team calls it. Returns the number of the next batch. */
+   the team calls it. Returns the number of the next batch. If the team is aborted, it
+   returns early, and a step may have moved some of the parameters only. */
 EXPORT int64_t train(const Network *network, const Samples *samples, const Rule *rule,
                      const Epoch *epoch, Team *team, int64_t me) {
     const uint64_t mode = flush_to_zero();
     const double begin = now();
     int64_t index = epoch->first_batch;
-    for (int is_over = 0; !is_over; index++) {
+    for (int is_over = atomic_load(&team->is_aborted); !is_over; index++) {
         const int64_t start = index * epoch->batch_size, left = epoch->n_samples - start;
         const Batch batch = {samples, epoch->order + start, start,
                              left < epoch->batch_size ? left : epoch->batch_size};
@@ -836,7 +842,7 @@ EXPORT int64_t train(const Network *network, const Samples *samples, const Rule 
             take_loss(network, &batch, (float)epoch->label_smoothing, row, last);
             backward(network, row, last);
         }
-        meet(team);
+        if (!meet(team)) break;
         const Step step =
             step_of(rule, rule->t + index - epoch->first_batch + 1, epoch->rates[index]);
         move_all(network, batch.n_rows, &step, team, me);
@@ -846,7 +852,7 @@ EXPORT int64_t train(const Network *network, const Samples *samples, const Rule 
             epoch->values[index] = sum / (double)batch.n_rows;
             team->is_over = left <= epoch->batch_size || now() - begin >= epoch->seconds;
         }
-        meet(team);
+        if (!meet(team)) break;
         is_over = team->is_over;
     }
     give_back(mode);

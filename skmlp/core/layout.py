@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
+from numpy.typing import DTypeLike
 
 from skmlp.nn.activations import (
     ELU,
@@ -88,6 +89,34 @@ def address(array: np.ndarray) -> int:
     return array.__array_interface__["data"][0]
 
 
+def pointer(
+    name: str, array: np.ndarray, dtype: DTypeLike, shape: tuple[int, ...]
+) -> int:
+    """Address of an array for the core, which looks at no bounds.
+
+    An array may have one more axis in front, for the networks of a stack.
+
+    Raises
+    ------
+    ValueError
+        Unless the core can read what it expects: this type and shape, without gaps.
+    """
+    one = array[0] if array.ndim > len(shape) else array
+    if array.dtype != dtype or one.shape != shape or not is_readable(array, len(shape)):
+        raise ValueError(
+            f"expected {name} of type {np.dtype(dtype)} and shape {shape} without "
+            f"gaps, got {array.dtype} of shape {array.shape}, {array.strides} bytes "
+            "apart. Copy them to such an array."
+        )
+    return address(array)
+
+
+def is_readable(array: np.ndarray, n_axes: int) -> bool:
+    """Whether the core can read an array where it lies, the last axes without gaps."""
+    one = array[0] if array.ndim > n_axes else array
+    return bool(one.flags.c_contiguous and array.flags.aligned)
+
+
 def n_units(architecture: Architecture, layer: int) -> int:
     """Outputs of the dense layer that a layer is, or stands behind."""
     dense = max(index for index in architecture.dense_layers if index <= layer)
@@ -147,7 +176,13 @@ class PaddedVectors:
         return views
 
     def load(self, number: int, vector: np.ndarray) -> None:
-        """Take in a vector of the layout."""
+        """Take in a vector of the layout.
+
+        Raises
+        ------
+        ValueError
+            If it is no vector of the layout.
+        """
         for own, array in self.pairs(number, vector):
             own[...] = array
         for key, array in self.layout.views(vector).items():
@@ -161,6 +196,12 @@ class PaddedVectors:
 
     def pairs(self, number: int, vector: np.ndarray) -> Pairs:
         """The arrays of a vector here, without padding, beside those of the layout."""
+        if vector.shape != (self.layout.size,) or vector.dtype != np.float32:
+            raise ValueError(
+                f"expected a vector of {self.layout.size} float32 numbers, got "
+                f"{vector.dtype} of shape {vector.shape}. Pass one that a network of "
+                "these layers has."
+            )
         return list(
             zip(
                 self.views(number).values(),
@@ -173,7 +214,7 @@ class PaddedVectors:
 class ParametersToRead:
     """Parameters of a stack as the core reads them.
 
-    Arrays whose rows are whole vectors are views, the others copies.
+    Arrays whose rows are whole vectors without gaps are views, the others copies.
 
     Parameters
     ----------
@@ -202,7 +243,7 @@ class ParametersToRead:
                 by_wave = waves.swapaxes(-1, -2)
                 self.copies.append((by_wave[..., :n_columns], array))
                 self.copies.append((by_wave[..., n_columns:], mix))
-            elif n_columns % PADDING == 0:
+            elif n_columns % PADDING == 0 and is_readable(array, array.ndim - 1):
                 self.arrays[layer, name] = array
             elif name != "mix":
                 is_shared = name == "slope" and n_columns == 1

@@ -8,9 +8,9 @@ from typing import Any, NamedTuple, Protocol
 import numpy as np
 
 from skmlp.core import structures
-from skmlp.core.layout import PaddedVectors, address
+from skmlp.core.layout import PaddedVectors, pointer
 from skmlp.core.library import core
-from skmlp.core.network import CoreNetwork, check_rows, samples_of
+from skmlp.core.network import CoreNetwork, check_indices, check_rows, samples_of
 from skmlp.nn.network import Architecture
 
 SECONDS_PER_CALL = 0.02
@@ -90,6 +90,14 @@ class Steps(NamedTuple):
     settings: Mapping[str, float]
     decay: Decay
     label_smoothing: float
+
+
+class EpochArrays(NamedTuple):
+    """Arrays that the core reads and writes in an epoch."""
+
+    order: np.ndarray  # (n_samples,)
+    rates: np.ndarray  # (n_batches,)
+    values: np.ndarray  # (n_batches,)
 
 
 class Crew(Protocol):
@@ -189,56 +197,80 @@ class CoreLearner:
         check_rows(
             self.architecture, samples.x, samples.codes, samples.weight, samples.rows
         )
-        self.samples = samples
+        rows, codes, weight = samples.rows, samples.codes, samples.weight
         # kept alive along with this object, as long as the core knows where they are
-        self.arrays = tuple(
-            None if array is None else np.ascontiguousarray(array, dtype)
-            for array, dtype in [
-                (samples.rows, np.int64),
-                (samples.codes, np.int64),
-                (samples.weight, np.float32),
-            ]
+        self.arrays = (
+            None if rows is None else np.ascontiguousarray(rows, np.int64),
+            np.ascontiguousarray(codes, np.int64),
+            None if weight is None else np.ascontiguousarray(weight),
         )
         self.structure = samples_of(samples.x, *self.arrays)
+        self.samples = samples
 
     def pass_over(
         self, part: Part, rates: Sequence[float], is_over: Callable[[], bool]
     ) -> list[float]:
         """Take a step for each batch of a part; their losses."""
-        order = np.ascontiguousarray(part.order(), np.int64)
-        n_batches = -(-len(order) // self.batches.batch_size)
-        seed = int(self.rngs[0].integers(2**63)) if self.has_dropout else 0
-        each_rate, values = np.array(rates[:n_batches]), np.empty(n_batches)
-        epoch = structures.Epoch(
-            order=address(order),
-            n_samples=len(order),
-            batch_size=self.batches.batch_size,
-            seconds=SECONDS_PER_CALL,
-            seed=seed,
-            label_smoothing=self.steps.label_smoothing,
-            rates=address(each_rate),
-            values=address(values),
-        )
-        # threads that Ctrl-C has left behind go on for a while
-        epoch.arrays = order, each_rate, values
+        epoch = self.epoch_of(part.order(), rates, len(part.samples.codes))
+        n_batches = len(epoch.arrays.values)
         n_done = 0
         while n_done < n_batches and not (n_done and is_over()):
             n_done = self.take_steps(epoch)
             self.rule.t += n_done - epoch.first_batch
             epoch.first_batch = n_done
-        return values[:n_done].tolist()
+        return epoch.arrays.values[:n_done].tolist()
+
+    def epoch_of(
+        self, order: np.ndarray, rates: Sequence[float], n_samples: int
+    ) -> structures.Epoch:
+        """The structure of a pass over samples in an order, after checks of its arrays.
+
+        A learning rate is given for each batch, and maybe more.
+        """
+        batch_size, n_rows = self.batches.batch_size, self.network.room.n_rows
+        check_indices("samples", order, n_samples)
+        if min(batch_size, len(order)) > n_rows:
+            raise ValueError(
+                f"expected batches of at most {n_rows} rows, got {batch_size}. Make a "
+                "learner for batches of this size."
+            )
+        n_batches = -(-len(order) // batch_size)
+        arrays = EpochArrays(
+            np.ascontiguousarray(order, np.int64),
+            np.array(rates[:n_batches], np.float64),
+            np.empty(n_batches),
+        )
+        epoch = structures.Epoch(
+            order=pointer("order", arrays.order, np.int64, (len(order),)),
+            n_samples=len(order),
+            batch_size=batch_size,
+            seconds=SECONDS_PER_CALL,
+            seed=int(self.rngs[0].integers(2**63)) if self.has_dropout else 0,
+            label_smoothing=self.steps.label_smoothing,
+            rates=pointer("learning rates", arrays.rates, np.float64, (n_batches,)),
+            values=pointer("losses", arrays.values, np.float64, (n_batches,)),
+        )
+        # threads that Ctrl-C has left behind go on for a while
+        epoch.arrays = arrays
+        return epoch
 
     def take_steps(self, epoch: structures.Epoch) -> int:
         """Take some steps of an epoch; the number of the batch to go on from."""
         team = structures.Team(n_threads=self.crew.n_threads)
         take_part = partial(self.take_part, epoch, team)
-        first, *_ = self.crew.map(take_part, range(self.crew.n_threads))
+        try:
+            first, *_ = self.crew.map(take_part, range(self.crew.n_threads))
+        finally:
+            team.is_aborted = 1  # no thread waits for one that was never started
         return first
 
     def take_part(self, epoch: structures.Epoch, team: structures.Team, me: int) -> int:
         """Do the work of one thread of the team; as `take_steps`."""
         parts = (self.network.structure, self.structure, self.rule, epoch, team)
-        return core().train(*map(ctypes.byref, parts), me)
+        try:
+            return core().train(*map(ctypes.byref, parts), me)
+        finally:
+            team.is_aborted = 1  # nor for one that failed
 
     def penalty(self) -> float:
         """The penalty on the present weights."""

@@ -15,6 +15,7 @@ from skmlp.core.layout import (
     address,
     aligned,
     padded,
+    pointer,
     width_of,
 )
 from skmlp.core.library import core
@@ -112,6 +113,7 @@ class CoreNetwork:
         """The structure of the periodic embedding."""
         n_inputs, n_numbers = self.architecture.n_inputs, self.architecture.n_periodic
         waves = self.arrays[0, "waves"]
+        shape = (n_numbers, 2 + PeriodicEmbedding.n_outputs, PeriodicEmbedding.n_waves)
         # the last number writes one behind its curves
         width = width_of(n_inputs + n_numbers * PeriodicEmbedding.n_outputs + 1)
         embedding = structures.Embedding(
@@ -119,7 +121,7 @@ class CoreNetwork:
             n_numbers=n_numbers,
             x_width=x_width,
             y_width=width,
-            waves=address(waves),
+            waves=pointer("waves", waves, np.float32, shape),
             x=x,
             y=self.room.matrix(width),
             n_rows=self.room.n_rows,
@@ -140,8 +142,10 @@ class CoreNetwork:
         weight, bias = self.arrays[index, "weight"], self.arrays[index, "bias"]
         layer.y_width = width_of(layer.fan_out)
         layer.y = self.room.matrix(layer.y_width)
-        layer.weight, layer.weight_width = address(weight), weight.strides[-2] // 4
-        layer.bias = address(bias)
+        n_rows = padded(layer.fan_in) if self.learns else layer.fan_in
+        width = layer.weight_width = self.parameter_width(layer.fan_out)
+        layer.weight = pointer("weights", weight, np.float32, (n_rows, width))
+        layer.bias = pointer("biases", bias, np.float32, (width,))
         layer.weight_step, layer.bias_step = step_of(weight, 2), step_of(bias, 1)
         layer.scale = 1.0
         if number < len(architecture.activations):
@@ -152,6 +156,10 @@ class CoreNetwork:
                 size = up_to_4(layer.fan_out) * layer.x_width
                 layer.transposed = self.room.numbers(size)
 
+    def parameter_width(self, n_units: int) -> int:
+        """Numbers from one row of the parameters to the next."""
+        return width_of(n_units) if self.learns else padded(n_units)
+
     def activate(self, layer: structures.Layer, number: int) -> None:
         """Fill in what stands behind a dense layer."""
         architecture = self.architecture
@@ -160,7 +168,9 @@ class CoreNetwork:
         layer.activation, layer.constant = known.number, known.constant(activation)
         slope = self.arrays.get((architecture.dense_layers[number] + 1, "slope"))
         if slope is not None:
-            layer.slope, layer.slope_step = address(slope), step_of(slope, 1)
+            shape = (self.parameter_width(layer.fan_out),)
+            layer.slope = pointer("slopes", slope, np.float32, shape)
+            layer.slope_step = step_of(slope, 1)
             layer.shares_slope = activation.shared
         if self.learns:
             layer.derivative = self.room.matrix(layer.y_width)
@@ -197,7 +207,10 @@ def check_rows(
     weight: np.ndarray | None = None,
     rows: np.ndarray | None = None,
 ) -> None:
-    """Raise unless all that the core will read is there: it looks at no bounds."""
+    """Raise unless all that the core will read is there: it looks at no bounds.
+
+    Classes and rows may be integers of any type, of which `samples_of` takes one.
+    """
     if x.dtype != np.float32 or x.ndim != 2 or x.shape[1] != architecture.n_inputs:
         raise ValueError(
             f"the core takes float32 rows of {architecture.n_inputs} numbers, and not "
@@ -205,20 +218,31 @@ def check_rows(
         )
     if not x.flags.aligned or any(stride % x.itemsize for stride in x.strides):
         raise ValueError(f"the core takes no rows {x.strides} bytes apart; copy them.")
-    limits = {"rows": (rows, len(x)), "classes": (codes, architecture.n_classes)}
-    for name, (numbers, limit) in limits.items():
-        if numbers is None or len(numbers) == 0:
-            continue
-        lowest, highest = numbers.min(), numbers.max()
-        if lowest < 0 or highest >= limit:
-            raise ValueError(
-                f"numbers of {name} are from 0 to {limit - 1}, and these go from "
-                f"{lowest} to {highest}."
-            )
+    if rows is not None:
+        check_indices("rows", rows, len(x))
+    if codes is not None:
+        check_indices("classes", codes, architecture.n_classes)
     n_samples = len(x) if rows is None else len(rows)
     for name, numbers in {"classes": codes, "weights": weight}.items():
         if numbers is not None and len(numbers) != n_samples:
             raise ValueError(f"{len(numbers)} {name} were given for {n_samples} rows.")
+
+
+def check_indices(name: str, numbers: np.ndarray, limit: int) -> None:
+    """Raise unless numbers are integers from 0 to below a limit."""
+    if numbers.ndim != 1 or numbers.dtype.kind not in "iu":
+        raise ValueError(
+            f"expected a 1-D array of integers as numbers of {name}, got "
+            f"{numbers.dtype} of shape {numbers.shape}. Convert it first."
+        )
+    if len(numbers) == 0:
+        return
+    lowest, highest = numbers.min(), numbers.max()
+    if lowest < 0 or highest >= limit:
+        raise ValueError(
+            f"numbers of {name} are from 0 to {limit - 1}, and these go from "
+            f"{lowest} to {highest}."
+        )
 
 
 class CoreReader:
@@ -235,6 +259,11 @@ class CoreReader:
     def __init__(self, architecture: Architecture, parameters: np.ndarray) -> None:
         self.architecture = architecture
         self.parameters = np.asarray(parameters, np.float32)
+        if self.parameters.shape[-1:] != (architecture.layout.size,):
+            raise ValueError(
+                f"expected vectors of {architecture.layout.size} parameters, got an "
+                f"array of shape {self.parameters.shape}. Pass those of this network."
+            )
         self.of_thread = threading.local()  # what a thread has filled in already
 
     def is_of(self, architecture: Architecture, parameters: np.ndarray) -> bool:
@@ -287,10 +316,19 @@ def samples_of(
     codes: np.ndarray | None = None,
     weight: np.ndarray | None = None,
 ) -> structures.Samples:
-    """The structure of samples; arrays stay the caller's."""
+    """The structure of samples that `check_rows` let pass; arrays stay the caller's.
+
+    Raises
+    ------
+    ValueError
+        Unless classes and rows are int64 and weights float32, one of each per sample.
+    """
+    shape = (len(x) if rows is None else len(rows),)
     return structures.Samples(
         address(x),
         x.strides[0] // 4,
         x.strides[1] // 4,
-        *(None if array is None else address(array) for array in (rows, codes, weight)),
+        None if rows is None else pointer("rows", rows, np.int64, shape),
+        None if codes is None else pointer("classes", codes, np.int64, shape),
+        None if weight is None else pointer("weights", weight, np.float32, shape),
     )

@@ -98,5 +98,6 @@ class Team(ctypes.Structure):
     """Threads that share the work on each batch."""
 
     _fields_ = [
-        (name, c_int32) for name in ("n_threads", "n_waiting", "n_meetings", "is_over")
+        *((name, c_int32) for name in ("n_threads", "n_waiting", "n_meetings")),
+        *((name, c_int32) for name in ("is_aborted", "is_over")),
     ]

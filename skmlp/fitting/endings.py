@@ -8,20 +8,20 @@ import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 
 from skmlp.fitting.parameters import Parameters
+from skmlp.fitting.recipe import is_auto
 from skmlp.fitting.solvers import SOLVERS
 from skmlp.fitting.task import Outcome
 from skmlp.training.endings import Ending
 
 SENTENCES: dict[Ending, tuple[str, type[Warning]]] = {
     Ending.INTERRUPTED: (
-        "Training interrupted by user in epoch {next_epoch}; the weights of "
-        "{best_epochs} are kept.",
+        "Training interrupted by user in epoch {next_epoch}; the weights {origin} are "
+        "kept.",
         UserWarning,
     ),
     Ending.DIVERGED: (
         "training diverged in epoch {n_epochs}: the loss became {loss:.3g}. The last "
-        "good weights, those {origin}, are kept. Lower "
-        "learning_rate_init={learning_rate:g}{or_scale}.",
+        "good weights, those {origin}, are kept. Lower {too_large}{or_scale}.",
         ConvergenceWarning,
     ),
     Ending.CUT_SHORT: (
@@ -53,7 +53,6 @@ def warn_of(outcome: Outcome, advice: Mapping[str, object]) -> None:
     facts = {
         "n_epochs": outcome.n_epochs,
         "next_epoch": outcome.n_epochs + 1,
-        "best_epochs": best,
         "loss": learnt.history["loss"][-1] if outcome.n_epochs else math.nan,
         "origin": f"of {best}" if learnt.best_epochs.any() else "at the start",
     }
@@ -82,10 +81,17 @@ def advise(parameters: Parameters, max_iter: int, is_scaled: bool) -> dict[str, 
     is_scaled : bool
         Whether an encoder has scaled X already, so that doing it would not help.
     """
+    rate = parameters.learning_rate_init
+    # a step that takes off more than there is makes weights grow
+    too_large = [
+        f"{name}={value:g}"
+        for name in ("alpha", "weight_decay")
+        if not is_auto(value := getattr(parameters, name)) and value > max(1, 1 / rate)
+    ]
     return {
         "solver": parameters.solver,
         "scoring": parameters.scoring,
-        "learning_rate": parameters.learning_rate_init,
+        "too_large": " and ".join(too_large) or f"learning_rate_init={rate:g}",
         "max_iter": max_iter,
         "or_scale": "" if is_scaled else ", or scale X",
         "scale": "" if is_scaled else ", scale X",

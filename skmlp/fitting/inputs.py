@@ -3,6 +3,7 @@
 from typing import NamedTuple, Protocol, Self, TypeGuard, TypeVar
 
 import numpy as np
+import pandas as pd
 from numpy.typing import ArrayLike
 from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
@@ -20,21 +21,23 @@ from skmlp.fitting.targets import (
     Targets,
     check_labels,
     encode_labels,
+    is_unknown_to_sklearn,
     split,
     weighted_samples,
 )
 from skmlp.fitting.task import Data
 from skmlp.tabular.encoder import TableEncoder
-from skmlp.tabular.lazy import refuse_lazy
+from skmlp.tabular.labels import find_labels
+from skmlp.tabular.lazy import check_is_table, refuse_lazy
 from skmlp.tabular.names import check_names, remember_names
-from skmlp.tabular.tables import SparseMatrix, TableLike, plain
+from skmlp.tabular.tables import SparseMatrix, TableLike, is_sparse, plain
 from skmlp.training.batches import Rows, RowsInMemory, Samples
 
 M = TypeVar("M", np.ndarray, SparseMatrix)
 """A matrix of one kind or the other."""
 
 
-class Reader(Parameters, Protocol):
+class Reader(Protocol):
     """An estimator that reads X with what it has learnt of its columns."""
 
     encoder_: Transformer | None
@@ -121,6 +124,8 @@ class OwnRows(NamedTuple):
         """What the caller has passed, refused at once where it holds no rows."""
         own_rows = cls(X_val, y_val, sample_weight_val)
         refuse_lazy(**own_rows._asdict())
+        if X_val is not None:
+            check_is_table("X_val", X_val)
         return own_rows
 
     @property
@@ -131,6 +136,7 @@ class OwnRows(NamedTuple):
 
 def data_of_fit(
     reader: Reader,
+    parameters: Parameters,
     X: TableLike,
     targets: Targets,
     settings: Settings,
@@ -141,14 +147,14 @@ def data_of_fit(
     """Rows held out, and X encoded by what is there, or by what the others teach."""
     holds_out = settings.early_stopping and not own_rows.are_given
     samples, held_out = split(
-        reader, targets.samples, settings._replace(early_stopping=holds_out), rng
+        parameters, targets.samples, settings._replace(early_stopping=holds_out), rng
     )
     if goes_on:
-        x = read_inputs(reader, X, reader.dtype)
+        x = read_inputs(reader, X, parameters.dtype)
     else:
-        x = fit_inputs(reader, X, targets, samples.rows, rng)
+        x = fit_inputs(reader, parameters, X, targets, samples.rows, rng)
     if own_rows.are_given:
-        own = own_held_out(reader, targets, own_rows)
+        own = own_held_out(reader, parameters.dtype, targets, own_rows)
         held_out = own.for_each(settings.n_estimators)
     elif held_out is not None:
         held_out = held_out._replace(x=x)
@@ -174,24 +180,26 @@ def data_on(
 
 def fit_inputs(
     reader: Reader,
+    parameters: Parameters,
     X: TableLike,
     targets: Targets,
     rows: np.ndarray | None,
     rng: np.random.Generator,
 ) -> RowsInMemory:
     """Fit a new encoder on some of the rows (None for all), and encode them all."""
-    encoder = as_encoder(reader, generator_of_encoder(rng))
+    encoder = as_encoder(parameters, generator_of_encoder(rng))
     # a TableEncoder remembers all names by itself
     remember_names(reader, None if isinstance(encoder, TableEncoder) else X)
     if encoder is None:
         reader.encoder_ = None
-        return check_rows(reader, X, reader.dtype, reset=True)
-    return fit_encoder(reader, encoder, X, targets, rows)
+        return check_rows(reader, X, parameters.dtype, reset=True)
+    return fit_encoder(reader, encoder, parameters.dtype, X, targets, rows)
 
 
 def fit_encoder(
     reader: Reader,
     encoder: Transformer,
+    dtype: str,
     X: TableLike,
     targets: Targets,
     rows: np.ndarray | None,
@@ -206,30 +214,40 @@ def fit_encoder(
     weights = {}
     if weight is not None and has_fit_parameter(encoder, "sample_weight"):
         weights = {"sample_weight": weight}
-    x = encoder.fit_transform(plain(X), targets.y, **weights)
+    y = targets.y
+    if is_unknown_to_sklearn(y):
+        y = find_labels(y, targets.classes)
+    x = encoder.fit_transform(plain(X), y, **weights)
     take_encoder(reader, encoder)
-    return check_encoded(x, reader.dtype)
+    return check_encoded(x, dtype)
 
 
 def read_inputs(reader: Reader, X: TableLike, dtype: str) -> RowsInMemory:
     """The matrix of other rows, with what was learnt of their columns."""
     refuse_lazy(X=X)
+    check_is_table("X", X)
     check_names(reader, X)
     if reader.encoder_ is None:
         return check_rows(reader, X, dtype)
-    return check_encoded(reader.encoder_.transform(plain(X)), dtype)
+    if isinstance(reader.encoder_, TableEncoder):
+        encoded = reader.encoder_.transform_for(reader, X)
+    else:
+        encoded = reader.encoder_.transform(plain(X))
+    return check_encoded(encoded, dtype)
 
 
-def own_held_out(reader: Reader, targets: Targets, own_rows: OwnRows) -> Samples:
+def own_held_out(
+    reader: Reader, dtype: str, targets: Targets, own_rows: OwnRows
+) -> Samples:
     """The caller's own rows to score after each epoch."""
     X_val, y_val, sample_weight_val = own_rows
     if X_val is None or y_val is None:
         given, missing = ("y_val", "X_val") if X_val is None else ("X_val", "y_val")
         raise ValueError(f"{given} is given without {missing}; pass both.")
-    x = read_inputs(reader, X_val, reader.dtype)
-    labels = check_labels(y_val)
+    x = read_inputs(reader, X_val, dtype)
+    labels = check_labels(y_val, "y_val")
     check_consistent_length(x, labels)
-    _, codes = encode_labels(labels, targets.classes)
+    _, codes = encode_labels(labels, targets.classes, "y_val")
     samples = weighted_samples(codes, sample_weight_val, targets.class_weights)
     return samples._replace(x=x)
 
@@ -256,10 +274,41 @@ def check_rows(
         matrix = in_dtype(X, dtype)
         if np.isfinite(matrix).all():
             return matrix
-    X = validate_data(
-        reader, plain(X), accept_sparse="csr", dtype="numeric", reset=reset
-    )
-    return as_matrix(X, dtype)
+    try:
+        checked = validate_data(
+            reader,
+            plain(X),
+            accept_sparse="csr",
+            dtype="numeric",
+            # scikit-learn's own message names another estimator
+            ensure_all_finite=False,
+            reset=reset,
+        )
+        assert_all_finite(checked, input_name="X")
+        return as_matrix(checked, dtype)
+    except (TypeError, ValueError) as error:
+        if holds_finite_numbers(X, dtype):
+            raise
+        raise ValueError(
+            f"{error}\nExpected finite numbers and unique column names in X, since "
+            'preprocessing=None. Set preprocessing="auto", which encodes text, dates '
+            "and missing values."
+        ) from error
+
+
+def holds_finite_numbers(X: TableLike, dtype: str) -> bool:
+    """Return False if a `TableEncoder` would take what the network can't."""
+    if isinstance(X, pd.DataFrame) and not X.columns.is_unique:
+        return False
+    array = X.data if is_sparse(X) else np.asarray(X)
+    if array.dtype.kind in "SU":
+        return False
+    if array.dtype.kind == "c":
+        return True  # which an encoder does not take either
+    try:
+        return bool(np.isfinite(in_dtype(array, dtype)).all())
+    except (TypeError, ValueError):
+        return False
 
 
 def as_matrix(X: M, dtype: str) -> M:

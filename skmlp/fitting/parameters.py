@@ -1,14 +1,20 @@
-"""The parameters of an estimator, as those who fit it read them."""
+"""The parameters of an estimator, resolved to plain Python values of their types."""
 
 import datetime as dt
+import math
 import os
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Literal, Protocol
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, fields
+from decimal import Decimal
+from numbers import Integral, Real
+from typing import Any, Literal, Protocol, TypeGuard
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from skmlp.nn.activations import Activation
+from skmlp._estimators import HintsMixin, check_parameters, find_hint, to_plain
+from skmlp._sklearn import InvalidParameterError
+from skmlp.nn.activations import ACTIVATIONS, Activation, as_activation
 
 ActivationLike = str | type[Activation] | Activation
 """What stands for an activation: its name, its class or itself."""
@@ -29,16 +35,21 @@ class Transformer(Protocol):
     get_feature_names_out: Callable[[], Any]
 
 
-class Parameters(Protocol):
-    """What the constructor of an estimator has stored; its docstring says more."""
+@dataclass(frozen=True)
+class Parameters:
+    """Parameters of an estimator, as plain Python values of their final types.
 
-    hidden_layer_sizes: int | Sequence[int] | Auto
-    activation: ActivationLike | Sequence[ActivationLike]
+    `resolve_parameters` makes them from what the constructor has stored, which stays
+    as the user gave it. The docstring of the estimator describes each.
+    """
+
+    hidden_layer_sizes: tuple[int, ...] | Auto
+    activation: ActivationLike | tuple[ActivationLike, ...]
     preprocessing: Transformer | Auto | None
     categorical_features: ArrayLike | None
     encoder_rows: int | Auto
     numeric_embedding: Literal["auto", "periodic"] | None
-    dropout: float | Sequence[float] | Auto
+    dropout: float | tuple[float, ...] | Auto
     label_smoothing: float | Auto
     class_weight: Mapping[Any, float] | Literal["balanced"] | None
     solver: Literal["adam", "sgd", "lbfgs"]
@@ -73,9 +84,207 @@ class Parameters(Protocol):
     member_weights: Auto | None
     temperature: float | Auto | None
     shuffle: bool
+    warm_start: bool
     dtype: Literal["float32", "float64"]
     random_state: int | np.random.RandomState | None
     max_time: float | None
     checkpoint: str | os.PathLike | None
     checkpoint_every: int | str | dt.timedelta
     verbose: bool | int
+
+
+def resolve_parameters(estimator: HintsMixin) -> Parameters:
+    """Read the parameters of an estimator as plain Python values, checked anew.
+
+    Raises
+    ------
+    InvalidParameterError
+        If a value can't be used, such as one that is out of range in its final type.
+    """
+    values = {
+        field.name: to_plain(getattr(estimator, field.name))
+        for field in fields(Parameters)
+    }
+    for name, read in READERS.items():
+        if not isinstance(values[name], str | None):
+            values[name] = read(name, values[name])
+    # a conversion may round to 0 or to infinity, say from np.longdouble
+    numbers = {name: value for name, value in values.items() if is_number(value)}
+    check_parameters(estimator, numbers)
+    parameters = Parameters(**values)
+    check_range(parameters, type(estimator).__name__)
+    if isinstance(parameters.checkpoint, str) and not parameters.checkpoint.strip():
+        raise InvalidParameterError(
+            f"checkpoint must be a path or None, got {parameters.checkpoint!r}. Name "
+            "a file, or pass None to save nothing."
+        )
+    return parameters
+
+
+def is_number(value: object) -> TypeGuard[int | float]:
+    """Tell whether a value is an int or float, but no bool."""
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def to_float(value: object) -> float:
+    """Convert a real number to float; NaN stands for anything else."""
+    if not isinstance(value, Real | Decimal):
+        return math.nan
+    try:
+        return float(value)
+    except (OverflowError, ValueError):  # a Fraction above 1.8e308, Decimal("sNaN")
+        return math.nan
+
+
+def read_int(name: str, value: Any) -> int:
+    """Convert a value to int."""
+    if not isinstance(value, Integral):
+        raise InvalidParameterError(f"{name} must be an int, got {value!r}.")
+    return int(value)
+
+
+def read_float(name: str, value: object) -> float:
+    """Convert a value to float."""
+    number = to_float(value)
+    if math.isnan(number):
+        raise InvalidParameterError(f"{name} must be a float, got {value!r}.")
+    return number
+
+
+def read_patience(name: str, value: object) -> float:
+    """Convert a number of epochs, which may be infinite."""
+    return (read_int if isinstance(value, Integral) else read_float)(name, value)
+
+
+def read_interval(name: str, value: object) -> int | dt.timedelta:
+    """Convert a number of epochs; leave a timedelta as it is."""
+    return value if isinstance(value, dt.timedelta) else read_int(name, value)
+
+
+def read_verbosity(name: str, value: object) -> bool | int:
+    """Convert a level of output; leave a bool as it is."""
+    return value if isinstance(value, bool) else read_int(name, value)
+
+
+def read_seed(name: str, value: Any) -> int | np.random.RandomState:
+    """Convert a seed; leave a RandomState as it is."""
+    return read_int(name, value) if isinstance(value, Integral) else value
+
+
+def list_entries(value: Any) -> tuple[list[Any], bool]:
+    """List the entries of an array-like, or a value alone, and tell which it was."""
+    entries = np.asarray(value, dtype=object)  # as they are, not as one dtype
+    if np.ma.is_masked(value) or entries.ndim > 1:
+        return [value], False
+    return [to_plain(entry) for entry in entries.flat], entries.ndim == 0
+
+
+def read_layer_sizes(name: str, value: Any) -> tuple[int, ...]:
+    """Units per hidden layer, of one number or of one per layer."""
+    sizes, _ = list_entries(value)
+    if not all(
+        isinstance(size, int) and is_number(size) and size > 0 for size in sizes
+    ):
+        raise InvalidParameterError(
+            f"{name} must be > 0, one whole number per hidden layer, got {value!r}."
+        )
+    return tuple(map(int, sizes))
+
+
+def read_dropout(name: str, value: Any) -> float | tuple[float, ...]:
+    """Dropout rate of all hidden layers, or one per layer."""
+    entries, is_single = list_entries(value)
+    rates = tuple(map(to_float, entries))
+    if not all(0 <= rate < 1 for rate in rates):
+        raise InvalidParameterError(f"{name} must be in [0, 1), got {value!r}.")
+    return rates[0] if is_single else rates
+
+
+def read_activations(
+    name: str, value: Any
+) -> ActivationLike | tuple[ActivationLike, ...]:
+    """Activation of all hidden layers, or one per layer, all known."""
+    is_single = not isinstance(value, list | tuple)
+    entries = tuple(map(to_plain, [value] if is_single else value))
+    for entry in entries:
+        try:
+            as_activation(entry)
+        except ValueError as error:
+            hint = find_hint(name, entry, ACTIVATIONS)
+            raise InvalidParameterError(f"{error}{hint}") from None
+    return entries[0] if is_single else entries
+
+
+def read_class_weight(name: str, value: Mapping[Any, Any]) -> dict[Any, float]:
+    """Weight per class label, each finite and none negative."""
+    weights = {label: to_float(to_plain(weight)) for label, weight in value.items()}
+    for label, weight in weights.items():
+        if not 0 <= weight < math.inf:
+            raise InvalidParameterError(
+                f"{name} must hold finite non-negative numbers, got {value[label]!r} "
+                f"for the class {label!r}. Pass a number, or leave the class out for a "
+                "weight of 1."
+            )
+    return weights
+
+
+READERS: dict[str, Callable[[str, Any], Any]] = {
+    "hidden_layer_sizes": read_layer_sizes,
+    "activation": read_activations,
+    "dropout": read_dropout,
+    "class_weight": read_class_weight,
+    "n_iter_no_change": read_patience,
+    "random_state": read_seed,
+    "checkpoint_every": read_interval,
+    "verbose": read_verbosity,
+    **dict.fromkeys(
+        ("encoder_rows", "batch_size", "max_fun", "max_iter", "n_estimators"), read_int
+    ),
+    **dict.fromkeys(
+        (
+            *("label_smoothing", "alpha", "weight_decay", "learning_rate_init"),
+            *("power_t", "momentum", "beta_1", "beta_2", "epsilon", "tol"),
+            *("validation_fraction", "temperature", "max_time"),
+        ),
+        read_float,
+    ),
+}
+"""What converts a value that is neither a string nor None, by name of the parameter."""
+
+SCALES = ("learning_rate_init", "epsilon", "temperature", "validation_fraction")
+"""Parameters that can't be 0, and that numbers are multiplied with or divided by."""
+
+PENALTIES = ("alpha", "weight_decay")
+"""Parameters that weights are multiplied with, and that may be 0."""
+
+PARTS = ("label_smoothing", "beta_1", "beta_2")
+"""Parameters that must be less than 1 in the type of the weights as well."""
+
+
+def check_range(parameters: Parameters, owner: str) -> None:
+    """Raise if a number would overflow, or vanish, in the type of the weights.
+
+    The limits are square roots, so that products with numbers as large stay finite.
+    """
+    info = np.finfo(parameters.dtype)
+    smallest, largest = math.sqrt(info.tiny), math.sqrt(info.max)
+    below_one = float(info.dtype.type(1) - info.epsneg)
+    limits = {
+        **dict.fromkeys(SCALES, (smallest, largest)),
+        **dict.fromkeys(PENALTIES, (0.0, largest)),
+        **dict.fromkeys(PARTS, (0.0, below_one)),
+    }
+    for name, (low, high) in limits.items():
+        value = getattr(parameters, name)
+        if isinstance(value, float) and not low <= value <= high:
+            raise InvalidParameterError(
+                f"The {name!r} parameter of {owner} must be in the range "
+                f"[{low:.3g}, {high:.9g}] with dtype={parameters.dtype!r}. Got "
+                f"{value!r} instead."
+            )
+    rates = parameters.dropout
+    if not isinstance(rates, str) and np.max(rates, initial=0.0) > below_one:
+        raise InvalidParameterError(
+            f"dropout must be at most {below_one:.9g} with dtype={parameters.dtype!r}, "
+            f"got {rates!r}."
+        )

@@ -48,14 +48,14 @@ class Kind(NamedTuple):
     ----------
     frequency : float
         Factor on the frequencies that waves of numbers start with.
-    dropout : float or sequence of float
+    dropout : float or tuple of float
         For all hidden layers, or one per hidden layer.
     weight_decay : float
         What the weights lose per step, before the learning rate.
     """
 
     frequency: float
-    dropout: float | Sequence[float]
+    dropout: float | tuple[float, ...]
     weight_decay: float
 
 
@@ -85,8 +85,8 @@ class Settings(NamedTuple):
     led to the best one, if that is less than `n_iter_no_change`.
     """
 
-    hidden_layer_sizes: int | Sequence[int]
-    activation: ActivationLike | Sequence[ActivationLike]
+    hidden_layer_sizes: tuple[int, ...]
+    activation: ActivationLike | tuple[ActivationLike, ...]
     label_smoothing: float
     kinds: tuple[Kind, ...]
     batch_size: int

@@ -16,6 +16,7 @@ from skmlp.fitting.scoring import ModelInTraining, score_function
 from skmlp.fitting.solvers import Trainer
 from skmlp.fitting.task import Learnt, Memory, Outcome, Task
 from skmlp.nn.losses import SoftmaxCrossEntropy, softmax
+from skmlp.optim.optimizers import RuleState
 from skmlp.training.batches import Rows, Samples
 from skmlp.training.endings import Ending
 from skmlp.training.monitor import Evaluate, Monitor, Observer
@@ -30,17 +31,13 @@ def carry_out(task: Task, solver: Trainer) -> Outcome:
         at_work = replace(task, architecture=in_its_type)
     parameters = task.parameters.astype(at_work.architecture.dtype)
     rule_state = task.memory.rule_state
-    with solver.threads(at_work) as crew:
-        monitor = monitor_of(at_work, solver, parameters, crew)
-        with shown(task.verbose, task.epochs_before, task.goal.max_iter) as observers:
-            monitor.observers += observers
-            if task.fit_task is not None:
-                monitor.observers.append(EpochTasks(task, task.fit_task))
-            try:
-                rule_state = solver.train(at_work, parameters, monitor, crew)
-            except KeyboardInterrupt:
-                monitor.ending = Ending.INTERRUPTED
-                monitor.deadline = -math.inf  # other threads end behind their batch
+    monitor = monitor_of(at_work, solver, parameters)
+    if task.fit_task is not None:
+        monitor.observers.append(EpochTasks(task, task.fit_task))
+    try:
+        rule_state = train_and_show(at_work, solver, parameters, monitor)
+    except KeyboardInterrupt:  # also while threads are started, or waited for
+        monitor.ending = Ending.INTERRUPTED
     monitor.finish()
     return Outcome(
         learnt(task, monitor),
@@ -57,9 +54,25 @@ def carry_out(task: Task, solver: Trainer) -> Outcome:
     )
 
 
-def monitor_of(
-    task: Task, solver: Trainer, parameters: np.ndarray, crew: Crew
-) -> Monitor:
+def train_and_show(
+    task: Task, solver: Trainer, parameters: np.ndarray, monitor: Monitor
+) -> RuleState | None:
+    """Train with the threads that the solver asks for, and show the progress."""
+    with (
+        solver.threads(task) as crew,
+        shown(task.verbose, task.epochs_before, task.goal.max_iter) as observers,
+    ):
+        if monitor.evaluate is not None:
+            monitor.evaluate = partial(monitor.evaluate, crew=crew)
+        monitor.observers[:0] = observers  # show an epoch before a callback may raise
+        try:
+            return solver.train(task, parameters, monitor, crew)
+        except KeyboardInterrupt:
+            monitor.deadline = -math.inf  # other threads end behind their batch
+            raise
+
+
+def monitor_of(task: Task, solver: Trainer, parameters: np.ndarray) -> Monitor:
     """A monitor of the parameters that the solver is to move."""
     may_stop = solver.watches_training_loss or task.held_out is not None
     return Monitor(
@@ -70,7 +83,7 @@ def monitor_of(
         learning_rate=solver.learning_rate,
         plateau_factor=solver.plateau_factor,
         smallest_factor=solver.smallest_factor,
-        evaluate=evaluation(task, parameters, crew),
+        evaluate=evaluation(task, parameters),
         plateau=task.memory.plateau,
         deadline=task.deadline,
     )
@@ -149,7 +162,9 @@ def evaluation(
             )
             scores.append(score)
 
-    def evaluate(members: Sequence[int]) -> tuple[np.ndarray, np.ndarray]:
+    def evaluate(
+        members: Sequence[int], crew: Crew = crew
+    ) -> tuple[np.ndarray, np.ndarray]:
         found = np.array(list(crew.map(call, [losses[member] for member in members])))
         if not scores or not np.isfinite(found).all():
             return found, -found

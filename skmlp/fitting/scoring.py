@@ -4,9 +4,10 @@ import inspect
 import re
 import threading
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from functools import partial
+from typing import cast
 
 import numpy as np
 from sklearn.base import BaseEstimator, ClassifierMixin
@@ -20,6 +21,7 @@ from skmlp._sklearn import (
     with_arguments,
 )
 from skmlp.fitting.parameters import Scoring
+from skmlp.fitting.targets import is_unknown_to_sklearn
 from skmlp.tabular.names import list_some
 from skmlp.training.batches import Rows
 
@@ -64,18 +66,21 @@ def score_function(
     A scorer of scikit-learn that can't do so gives an error here, before anything is
     trained. Other callables are left to themselves.
     """
-    scorer, classes = get_scorer(scoring), model.classes_
+    scorer, labels = get_scorer(scoring), model.classes_
     weights = {} if weight is None else {"sample_weight": weight}
     if weight is not None:
         check_takes_weights(scorer, scoring)
     if calls_a_metric(scorer):
         check_is_for_classes(scorer, scoring)
+        if is_unknown_to_sklearn(labels):
+            scorer, model = with_indices(scorer, model)
+        classes = model.classes_
         scorer = with_classes(scorer, classes)
         start = model.predict_proba(X)
         if np.isfinite(start).all():  # or training ends as diverged, without a score
             score = partial(score_quietly, scorer, classes, weights)
-            try_out(score, start, classes, codes, scoring)
-    y = classes[codes]
+            try_out(score, start, labels, codes, scoring)
+    y = model.classes_[codes]
     # scikit-learn changes the filters as it looks at labels; other functions do not
     turn = FILTERS if calls_a_metric(scorer) else nullcontext()
 
@@ -108,6 +113,22 @@ def check_is_for_classes(scorer: Callable, scoring: Scoring) -> None:
             f"{named(scoring)} is for regression, which takes labels for numbers; "
             'choose one for classes, such as "neg_log_loss" or "accuracy".'
         )
+
+
+def with_indices(
+    scorer: Callable, model: ModelInTraining
+) -> tuple[Callable, ModelInTraining]:
+    """The scorer and the model with class indices in place of labels."""
+    indices = {label: index for index, label in enumerate(model.classes_)}
+    _, given = metric_of(scorer)
+    known: dict[str, object] = {}
+    if "pos_label" in given:
+        known["pos_label"] = indices.get(given["pos_label"], given["pos_label"])
+    labels = cast(Sequence[object] | None, given.get("labels"))
+    if labels is not None:
+        known["labels"] = [indices.get(label, label) for label in labels]
+    model = ModelInTraining(np.arange(len(indices)), model.probabilities)
+    return with_arguments(scorer, known), model
 
 
 def with_classes(scorer: Callable, classes: np.ndarray) -> Callable:

@@ -223,7 +223,7 @@ class OnShards(Trainer):
         self, task: Task, parameters: np.ndarray, monitor: Monitor, crew: Crew
     ) -> RuleState | None:
         """Have epochs carried out, from where a checkpoint or a call has left."""
-        state = start = start_of(task, monitor)
+        state = start = start_of(task, monitor, self.descent.rule)
         parameters[...] = state.parameters
         course = Course.of(self.descent, task)
         save_to_checkpoint(task, monitor, lambda: state)

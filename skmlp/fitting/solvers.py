@@ -28,7 +28,7 @@ from skmlp.optim.optimizers import (
 )
 from skmlp.optim.schedules import SCHEDULES, Schedule
 from skmlp.parts.rounds import State, Visit, draws_of, generators_at
-from skmlp.saving.checkpoints import Checkpoint
+from skmlp.saving.checkpoints import Checkpoint, Start
 from skmlp.training.batches import Batches, batches_of
 from skmlp.training.endings import Ending
 from skmlp.training.loop import (
@@ -224,7 +224,7 @@ class Descent(Solver):
         self, task: Task, parameters: np.ndarray, monitor: Monitor, crew: Crew
     ) -> RuleState | None:
         """Take steps for some epochs, from where a checkpoint or a call has left."""
-        start = start_of(task, monitor)
+        start = start_of(task, monitor, self.rule, self.steps_per_epoch)
         parameters[...] = start.parameters
         rngs = generators_at(start.draws)
         learners = self.learners(task, parameters, start.rule_state, rngs, crew)
@@ -248,6 +248,11 @@ class Descent(Solver):
             monitor.ending = Ending.AS_PLANNED
         has_diverged = monitor.ending == Ending.DIVERGED
         return start.rule_state if has_diverged else state_of_all(learners)
+
+    def steps_per_epoch(self, task: Task) -> int:
+        """Number of batches of each network."""
+        samples = task.samples.members(0)
+        return len(batches_of(samples, self.batch_size, rngs=None).sizes())
 
     def schedule_of(self, task: Task) -> Schedule:
         """The factor on the learning rate over the epochs of a task."""
@@ -433,17 +438,25 @@ def first_state(task: Task) -> State:
     return State(parameters, task.memory.rule_state, draws_of(rngs))
 
 
-def start_of(task: Task, monitor: Monitor) -> State:
+def start_of(
+    task: Task,
+    monitor: Monitor,
+    rule: Rule,
+    steps_per_epoch: Callable[[Task], int] | None = None,
+) -> State:
     """Where training begins: behind the last epoch that was saved, if there is one.
 
-    The monitor is then told what it knew there.
+    The monitor is then told what it knew there. `steps_per_epoch` gives those of the
+    rule; None if they aren't known.
     """
     state = first_state(task)
     if task.checkpoint is None or task.checkpoint.training is None:
         return state
     task.checkpoint.check_engine(task.engine)
-    saved = task.checkpoint.training
-    monitor.restore(saved["monitor"])
+    memory = copy(rule).start(state.parameters, state.rule_state).state()
+    start = Start(memory, state.draws)
+    n_steps = None if steps_per_epoch is None else steps_per_epoch(task)
+    saved = task.checkpoint.restore(monitor, start, task.goal.max_iter, n_steps)
     return State(monitor.parameters.copy(), saved["rule"], tuple(saved["draws"]))
 
 
@@ -511,6 +524,8 @@ class Saver(Observer):
         is_over = is_last or monitor.ending is not None
         if is_over or self.checkpoint.is_due(monitor.n_epochs):
             state = self.state()
+            if not can_be_resumed(monitor, state):
+                return
             self.checkpoint.save(
                 {
                     "engine": self.engine,
@@ -519,6 +534,14 @@ class Saver(Observer):
                     "draws": list(state.draws),
                 }
             )
+
+
+def can_be_resumed(monitor: Monitor, state: State) -> bool:
+    """Training has not diverged, and nothing that it goes on from is about to."""
+    memory = state.rule_state or {}
+    return monitor.ending != Ending.DIVERGED and all(
+        np.isfinite(moment).all() for moment in memory.values()
+    )
 
 
 def save_to_checkpoint(

@@ -1,7 +1,7 @@
 """Where the rows of a fit come from: memory, or a data set that is read in parts."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack
 from typing import Any, ClassVar, NamedTuple, Protocol, Self
 
@@ -19,7 +19,7 @@ from skmlp.fitting.inputs import (
     read_inputs,
 )
 from skmlp.fitting.parameters import Parameters
-from skmlp.fitting.recipe import Settings, is_auto
+from skmlp.fitting.recipe import Settings
 from skmlp.fitting.targets import (
     Targets,
     check_labels,
@@ -32,7 +32,7 @@ from skmlp.fitting.task import Data
 from skmlp.parts.matrix_file import MatrixFile, ShuffledWriter
 from skmlp.parts.reader import DataSet, is_data_set
 from skmlp.parts.sample import Use, uses_of_rows
-from skmlp.tabular.labels import read_labels
+from skmlp.tabular.labels import find_labels, read_present_labels, refuse_missing
 from skmlp.tabular.lazy import refuse_lazy
 from skmlp.tabular.tables import TableLike, is_frame, n_columns_of, taken_apart
 from skmlp.tabular.weights import check_weights
@@ -77,6 +77,7 @@ class Source(Protocol):
     def data(
         self,
         reader: Reader,
+        parameters: Parameters,
         targets: Targets,
         settings: Settings,
         own_rows: OwnRows,
@@ -108,40 +109,43 @@ def n_encoder_rows(
 
     "auto" is `most`, or fewer where there are many columns.
     """
-    if not is_auto(parameters.encoder_rows):
-        return int(parameters.encoder_rows)
+    if isinstance(parameters.encoder_rows, int):
+        return parameters.encoder_rows
     return min(most, MOST_ENCODER_COLUMNS * most // max(n_columns, 1))
 
 
 # In memory
 
 
-def named_columns(X: Any, y: Any, sample_weight: Any) -> tuple[Any, Any, Any]:
-    """Table, labels and weights, where names stand for columns of the table."""
-    names = {
-        role: given
-        for role, given in {"y": y, "sample_weight": sample_weight}.items()
-        if isinstance(given, str)
-    }
+def named_columns(
+    X: Any, y: Any, sample_weight: Any, suffix: str = ""
+) -> tuple[Any, Any, Any]:
+    """Table, labels and weights, where names stand for columns of the table.
+
+    `suffix` is that of the arguments' names, for messages.
+    """
+    roles = {f"y{suffix}": y, f"sample_weight{suffix}": sample_weight}
+    names = {role: given for role, given in roles.items() if isinstance(given, str)}
     if not names:
         return X, y, sample_weight
-    refuse_lazy(X=X)
+    table = f"X{suffix}"
+    refuse_lazy(**{table: X})
     if not is_frame(X):
         role, name = next(iter(names.items()))
         raise ValueError(
-            f"{role}={name!r} names a column, but X is a {type(X).__name__}, whose "
-            "columns have no names; pass a DataFrame, or one value per row."
+            f"{role}={name!r} names a column, but {table} is a {type(X).__name__}, "
+            "whose columns have no names; pass a DataFrame, or one value per row."
         )
-    X, columns = taken_apart(X, names)
-    return X, columns.get("y", y), columns.get("sample_weight", sample_weight)
+    X, columns = taken_apart(X, names, table)
+    return X, *(roles | columns).values()
 
 
-def in_memory(X: Any, y: Any, sample_weight: Any) -> tuple[Any, Any, Any]:
-    """The same, where X may be a data set, of which all rows are read."""
+def validation_rows(X: Any, y: Any, sample_weight: Any) -> tuple[Any, Any, Any]:
+    """The same of `X_val`, which may be a data set, of which all rows are read."""
     if not is_data_set(X):
-        return named_columns(X, y, sample_weight)
+        return named_columns(X, y, sample_weight, "_val")
     with DataSet(X) as data_set:
-        return Columns(data_set, y, sample_weight).read()
+        return Columns(data_set, y, sample_weight, "_val").read()
 
 
 class InMemory(AbstractContextManager):
@@ -171,13 +175,16 @@ class InMemory(AbstractContextManager):
     def data(
         self,
         reader: Reader,
+        parameters: Parameters,
         targets: Targets,
         settings: Settings,
         own_rows: OwnRows,
         rng: np.random.Generator,
         goes_on: bool,
     ) -> Data:
-        return data_of_fit(reader, self.X, targets, settings, own_rows, rng, goes_on)
+        return data_of_fit(
+            reader, parameters, self.X, targets, settings, own_rows, rng, goes_on
+        )
 
 
 # In parts
@@ -194,6 +201,8 @@ class Columns:
         Name of the column of labels.
     weight : str or None
         Name of the column of weights.
+    suffix : str
+        That of the arguments' names, for messages.
 
     Raises
     ------
@@ -201,14 +210,17 @@ class Columns:
         If one is no name of a column.
     """
 
-    def __init__(self, data_set: DataSet, label: Any, weight: Any) -> None:
+    def __init__(
+        self, data_set: DataSet, label: Any, weight: Any, suffix: str = ""
+    ) -> None:
         for role, name in {"y": label, "sample_weight": weight}.items():
             if name is None and role == "sample_weight":
                 continue
+            role += suffix
             if not isinstance(name, str):
                 raise ValueError(
-                    f"X is a data set, of which {role} has to be the name of a column, "
-                    f"got {'None' if name is None else type(name).__name__}."
+                    f"X{suffix} is a data set, of which {role} has to be the name of a "
+                    f"column, got {'None' if name is None else type(name).__name__}."
                 )
             data_set.check_column(name, role)
         self.data_set = data_set
@@ -224,19 +236,21 @@ class Columns:
         weight = None if self.weight is None else table[self.weight].to_numpy()
         return table.select(self.features), table[self.label], weight
 
-    def pieces(self) -> Iterator[tuple[np.ndarray, np.ndarray | None]]:
+    def labels(self) -> Iterator["LabelsOfPart"]:
         """Labels and weights, piece by piece."""
         names = [self.label] if self.weight is None else [self.label, self.weight]
         for piece in self.data_set.pieces(names):
             weight = None if self.weight is None else piece[self.weight].to_numpy()
-            yield np.asarray(read_labels(piece[self.label])), weight
+            yield LabelsOfPart.of(piece[self.label], weight)
 
 
 def labels_of(X: Any, label: Any, weight: Any) -> tuple[np.ndarray, np.ndarray | None]:
     """Labels and weights of all rows of a data set, in their order."""
     with DataSet(X) as data_set:
-        labels, weights = zip(*Columns(data_set, label, weight).pieces(), strict=True)
-    return np.concatenate(labels), None if weight is None else np.concatenate(weights)
+        parts = list(Columns(data_set, label, weight).labels())
+    labels = different_labels(parts)
+    codes = [part.codes_among(labels) for part in parts]
+    return labels[np.concatenate(codes)], weight_of_parts(parts)
 
 
 class InParts(AbstractContextManager, ABC):
@@ -266,6 +280,7 @@ class InParts(AbstractContextManager, ABC):
     def encode(
         self,
         reader: Reader,
+        parameters: Parameters,
         targets: Targets,
         uses: np.ndarray,
         sample: np.ndarray | None,
@@ -282,14 +297,9 @@ class InParts(AbstractContextManager, ABC):
 
     def targets(self, parameters: Parameters) -> Targets:
         parts = list(self.labels())
-        # twice, since labels that come once each look like no classes
-        known = check_labels(np.concatenate(2 * [part.different for part in parts]))
-        classes = np.unique(known)
+        classes = different_labels(parts)
         self.codes = np.concatenate([part.codes_among(classes) for part in parts])
-        weight = None
-        if parts[0].weight is not None:
-            weights: list[Any] = [part.weight for part in parts]
-            weight = check_weights(np.concatenate(weights), len(self.codes))
+        weight = weight_of_parts(parts)
         counts = np.bincount(self.codes, minlength=len(classes))
         class_weights = weights_of_classes(
             parameters.class_weight, classes, classes, counts
@@ -300,6 +310,7 @@ class InParts(AbstractContextManager, ABC):
     def data(
         self,
         reader: Reader,
+        parameters: Parameters,
         targets: Targets,
         settings: Settings,
         own_rows: OwnRows,
@@ -307,7 +318,9 @@ class InParts(AbstractContextManager, ABC):
         goes_on: bool,
     ) -> Data:
         holds_out = settings.early_stopping and not own_rows.are_given
-        n_to_encoder = n_encoder_rows(reader, self.n_columns, self.most_encoder_rows)
+        n_to_encoder = n_encoder_rows(
+            parameters, self.n_columns, self.most_encoder_rows
+        )
         uses = uses_of_rows(
             self.codes,
             mask_of(targets.samples.rows, len(self.codes)),
@@ -315,12 +328,14 @@ class InParts(AbstractContextManager, ABC):
             0 if goes_on else n_to_encoder,
             rng,
         )
-        sample = None if goes_on else self.fit_encoder(reader, targets, uses, rng)
-        samples, held_out = self.encode(reader, targets, uses, sample, rng)
+        sample = None
+        if not goes_on:
+            sample = self.fit_encoder(reader, parameters, targets, uses, rng)
+        samples, held_out = self.encode(reader, parameters, targets, uses, sample, rng)
         if own_rows.are_given:
-            held_out = own_held_out(reader, targets, own_rows)
+            held_out = own_held_out(reader, parameters.dtype, targets, own_rows)
         elif held_out is None and holds_out:
-            warn_of_no_split(reader, settings, targets.samples.codes)
+            warn_of_no_split(parameters, settings, targets.samples.codes)
         n_members = settings.n_estimators
         return data_on(
             reader,
@@ -333,6 +348,7 @@ class InParts(AbstractContextManager, ABC):
     def fit_encoder(
         self,
         reader: Reader,
+        parameters: Parameters,
         targets: Targets,
         uses: np.ndarray,
         rng: np.random.Generator,
@@ -344,7 +360,8 @@ class InParts(AbstractContextManager, ABC):
             y=targets.classes[self.codes[is_meant]],
             sample_weight=None if weight is None else weight[is_meant],
         )
-        return dense(fit_inputs(reader, self.rows(is_meant), of_sample, None, rng))
+        rows = self.rows(is_meant)
+        return dense(fit_inputs(reader, parameters, rows, of_sample, None, rng))
 
 
 class LabelsOfPart(NamedTuple):
@@ -358,24 +375,49 @@ class LabelsOfPart(NamedTuple):
         These labels, in the order in which they come.
     weight : ndarray of shape (n_rows,) or None
         Weight of each row; None means 1.
+    n_missing : int
+        Rows without a label, whose place means nothing.
     """
 
     of_row: np.ndarray
     different: np.ndarray
     weight: np.ndarray | None
+    n_missing: int
 
     @classmethod
     def of(cls, labels: Any, weight: np.ndarray | None) -> Self:
         """Those of some rows, whose labels come in any form."""
-        of_row, different = pd.factorize(
-            np.asarray(read_labels(labels)), use_na_sentinel=False
-        )
-        return cls(of_row.astype(np.min_scalar_type(len(different))), different, weight)
+        present, is_missing = read_present_labels(labels)
+        places, different = pd.factorize(present)
+        of_row = np.zeros(len(is_missing), np.min_scalar_type(len(different)))
+        of_row[~is_missing] = places
+        return cls(of_row, different, weight, int(is_missing.sum()))
 
     def codes_among(self, classes: np.ndarray) -> np.ndarray:
         """The code of each row, in the smallest type that has room for all classes."""
-        codes = np.searchsorted(classes, self.different)
+        codes = find_labels(self.different, classes)
         return codes.astype(np.min_scalar_type(len(classes)))[self.of_row]
+
+
+def different_labels(parts: Sequence[LabelsOfPart]) -> np.ndarray:
+    """The sorted labels of all parts, none of which may lack some."""
+    if not parts:
+        raise ValueError("the data set has no rows; pass one that has some.")
+    refuse_missing(sum(part.n_missing for part in parts))
+    arrays = [part.different for part in parts]
+    if len({array.dtype.kind for array in arrays}) > 1:
+        # as Python compares them: NumPy would merge integers of different types
+        arrays = [array.astype(object) for array in arrays]
+    # twice, since labels that come once each look like no classes
+    return np.unique(check_labels(np.concatenate(2 * arrays)))
+
+
+def weight_of_parts(parts: Sequence[LabelsOfPart]) -> np.ndarray | None:
+    """Weight of the rows of all parts; None means 1."""
+    weights = [part.weight for part in parts if part.weight is not None]
+    if not weights:
+        return None
+    return check_weights(np.concatenate(weights), sum(map(len, weights)))
 
 
 class InFiles(InParts):
@@ -409,7 +451,7 @@ class InFiles(InParts):
         }
 
     def labels(self) -> Iterator[LabelsOfPart]:
-        return (LabelsOfPart.of(*piece) for piece in self.columns.pieces())
+        return self.columns.labels()
 
     def rows(self, wanted: np.ndarray) -> TableLike:
         return self.data_set.rows(self.columns.features, wanted)
@@ -417,6 +459,7 @@ class InFiles(InParts):
     def encode(
         self,
         reader: Reader,
+        parameters: Parameters,
         targets: Targets,
         uses: np.ndarray,
         sample: np.ndarray | None,
@@ -438,7 +481,7 @@ class InFiles(InParts):
             if sample is not None:
                 known = sample[n_sampled : n_sampled + n_of_sample]
                 n_sampled += n_of_sample
-            x = encoded(reader, piece, use, known)
+            x = encoded(reader, parameters.dtype, piece, use, known)
             held_out_x.append(x[use == Use.HELD_OUT])
             if writer is None:
                 file = MatrixFile(n_rows, x.shape[1], x.dtype)
@@ -447,7 +490,9 @@ class InFiles(InParts):
                     name: np.empty(n_rows, values.dtype)
                     for name, values in given.items()
                 }
-                writer = ShuffledWriter(file, columns, rng if reader.shuffle else None)
+                writer = ShuffledWriter(
+                    file, columns, rng if parameters.shuffle else None
+                )
             rows = is_training[place]
             writer.add(
                 x[rows],
@@ -485,21 +530,21 @@ def weight_of_all(targets: Targets, n_rows: int) -> np.ndarray | None:
 
 
 def encoded(
-    reader: Reader, piece: Any, use: np.ndarray, known: np.ndarray | None
+    reader: Reader, dtype: str, piece: Any, use: np.ndarray, known: np.ndarray | None
 ) -> np.ndarray:
     """Rows of a piece, of which those that the encoder was fitted on are known.
 
     Means of the target that a row itself had a part in would be trusted too much.
     """
     if known is None or len(known) == 0:
-        return dense(read_inputs(reader, piece, reader.dtype))
+        return dense(read_inputs(reader, piece, dtype))
     is_known = use == Use.TRAINING_AND_ENCODER
     if is_known.all():
         return known
     x = np.empty((len(use), known.shape[1]), known.dtype)
     x[is_known] = known
     others = rows_where(~is_known, piece)
-    x[~is_known] = dense(read_inputs(reader, others, reader.dtype))
+    x[~is_known] = dense(read_inputs(reader, others, dtype))
     return x
 
 

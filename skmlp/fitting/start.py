@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Callable, Mapping, Sequence
+from itertools import pairwise
 from typing import Any, NamedTuple, Protocol, Self
 
 import numpy as np
@@ -18,7 +19,7 @@ from skmlp.fitting.recipe import (
     settle,
 )
 from skmlp.fitting.solvers import SOLVERS, stacked_state
-from skmlp.fitting.targets import Targets
+from skmlp.fitting.targets import Targets, check_label_types, have_same_labels
 from skmlp.fitting.task import Data, Goal, Learnt, Member, Memory, Outcome, Task
 from skmlp.nn.activations import as_activation
 from skmlp.nn.network import Architecture
@@ -29,6 +30,9 @@ from skmlp.tabular.names import list_some
 from skmlp.training.batches import Rows, Samples
 from skmlp.training.endings import Ending
 from skmlp.training.monitor import Plateau
+
+MOST_WEIGHTS = 2**40
+"""Weights of all networks together; more than these take terabytes of memory."""
 
 
 class Fitted(Protocol):
@@ -95,7 +99,7 @@ class Past(NamedTuple):
 
     def check_classes(self, classes: np.ndarray) -> None:
         """Raise unless the labels are the same."""
-        if not np.array_equal(classes, self.classes):
+        if not have_same_labels(classes, self.classes):
             raise ValueError(
                 "warm_start can only be used where `y` has the same classes as in the "
                 f"previous call to fit. Previously got {self.classes}, `y` has "
@@ -165,8 +169,10 @@ def all_classes(classes: ArrayLike | None, past: Past | None) -> np.ndarray:
         if past is not None:
             return past.classes
         raise ValueError("classes must be passed on the first call to partial_fit.")
-    labels = np.unique(read_labels(classes))
-    if past is not None and not np.array_equal(labels, past.classes):
+    labels = np.asarray(read_labels(classes, "classes"))
+    check_label_types(labels, "classes")
+    labels = np.unique(labels)
+    if past is not None and not have_same_labels(labels, past.classes):
         raise ValueError(
             f"classes={list_some(labels)} differs from what the network was "
             f"built for, {list_some(past.classes)}; leave classes out."
@@ -224,13 +230,19 @@ def architecture_of(
     n_classes : int
         Number of outputs.
     """
-    sizes = sizes_of_layers(settings.hidden_layer_sizes)
+    sizes = settings.hidden_layer_sizes
+    check_n_weights((x.shape[1], *sizes, n_classes), settings.n_estimators)
     dropout = dropout_of(parameters, settings.kinds[0], sizes)
     solver = SOLVERS[parameters.solver]
     activations: Sequence[ActivationLike] = one_per_layer(
         "activation", settings.activation, sizes
     )
     n_periodic = numbers_to_embed(parameters, n_numbers, solver.embeds_numbers)
+    if issparse(x) and parameters.numeric_embedding == "periodic":
+        raise ValueError(
+            'numeric_embedding="periodic" takes a dense X, got a sparse one. Pass '
+            'X.toarray(), or numeric_embedding="auto", which embeds no sparse columns.'
+        )
     return Architecture(
         x.shape[1],
         sizes,
@@ -242,17 +254,28 @@ def architecture_of(
     )
 
 
+def check_n_weights(sizes: Sequence[int], n_networks: int) -> None:
+    """Raise if layers of these sizes, inputs and outputs included, can't be stored."""
+    n_weights = n_networks * sum(
+        fan_in * fan_out for fan_in, fan_out in pairwise(sizes)
+    )
+    if n_weights > MOST_WEIGHTS:
+        raise ValueError(
+            f"expected at most {MOST_WEIGHTS:.2g} weights in all networks, got more of "
+            f"hidden_layer_sizes={tuple(sizes[1:-1])} and n_estimators={n_networks}. "
+            "Choose smaller layers or fewer networks."
+        )
+
+
 def dropout_of(
     parameters: Parameters, kind: Kind, sizes: Sequence[int]
 ) -> tuple[float, ...]:
-    """Dropout rate behind each hidden layer, checked."""
+    """Dropout rate behind each hidden layer."""
     dropout = one_per_layer("dropout", kind.dropout, sizes)
-    if not all(0 <= rate < 1 for rate in dropout):
-        raise ValueError(f"dropout must be in [0, 1), got {parameters.dropout!r}.")
     if any(dropout):
         shown = f"dropout={parameters.dropout!r}"
         SOLVERS[parameters.solver].check_takes(parameters, "dropout", shown)
-    return tuple(map(float, dropout))
+    return tuple(dropout)
 
 
 def members_of(
@@ -260,7 +283,7 @@ def members_of(
 ) -> tuple[Member, ...]:
     """The networks: one of the first kind per fold, then of the next, and so on."""
     kinds = [
-        (kind.frequency, dropout_of(parameters, kind, sizes), float(kind.weight_decay))
+        (kind.frequency, dropout_of(parameters, kind, sizes), kind.weight_decay)
         for kind in settings.kinds
     ]
     places = [
@@ -270,21 +293,9 @@ def members_of(
     return tuple(Member(place, *kinds[place]) for place in places)
 
 
-def sizes_of_layers(given: int | Sequence[int]) -> tuple[int, ...]:
-    """Units per hidden layer."""
-    sizes = np.atleast_1d(np.asarray(given))
-    is_whole = sizes.size == 0 or np.issubdtype(sizes.dtype, np.integer)
-    if sizes.ndim != 1 or not is_whole or (sizes <= 0).any():
-        raise ValueError(
-            "hidden_layer_sizes must be > 0, one whole number per hidden layer, "
-            f"got {given!r}."
-        )
-    return tuple(sizes.tolist())
-
-
 def one_per_layer(name: str, given: Any, sizes: Sequence[int]) -> list:
     """What was given for each hidden layer, or for all of them."""
-    entries = list(given) if np.ndim(given) > 0 else [given] * len(sizes)
+    entries = list(given) if isinstance(given, tuple) else [given] * len(sizes)
     if len(entries) != len(sizes):
         raise ValueError(
             f"{name} has {len(entries)} entries, but hidden_layer_sizes has "
@@ -378,23 +389,28 @@ def goal_of(parameters: Parameters, settings: Settings, is_planned: bool) -> Goa
 
 
 def checkpoint_of(
-    estimator: Parameters,
+    parameters: Parameters,
+    all_given: Callable[[], Mapping[str, object]],
     given: Callable[[], Mapping[str, object]],
     past: Past | None,
     rng: np.random.Generator,
 ) -> Checkpoint | None:
     """Where the state of this fit is saved, or was by one that was cut off.
 
-    In the latter case the generator is set to where that one stood. `given` gives what
+    In the latter case the generator is set to where that one stood. `all_given` gives
+    the parameters of the estimator, those of nested ones included; `given` gives what
     tells the data of fits apart.
     """
-    if estimator.checkpoint is None:
+    if parameters.checkpoint is None:
         return None
-    path = os.fspath(estimator.checkpoint)
-    solver = SOLVERS[estimator.solver]
-    solver.check_takes(estimator, "checkpoint", f"checkpoint={path!r}")
+    path = os.fspath(parameters.checkpoint)
+    solver = SOLVERS[parameters.solver]
+    solver.check_takes(parameters, "checkpoint", f"checkpoint={path!r}")
     former = None if past is None else past.learnt.parameters
-    fit = fit_in_words(estimator, {**given(), "start (the former weights)": former})
-    checkpoint = Checkpoint(path, estimator.checkpoint_every, fit)
+    fit = fit_in_words(
+        {**all_given(), **vars(parameters)},
+        {**given(), "start (the former weights)": former},
+    )
+    checkpoint = Checkpoint(path, parameters.checkpoint_every, fit)
     checkpoint.resume(rng)
     return checkpoint

@@ -23,6 +23,7 @@ from skmlp.fitting.inputs import (
     read_inputs,
     take_encoder,
 )
+from skmlp.fitting.parameters import Parameters
 from skmlp.fitting.progress import say
 from skmlp.fitting.targets import Targets, weighted_samples, weights_of_classes
 from skmlp.tabular.encoder import TableEncoder
@@ -77,6 +78,7 @@ class Call(NamedTuple):
 
 def calls_to_learn(
     reader: Streaming,
+    parameters: Parameters,
     X: TableLike,
     targets: Targets,
     rng: np.random.Generator,
@@ -88,6 +90,8 @@ def calls_to_learn(
     ----------
     reader : Streaming
         The estimator, whose encoder and kept rows are brought up to date.
+    parameters : Parameters
+        Its parameters.
     X, targets : table, Targets
         What the present call has brought.
     rng : numpy.random.Generator
@@ -96,17 +100,17 @@ def calls_to_learn(
         Whether there was a fit, or another call, before.
     """
     if not goes_on:
-        x = first_inputs(reader, X, targets, rng)
-        return [Call(x, targets, rng, True, reader.verbose)]
+        x = first_inputs(reader, parameters, X, targets, rng)
+        return [Call(x, targets, rng, True, parameters.verbose)]
     # names and kinds of the columns are checked by the present encoder
-    x = read_inputs(reader, X, reader.dtype)
+    x = read_inputs(reader, X, parameters.dtype)
     if reader._first_rows is None:
-        return [Call(x, targets, rng, False, reader.verbose)]
+        return [Call(x, targets, rng, False, parameters.verbose)]
     first_rows = reader._first_rows.followed_by(kept_call(X, targets))
     if not is_due(len(first_rows.fitted.codes), first_rows.n_rows):
         reader._first_rows = first_rows
-        return [Call(x, targets, rng, False, reader.verbose)]
-    return calls_anew(reader, first_rows.joined(), rng)
+        return [Call(x, targets, rng, False, parameters.verbose)]
+    return calls_anew(reader, parameters, first_rows.joined(), rng)
 
 
 def is_due(n_fitted: int, n_rows: int) -> bool:
@@ -116,43 +120,53 @@ def is_due(n_fitted: int, n_rows: int) -> bool:
     return n_rows >= GROWTH * n_fitted
 
 
-def calls_anew(reader: Streaming, kept: Kept, rng: np.random.Generator) -> list[Call]:
+def calls_anew(
+    reader: Streaming, parameters: Parameters, kept: Kept, rng: np.random.Generator
+) -> list[Call]:
     """Fit the encoder on all rows, and give all calls as it encodes them."""
-    x = fit_anew(reader, kept, rng)
+    x = fit_anew(reader, parameters, kept, rng)
     parts = kept.parts()
     former = [
         Call(
             x[part],
-            targets_of(reader, kept, part),
-            as_generator(reader.random_state) if place else rng,
+            targets_of(reader, parameters, kept, part),
+            as_generator(parameters.random_state) if place else rng,
             starts_anew=place == 0,
             verbose=False,
         )
         for place, part in enumerate(parts)
     ]
-    return [*former[:-1], former[-1]._replace(verbose=reader.verbose)]
+    return [*former[:-1], former[-1]._replace(verbose=parameters.verbose)]
 
 
-def fit_anew(reader: Streaming, kept: Kept, rng: np.random.Generator) -> RowsInMemory:
+def fit_anew(
+    reader: Streaming, parameters: Parameters, kept: Kept, rng: np.random.Generator
+) -> RowsInMemory:
     """Fit the encoder on all rows, which it is settled on if they are enough."""
     encoder = clone(reader.encoder_)
     # has its seeds already; but the network is to start as it did in the first call
     generator_of_encoder(rng)
-    targets = targets_of(reader, kept)
-    x = fit_encoder(reader, encoder, kept.X, targets, targets.samples.rows)
+    targets = targets_of(reader, parameters, kept)
+    rows = targets.samples.rows
+    x = fit_encoder(reader, encoder, parameters.dtype, kept.X, targets, rows)
     if is_enough(encoder, len(kept.codes)):
-        settle(reader, encoder, len(kept.codes))
+        settle(reader, encoder, len(kept.codes), parameters.verbose)
     else:
         reader._first_rows = FirstRows(kept)
     return x
 
 
-def targets_of(reader: Streaming, kept: Kept, part: slice = slice(None)) -> Targets:
+def targets_of(
+    reader: Streaming,
+    parameters: Parameters,
+    kept: Kept,
+    part: slice = slice(None),
+) -> Targets:
     """What some of the kept rows are to be learnt as."""
     codes = kept.codes[part]
     weight = None if kept.weight is None else kept.weight[part]
     y = reader.classes_[codes]
-    class_weights = weights_of_classes(reader.class_weight, reader.classes_, y)
+    class_weights = weights_of_classes(parameters.class_weight, reader.classes_, y)
     samples = weighted_samples(codes, weight, class_weights)
     return Targets(y, reader.classes_, weight, class_weights, samples)
 
@@ -161,21 +175,25 @@ def targets_of(reader: Streaming, kept: Kept, part: slice = slice(None)) -> Targ
 
 
 def first_inputs(
-    reader: Streaming, X: TableLike, targets: Targets, rng: np.random.Generator
+    reader: Streaming,
+    parameters: Parameters,
+    X: TableLike,
+    targets: Targets,
+    rng: np.random.Generator,
 ) -> RowsInMemory:
     """The matrix of a first call, on which an encoder is fitted unless it is so."""
     reader._first_rows = None
-    given = reader.preprocessing
+    given = parameters.preprocessing
     if not isinstance(given, str | None) and is_fitted(given):
         take_encoder(reader, deepcopy(given))
         remember_names(reader, None)
-        return read_inputs(reader, X, reader.dtype)
-    x = fit_inputs(reader, X, targets, targets.samples.rows, rng)
+        return read_inputs(reader, X, parameters.dtype)
+    x = fit_inputs(reader, parameters, X, targets, targets.samples.rows, rng)
     encoder, n_rows = reader.encoder_, len(targets.y)
     if not isinstance(encoder, TableEncoder):
         return x
     if is_enough(encoder, n_rows):
-        settle(reader, encoder, n_rows)
+        settle(reader, encoder, n_rows, parameters.verbose)
     else:
         reader._first_rows = FirstRows(kept_call(X, targets))
     return x
@@ -192,11 +210,13 @@ def is_enough(encoder: TableEncoder, n_rows: int) -> bool:
     return n_rows >= (MOST_ROWS if encoder.columns_without_use() else ENOUGH_ROWS)
 
 
-def settle(reader: Streaming, encoder: TableEncoder, n_rows: int) -> None:
+def settle(
+    reader: Streaming, encoder: TableEncoder, n_rows: int, verbose: bool | int
+) -> None:
     """Keep the encoder, which is fitted on so many rows, and no rows any more."""
     reader._first_rows = None
     say(
-        reader.verbose,
+        verbose,
         f"encoder settled on the first {n_rows} rows: {encoder.n_features_in_} columns "
         f"to {encoder.n_features_out_} inputs",
     )

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike
+from sklearn.metrics import accuracy_score
 from sklearn.preprocessing import LabelEncoder
 from sklearn.utils import column_or_1d
 from sklearn.utils.class_weight import compute_class_weight
@@ -15,8 +16,8 @@ from sklearn.utils.validation import check_consistent_length
 
 from skmlp.fitting.parameters import Parameters
 from skmlp.fitting.recipe import Settings, is_auto
-from skmlp.tabular.labels import read_labels
-from skmlp.tabular.lazy import refuse_lazy
+from skmlp.tabular.labels import find_labels, read_labels
+from skmlp.tabular.lazy import check_is_table, refuse_lazy
 from skmlp.tabular.names import list_some
 from skmlp.tabular.tables import TableLike
 from skmlp.tabular.weights import check_weights, in_range
@@ -64,8 +65,10 @@ def read_targets(
 ) -> Targets:
     """Labels and weights of the rows of X; `classes` are all labels, None for y's."""
     refuse_lazy(X=X, y=y, sample_weight=sample_weight)
+    check_is_table("X", X)
     labels = labels_of_rows(X, y, type(parameters).__name__)
     classes, codes = encode_labels(labels, classes)
+    labels = classes[codes]
     class_weights = weights_of_classes(parameters.class_weight, classes, labels)
     weight = sample_weight
     if weight is not None:
@@ -98,26 +101,32 @@ def labels_of_rows(X: TableLike, y: ArrayLike, name: str) -> np.ndarray:
     return labels
 
 
-def check_labels(y: ArrayLike) -> np.ndarray:
-    """One label per row as a 1-D array, or a sentence that says what came instead."""
-    labels = read_labels(y)
+def check_labels(y: ArrayLike, name: str = "y") -> np.ndarray:
+    """One label per row as a 1-D array, or a sentence that says what came instead.
+
+    `name` is that of the argument, for messages.
+    """
+    labels = read_labels(y, name)
     if not hasattr(labels, "toarray"):
-        check_label_types(np.asarray(labels))
-    with np.errstate(invalid="ignore"):  # of NaN, which gets a sentence
-        kind = type_of_target(labels, input_name="y")
+        labels = np.asarray(labels)
+        check_label_types(labels, name)
+        if is_unknown_to_sklearn(labels):
+            return column_or_1d(labels, warn=True)
+    with np.errstate(invalid="ignore"):  # of infinity, which gets a sentence
+        kind = type_of_target(labels, input_name=name)
     if kind.startswith("multilabel") or kind == "multiclass-multioutput":
         raise ValueError(
-            f"y has shape {np.shape(labels)} and is of type {kind!r}, but a softmax "
-            "gives each row exactly one label; pass one label per row, or wrap the "
-            "classifier in sklearn.multioutput.MultiOutputClassifier."
+            f"{name} has shape {np.shape(labels)} and is of type {kind!r}, but a "
+            "softmax gives each row exactly one label; pass one label per row, or wrap "
+            "the classifier in sklearn.multioutput.MultiOutputClassifier."
         )
     line = column_or_1d(labels, warn=True)
     check_classification_targets(line)
     return line
 
 
-def check_label_types(y: np.ndarray) -> None:
-    """Raise where Python objects can't be sorted as labels, such as None with str."""
+def check_label_types(y: np.ndarray, name: str = "y") -> None:
+    """Raise where Python objects can't be sorted as labels, such as int with str."""
     if y.dtype != object:
         return
     labels = y.ravel()
@@ -127,31 +136,56 @@ def check_label_types(y: np.ndarray) -> None:
         return
     types = sorted({type(label).__name__ for label in labels})
     raise ValueError(
-        f"y holds labels of the types {', '.join(types)}, but labels must be all "
-        "strings or all numbers; drop rows without a label, or use y.astype(str)."
+        f"{name} holds labels of the types {', '.join(types)}, but labels must be all "
+        f"strings or all numbers; drop rows without a label, or use {name}.astype(str)."
     )
 
 
+def is_unknown_to_sklearn(labels: np.ndarray) -> bool:
+    """Return whether scikit-learn, unlike a network, takes no such labels for classes.
+
+    They are numbers that NumPy has no type for: `Decimal`, `Fraction`, large integers.
+    """
+    return labels.dtype == object and not isinstance(labels.flat[0], str)
+
+
 def encode_labels(
-    y: np.ndarray, classes: np.ndarray | None = None
+    y: np.ndarray, classes: np.ndarray | None = None, name: str = "y"
 ) -> tuple[np.ndarray, np.ndarray]:
     """The sorted classes, and the index of each label among them.
 
     With `classes` given, a label that is not among them is an error.
     """
-    encoder = LabelEncoder()
     if classes is None:
+        encoder = LabelEncoder()
         codes = encoder.fit_transform(y)
         return encoder.classes_, codes
-    encoder.fit(classes)
-    unseen = np.setdiff1d(y, encoder.classes_)
-    if len(unseen):
+    classes = np.unique(classes)
+    codes = find_labels(y, classes)
+    is_unseen = codes < 0
+    if is_unseen.any():
         raise ValueError(
-            f"y contains {list_some(unseen)}, but the classes are "
-            f"{list_some(encoder.classes_)}; give every class to the first call, "
-            "as partial_fit(..., classes=...) or in the y of fit."
+            f"{name} contains {list_some(np.unique(y[is_unseen]))}, but the classes "
+            f"are {list_some(classes)}; give every class to the first call, as "
+            "partial_fit(..., classes=...) or in the y of fit."
         )
-    return encoder.classes_, encoder.transform(y)
+    return classes, codes
+
+
+def have_same_labels(one: np.ndarray, other: np.ndarray) -> bool:
+    """Return whether arrays of any types hold the same labels."""
+    return np.array_equal(one.astype(object), other.astype(object))
+
+
+def accuracy_of(
+    classes: np.ndarray,
+    y: np.ndarray,
+    predicted: np.ndarray,
+    sample_weight: ArrayLike | None,
+) -> float:
+    """Part of the rows, by weight, whose label, in whichever type, is predicted."""
+    codes, predicted = find_labels(y, classes), find_labels(predicted, classes)
+    return float(accuracy_score(codes, predicted, sample_weight=sample_weight))
 
 
 def weights_of_classes(
@@ -167,7 +201,8 @@ def weights_of_classes(
     if class_weight is None:
         return None
     if not isinstance(class_weight, str):
-        unknown = [label for label in class_weight if label not in classes]
+        known = set(classes.tolist())
+        unknown = [label for label in class_weight if label not in known]
         # a fold may lack a class that has a weight; but with others left unweighted,
         # the labels were most likely meant to be something else
         if unknown and any(label not in class_weight for label in classes):
@@ -175,8 +210,8 @@ def weights_of_classes(
                 f"class_weight names {unknown}, but the classes are "
                 f"{list_some(classes)}."
             )
-        if min(class_weight.values(), default=0) < 0:
-            raise ValueError(f"class_weight must not be negative, got {class_weight}.")
+        # by hand, since scikit-learn takes Decimal and Fraction for integers
+        return in_range(np.array([class_weight.get(c, 1.0) for c in classes.tolist()]))
     return in_range(
         compute_class_weight(class_weight, classes=classes, y=y, sample_weight=counts)
     )

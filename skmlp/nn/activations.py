@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Iterator
+from numbers import Real
 from typing import ClassVar
 
 import numpy as np
@@ -11,6 +12,23 @@ from skmlp.nn.parameters import Views
 
 Array = np.ndarray
 """A short name, so that the head of each formula fits on a line."""
+
+LARGEST_CONSTANT = 1000.0
+"""Largest slope or scale; products over many layers of larger ones leave float32."""
+
+
+def to_constant(value: float) -> float:
+    """Convert a number of any type to float; leave anything else to `as_activation`."""
+    return float(value) if isinstance(value, Real) else value
+
+
+def check_constant(name: str, value: float) -> None:
+    """Raise unless a constant of an activation is a number in range."""
+    if not isinstance(value, Real) or not abs(value) <= LARGEST_CONSTANT:
+        raise ValueError(
+            f"{name} must be a number from -{LARGEST_CONSTANT:g} to "
+            f"{LARGEST_CONSTANT:g}, got {value!r}."
+        )
 
 
 class Activation:
@@ -50,6 +68,7 @@ class Activation:
     initial: dict[str, float] = {}
     shared: bool = False
     initializer: ClassVar[str] = "he_normal"
+    constants: ClassVar[tuple[str, ...]] = ()  # attributes checked by `as_activation`
 
     def value(self, z: Array, out: Array, p: Views) -> Array:
         """Write f(z) to `out` and return it.
@@ -180,7 +199,7 @@ class LeakyReLU(TwoSlopes):
     Parameters
     ----------
     negative_slope : float, default=0.01
-        The fixed slope below 0.
+        The fixed slope below 0, in [-1000, 1000].
 
     Examples
     --------
@@ -191,8 +210,10 @@ class LeakyReLU(TwoSlopes):
     array([-0.02,  0.  ,  2.  ])
     """
 
+    constants = ("negative_slope",)
+
     def __init__(self, negative_slope: float = 0.01) -> None:
-        self.negative_slope = negative_slope
+        self.negative_slope = to_constant(negative_slope)
 
     def slope(self, p: Views) -> float:
         return self.negative_slope
@@ -204,7 +225,7 @@ class PReLU(TwoSlopes):
     Parameters
     ----------
     init : float, default=0.25
-        Start value of the slope.
+        Start value of the slope, in [-1000, 1000].
     shared : bool, default=False
         One slope for the whole layer instead of one per unit.
 
@@ -215,9 +236,11 @@ class PReLU(TwoSlopes):
     MLPSoftmaxClassifier(activation=PReLU(init=0.1, shared=True))
     """
 
+    constants = ("init",)
+
     def __init__(self, init: float = 0.25, shared: bool = False) -> None:
-        self.init = init
-        self.shared = shared
+        self.init = to_constant(init)
+        self.shared = bool(shared)
 
     @property
     def initial(self) -> dict[str, float]:  # type: ignore[override]
@@ -282,7 +305,7 @@ class ELU(Activation):
     Parameters
     ----------
     alpha : float, default=1.0
-        The value that -f approaches for very negative z.
+        The value that -f approaches for very negative z, in [-1000, 1000].
 
     Examples
     --------
@@ -293,8 +316,10 @@ class ELU(Activation):
     array([-0.86,  0.  ,  2.  ])
     """
 
+    constants = ("alpha",)
+
     def __init__(self, alpha: float = 1.0) -> None:
-        self.alpha = alpha
+        self.alpha = to_constant(alpha)
 
     def value(self, z: Array, out: Array, p: Views) -> Array:
         np.expm1(np.minimum(z, 0, out=out), out=out)
@@ -426,13 +451,17 @@ ACTIVATIONS: dict[str, type[Activation]] = {
 
 def as_activation(activation: str | type[Activation] | Activation) -> Activation:
     """The activation that a name, a subclass or an instance stands for."""
-    if isinstance(activation, Activation):
-        return activation
-    if isinstance(activation, type) and issubclass(activation, Activation):
-        return activation()
     if isinstance(activation, str) and activation in ACTIVATIONS:
         return ACTIVATIONS[activation]()
+    if isinstance(activation, type) and issubclass(activation, Activation):
+        activation = activation()
+    if isinstance(activation, Activation):
+        for name in activation.constants:
+            check_constant(f"{name} of {activation!r}", getattr(activation, name))
+        for name, value in activation.initial.items():
+            check_constant(f"the start value {name!r} of {activation!r}", value)
+        return activation
     raise ValueError(
         f"unknown activation {activation!r}; choose from "
-        f"{', '.join(sorted(ACTIVATIONS))}, or pass an instance of skmlp.Activation"
+        f"{', '.join(sorted(ACTIVATIONS))}, or pass an instance of skmlp.Activation."
     )

@@ -92,9 +92,8 @@ class Architecture:
             for name, shape in layer.shapes.items()
         }
         # weights first, so that what decays is one slice of the vector
-        weights = [(index, "weight") for index in dense]
-        rest = [key for key in shapes if key not in weights]
-        layout = ParameterLayout({key: shapes[key] for key in weights + rest})
+        weights = {(index, "weight"): shapes[index, "weight"] for index in dense}
+        layout = ParameterLayout(weights | shapes)
         object.__setattr__(self, "dense_layers", dense)
         object.__setattr__(self, "layout", layout)
 

@@ -31,11 +31,16 @@ def forget(vector: np.ndarray, smallest: float, scratch: np.ndarray) -> None:
 class RuleParameters(Protocol):
     """What all update rules together ask for."""
 
-    momentum: float
-    nesterovs_momentum: bool
-    beta_1: float
-    beta_2: float
-    epsilon: float
+    @property
+    def momentum(self) -> float: ...
+    @property
+    def nesterovs_momentum(self) -> bool: ...
+    @property
+    def beta_1(self) -> float: ...
+    @property
+    def beta_2(self) -> float: ...
+    @property
+    def epsilon(self) -> float: ...
 
 
 class Rule(ABC):

@@ -1,15 +1,17 @@
 """Predictions for a data set: its rows piece by piece, and a Parquet file of them."""
 
 import os
-import secrets
 from collections.abc import Iterable, Iterator, Sequence
-from pathlib import Path
+from contextlib import ExitStack
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
 from skmlp.parts.reader import DataSet, is_data_set
+from skmlp.saving.temporary import replace_file
 from skmlp.tabular.names import list_some
+from skmlp.tabular.tables import exceeds_float
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -41,7 +43,12 @@ def as_fitted(model: Classifier, piece: "pa.Table") -> Any:
     """The rows as a model takes them: without names, if it was fitted without."""
     if hasattr(model, "feature_names_in_"):
         return piece
-    return piece.to_pandas().to_numpy()
+    frame = piece.to_pandas(integer_object_nulls=True)
+    columns = [column.to_numpy() for _, column in frame.items()]
+    has_one_dtype = len({column.dtype for column in columns}) == 1
+    # the dtype that joins integers and floats would merge some integers
+    is_exact = has_one_dtype or not any(map(exceeds_float, columns))
+    return frame.to_numpy(dtype=None if is_exact else object)
 
 
 def pieces_of(data_set: DataSet, columns: Sequence[str]) -> Iterator["pa.Table"]:
@@ -86,34 +93,36 @@ def prediction_pieces(
     taken = sorted({*names, "predicted"} & set(keep))
     if taken:
         raise ValueError(f"keep names {taken}, which predictions are called.")
+    classes = arrow_classes(model.classes_)
     for piece in pieces_of(data_set, list(dict.fromkeys([*features, *keep]))):
         probabilities = model.predict_proba(as_fitted(model, piece.select(features)))
         table = piece.select(keep)
-        labels = model.classes_[probabilities.argmax(axis=1)]
-        table = table.append_column("predicted", [labels])
+        labels = classes.take(probabilities.argmax(axis=1))
+        table = table.append_column("predicted", labels)
         for name, column in zip(names, probabilities.T, strict=True):
             table = table.append_column(name, [np.ascontiguousarray(column)])
         yield table
+
+
+def arrow_classes(classes: np.ndarray) -> "pa.Array":
+    """The classes in one type for all pieces: text for numbers that Arrow lacks."""
+    import pyarrow as pa
+
+    is_known = all(isinstance(label, str | Decimal) for label in classes)
+    if classes.dtype == object and not is_known:
+        return pa.array([str(label) for label in classes])
+    return pa.array(classes)
 
 
 def write_parquet(path: str | os.PathLike, tables: Iterable["pa.Table"]) -> None:
     """Write tables to one Parquet file, which is there in full or not at all."""
     from pyarrow.parquet import ParquetWriter
 
-    path = Path(path)
-    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
-    writer = None
-    try:
+    with replace_file(path) as stream, ExitStack() as stack:
+        writer = None
         for table in tables:
             if writer is None:
-                writer = ParquetWriter(temporary, table.schema)
+                writer = stack.enter_context(ParquetWriter(stream, table.schema))
             writer.write_table(table)
         if writer is None:
             raise ValueError("the data set has no rows, so there is nothing to write.")
-        writer.close()
-        os.replace(temporary, path)
-    except BaseException:
-        if writer is not None:
-            writer.close()
-        temporary.unlink(missing_ok=True)
-        raise

@@ -2,15 +2,15 @@
 
 import os
 import sys
-import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack
 from functools import cached_property
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeGuard
 
 import narwhals as nw
 import numpy as np
+
+from skmlp.saving.temporary import temporary_folder
 
 if TYPE_CHECKING:
     import polars as pl
@@ -66,11 +66,9 @@ class DataSet(AbstractContextManager):
         self.files = ExitStack()
         self.given = source
         if nw.dependencies.is_polars_lazyframe(source):
-            folder = self.files.enter_context(
-                tempfile.TemporaryDirectory(prefix="skmlp-")
-            )
+            folder = self.files.enter_context(temporary_folder())
             self.files.callback(self.forget)
-            path = Path(folder) / "query.parquet"
+            path = folder / "query.parquet"
             source.sink_parquet(path)
             source = path
         self.dataset = open_parquet(source) if is_path(source) else source

@@ -5,14 +5,12 @@ tree, and refers by name to the arrays beside it. The comment at the end of the 
 archive is the SHA-256 of all bytes before it.
 """
 
-import glob
 import hashlib
 import io
 import json
 import math
 import os
 import re
-import secrets
 import struct
 import zipfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -24,6 +22,7 @@ import numpy as np
 from numpy.lib.format import write_array
 
 from skmlp._version import __version__
+from skmlp.saving.temporary import replace_file
 
 Leaf: TypeAlias = bool | int | float | str | bytes | np.generic | np.ndarray | None
 """What holds nothing further."""
@@ -70,7 +69,7 @@ MALFORMED = (
     AttributeError,
     TypeError,
     ValueError,
-    OverflowError,
+    ArithmeticError,  # OverflowError, and those of decimals
     OSError,
     EOFError,
 )
@@ -125,35 +124,9 @@ def write(path: str | os.PathLike, kind: str, content: dict[str, Tree]) -> None:
         "skmlp": __version__,
         "content": packer.pack(content, "content"),
     }
-    path = Path(path).resolve()  # so that a link stays one
-    check_folder(path)
-    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
-    stream = open(temporary, "x+b")  # noqa: SIM115
-    try:
-        with stream:
-            write_archive(stream, tree, packer.arrays)
-            seal(stream)
-            stream.flush()
-            os.fsync(stream.fileno())
-        os.replace(temporary, path)
-    except BaseException:
-        temporary.unlink()
-        raise
-
-
-def check_folder(path: Path) -> None:
-    """Raise unless there is a folder to write a file to."""
-    if not path.parent.is_dir():
-        raise FileNotFoundError(
-            f"there is no folder {os.fspath(path.parent)!r} to write {path.name!r} to; "
-            "make it first, or pass another path."
-        )
-
-
-def remove_leftovers(path: Path) -> None:
-    """Remove what a process left that was killed while it wrote this file."""
-    for temporary in path.parent.glob(f".{glob.escape(path.name)}.????????.tmp"):
-        temporary.unlink(missing_ok=True)
+    with replace_file(path) as stream:
+        write_archive(stream, tree, packer.arrays)
+        seal(stream)
 
 
 def read(path: str | os.PathLike, kind: str) -> dict[str, Tree]:

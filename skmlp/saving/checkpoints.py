@@ -5,25 +5,35 @@ import hashlib
 import json
 import os
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple, TypeAlias
+from typing import Any, NamedTuple, TypeAlias, cast
 
 import numpy as np
 import pandas as pd
-from sklearn.base import BaseEstimator
 
 from skmlp._version import __version__
 from skmlp.saving.archive import (
     FileRefusedError,
     Tree,
-    check_folder,
     expect,
     read,
     refusing,
-    remove_leftovers,
     write,
 )
+from skmlp.saving.checks import (
+    Check,
+    State,
+    check_state,
+    is_a,
+    is_array,
+    is_count_below,
+    is_finite_array,
+    is_generator_state,
+    is_list_of,
+    is_number_in,
+)
+from skmlp.saving.temporary import check_folder, remove_leftovers
 from skmlp.tabular.tables import (
     TableLike,
     Values,
@@ -32,6 +42,8 @@ from skmlp.tabular.tables import (
     plain,
     read_columns,
 )
+from skmlp.training.endings import Ending
+from skmlp.training.monitor import DIVERGED, Monitor
 
 KIND = "checkpoint"
 
@@ -52,6 +64,55 @@ was drawn.
 """
 
 
+IN_TRAINING: dict[str, Check] = {
+    "engine": is_a(str),
+    "monitor": is_a(dict),
+    "rule": is_a(dict),
+    "draws": is_list_of(dict),
+}
+"""State of training in a checkpoint."""
+
+
+IN_CHECKPOINT: dict[str, Check] = {
+    "fit": is_a(dict),
+    "versions": is_a(dict),
+    "draws": is_generator_state,
+    "training": is_a(dict),
+}
+"""Contents of a checkpoint."""
+
+IN_MONITOR: dict[str, Check] = {
+    "history": lambda value: (
+        isinstance(value, dict) and all(map(is_list_of(float), value.values()))
+    ),
+    "evaluations": lambda value: (
+        is_array("f", 3)(value)
+        and value.dtype == "float64"
+        and value.flags.c_contiguous
+    ),
+    "best": is_array("f", 2),
+    "parameters": is_array("f", 2),
+    "limit": is_number_in(DIVERGED, float(np.finfo("f8").max)),
+    "ending": lambda value: value in (None, Ending.CONVERGED.value),
+}
+"""State of a monitor in a checkpoint; training that diverged is not saved."""
+
+
+class Start(NamedTuple):
+    """State of training before the first epoch.
+
+    Attributes
+    ----------
+    memory : dict
+        That of the optimizer.
+    draws : sequence of dict
+        States of the networks' generators.
+    """
+
+    memory: Mapping[str, Any]
+    draws: Sequence[Mapping[str, Any]]
+
+
 def digest_of(data: TableLike | None) -> str | None:
     """What tells tables, arrays and sparse matrices apart by their contents."""
     if data is None:
@@ -62,7 +123,7 @@ def digest_of(data: TableLike | None) -> str | None:
     if is_sparse(data):
         parts = [np.array(data.shape), data.indptr, data.indices, data.data]
     elif is_frame(data):
-        columns = read_columns(data)
+        columns = read_columns(data, exact=range(data.shape[1]))
         digest.update(repr([column.name for column in columns]).encode())
         parts = [column.data for column in columns]
     else:
@@ -88,7 +149,8 @@ def parameter_in_words(value: object) -> str:
         value = value.tolist()
     if callable(value) and hasattr(value, "__qualname__"):
         return f"{value.__module__}.{value.__qualname__}"
-    return repr(value)
+    with np.printoptions(legacy="1.25"):  # 32 for np.int64(32), also in transformers
+        return repr(value)
 
 
 class FitInWords(NamedTuple):
@@ -99,26 +161,24 @@ class FitInWords(NamedTuple):
 
 
 def fit_in_words(
-    estimator: BaseEstimator, data: Mapping[str, TableLike | None]
+    params: Mapping[str, object], data: Mapping[str, TableLike | None]
 ) -> FitInWords:
     """What is to be compared of a call of `fit`.
 
     Parameters
     ----------
-    estimator : estimator
-        With the parameters of the fit.
+    params : dict of str to object
+        The parameters of the fit by name, those of nested estimators included.
     data : dict of str to array-like or None
         All that `fit` works on, by its name.
     """
-    params = estimator.get_params()
     parameters = {
         name: parameter_in_words(value)
         for name, value in sorted(params.items())
         if name not in MAY_DIFFER
     }
     seed = params["random_state"]
-    is_number = isinstance(seed, int | np.integer)
-    parameters["random_state"] = repr(int(seed)) if is_number else "no number"
+    parameters["random_state"] = repr(seed) if isinstance(seed, int) else "no number"
     digests = {name: digest_of(values) for name, values in data.items()}
     return FitInWords(parameters, digests)
 
@@ -172,6 +232,7 @@ class Checkpoint:
             before = read(self.path, KIND)
             with refusing(self.path):
                 self._check(before)
+                check_state("checkpoint", cast(State, before), IN_CHECKPOINT)
                 self.content["draws"] = before["draws"]
                 self.training = expect(dict, before["training"])
 
@@ -193,6 +254,8 @@ class Checkpoint:
         for name, digest in self.fit.data.items():
             if there.data.get(name) != digest:
                 self._refuse(f"a fit with another {name}")
+        if there != self.fit or versions != VERSIONS:
+            raise ValueError("it is of a fit that there can't be")
 
     def _refuse(self, why: str) -> None:
         raise FileRefusedError(
@@ -203,7 +266,7 @@ class Checkpoint:
     def check_engine(self, engine: str) -> None:
         """Raise unless the same engine goes on: others differ in the last digits."""
         before = expect(dict, self.training).get("engine", "numpy")
-        if before != engine:
+        if str(before) != engine:
             self._refuse(
                 f"a fit that the engine {before!r} computed, and here it is {engine!r} "
                 "(the environment variable SKMLP_ENGINE names one)"
@@ -212,8 +275,51 @@ class Checkpoint:
     def resume(self, rng: np.random.Generator) -> None:
         """Let all draws of this fit be those of the one to go on from."""
         if self.training is not None:
-            rng.bit_generator.state = expect(dict, self.content["draws"])
+            draws = expect(dict, self.content["draws"])
+            has_seed = self.fit.parameters["random_state"] != "no number"
+            with refusing(self.path):
+                if has_seed and draws != rng.bit_generator.state:
+                    raise ValueError("its draws are not those of its random_state")
+                rng.bit_generator.state = draws
         self.content["draws"] = dict(rng.bit_generator.state)
+
+    def restore(
+        self, monitor: Monitor, start: Start, max_iter: int, steps_per_epoch: int | None
+    ) -> Training:
+        """Give the state to go on from, once it is found to be of this training.
+
+        Parameters
+        ----------
+        monitor : Monitor
+            That of the training, as it is before the first epoch; it is restored.
+        start : Start
+            The state before the first epoch.
+        max_iter : int
+            Most epochs.
+        steps_per_epoch : int or None
+            Steps of the optimizer in each epoch; None if they aren't known.
+        """
+        training = expect(dict, self.training)
+        with refusing(self.path):
+            check_state("training", training, IN_TRAINING)
+            weights = is_finite_array(monitor.parameters.dtype.name, 2)
+            shape = monitor.parameters.shape
+            state = expect(dict, training["monitor"])
+            check_state("monitor", state, IN_MONITOR)
+            for name in ("best", "parameters"):
+                if not weights(state[name]) or state[name].shape != shape:
+                    raise ValueError(f"{name} of the networks are wrong")
+            if state["evaluations"].shape[1:] != monitor.held_out.shape:
+                raise ValueError("the evaluations are of other networks")
+            if not 0 < len(state["history"].get("loss", [])) <= max_iter:
+                raise ValueError("its history is of other epochs")
+            monitor.restore(state)
+            n_steps = None
+            if steps_per_epoch is not None:
+                n_steps = start.memory["t"] + monitor.n_epochs * steps_per_epoch
+            check_memory(expect(dict, training["rule"]), start.memory, n_steps)
+            check_draws(training["draws"], start.draws)
+        return training
 
     def is_due(self, n_epochs: int) -> bool:
         """Whether the state is to be saved after so many epochs."""
@@ -226,10 +332,39 @@ class Checkpoint:
         self.last_time = time.monotonic()
 
 
+def check_memory(
+    memory: Mapping[str, Tree], start: Mapping[str, Any], n_steps: int | None
+) -> None:
+    """Raise unless the optimizer's memory is like that at the start.
+
+    `n_steps` are its steps; None if they aren't known.
+    """
+    if memory.keys() != start.keys() or not is_count_below(2**63)(memory["t"]):
+        raise ValueError("the memory of the optimizer is that of another")
+    if n_steps is not None and memory["t"] != n_steps:
+        raise ValueError("the optimizer has not taken the steps of its epochs")
+    for name in start.keys() - {"t"}:
+        first, moment = start[name], memory[name]
+        low = 0.0 if name == "second_moment" else -np.inf
+        is_right = is_finite_array(first.dtype.name, first.ndim, low)
+        if not is_right(moment) or moment.shape != first.shape:
+            raise ValueError(f"the {name} of the optimizer is wrong")
+
+
+def check_draws(draws: Tree, start: Sequence[Mapping[str, Any]]) -> None:
+    """Raise unless the generators are those at the start, which have gone on."""
+    states = expect(list, draws)
+    if len(states) != len(start) or not all(map(is_generator_state, states)):
+        raise ValueError("its generators are wrong")
+    for now, before in zip(states, start, strict=True):
+        if now["state"]["inc"] != before["state"]["inc"]:
+            raise ValueError("its generators are others")
+
+
 def interval(every: int | str | dt.timedelta) -> tuple[int, float]:
     """Fewest epochs and fewest seconds from one save to the next."""
-    if isinstance(every, int | np.integer):
-        return int(every), 0.0
+    if isinstance(every, int):
+        return every, 0.0
     try:
         seconds = pd.Timedelta(every).total_seconds()
     except ValueError:

@@ -6,9 +6,11 @@ nothing that a file names.
 """
 
 import datetime as dt
+import math
 from collections.abc import Callable, Hashable, Mapping, Sequence, Set
 from decimal import Decimal
 from functools import partial
+from itertools import combinations
 from pathlib import Path, PosixPath, WindowsPath
 from types import MappingProxyType
 from typing import Any, Generic, NamedTuple, TypeGuard, TypeVar, cast
@@ -18,35 +20,41 @@ import pandas as pd
 from scipy.sparse import csr_array, csr_matrix
 from sklearn.base import BaseEstimator
 
-from skmlp._sklearn import validate_parameters
+from skmlp._sklearn import check_feature_names_in, validate_parameters
 from skmlp.nn.activations import ACTIVATIONS, Activation
 from skmlp.nn.network import Architecture
 from skmlp.saving.archive import Leaf, Tree, expect
 from skmlp.saving.checks import (
     Check,
     State,
+    check_hashes,
     check_state,
     is_a,
     is_array,
+    is_ascending,
     is_count,
+    is_finite_array,
     is_flag,
     is_line_of_names,
     is_list_of,
     is_number,
+    is_number_in,
     is_setting,
 )
 from skmlp.tabular.columns import (
     NUMBER_COLUMNS,
     PARTS_OF_DATES,
+    Block,
     CategoryColumn,
     DateColumn,
     NumberColumn,
     OneHot,
     SignColumn,
+    families,
 )
 from skmlp.tabular.encoder import TableEncoder
 from skmlp.tabular.kept import Columns, FirstRows, Kept, join
-from skmlp.tabular.names import ATTRIBUTE
+from skmlp.tabular.names import ATTRIBUTE, remembered_names
 from skmlp.tabular.scaling import SmoothScale
 from skmlp.tabular.tables import SparseMatrix, Values
 from skmlp.tabular.target_means import TargetMeans
@@ -69,10 +77,14 @@ class Form(NamedTuple, Generic[Built]):
         objects of its class that no file can hold.
     build : callable
         An object, from such values; raises an error if they are wrong.
+    columns : callable
+        Names of the columns that the entries of a value are about, by the name of that
+        value; for messages.
     """
 
     state_of: Callable[[Built], State | None]
     build: Callable[[State], Built]
+    columns: Callable[[Built], Mapping[str, Sequence[object]]] = lambda built: {}
 
 
 def encode(value: object, name: str) -> Tree:
@@ -84,13 +96,30 @@ def encode(value: object, name: str) -> Tree:
         return type(value)(entries)
     form = FORMS_BY_CLASS.get(type(value))
     state = None if form is None else form.state_of(value)
-    if state is None:
+    if form is None or state is None:
+        advice = "convert the values to text or numbers before fit, or "
         raise TypeError(
             f"{name} is {kind_in_words(value)}, which a file that is safe to load "
-            "can't hold; save the model with skops.io.dump or pickle instead."
+            f"can't hold; {advice if name.startswith('column ') else ''}save the model "
+            "with skops.io.dump or pickle instead."
         )
-    encoded = {part: encode(held, f"{name}.{part}") for part, held in state.items()}
+    columns = form.columns(value)
+    encoded = {
+        part: encode_columns(held, f"{name}.{part}", columns[part])
+        if part in columns
+        else encode(held, f"{name}.{part}")
+        for part, held in state.items()
+    }
     return {"class": type(value).__name__, "state": encoded}
+
+
+def encode_columns(values: object, name: str, columns: Sequence[object]) -> list[Tree]:
+    """The trees of values that are each about a column of X."""
+    entries = enumerate(zip(cast(list[object], values), columns, strict=True))
+    return [
+        encode(value, f"column {column!r}: {name}[{place}]")
+        for place, (value, column) in entries
+    ]
 
 
 def decode(tree: Tree) -> object:
@@ -163,39 +192,78 @@ def by_values(
     return Form(state_of, lambda state: build(**state))
 
 
+def by_text(cls: Callable[[str], Built]) -> Form[Built]:
+    """The form of a class that is built from what its objects print as."""
+    return by_values(
+        lambda value: {"text": str(value)}, lambda text: cls(expect(str, text))
+    )
+
+
 def scale_fits(scale: SmoothScale) -> bool:
-    """Whether all columns have all numbers."""
+    """All columns have all numbers."""
     return len({len(array) for array in vars(scale).values()}) == 1
 
 
+def sign_fits(block: SignColumn) -> bool:
+    """The signs are those of two categories, or of fewer."""
+    return len(block.labels) == 1 and block.signs.tolist() in [[0, 0, 0], [-1, 1, 0]]
+
+
 def one_hot_fits(block: OneHot) -> bool:
-    """Whether each category has its output, or none."""
+    """Frequent categories have an output each, in order; all others share one."""
     places, n_outputs = block.places, len(block.labels)
-    return bool((places >= -1).all() and (places < n_outputs).all())
+    if len(places) == 0:
+        return False
+    shared = places[-1]
+    n_frequent = n_outputs if shared < 0 else n_outputs - 1
+    own = places[places != shared]
+    # without infrequent categories, only unknown ones have no output
+    is_right = shared == n_frequent or (shared == -1 and len(own) == len(places) - 1)
+    return bool(is_right) and np.array_equal(own, np.arange(n_frequent))
 
 
 def category_column_fits(column: CategoryColumn) -> bool:
-    """Whether all blocks know the same categories."""
-    lengths = {
-        OneHot: lambda block: len(block.places),
-        TargetMeans: lambda block: len(block.table),
-        SignColumn: lambda block: column.n_codes + 1,
-    }
-    n_codes = {lengths[type(block)](block) for block in column.blocks}
-    return n_codes == {column.n_codes + 1} and column.known.is_unique
+    """All blocks know the same categories, sorted where these have an order."""
+    check_hashes(column.known)
+    means = [isinstance(block, TargetMeans) for block in column.blocks]
+    return (
+        means in ([False], [False, True])
+        and all(block_fits(block, column.n_codes) for block in column.blocks)
+        and column.known.is_unique
+        and not column.known.hasnans
+        and (
+            families(column.known) not in ({"numbers"}, {"text"})
+            or is_ascending(column.known.to_numpy())
+        )
+    )
+
+
+def block_fits(block: Block, n_codes: int) -> bool:
+    """Each category and unknown ones have a place."""
+    if isinstance(block, SignColumn):
+        return n_codes <= 2 and bool(block.signs.any()) == (n_codes == 2)
+    if isinstance(block, OneHot):
+        return n_codes > 2 and len(block.places) == n_codes + 1
+    return len(block.table) == n_codes + 1
 
 
 def target_means_fit(means: TargetMeans) -> bool:
-    """Whether each mean has its column."""
+    """Each mean has its column."""
     return means.table.shape[1] == len(means.labels) == len(means.scale.center)
 
 
+def date_column_fits(column: DateColumn) -> bool:
+    """Only moments with a time zone are read in UTC."""
+    return bool(column.has_zone or not column.in_utc)
+
+
 def text_column_fits(column: TextColumn) -> bool:
-    """Whether each term has its weights, and each output its column."""
+    """Each term has its weights, and each output its column."""
     n_terms, n_outputs = len(column.terms), len(column.labels)
     return (
         column.weights.shape == (n_terms, n_outputs)
-        and len(column.idf) == n_terms == len(set(column.terms))
+        and len(column.idf) == n_terms
+        and is_ascending(np.array(column.terms, dtype=object))
         and len(column.scale.center) == n_outputs
     )
 
@@ -219,7 +287,7 @@ ONCE_ABSENT: State = {"_text_columns": []}
 
 OPTIONAL_ENCODER_PARTS: dict[str, Check] = {
     "feature_names_in_": is_line_of_names,
-    ATTRIBUTE: is_list_of(object),
+    ATTRIBUTE: is_list_of(Hashable),
     "_sklearn_output_config": lambda value: (
         value
         in [{"transform": library} for library in ("default", "pandas", "polars", None)]
@@ -251,6 +319,24 @@ def own_attributes(estimator: BaseEstimator, fitted: Set[str]) -> State:
     return {name: attributes[name] for name in sorted(attributes)}
 
 
+ONCE_ABSENT_PARAMETERS: dict[str, Set[str]] = {
+    "TableEncoder": {"read_text", "text_components", "text_odds", "split_names"},
+    "MLPSoftmaxClassifier": {
+        *("checkpoint", "checkpoint_every", "diverse_members", "encoder_rows"),
+        *("max_time", "member_weights"),
+    },
+}
+"""Parameters that files of older versions lack, where they are at their defaults."""
+
+
+def check_parameters(cls: type[BaseEstimator], state: State) -> None:
+    """Raise if a state lacks a parameter that all versions have written."""
+    names = set(cls._get_param_names()) - ONCE_ABSENT_PARAMETERS[cls.__name__]
+    missing = sorted(names - state.keys())
+    if missing:
+        raise ValueError(f"{cls.__name__} lacks the parameters {', '.join(missing)}")
+
+
 def with_parameters(cls: type[Estimator], state: State) -> Estimator:
     """A new estimator whose parameters are taken out of a state, and checked."""
     names = cls._get_param_names()
@@ -261,6 +347,7 @@ def with_parameters(cls: type[Estimator], state: State) -> Estimator:
 
 def build_encoder(state: State) -> TableEncoder:
     """An encoder, fitted or not."""
+    check_parameters(TableEncoder, state)
     encoder = with_parameters(TableEncoder, state)
     is_fitted = "scale_" in state
     if is_fitted:
@@ -276,25 +363,63 @@ def build_encoder(state: State) -> TableEncoder:
 
 
 def encoder_fits(encoder: TableEncoder) -> bool:
-    """Whether the columns have their places and numbers."""
-    n_numbers = len(encoder.scale_.center)
-    kinds: list[Sequence[NumberColumn | CategoryColumn | TextColumn]]
-    kinds = [encoder._number_columns, encoder._category_columns, encoder._text_columns]
-    # text may have categories as well, and come beside numbers
-    places = [[column.position for column in columns] for columns in kinds]
+    """The columns have their places and numbers, and names if they have any."""
+    number_places, category_places, text_places = places = [
+        [column.position for column in columns]
+        for columns in (
+            encoder._number_columns,
+            encoder._category_columns,
+            encoder._text_columns,
+        )
+    ]
+    n_features = encoder.n_features_in_
+    if n_features > sum(map(len, places)) or not all(map(is_ascending, places)):
+        return False
+    # text may have categories as well, and odd text is encoded beside numbers
+    found = sorted({*number_places, *category_places, *text_places})
     beside = encoder._odd_columns().keys()
+    widths = [len(column.parts) for column in encoder._number_columns]
     return (
-        set().union(*places) == set(range(encoder.n_features_in_))
-        and len(encoder.is_categorical_) == encoder.n_features_in_
-        and all(len(set(some)) == len(some) for some in places)
+        found == list(range(n_features))
         and all(
             column.from_text
             for column in encoder._number_columns
             if column.position in beside
         )
-        and sum(len(column.parts) for column in encoder._number_columns) == n_numbers
-        and bool(np.isin(encoder._missing_of, np.arange(n_numbers)).all())
+        and encoder.is_categorical_.shape == (n_features,)
+        and np.flatnonzero(encoder.is_categorical_).tolist() == category_places
+        and sum(widths) == len(encoder.scale_.center)
+        and np.array_equal(
+            encoder._missing_of, encoder._with_indicator(encoder.scale_.has_missing)
+        )
+        and (not encoder._is_sparse or encoder._all_plain())
+        and names_fit(vars(encoder), n_features)
     )
+
+
+def names_fit(state: Mapping[str, object], n_features: int) -> bool:
+    """There are as many names of columns as columns, and of one kind."""
+    text, others = (state.get(name) for name in ("feature_names_in_", ATTRIBUTE))
+    if text is not None:
+        return others is None and len(cast(np.ndarray, text)) == n_features
+    if others is not None:
+        check_hashes(cast(list[Hashable], others))
+        return len(cast(list[Hashable], others)) == n_features
+    return True
+
+
+def names_of_columns(encoder: TableEncoder) -> list[object]:
+    """Names of the columns of X, for messages; x0, x1 and so on where it has none."""
+    return remembered_names(encoder) or check_feature_names_in(encoder).tolist()
+
+
+def columns_of_encoder(encoder: TableEncoder) -> dict[str, list[object]]:
+    """Names of the columns that a fitted encoder holds values of."""
+    if not hasattr(encoder, "scale_"):
+        return {}
+    names = names_of_columns(encoder)
+    places = [column.position for column in encoder._category_columns]
+    return {"_category_columns": [names[place] for place in places]}
 
 
 # Rows that partial_fit keeps
@@ -316,9 +441,21 @@ def build_first_rows(fitted: Kept, since: list[Kept]) -> FirstRows:
 def state_of_kept(kept: Kept) -> State:
     """Rows of some calls; of objects, which make no array in a file, the columns."""
     table: object = kept.table
-    if isinstance(table, np.ndarray) and table.dtype == object:
+    if is_table_of_objects(table):
         table = list(table.T)
     return kept._asdict() | {"table": table}
+
+
+def is_table_of_objects(table: object) -> TypeGuard[np.ndarray]:
+    """A matrix of Python objects."""
+    return isinstance(table, np.ndarray) and table.dtype == object
+
+
+def columns_of_kept(kept: Kept) -> dict[str, list[str]]:
+    """Names of the columns of a matrix of objects, which has none of its own."""
+    if not is_table_of_objects(kept.table):
+        return {}
+    return {"table": [f"x{place}" for place in range(kept.table.shape[1])]}
 
 
 IN_KEPT: dict[str, Check] = {
@@ -327,7 +464,7 @@ IN_KEPT: dict[str, Check] = {
         or is_array("biufcUSmMO", 2)(value)
     ),
     "codes": lambda value: is_array("i", 1)(value) and bool(np.min(value) >= 0),
-    "weight": lambda value: value is None or is_array("f", 1)(value),
+    "weight": lambda value: value is None or is_finite_array("float64", low=0)(value),
     "sizes": lambda value: is_array("i", 1)(value) and bool(np.min(value) > 0),
 }
 """What kept rows hold."""
@@ -342,7 +479,9 @@ def build_kept(state: State) -> Kept:
     kept = Kept(**cast(Any, state))
     n_rows = len(kept.codes)
     n_weights = n_rows if kept.weight is None else len(kept.weight)
-    if not n_rows == n_weights == kept.table.shape[0] == kept.sizes.sum():
+    # of numbers this large the sum overflows
+    has_sizes = kept.sizes.max() <= n_rows and kept.sizes.sum() == n_rows
+    if not (has_sizes and n_rows == n_weights == kept.table.shape[0]):
         raise ValueError("the parts of kept rows have different lengths")
     return kept
 
@@ -353,6 +492,9 @@ def build_columns(names: list[Hashable], data: list[Values]) -> Columns:
     are_columns = is_list_of(*types)(data) and all(values.ndim == 1 for values in data)
     if not (is_list_of(Hashable)(names) and are_columns and len(names) == len(data)):
         raise ValueError("the columns of kept rows are wrong")
+    for values in data:
+        if isinstance(values, np.ndarray) and values.dtype == object:
+            check_hashes(value for value in values if isinstance(value, Hashable))
     if len(set(map(len, data))) != 1:
         raise ValueError("the columns of kept rows have different lengths")
     return Columns(names, data)
@@ -378,6 +520,7 @@ def build_sparse(
 
 def build_categorical(codes: np.ndarray, categories: np.ndarray) -> pd.Categorical:
     """A column of categories, which are objects."""
+    check_hashes(categories)
     return pd.Categorical.from_codes(codes, pd.Index(categories, dtype=object))
 
 
@@ -393,8 +536,10 @@ def state_of_moments(moments: pd.arrays.DatetimeArray) -> State | None:
 
 def build_moments(moments: np.ndarray, zone: str) -> pd.arrays.DatetimeArray:
     """Moments in a time zone."""
-    in_utc = pd.DatetimeIndex(moments).tz_localize("UTC")
-    return in_utc.tz_convert(expect(str, zone)).array
+    # such a zone is a file of any path, which pandas would read
+    if not is_array("M", 1)(moments) or expect(str, zone).startswith("dateutil/"):
+        raise ValueError("the moments are wrong")
+    return pd.DatetimeIndex(moments).tz_localize("UTC").tz_convert(zone).array
 
 
 # Values
@@ -408,6 +553,18 @@ def objects(values: Sequence[object]) -> np.ndarray:
 def state_of_objects(array: np.ndarray) -> State | None:
     """The members of a line of Python objects."""
     return {"values": list(array)} if array.ndim == 1 else None
+
+
+def build_dict(keys: list[Hashable], values: list[object]) -> dict[Hashable, object]:
+    """Pairs of keys and values."""
+    check_hashes(keys)
+    return dict(zip(keys, values, strict=True))
+
+
+def build_frozenset(members: list[Hashable]) -> frozenset[Hashable]:
+    """A set of values."""
+    check_hashes(members)
+    return frozenset(members)
 
 
 def state_of_index(index: pd.Index) -> State | None:
@@ -466,11 +623,6 @@ def state_of_date(date: dt.date) -> State | None:
 ACTIVATION_CLASSES = {cls.__name__: cls for cls in ACTIVATIONS.values()}
 
 
-def state_of_path(path: Path) -> State:
-    """A path as text."""
-    return {"text": str(path)}
-
-
 def state_of_class(cls: type) -> State | None:
     """The name of an activation."""
     is_own = ACTIVATION_CLASSES.get(cls.__name__) is cls
@@ -479,12 +631,17 @@ def state_of_class(cls: type) -> State | None:
 
 # The table
 
+PARTS_IN_ORDER = [
+    ("", *parts)
+    for number in range(len(PARTS_OF_DATES) + 1)
+    for parts in combinations(PARTS_OF_DATES, number)
+]
+"""What a column of dates may be read as."""
+
 IN_NUMBER_COLUMNS: dict[str, Check] = {"position": is_count, "from_text": is_flag}
 ONCE_ABSENT_IN_NUMBERS: State = {"from_text": NumberColumn.from_text}
 IN_DATE_COLUMNS: dict[str, Check] = IN_NUMBER_COLUMNS | {
-    "parts": lambda value: (
-        type(value) is tuple and {""} <= set(value) <= {"", *PARTS_OF_DATES}
-    ),
+    "parts": lambda value: value in PARTS_IN_ORDER,
     "has_zone": is_flag,
     "in_utc": is_flag,
 }
@@ -498,9 +655,10 @@ IN_ARCHITECTURE: dict[str, Check] = {
         type(value) is tuple and all(isinstance(entry, Activation) for entry in value)
     ),
     "dropout": lambda value: (
-        type(value) is tuple and all(0 <= rate < 1 for rate in value)
+        type(value) is tuple
+        and all(is_number(rate) and 0 <= rate < 1 for rate in value)
     ),
-    "dtype": lambda value: value in ("float32", "float64"),
+    "dtype": lambda value: type(value) is str and value in ("float32", "float64"),
     "n_periodic": is_count,
 }
 
@@ -511,16 +669,18 @@ FORMS_BY_CLASS: dict[type, Form[Any]] = {
         cls: by_parts(cls, dict.fromkeys(vars(cls()), is_setting))
         for cls in ACTIVATION_CLASSES.values()
     },
-    TableEncoder: Form(state_of_encoder, build_encoder),
+    TableEncoder: Form(state_of_encoder, build_encoder, columns_of_encoder),
     SmoothScale: by_parts(
         SmoothScale,
         {
-            "center": is_array("f", 1),
-            "scale": is_array("f", 1),
+            "center": is_finite_array("float64"),
+            "scale": is_finite_array("float64", low=float(np.nextafter(0, 1))),
             "has_missing": is_array("b", 1),
             "is_constant": is_array("b", 1),
         },
-        scale_fits,
+        lambda scale: (
+            scale_fits(scale) and bool((scale.scale[scale.is_constant] == 1).all())
+        ),
     ),
     **{
         cls: by_parts(cls, IN_NUMBER_COLUMNS, once_absent=ONCE_ABSENT_IN_NUMBERS)
@@ -529,6 +689,7 @@ FORMS_BY_CLASS: dict[type, Form[Any]] = {
     DateColumn: by_parts(
         DateColumn,
         IN_DATE_COLUMNS,
+        date_column_fits,
         once_absent=ONCE_ABSENT_IN_NUMBERS | {"in_utc": DateColumn.in_utc},
     ),
     CategoryColumn: by_parts(
@@ -546,8 +707,8 @@ FORMS_BY_CLASS: dict[type, Form[Any]] = {
     ),
     SignColumn: by_parts(
         SignColumn,
-        {"labels": is_list_of(str), "signs": is_array("f", 1)},
-        lambda block: len(block.labels) == 1 and len(block.signs) == 3,
+        {"labels": is_list_of(str), "signs": is_finite_array("float64")},
+        sign_fits,
     ),
     OneHot: by_parts(
         OneHot, {"labels": is_list_of(str), "places": is_array("i", 1)}, one_hot_fits
@@ -557,7 +718,7 @@ FORMS_BY_CLASS: dict[type, Form[Any]] = {
         {
             "labels": is_list_of(str),
             "scale": is_a(SmoothScale),
-            "table": is_array("f", 2),
+            "table": is_finite_array("float64", 2),
         },
         target_means_fit,
     ),
@@ -567,16 +728,22 @@ FORMS_BY_CLASS: dict[type, Form[Any]] = {
             "position": is_count,
             "unit": lambda value: type(value) is str and value in UNITS,
             "terms": is_list_of(str),
-            "idf": is_array("f", 1),
-            "weights": is_array("f", 2),
+            "idf": is_finite_array("float64"),
+            "weights": lambda value: (
+                is_array("f", 2)(value)
+                and value.dtype == "float32"
+                and bool(np.isfinite(value).all())
+            ),
             "labels": is_list_of(str),
             "scale": is_a(SmoothScale),
         },
         text_column_fits,
     ),
     FirstRows: by_values(state_of_first_rows, build_first_rows),
-    Kept: Form(state_of_kept, build_kept),
-    Columns: by_values(lambda columns: columns._asdict(), build_columns),
+    Kept: Form(state_of_kept, build_kept, columns_of_kept),
+    Columns: by_values(lambda columns: columns._asdict(), build_columns)._replace(
+        columns=lambda columns: {"data": columns.names}
+    ),
     **{
         cls: by_values(state_of_sparse, partial(build_sparse, cls))
         for cls in (csr_array, csr_matrix)
@@ -590,22 +757,24 @@ FORMS_BY_CLASS: dict[type, Form[Any]] = {
     ),
     pd.arrays.DatetimeArray: by_values(state_of_moments, build_moments),
     Plateau: by_parts(
-        Plateau, {"lowest": is_number, "n_bad_epochs": is_count, "factor": is_number}
+        Plateau,
+        {
+            "lowest": is_number_in(-math.inf, math.inf),
+            "n_bad_epochs": is_count,
+            "factor": is_number_in(0, 1),
+        },
     ),
     dict: by_values(
         lambda pairs: {"keys": list(pairs), "values": list(pairs.values())},
-        lambda keys, values: dict(zip(keys, values, strict=True)),
+        build_dict,
     ),
     # in an order that does not change from run to run
     frozenset: by_values(
         lambda members: {"members": sorted(members, key=repr)},
-        lambda members: frozenset(members),
+        build_frozenset,
     ),
     type: by_values(state_of_class, lambda name: ACTIVATION_CLASSES[name]),
-    **{
-        cls: by_values(state_of_path, lambda text: Path(text))
-        for cls in (PosixPath, WindowsPath)
-    },
+    **dict.fromkeys((PosixPath, WindowsPath), by_text(Path)),
     np.ndarray: by_values(state_of_objects, objects),
     np.random.RandomState: by_values(state_of_random_state, build_random_state),
     pd.Index: by_values(state_of_index, build_index),
@@ -615,10 +784,11 @@ FORMS_BY_CLASS: dict[type, Form[Any]] = {
             "right": interval.right,
             "closed": interval.closed,
         },
-        pd.Interval,
+        lambda left, right, closed: pd.Interval(left, right, closed),
     ),
     pd.Period: by_values(
-        lambda period: {"ordinal": period.ordinal, "freq": period.freqstr}, pd.Period
+        lambda period: {"ordinal": period.ordinal, "freq": period.freqstr},
+        lambda ordinal, freq: pd.Period(ordinal=ordinal, freq=freq),
     ),
     pd.Timestamp: by_values(state_of_timestamp, lambda moment: pd.Timestamp(moment)),
     pd.Timedelta: by_values(
@@ -634,11 +804,9 @@ FORMS_BY_CLASS: dict[type, Form[Any]] = {
             "seconds": duration.seconds,
             "microseconds": duration.microseconds,
         },
-        dt.timedelta,
+        lambda days, seconds, microseconds: dt.timedelta(days, seconds, microseconds),
     ),
-    Decimal: by_values(
-        lambda number: {"text": str(number)}, lambda text: Decimal(text)
-    ),
+    Decimal: by_text(Decimal),
 }
 """All classes of objects that a file may hold."""
 

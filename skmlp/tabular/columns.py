@@ -18,7 +18,7 @@ from skmlp.tabular.readings import (
     split_text,
     with_text_read,
 )
-from skmlp.tabular.tables import Column, Values
+from skmlp.tabular.tables import Column, Values, as_objects, find_missing, quiet
 from skmlp.tabular.target_means import Rows, Target, TargetMeans
 
 PARTS_OF_DATES: dict[str, Callable[[pd.DatetimeIndex], pd.Index]] = {
@@ -87,7 +87,7 @@ def kind_of_objects(column: Column) -> str:
     """The kind that all the values of an object column speak for."""
     inferred = pd.api.types.infer_dtype(column.data, skipna=True)
     if inferred in {"mixed", "mixed-integer"}:
-        values = column.data[~pd.isna(column.data)]
+        values = column.data[~find_missing(column.data)]
         if any(isinstance(value, complex) for value in values):
             inferred = "complex"
         elif are_numbers(values):
@@ -237,7 +237,7 @@ class NumberColumn:
             return [values]
         if isinstance(values, pd.Categorical):
             values = np.asarray(values)
-        missing = np.asarray(pd.isna(values))
+        missing = find_missing(values)
         result = np.full(len(values), np.nan)
         result[~missing] = np.asarray(values[~missing], dtype=np.float64)
         return [result]
@@ -267,7 +267,7 @@ class EmptyColumn(NumberColumn):
     kind = "nothing"
 
     def read(self, column: Column) -> list[np.ndarray]:
-        return [np.where(pd.isna(column.data), np.nan, 0.0)]
+        return [np.where(find_missing(column.data), np.nan, 0.0)]
 
 
 class DateColumn(NumberColumn):
@@ -340,7 +340,7 @@ def is_missing_altogether(column: Column) -> bool:
     """Whether no row has a value, so that the column is of any kind."""
     values = column.data
     # the last row first: it settles most columns at no cost
-    return bool(pd.isna(values[-1:]).all() and pd.isna(values).all())
+    return bool(find_missing(values[-1:]).all() and find_missing(values).all())
 
 
 def varies(numbers: np.ndarray) -> bool:
@@ -440,26 +440,22 @@ def factorize(column: Column) -> Factorized:
     """Number the distinct values of a column; some may occur in no row."""
     values = column.data
     if isinstance(values, pd.Categorical):
-        return with_keys(
-            column, Factorized(values.codes, as_objects(values.categories))
-        )
-    try:
-        codes, distinct = pd.factorize(values)
-    except TypeError:  # some cells have no hash
-        codes, distinct = np.arange(len(values)), values
-    return with_keys(column, Factorized(codes, as_objects(distinct)))
-
-
-def as_objects(values: Values | pd.Index) -> np.ndarray:
-    """An array of Python objects, one per value, also where the values are tuples."""
-    return np.asarray(pd.Index(values, dtype=object).array, dtype=object)
+        found = Factorized(values.codes, as_objects(values.categories))
+    else:
+        try:
+            codes, distinct = pd.factorize(values)
+        except TypeError:  # cells without a hash; signaling NaNs count as missing
+            found = Factorized(np.arange(len(values)), quiet(values))
+            return with_keys(column, found)
+        found = Factorized(codes, as_objects(distinct))
+    types = set(map(type, found.distinct))
+    if all(issubclass(kind, SCALARS) for kind in types):
+        return found
+    return with_keys(column, found)
 
 
 def with_keys(column: Column, found: Factorized) -> Factorized:
     """Replace containers by keys, which are equal in every process if these are."""
-    types = set(map(type, found.distinct))
-    if all(issubclass(kind, SCALARS) for kind in types):
-        return found
     keys = found.distinct.copy()
     try:
         for place, value in enumerate(found.distinct):

@@ -1,7 +1,9 @@
 """TableEncoder: chooses the kind of each column and owns the slices of the output."""
 
 import warnings
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Hashable, Sequence
+from decimal import Decimal
+from functools import partial
 from numbers import Integral
 from typing import Literal, NamedTuple, Self
 
@@ -15,13 +17,13 @@ from sklearn.utils.validation import (
     check_consistent_length,
     check_is_fitted,
     column_or_1d,
-    validate_data,
 )
 
-from skmlp._estimators import unchanged_on_error
+from skmlp._estimators import HintsMixin, unchanged_on_error
 from skmlp._sklearn import (
     Interval,
     StrOptions,
+    check_columns,
     check_feature_names_in,
     fit_context,
 )
@@ -36,7 +38,7 @@ from skmlp.tabular.columns import (
     sorting_order,
 )
 from skmlp.tabular.labels import read_labels
-from skmlp.tabular.lazy import refuse_lazy
+from skmlp.tabular.lazy import check_is_table, refuse_lazy
 from skmlp.tabular.names import (
     check_names,
     list_some,
@@ -58,6 +60,7 @@ from skmlp.tabular.tables import (
     plain,
     read_columns,
     read_matrix,
+    rows_as_array,
 )
 from skmlp.tabular.target_means import N_FOLDS, Rows, Target, TargetMeans
 from skmlp.tabular.text import TextColumn, Texts, Told, are_mostly_distinct, unit_of
@@ -101,7 +104,7 @@ class TrainingTable(NamedTuple):
     weight: np.ndarray | None
 
 
-class TableEncoder(TransformerMixin, BaseEstimator):
+class TableEncoder(HintsMixin, TransformerMixin, BaseEstimator):
     """Encode a table of any columns as one matrix of floats for a neural network.
 
     Takes pandas, polars and pyarrow tables, other tables that narwhals reads, NumPy
@@ -379,8 +382,17 @@ class TableEncoder(TransformerMixin, BaseEstimator):
         ValueError, TypeError
             If columns are missing, in another order, or of another kind than in `fit`.
         """
+        return self.transform_for(self, X)
+
+    def transform_for(
+        self, owner: BaseEstimator, X: TableLike
+    ) -> np.ndarray | SparseMatrix:
+        """Encode rows for the estimator that a user knows, which messages name.
+
+        It must have learned the same columns.
+        """
         check_is_fitted(self, "scale_")
-        X = self._validate(X, reset=False)
+        X = self._validate(X, owner)
         if is_sparse(X):
             if self._is_sparse:
                 return self.scale_.encode_sparse(X, self.dtype)
@@ -483,24 +495,28 @@ class TableEncoder(TransformerMixin, BaseEstimator):
         tags.transformer_tags.preserves_dtype = []
         return tags
 
-    def _validate(self, X: TableLike, reset: bool) -> Table:
-        """X as a table, a 2-D array or a CSR matrix; with the columns of fit."""
+    def _validate(self, X: TableLike, owner: BaseEstimator | None = None) -> Table:
+        """X as a table, a 2-D array or a CSR matrix; with the columns of fit.
+
+        `owner` is the estimator that messages name; None to learn the columns.
+        """
         refuse_lazy(X=X)
-        if reset:
+        check_is_table("X", X)
+        if owner is None:
             remember_names(self, X)
         else:
             check_names(self, X)
         if is_frame(X):
             names = header(X)
             try:
-                validate_data(self, names, reset=reset, skip_check_array=True)
+                check_columns(owner or self, names, reset=owner is None)
             except ValueError as error:
                 raise ValueError(f"{error}{self._hint_on_order(names)}") from error
             for axis, what in enumerate(["sample", "feature"]):
                 if X.shape[axis] == 0:
                     raise ValueError(
                         f"Found array with 0 {what}(s) (shape={X.shape}) while a "
-                        "minimum of 1 is required by TableEncoder."
+                        "minimum of 1 is required."
                     )
             return X
         X = plain(X)
@@ -510,11 +526,9 @@ class TableEncoder(TransformerMixin, BaseEstimator):
             "ensure_all_finite": False,
         }
         if not hasattr(X, "dtype"):
-            # NumPy would turn numbers beside text into text
-            as_array = array_of_lists(X, options)
-            if as_array.dtype.kind == "U":
-                options["dtype"] = object
-        X = validate_data(self, X, reset=reset, **options)
+            X = rows_as_array(X, partial(array_of_lists, **options))
+        X = check_array(X, input_name="X", **options)
+        check_columns(owner or self, X, reset=owner is None)
         if is_sparse(X):
             check_sparse(X)
         return X
@@ -539,7 +553,7 @@ class TableEncoder(TransformerMixin, BaseEstimator):
     ) -> "TrainingTable":
         """Learn, and return the table as it was read on the way."""
         refuse_lazy(X=X, y=y, sample_weight=sample_weight)
-        X = self._validate(X, reset=True)
+        X = self._validate(X)
         weight = None
         if sample_weight is not None:
             weight = check_weights(sample_weight, X.shape[0])
@@ -569,7 +583,7 @@ class TableEncoder(TransformerMixin, BaseEstimator):
         numbers: list[np.ndarray] = []
         codes: list[np.ndarray] = []
         texts: list[Told] = []
-        for column in read_columns(X):
+        for column in read_columns(X, set(np.flatnonzero(is_forced))):
             kind = "categories"
             if not is_forced[column.position]:
                 counted = column._replace(data=column.data[rows.places])
@@ -619,7 +633,7 @@ class TableEncoder(TransformerMixin, BaseEstimator):
             return False
         fitted = TextColumn(column.position, unit)
         own_target = target if self.text_odds else None
-        told = fitted.fit(texts, rows, own_target, self.text_components or 0, rng)
+        told = fitted.fit(texts, rows, own_target, int(self.text_components or 0), rng)
         if not fitted.labels:
             return False
         self._text_columns.append(fitted)
@@ -631,7 +645,7 @@ class TableEncoder(TransformerMixin, BaseEstimator):
     ) -> np.ndarray:
         self.is_categorical_[column.position] = True
         fitted = CategoryColumn(
-            column.position, self.max_categories, self.min_frequency
+            column.position, int(self.max_categories), int(self.min_frequency)
         )
         self._category_columns.append(fitted)
         codes = fitted.fit(column, found, rows, target)
@@ -659,16 +673,13 @@ class TableEncoder(TransformerMixin, BaseEstimator):
         given = column_or_1d(read_labels(y))
         check_consistent_length(X, given)
         folds = rng.permutation(len(given)) % N_FOLDS
+        if given.dtype == object and isinstance(given[0], Decimal):
+            given = given.astype(np.float64)
         if given.dtype.kind == "f":
             assert_all_finite(given, input_name="y")
             if (given != np.rint(given)).any():
                 return Target(given.astype(np.float64), folds=folds)
         codes, labels = factorize(Column(0, "y", given))
-        if codes.min() < 0:
-            raise ValueError(
-                f"y has no label in {(codes < 0).sum()} rows; drop these rows, or "
-                "leave y out."
-            )
         if len(labels) > self.max_categories:
             return None
         order = sorting_order(labels)
@@ -744,7 +755,8 @@ class TableEncoder(TransformerMixin, BaseEstimator):
             matrix = read_matrix(X)
             if matrix is not None:
                 return Reading(X.shape[0], matrix.T, [], [])
-        columns = read_columns(X)
+        exact = {fitted.position for fitted in self._category_columns}
+        columns = read_columns(X, exact)
         numbers: list[np.ndarray] = []
         for reader in self._number_columns:
             numbers += reader.read(columns[reader.position])
@@ -811,7 +823,7 @@ class TableEncoder(TransformerMixin, BaseEstimator):
         return slices
 
 
-def array_of_lists(X: TableLike, options: Mapping[str, object]) -> np.ndarray:
+def array_of_lists(X: TableLike, **options: object) -> np.ndarray:
     """Check rows that are lists, and return them as an array."""
     try:
         return check_array(X, **options)

@@ -9,18 +9,21 @@ import pandas as pd
 from pandas.api.types import union_categoricals
 from scipy.sparse import vstack
 
-from skmlp.tabular.columns import as_objects
 from skmlp.tabular.names import as_index
 from skmlp.tabular.tables import (
     SparseMatrix,
     Table,
     TableLike,
     Values,
+    as_objects,
+    exceeds_float,
+    find_missing,
     is_frame,
     is_sparse,
     pandas_values,
     plain,
     read_columns,
+    rows_as_array,
 )
 
 NUMBERS = set("biuf")
@@ -132,7 +135,7 @@ def keep(X: TableLike, codes: np.ndarray, weight: np.ndarray | None) -> Kept:
 def kept_table(X: TableLike) -> KeptTable:
     """A copy of a table that an encoder has read."""
     if is_frame(X):
-        columns = read_columns(X)
+        columns = read_columns(X, exact=range(X.shape[1]))
         return Columns(
             [column.name for column in columns],
             [kept_values(column.data) for column in columns],
@@ -140,12 +143,9 @@ def kept_table(X: TableLike) -> KeptTable:
     X = plain(X)
     if is_sparse(X):
         return X.copy()
-    array = np.array(X)
-    if array.dtype.kind == "U" and not hasattr(X, "dtype"):
-        # NumPy has turned numbers beside text into text
-        array = np.array(X, dtype=object)
+    array = np.array(X if hasattr(X, "dtype") else rows_as_array(X))
     if array.dtype == object:
-        array[pd.isna(array)] = None
+        array[find_missing(array)] = None
     return array
 
 
@@ -159,7 +159,7 @@ def kept_values(values: Values) -> Values:
     if isinstance(values, np.ndarray) and values.dtype.kind not in "OUS":
         return values.copy()
     objects = np.array(values, dtype=object)
-    objects[pd.isna(objects)] = None
+    objects[find_missing(objects)] = None
     return objects
 
 
@@ -188,7 +188,7 @@ def join_tables(tables: Sequence[KeptTable]) -> KeptTable:
     arrays = [table for table in tables if isinstance(table, np.ndarray)]
     kinds = {array.dtype.kind for array in arrays}
     if len(arrays) == len(tables) and (len(kinds) == 1 or kinds <= NUMBERS):
-        return np.concatenate(arrays)
+        return np.concatenate(with_common_dtype(arrays))
     pieces = zip(*map(columns_of, tables), strict=True)
     data = [join_values(column) for column in pieces]
     if isinstance(first, Columns):
@@ -209,6 +209,7 @@ def join_values(pieces: Sequence[Values]) -> Values:
 
     Pieces without any value have no say in what type the column is.
     """
+    pieces = with_common_dtype(pieces)
     arrays = [piece for piece in pieces if isinstance(piece, np.ndarray)]
     if len(arrays) == len(pieces) and len({array.dtype for array in arrays}) == 1:
         return np.concatenate(arrays)
@@ -226,6 +227,18 @@ def join_values(pieces: Sequence[Values]) -> Values:
     else:
         joined = pd.concat(told)
     return kept_values(pandas_values(joined.reindex(range(ends[-1]))))
+
+
+def with_common_dtype(pieces: Sequence[Values]) -> Sequence[Values]:
+    """The pieces, as objects where the dtype that joins them would merge integers."""
+    arrays = [piece for piece in pieces if isinstance(piece, np.ndarray)]
+    is_one_kind = len({getattr(piece.dtype, "kind", "") for piece in pieces}) == 1
+    if is_one_kind or not any(map(exceeds_float, arrays)):
+        return pieces
+    return [
+        kept_values(piece.astype(object)) if isinstance(piece, np.ndarray) else piece
+        for piece in pieces
+    ]
 
 
 def as_categories(series: pd.Series) -> pd.Series:

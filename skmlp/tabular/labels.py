@@ -1,5 +1,8 @@
 """Labels of any library, read as arrays of their own types."""
 
+from collections.abc import Iterable, Sequence
+from numbers import Number
+
 import narwhals as nw
 import numpy as np
 import pandas as pd
@@ -7,60 +10,138 @@ from numpy.typing import ArrayLike
 
 from skmlp.tabular.tables import (
     Values,
-    has_masked,
+    as_objects,
+    by_narwhals,
+    exceeds_float,
+    find_missing,
+    is_frame,
+    masked_as_missing,
     narwhals_values,
     native,
     pandas_values,
 )
 
+FLOATS = (float, np.floating)
 
-def read_labels(y: ArrayLike) -> ArrayLike:
-    """Labels of any library as an array whose dtype is theirs; lists stay as they are.
+ROWS_OF = {"y": "X and y", "y_val": "X_val and y_val"}
+"""By argument of `fit`: what rows without a label are to be dropped from."""
 
-    NumPy by itself would make objects or floats of nullable truth values and integers.
+
+def read_labels(y: ArrayLike, name: str = "y") -> ArrayLike:
+    """Labels of any library as an array of their own type, none of them missing.
+
+    Whatever is no line of labels, nor a table with one column, stays as it is. `name`
+    is that of the argument, for messages.
     """
-    if isinstance(y, pd.DataFrame) and y.shape[1] == 1:
-        return as_array(pandas_values(y.iloc[:, 0]))[:, np.newaxis]
+    if is_frame(y) and y.shape[1] == 1:
+        if isinstance(y, pd.DataFrame):
+            column = y.iloc[:, 0]
+        else:
+            column = by_narwhals(y)[:, 0].to_native()
+        return np.asarray(read_labels(column, name))[:, np.newaxis]
+    values = label_values(y)
+    if values is None:
+        return y
+    refuse_missing(int(find_missing(values).sum()), name)
+    return as_array(values)
+
+
+def read_present_labels(y: ArrayLike) -> tuple[np.ndarray, np.ndarray]:
+    """Labels of the rows that have one, and a mask of those that have none."""
+    values = label_values(y)
+    if values is None:
+        values = np.asarray(y)
+    is_missing = find_missing(values)
+    return as_array(values[~is_missing]), is_missing
+
+
+def label_values(y: ArrayLike) -> Values | None:
+    """Labels as an array that may lack some; None if they make no line.
+
+    NumPy by itself would make objects or floats of nullable truth values and integers,
+    text of a number beside text, and floats of integers beside floats.
+    """
+    pyarrow = nw.dependencies.get_pyarrow()
+    if pyarrow is not None and isinstance(y, pyarrow.Array):
+        y = pyarrow.chunked_array([y])
     if isinstance(y, pd.Index | pd.api.extensions.ExtensionArray):
         y = pd.Series(y)
     if isinstance(y, pd.Series) and not isinstance(y.dtype, pd.ArrowDtype):
-        return as_array(pandas_values(y))
+        return pandas_values(y)
     if nw.dependencies.is_into_series(y):
-        return as_array(series_values(nw.from_native(y, series_only=True)))
-    return as_array(y) if isinstance(y, np.ndarray) else y
+        return series_values(nw.from_native(y, series_only=True))
+    if isinstance(y, np.ndarray):
+        return native(np.asarray(masked_as_missing(y)))
+    return list_values(y) if isinstance(y, list | tuple) else None
 
 
 def series_values(series: nw.Series) -> Values:
     """The values of a series; categories, which in pyarrow may be numbers, stay so."""
     if isinstance(series.dtype, nw.Categorical | nw.Enum):
-        return pd.array(series.to_list())
-    return narwhals_values(series)
+        return as_objects(series.to_list())
+    return narwhals_values(series, is_exact=True)
+
+
+def list_values(labels: Sequence[object]) -> np.ndarray | None:
+    """The labels of a list as objects, but text as NumPy's; None for nested lists."""
+    types = set(map(type, labels))
+    if types and all(issubclass(one, str) for one in types):
+        return np.array(labels)
+    is_nested = any(hasattr(one, "__len__") for one in types if one not in (str, bytes))
+    return None if is_nested else as_objects(labels)
 
 
 def as_array(values: Values) -> np.ndarray:
     """The values, none of which may be missing, as an array of their own type."""
-    if isinstance(values, np.ndarray):
-        if has_masked([values]):
-            refuse_missing(np.ma.getmaskarray(values))
-        values = np.asarray(values)
-        if values.dtype == object and all(map(is_number, values.ravel())):
-            values = np.array(values.tolist())
-        return native(values)
-    refuse_missing(values.isna())
     if isinstance(values, pd.Categorical):
-        return as_array(pandas_values(pd.Series(values.categories)))[values.codes]
-    return values.to_numpy(getattr(values.dtype, "numpy_dtype", None))
+        known = pandas_values(pd.Series(values.categories))
+        return as_array(known)[values.codes]
+    if not isinstance(values, np.ndarray):
+        return values.to_numpy(getattr(values.dtype, "numpy_dtype", None))
+    if values.dtype == object and are_numbers(values.ravel()):
+        return as_numbers(values.ravel()).reshape(values.shape)
+    return values
 
 
-def is_number(value: object) -> bool:
-    """Whether a Python object is a number or a truth value."""
-    return isinstance(value, int | float | np.number | np.bool_)
+def as_numbers(numbers: np.ndarray) -> np.ndarray:
+    """Python numbers as an array of NumPy's type for them, or as objects.
+
+    They stay objects where no such type holds all of them exactly, as with `Decimal`,
+    `Fraction` and integers of more than 64 bits.
+    """
+    array = np.array(numbers.tolist())
+    if array.dtype != object and not exceeds_float(array):
+        return array
+    floats = [number for number in numbers if isinstance(number, FLOATS)]
+    if not all(number.is_integer() for number in floats):
+        return numbers.astype(np.float64)  # which is refused as continuous
+    exact = [int(n) if isinstance(n, FLOATS) else n for n in numbers]
+    array = np.array(exact)
+    if array.dtype.kind != "f":
+        return array
+    # integers of 64 bits, of which NumPy makes floats unless all are signed
+    return as_objects(exact) if min(exact) < 0 else np.array(exact, dtype=np.uint64)
 
 
-def refuse_missing(is_missing: np.ndarray) -> None:
+def are_numbers(values: Iterable[object]) -> bool:
+    """Return whether all values are numbers or truth values."""
+    return all(issubclass(one, Number | np.bool_) for one in set(map(type, values)))
+
+
+def find_labels(y: np.ndarray, classes: np.ndarray) -> np.ndarray:
+    """The index of each label among the sorted classes; -1 where it is none of them."""
+    if y.dtype == object or y.dtype.kind != classes.dtype.kind:
+        # as Python compares them: NumPy would merge integers of different types
+        y, classes = y.astype(object), classes.astype(object)
+        return pd.Index(classes, dtype=object).get_indexer(pd.Index(y, dtype=object))
+    codes = np.minimum(np.searchsorted(classes, y), len(classes) - 1)
+    return np.where(classes[codes] == y, codes, -1)
+
+
+def refuse_missing(n_missing: int, name: str = "y") -> None:
     """Raise where rows have no label."""
-    if is_missing.any():
+    if n_missing:
         raise ValueError(
-            f"y has no label in {int(is_missing.sum())} rows, where it is masked or "
-            "missing; drop these rows from X and y."
+            f"{name} has no label in {n_missing} rows, where it is masked or missing; "
+            f"drop these rows from {ROWS_OF.get(name, name)}."
         )

@@ -2,7 +2,7 @@
 
 import os
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import NamedTuple, TypeAlias
 
 import narwhals as nw
@@ -52,6 +52,70 @@ def refuse_one(name: str, value: object) -> None:
                 f"{came} holds no rows yet; pass {name}.{kind.whole}"
                 f"{parts if name == 'X' else ''}."
             )
+
+
+def check_is_table(name: str, X: object) -> None:
+    """Raise unless X is a table, an array or a list that may have columns."""
+    if isinstance(X, pd.DataFrame) or (
+        isinstance(X, np.ndarray) and X.ndim == 2 and X.dtype.names is None
+    ):
+        return
+    for holds, came, way in OTHER_TABLES:
+        if holds(X):
+            raise TypeError(
+                f"expected a table as {name}, got {came or type_in_words(X)}. "
+                f"Pass {way.format(name=name)}."
+            )
+
+
+def has_records(X: object) -> bool:
+    """Return True for a list, a Series or an array of dicts, one per row."""
+    is_flat = isinstance(X, list | tuple) or getattr(X, "ndim", 0) == 1
+    return is_flat and isinstance(next(iter(X), None), Mapping)  # type: ignore[call-overload]
+
+
+def has_no_axes(X: object) -> bool:
+    """Return True for what can't hold rows, such as None, a number or a set."""
+    if isinstance(X, bytes | bytearray | type):
+        return True
+    if hasattr(X, "ndim"):
+        return X.ndim == 0
+    holds_rows = hasattr(X, "__len__") and hasattr(X, "__getitem__")
+    return not holds_rows and not hasattr(X, "__array__") and not hasattr(X, "shape")
+
+
+OTHER_TABLES: Sequence[tuple[Test, str, str]] = (
+    (
+        lambda X: (
+            isinstance(X, Mapping) and any(map(pd.api.types.is_scalar, X.values()))
+        ),
+        "a dict of one row",
+        "pd.DataFrame([{name}])",
+    ),
+    (lambda X: isinstance(X, Mapping), "a dict of columns", "pd.DataFrame({name})"),
+    (
+        lambda X: isinstance(X, list | tuple) and has_records(X),
+        "a list of dicts",
+        "pd.DataFrame({name})",
+    ),
+    (has_records, "an array of dicts", "pd.DataFrame(list({name}))"),
+    (
+        lambda X: isinstance(X, np.ma.MaskedArray) and X.dtype.names is not None,
+        "a structured array with a mask",
+        "pd.DataFrame({name}.tolist(), columns={name}.dtype.names)",
+    ),
+    (
+        lambda X: getattr(getattr(X, "dtype", None), "names", None) is not None,
+        "a structured array",
+        "pd.DataFrame({name})",
+    ),
+    (
+        has_no_axes,
+        "",
+        "a DataFrame, or an array of shape (n_samples, n_features)",
+    ),
+)
+"""Other forms of rows, what to call them, and what to pass in their place."""
 
 
 def type_in_words(value: object) -> str:

@@ -1,4 +1,4 @@
-"""Names of columns that are no strings, which scikit-learn does not remember."""
+"""Names of columns that scikit-learn does not remember: no strings, or not unique."""
 
 from collections.abc import Hashable, Sequence
 
@@ -12,7 +12,7 @@ ATTRIBUTE = "_column_names"
 def remember_names(estimator: object, X: object) -> None:
     """Let an estimator know the columns that it is fitted on."""
     names = list(X.columns) if isinstance(X, pd.DataFrame) else []
-    if names and not any(isinstance(name, str) for name in names):
+    if names and not has_names_for_sklearn(names):
         setattr(estimator, ATTRIBUTE, names)
     elif hasattr(estimator, ATTRIBUTE):
         delattr(estimator, ATTRIBUTE)
@@ -29,7 +29,7 @@ def check_names(estimator: object, X: object) -> None:
     if known is None or not isinstance(X, pd.DataFrame):
         return
     came = list(X.columns)
-    if came == known or any(isinstance(name, str) for name in came):
+    if came == known or has_names_for_sklearn(came):
         return
     now, before = as_index(came), as_index(known)
     if now.equals(before):
@@ -48,6 +48,12 @@ def check_names(estimator: object, X: object) -> None:
     raise ValueError(
         f"the columns of X should be in the order of fit. {hint_on_order(came, known)}"
     )
+
+
+def has_names_for_sklearn(names: Sequence[Hashable]) -> bool:
+    """Return True if scikit-learn remembers such names, or refuses them by itself."""
+    has_strings = any(isinstance(name, str) for name in names)
+    return has_strings and len(set(names)) == len(names)
 
 
 def as_index(names: Sequence[Hashable]) -> pd.Index:

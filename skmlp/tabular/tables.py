@@ -1,7 +1,8 @@
 """Tables of any kind, read as columns: NumPy arrays or pandas extension arrays."""
 
-from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
-from typing import NamedTuple, Protocol, TypeAlias, TypeGuard, cast
+from collections.abc import Callable, Container, Hashable, Iterable, Mapping, Sequence
+from decimal import Decimal, InvalidOperation
+from typing import Any, NamedTuple, Protocol, TypeAlias, TypeGuard, cast
 
 import narwhals as nw
 import numpy as np
@@ -66,6 +67,9 @@ SMALL_TABLE = 1 << 16
 SMALL_NUMBERS = (nw.Float32, nw.Float64, nw.Int8, nw.Int16, nw.Int32, nw.Int64)
 """Dtypes of other libraries that are copied as a whole likewise."""
 
+FLOAT_LIMIT = 2**53
+"""Integers from which on float64 merges neighbors."""
+
 
 class Column(NamedTuple):
     """One column: where it stands, what to call it in messages, and its values."""
@@ -123,8 +127,68 @@ def canonical_rows(X: SparseMatrix) -> SparseMatrix:
 
 
 def native(array: np.ndarray) -> np.ndarray:
-    """The array in this machine's order of bytes, which pandas asks for."""
+    """The array in a dtype that pandas reads: native bytes, no `StringDType`."""
+    convert = CONVERSIONS.get(array.dtype.char)
+    if convert is not None:
+        return convert(array)
     return array.astype(array.dtype.newbyteorder("="), copy=False)
+
+
+def rows_as_array(X: TableLike, read: Callable[..., Any] = np.asarray) -> np.ndarray:
+    """Lists of rows as an array, of objects where NumPy would change what they hold.
+
+    It turns numbers beside text into text, and large integers beside floats into these.
+    """
+    array: np.ndarray = read(X)
+    if array.dtype.kind == "U" or (array.dtype.kind == "f" and exceeds_float(array)):
+        array = read(X, dtype=object)
+    return native(array)
+
+
+def narrow(array: np.ndarray) -> np.ndarray:
+    """Convert extended floats to float64, or to objects where that would merge some."""
+    doubles = array.astype(np.float64)
+    if ((doubles == array) | np.isnan(array)).all():
+        return doubles
+    values = [int(value) if value.is_integer() else value for value in array.ravel()]
+    return as_objects(values).reshape(array.shape)
+
+
+CONVERSIONS: dict[str, Callable[[np.ndarray], np.ndarray]] = {
+    "T": lambda array: array.astype(object),
+    "g": narrow,
+}
+"""By character of a dtype: how arrays are converted that pandas can't read exactly."""
+
+
+def as_objects(values: Iterable[object]) -> np.ndarray:
+    """A line of Python objects, one per value, also where the values are tuples."""
+    return np.asarray(pd.Index(values, dtype=object).array, dtype=object)
+
+
+def exceeds_float(numbers: np.ndarray) -> bool:
+    """Return whether some numbers are so large that float64 would merge integers."""
+    if numbers.dtype.kind not in "iuf" or numbers.dtype.itemsize < 8:
+        return False
+    return bool(((numbers >= FLOAT_LIMIT) | (numbers <= -FLOAT_LIMIT)).any())
+
+
+def find_missing(values: Values) -> np.ndarray:
+    """Return a mask of the missing values, signaling NaNs of `Decimal` included."""
+    try:
+        return np.asarray(pd.isna(values))
+    except InvalidOperation:  # a signaling NaN can't be compared, not even with itself
+        return np.asarray(pd.isna(quiet(values)))
+
+
+def quiet(values: np.ndarray) -> np.ndarray:
+    """Copy of objects in which NaN replaces the signaling NaNs of `Decimal`."""
+    is_signaling = [
+        isinstance(value, Decimal) and value.is_snan() for value in values.ravel()
+    ]
+    copy = values.copy()
+    copy[np.reshape(is_signaling, values.shape)] = np.nan
+    return copy
 
 
 def has_masked(values: Iterable[object]) -> bool:
@@ -140,6 +204,8 @@ def masked_as_missing(array: np.ndarray) -> np.ndarray:
     if not mask.any():
         return array.data
     dtype, missing = MISSING_OF_NUMPY.get(array.dtype.kind, (object, None))
+    if dtype is np.float64 and exceeds_float(array.data[~mask]):
+        dtype, missing = object, None
     result = array.data.astype(dtype or array.dtype)
     result[mask] = missing
     return result
@@ -168,7 +234,8 @@ def is_frame(X: object) -> TypeGuard[Frame]:
 def header(X: Frame) -> pd.DataFrame:
     """The column names of a frame, in a form that every scikit-learn can read."""
     if isinstance(X, pd.DataFrame):
-        return X
+        # some versions refuse names that come twice, and none remembers integers
+        return X if X.columns.is_unique else pd.DataFrame(columns=range(X.shape[1]))
     return pd.DataFrame(columns=by_narwhals(X).columns)
 
 
@@ -178,19 +245,21 @@ def by_narwhals(X: NarwhalsFrame) -> nw.DataFrame:
 
 
 def taken_apart(
-    X: Frame, roles: Mapping[str, str]
+    X: Frame, roles: Mapping[str, str], table: str = "X"
 ) -> tuple[Frame, dict[str, ArrayLike]]:
     """The frame without some columns, and these, by what they are for.
 
-    `roles` has the name of a column for each role, such as "y".
+    `roles` has the name of a column for each role, such as "y"; `table` is that of the
+    argument, for messages.
     """
     frame = X if isinstance(X, pd.DataFrame) else by_narwhals(X)
     names = list(frame.columns)
     for role, name in roles.items():
         if names.count(name) != 1:
             raise ValueError(
-                f"{role}={name!r} should name a column of X, but {names.count(name)} "
-                f"of its columns have that name; they are {list_some(names)}."
+                f"{role}={name!r} should name a column of {table}, but "
+                f"{names.count(name)} of its columns have that name; they are "
+                f"{list_some(names)}."
             )
     if isinstance(frame, pd.DataFrame):
         columns = {role: frame[name] for role, name in roles.items()}
@@ -204,16 +273,26 @@ def is_plain_number(dtype: object) -> bool:
     return isinstance(dtype, np.dtype) and dtype.kind in "iuf"
 
 
-def read_columns(X: Dense) -> list[Column]:
-    """The columns of a frame or of a 2-D array, in order."""
+def read_columns(X: Dense, exact: Container[int] = ()) -> list[Column]:
+    """The columns of a frame or of a 2-D array, in order.
+
+    Decimals and 128-bit integers are read as float64, which suits numbers; `exact` has
+    the positions of the columns, such as categories, where they are read as objects.
+    """
     if isinstance(X, np.ndarray):
         return [Column(j, f"x{j}", values) for j, values in enumerate(X.T)]
     if isinstance(X, pd.DataFrame):
         # by position, since narwhals refuses names that come twice
-        named = [(name, pandas_values(series)) for name, series in X.items()]
+        named = [
+            (name, pandas_values(series, j in exact))
+            for j, (name, series) in enumerate(X.items())
+        ]
     else:
         frame = by_narwhals(X)
-        named = [(name, narwhals_values(frame[name])) for name in frame.columns]
+        named = [
+            (name, narwhals_values(frame[name], j in exact))
+            for j, name in enumerate(frame.columns)
+        ]
     return [Column(j, name, values) for j, (name, values) in enumerate(named)]
 
 
@@ -234,20 +313,22 @@ def read_matrix(X: Dense) -> np.ndarray | None:
     return X.to_numpy() if len(dtypes) == 1 else X.to_numpy(np.float64)
 
 
-def pandas_values(series: pd.Series) -> Values:
+def pandas_values(series: pd.Series, is_exact: bool = False) -> Values:
     """The values of a pandas column."""
     dtype = series.dtype
     if isinstance(dtype, np.dtype):
         return native(series.to_numpy())
     if isinstance(dtype, pd.ArrowDtype):
-        return narwhals_values(nw.from_native(series, series_only=True))
+        return narwhals_values(nw.from_native(series, series_only=True), is_exact)
     if isinstance(dtype, pd.SparseDtype):
         return np.asarray(series.array)
     return series.array
 
 
-def narwhals_values(series: nw.Series) -> Values:
+def narwhals_values(series: nw.Series, is_exact: bool = False) -> Values:
     """The values of a column of polars, pyarrow or another library."""
+    if is_exact and isinstance(series.dtype, WIDE):
+        return as_objects(series.to_list())
     for kinds, read in READERS:
         if isinstance(series.dtype, kinds):
             return read(series)
@@ -275,8 +356,10 @@ def moments(series: nw.Series) -> Values:
 
 def categories(series: nw.Series) -> Values:
     """Categories, which stay so whatever their text may stand for."""
-    # to text first, as narwhals mixes up missing values in pyarrow dictionaries
-    return pd.Categorical(series.cast(nw.String).to_numpy())
+    if series.implementation.is_polars():
+        return pd.Categorical(series.cast(nw.String).to_numpy())
+    # dictionaries of Arrow may hold numbers or dates, which are no text
+    return series.to_arrow().to_pandas().array
 
 
 def raise_nested(series: nw.Series) -> Values:
@@ -287,11 +370,11 @@ def raise_nested(series: nw.Series) -> Values:
     )
 
 
+WIDE = (nw.Decimal, nw.Int128, nw.UInt128)
+"""Dtypes that NumPy has none for, whose values are exact as Python objects."""
+
 READERS: Sequence[tuple[tuple[type, ...], Callable[[nw.Series], Values]]] = (
-    (
-        (nw.Decimal, nw.Int128, nw.UInt128),
-        lambda series: series.cast(nw.Float64).to_numpy(),
-    ),
+    (WIDE, lambda series: series.cast(nw.Float64).to_numpy()),
     ((nw.Categorical, nw.Enum), categories),
     ((nw.Date, nw.Datetime), moments),
     ((nw.List, nw.Struct, nw.Array), raise_nested),

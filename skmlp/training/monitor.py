@@ -3,7 +3,7 @@
 import math
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -12,6 +12,9 @@ from skmlp.training.endings import Ending
 
 SMALLEST_LEARNING_RATE = 1e-6
 """Where a learning rate that falls at each plateau has fallen far enough."""
+
+LOWEST_LOSS = -1e-3
+"""Lowest loss; below 0 lie only errors of rounding."""
 
 DIVERGED = 1e3
 """A loss that many times the first batch's (or 1, if larger) is not coming back."""
@@ -48,8 +51,11 @@ class Plateau:
         return False
 
 
-Evaluate = Callable[[Sequence[int]], tuple[np.ndarray, np.ndarray]]
-"""Gives losses and scores of some networks on the held-out part."""
+Evaluate = Callable[..., tuple[np.ndarray, np.ndarray]]
+"""Gives losses and scores of some networks, by their numbers, on the held-out part.
+
+It may take the keyword `crew`, threads that work on several networks at a time.
+"""
 
 
 class Observer:
@@ -152,6 +158,7 @@ class Monitor:
         if plateau is not None:
             self.plateaus = [replace(plateau)]
         self.held_out = np.full((2, n_members), np.nan)
+        self.evaluations: list[np.ndarray] = []  # held_out after each epoch
         self.best_epochs = np.zeros(n_members, dtype=int)
         self.ending: Ending | None = None
         self.best = parameters.copy()
@@ -220,6 +227,7 @@ class Monitor:
         entry = {"loss": loss, "learning_rate": learning_rate}
         if self.evaluate is not None:
             self._look_at_held_out(self.evaluate)
+            self.evaluations.append(self.held_out.copy())
             held_out_loss, score = self.held_out.mean(axis=1)
             entry |= {"validation_loss": held_out_loss, "validation_score": score}
             if not held_out_loss <= self._limit:
@@ -229,15 +237,35 @@ class Monitor:
         if self.ending == Ending.DIVERGED:
             return
 
-        if self.evaluate is None:
-            self.plateaus[0].update(loss, self.tol)
-            # this epoch's loss speaks for the weights at its start, not at its end
-            self._keep(slice(None), self.parameters, self.n_epochs - 1)
-        else:
-            self._keep_improved(parameters)
+        improved = self._take_epoch(loss, self.n_epochs)
+        # a training loss speaks for the weights at the start of its epoch
+        source = self.parameters if self.evaluate is None else parameters
+        self.best[improved] = source[improved]
         self.parameters[:] = parameters
+
+    def _take_epoch(self, loss: float, n_epochs: int) -> np.ndarray:
+        """Update what follows from losses and scores; return which members improved."""
+        improved = self._update_plateaus(loss)
+        self.best_epochs[improved] = n_epochs - (self.evaluate is None)
         if all(map(self._is_over, range(len(self.plateaus)))):
             self._act_on_plateau()
+        return improved
+
+    def _update_plateaus(self, loss: float) -> np.ndarray:
+        """Update the plateaus by one epoch; return which members improved."""
+        n_members, scores = len(self.best), self.held_out[1]
+        if self.evaluate is None:
+            self.plateaus[0].update(loss, self.tol)
+            return np.full(n_members, True)
+        if len(self.plateaus) == 1:
+            has_improved = self.plateaus[0].update(-scores.mean(), self.tol)
+            return np.full(n_members, has_improved)
+        return np.array(
+            [
+                not self._is_over(member) and plateau.update(-scores[member], self.tol)
+                for member, plateau in enumerate(self.plateaus)
+            ]
+        )
 
     def _look_at_held_out(self, evaluate: Evaluate) -> None:
         """Loss and score of the networks whose part is not over."""
@@ -247,23 +275,6 @@ class Monitor:
         # a scorer may refuse what a network says that has diverged
         ran_away = self.ending == Ending.DIVERGED
         self.held_out[:, members] = math.nan if ran_away else evaluate(members)
-
-    def _keep_improved(self, parameters: np.ndarray) -> None:
-        """Keep the weights of networks whose score has become better."""
-        scores = self.held_out[1]
-        if len(self.plateaus) == 1:
-            if self.plateaus[0].update(-scores.mean(), self.tol):
-                self._keep(slice(None), parameters, self.n_epochs)
-            return
-        for member, plateau in enumerate(self.plateaus):
-            if not self._is_over(member) and plateau.update(-scores[member], self.tol):
-                self._keep(member, parameters[member], self.n_epochs)
-
-    def _keep(
-        self, members: slice | int, parameters: np.ndarray, epochs: int | np.ndarray
-    ) -> None:
-        self.best[members] = parameters
-        self.best_epochs[members] = epochs
 
     def kept(self) -> tuple[np.ndarray, np.ndarray]:
         """The weights to keep if training ended here, and the epochs they are from.
@@ -284,31 +295,84 @@ class Monitor:
 
     def finish(self) -> None:
         """Settle on the weights to keep."""
-        self._keep(slice(None), *self.kept())
+        self.best[:], self.best_epochs[:] = self.kept()
 
     def state(self) -> dict[str, Any]:
-        """What `restore` needs to go on from the latest epoch."""
+        """What `restore` needs to go on from the latest epoch.
+
+        What follows from losses and scores is not part of it.
+        """
         return {
             "history": self.history,
+            "evaluations": np.array(self.evaluations).reshape(-1, *self.held_out.shape),
             "best": self.best,
-            "best_epochs": self.best_epochs,
             "parameters": self.parameters,
-            "plateaus": [asdict(plateau) for plateau in self.plateaus],
-            "held_out": self.held_out,
             "limit": self._limit,
             "ending": None if self.ending is None else self.ending.value,
         }
 
     def restore(self, state: Mapping[str, Any]) -> None:
-        """Go on from what `state` gave at the end of an epoch."""
-        self.history = {name: list(values) for name, values in state["history"].items()}
-        self._keep(slice(None), state["best"], state["best_epochs"])
-        self.parameters[:] = state["parameters"]
-        self.plateaus = [Plateau(**values) for values in state["plateaus"]]
-        self.held_out[:] = state["held_out"]
+        """Go on from what `state` gave; raise ValueError if it contradicts itself.
+
+        The monitor has to be as it was before training. Types and shapes of the values
+        are taken to be right.
+        """
+        start = self.best.copy()
         self._limit = state["limit"]
-        ending = state["ending"]
-        self.ending = None if ending is None else Ending(ending)
+        has_diverged = state["ending"] == Ending.DIVERGED
+        self._record(state["history"], state["evaluations"])
+        for epoch in range(self.n_epochs - has_diverged):
+            self._replay(epoch)
+        if has_diverged:
+            self.ending = Ending.DIVERGED
+            if self.evaluations:
+                self.held_out[:] = self.evaluations[-1]
+        if self.ending != state["ending"]:
+            raise ValueError("training has not ended as it should have")
+        self.best[:], self.parameters[:] = state["best"], state["parameters"]
+        for epochs, weights in (0, start), (self.n_epochs, self.parameters):
+            is_of_then = self.best_epochs == epochs
+            if not np.array_equal(self.best[is_of_then], weights[is_of_then]):
+                raise ValueError(f"the best weights are not those of epoch {epochs}")
+
+    def _record(
+        self, history: Mapping[str, list[float]], evaluations: np.ndarray
+    ) -> None:
+        """Take over what was recorded of each epoch."""
+        if list(history) != list(self.history):
+            raise ValueError("the history has other curves")
+        self.history = {name: list(values) for name, values in history.items()}
+        n_evaluations = self.n_epochs if self.evaluate is not None else 0
+        lengths = set(map(len, self.history.values()))
+        if lengths != {self.n_epochs} or len(evaluations) != n_evaluations:
+            raise ValueError("the history is of other epochs")
+        self.evaluations = list(evaluations)
+
+    def _replay(self, epoch: int) -> None:
+        """Take in an epoch by what was recorded of it."""
+        if self.ending is not None:
+            raise ValueError("training went on after it had ended")
+        loss, rate = self.history["loss"][epoch], self.history["learning_rate"][epoch]
+        if not (LOWEST_LOSS <= loss < math.inf and 0 <= rate < math.inf):
+            raise ValueError("a loss or a learning rate is out of range")
+        if self.evaluate is not None:
+            self._replay_evaluation(epoch)
+        self._take_epoch(loss, epoch + 1)
+
+    def _replay_evaluation(self, epoch: int) -> None:
+        """Take in losses and scores of one epoch."""
+        found = self.evaluations[epoch]
+        over = [member for member in range(len(self.best)) if self.has_ended(member)]
+        if not np.array_equal(found[:, over], self.held_out[:, over]):
+            raise ValueError("a network was evaluated after its training had ended")
+        curves = [
+            self.history[f"validation_{name}"][epoch] for name in ("loss", "score")
+        ]
+        if not np.array_equal(found.mean(axis=1), curves, equal_nan=True):
+            raise ValueError("the history is not the mean of the evaluations")
+        if not LOWEST_LOSS <= curves[0] <= self._limit:
+            raise ValueError("a validation loss is out of range")
+        self.held_out[:] = found
 
     def _act_on_plateau(self) -> None:
         is_small = (

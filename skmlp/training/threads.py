@@ -178,12 +178,35 @@ def side_by_side(n_tasks: int) -> Iterator[Crew]:
 
     Each task runs on one BLAS thread, and there are as many tasks at a time as BLAS
     would have had threads: tasks that need not wait for each other share the work
-    better than threads that join after each product.
+    better than threads that join after each product. Where the system starts fewer
+    threads, the crew is smaller.
     """
     n_threads = min(n_tasks, ONE_THREAD.n_allowed())
     with ONE_THREAD.hold():
-        if n_threads == 1:
-            yield ALONE
-            return
-        with ThreadPoolExecutor(n_threads) as pool:
-            yield Crew(n_threads, pool.map)
+        while n_threads > 1:
+            with ThreadPoolExecutor(n_threads) as pool:
+                n_started = start_threads(pool, n_threads)
+                if n_started == n_threads:
+                    try:
+                        yield Crew(n_threads, pool.map)
+                    finally:
+                        # after an interrupt, don't wait for tasks that have not begun
+                        pool.shutdown(wait=False, cancel_futures=True)
+                    return
+            n_threads = n_started
+        yield ALONE
+
+
+def start_threads(pool: ThreadPoolExecutor, n_threads: int) -> int:
+    """Start the threads of a pool now; return how many the system granted."""
+    all_started = threading.Event()
+    n_started = 0
+    try:
+        while n_started < n_threads:
+            pool.submit(all_started.wait)  # keeps its thread busy, so that each has one
+            n_started += 1
+    except RuntimeError:  # "can't start new thread"
+        pass
+    finally:
+        all_started.set()
+    return n_started

@@ -1,5 +1,7 @@
 """Parameters with padding are the parameters."""
 
+import sys
+
 import numpy as np
 import pytest
 from core_twins import build, start
@@ -11,6 +13,7 @@ from skmlp.core.layout import (
     ParametersToRead,
     aligned,
     n_units,
+    pointer,
     width_of,
 )
 from skmlp.nn.activations import PReLU, ReLU
@@ -75,6 +78,60 @@ def test_waves_lie_number_by_number():
     )
     assert_array_equal(waves[:, :2].swapaxes(1, 2), views[0, "wave"])
     assert_array_equal(waves[:, 2:].swapaxes(1, 2), views[0, "mix"])
+
+
+def test_arrays_with_gaps_are_copied():
+    architecture = ARCHITECTURES["whole vectors"]
+    stack = np.asfortranarray(np.stack([start(architecture, seed) for seed in (0, 1)]))
+    to_read = ParametersToRead(architecture, stack)
+    stack *= 2
+    to_read.renew()
+    for key, expected in architecture.layout.views(stack).items():
+        assert not np.shares_memory(to_read.arrays[key], stack)
+        assert_array_equal(to_read.arrays[key], expected)
+
+
+@pytest.mark.parametrize("shape", [(4, 6), (1, 4, 6), (3, 4, 6)])
+def test_pointer_of_a_readable_array_is_its_address(shape):
+    array = np.zeros(shape, np.float32)
+    assert pointer("x", array, np.float32, (4, 6)) == array.ctypes.data
+
+
+UNREADABLE = {
+    "another type": np.zeros((4, 6)),
+    "another byte order": np.zeros(
+        (4, 6), ">f4" if sys.byteorder == "little" else "<f4"
+    ),
+    "integers": np.zeros((4, 6), np.int32),
+    "a row less": np.zeros((3, 6), np.float32),
+    "a row more": np.zeros((5, 6), np.float32),
+    "an axis less": np.zeros(24, np.float32),
+    "two axes more": np.zeros((1, 1, 4, 6), np.float32),
+    "no member": np.zeros((0, 4, 6), np.float32),
+    "column by column": np.zeros((4, 6), np.float32, order="F"),
+    "every second number": np.zeros((4, 12), np.float32)[:, ::2],
+    "one row for all": np.broadcast_to(np.zeros(6, np.float32), (4, 6)),
+}
+
+
+@pytest.mark.parametrize("name", UNREADABLE)
+def test_pointer_of_an_unreadable_array_raises(name):
+    with pytest.raises((ValueError, IndexError)):
+        pointer("x", UNREADABLE[name], np.float32, (4, 6))
+
+
+def test_pointer_of_a_misaligned_array_raises(shifted_by_a_byte):
+    shifted = shifted_by_a_byte(np.zeros((4, 6), np.float32))
+    with pytest.raises(ValueError, match="expected x of type float32 and shape"):
+        pointer("x", shifted, np.float32, (4, 6))
+
+
+@pytest.mark.parametrize("change", [lambda v: v[:-1], np.float64, np.atleast_2d])
+def test_vectors_of_another_layout_raise(change):
+    architecture = ARCHITECTURES["odd sizes"]
+    vectors = PaddedVectors(architecture, 1)
+    with pytest.raises(ValueError, match=r"expected a vector of \d+ float32 numbers"):
+        vectors.load(0, change(start(architecture)))
 
 
 @pytest.mark.parametrize(

@@ -12,6 +12,7 @@ from core_twins import build, never, some_samples, start, twins
 from numpy.testing import assert_allclose, assert_array_equal
 
 from skmlp.core.layout import ACTIVATIONS as KNOWN
+from skmlp.core.learner import CoreLearner
 from skmlp.core.library import library
 from skmlp.fitting.engines import RULES as RULES_OF_THE_CORE
 from skmlp.nn.activations import ACTIVATIONS, ELU, LeakyReLU, PReLU, ReLU, Tanh
@@ -288,6 +289,18 @@ def test_the_processor_gets_its_mode_back():
         ({"rows": np.array([-1, 0])}, "rows are from 0 to 1"),
         ({"codes": np.array([0])}, "1 classes were given for 2 rows"),
         ({"weight": np.ones(3, "f4")}, "3 weights were given for 2 rows"),
+        (
+            {"codes": np.array([0.0, 1.0])},
+            "1-D array of integers as numbers of classes",
+        ),
+        (
+            {"codes": np.array([[0], [1]])},
+            "1-D array of integers as numbers of classes",
+        ),
+        ({"rows": np.array([0, np.nan])}, "1-D array of integers as numbers of rows"),
+        ({"rows": np.array([True, False])}, "1-D array of integers as numbers of rows"),
+        ({"weight": np.ones(2)}, "expected weights of type float32"),
+        ({"weight": np.ones((2, 1), "f4")}, "expected weights of type float32"),
         ({"x": np.zeros((2, 4), "f4")}, "float32 rows of 5 numbers"),
         ({"x": np.zeros((2, 5))}, "float32 rows of 5 numbers, and not float64"),
     ],
@@ -300,11 +313,117 @@ def test_refuses_what_it_would_read_out_of_bounds(change, sentence):
         by_core.epoch([0.01], never)
 
 
+@pytest.mark.parametrize(
+    ("order", "sentence"),
+    [
+        ([0, 20], "numbers of samples are from 0 to 19"),
+        ([-1, 0], "numbers of samples are from 0 to 19"),
+        ([0.0, 1.0], "expected a 1-D array of integers as numbers of samples"),
+        ([[0, 1]], "expected a 1-D array of integers as numbers of samples"),
+    ],
+)
+def test_order_with_samples_that_are_not_there_raises(order, sentence, monkeypatch):
+    architecture = build(ReLU())
+    _, learner = twins(architecture, some_samples(architecture, 20), Adam)
+    monkeypatch.setattr(learner.batches, "order", lambda: np.array(order))
+    with pytest.raises(ValueError, match=sentence):
+        learner.epoch([0.01] * 2, never)
+
+
+def test_fewer_learning_rates_than_batches_raise():
+    architecture = build(ReLU())
+    _, learner = twins(architecture, some_samples(architecture, 40), Adam)
+    with pytest.raises(ValueError, match=r"learning rates of type float64 .* \(3,\)"):
+        learner.epoch([0.01] * 2, never)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float16])
+def test_learning_rates_of_another_type_are_read_as_numbers(dtype):
+    architecture = build(ReLU())
+    samples = some_samples(architecture, 40)
+    rates = np.array([0.25, 0.5, 0.125], dtype)
+    _, expected = twins(architecture, samples, Adam)
+    _, actual = twins(architecture, samples, Adam)
+    assert actual.epoch(list(rates), never) == expected.epoch(rates.tolist(), never)
+    assert_array_equal(actual.parameters, expected.parameters)
+
+
+def test_batches_larger_than_those_there_is_room_for_raise():
+    architecture = build(ReLU())
+    _, learner = twins(architecture, some_samples(architecture, 40), Adam)
+    learner.batches.batch_size = 40
+    with pytest.raises(ValueError, match="expected batches of at most 16 rows, got 40"):
+        learner.epoch([0.01] * 2, never)
+
+
+@pytest.mark.parametrize("change", [lambda v: v[:-1], lambda v: np.append(v, v)])
+def test_state_of_another_network_raises(change, monkeypatch):
+    monkeypatch.setitem(RULES_OF_THE_CORE, Resumed, RULES_OF_THE_CORE[Adam])
+    architecture = build(ReLU())
+    samples = some_samples(architecture, 20)
+    _, learner = twins(architecture, samples, Adam)
+    for name in Adam.memory:
+        state = learner.rule_state()
+        state[name] = change(state[name])
+        with pytest.raises(ValueError, match=r"expected a vector of \d+ float32"):
+            twins(architecture, samples, partial(Resumed, state))
+
+
 def test_start_is_the_same_for_both():
     architecture = build(ReLU())
     by_numpy, by_core = twins(architecture, some_samples(architecture, 20), Adam)
     assert_array_equal(by_core.parameters, by_numpy.network.parameters)
     assert_array_equal(by_core.parameters, start(architecture))
+
+
+class Failing(ThreadPoolExecutor):
+    """Raises an error in place of one submit, counted from 0."""
+
+    def __init__(self, n_threads, number, error):
+        super().__init__(n_threads)
+        self.before, self.error = number, error
+
+    def submit(self, *given):
+        self.before -= 1
+        if self.before == -1:
+            raise self.error
+        return super().submit(*given)
+
+
+def epochs(learner):
+    """Train for two epochs, of a call of the core each."""
+    for _ in range(2):
+        learner.epoch([0.01] * 2, never)
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt, RuntimeError])
+@pytest.mark.parametrize("n_threads", [2, 3])
+def test_learner_ends_where_a_part_is_not_submitted(n_threads, error):
+    architecture = build(ReLU(), (64,))
+    samples = some_samples(architecture, 200)
+    for number in range(2 * n_threads):
+        with Failing(n_threads, number, error) as pool:
+            crew = Crew(n_threads, pool.map)
+            _, learner = twins(architecture, samples, Adam, batch_size=100, crew=crew)
+            with pytest.raises(error):
+                epochs(learner)
+
+
+def test_learner_ends_where_another_part_fails(monkeypatch):
+    architecture = build(ReLU(), (64,))
+    samples = some_samples(architecture, 200)
+    take_part = CoreLearner.take_part
+
+    def fail_second(learner, epoch, team, me):
+        epoch = None if me == 1 else epoch
+        return take_part(learner, epoch, team, me)
+
+    monkeypatch.setattr(CoreLearner, "take_part", fail_second)
+    with ThreadPoolExecutor(2) as pool:
+        crew = Crew(2, pool.map)
+        _, learner = twins(architecture, samples, Adam, batch_size=100, crew=crew)
+        with pytest.raises(TypeError):
+            epochs(learner)
 
 
 def test_threads_left_behind_have_all_they_need():

@@ -7,8 +7,9 @@ import pytest
 from core_twins import build, start
 from numpy.testing import assert_allclose, assert_array_equal
 
+from skmlp.core.layout import PaddedVectors, ParametersToRead
 from skmlp.core.library import library
-from skmlp.core.network import BLOCK, CoreReader, takes
+from skmlp.core.network import BLOCK, CoreNetwork, CoreReader, samples_of, takes
 from skmlp.nn.activations import ACTIVATIONS, PReLU, ReLU
 from skmlp.nn.network import Architecture, Network
 
@@ -146,6 +147,75 @@ def test_many_threads_read_at_once():
     with ThreadPoolExecutor(8) as pool:
         actual = list(pool.map(lambda part: reader.logits(x[part]), parts * 5))
     assert_array_equal(np.concatenate(actual), np.tile(expected, (5, 1)))
+
+
+@pytest.mark.parametrize("bad", [[0.0], [[0]], [True], ["0"], [None]])
+def test_rows_that_are_no_numbers_of_rows_raise(bad):
+    architecture = build(ReLU())
+    reader = CoreReader(architecture, start(architecture))
+    with pytest.raises(ValueError, match="expected a 1-D array of integers"):
+        reader.logits(rows(architecture, 5), np.array(bad))
+
+
+LAYOUTS = {
+    "columns first": np.asfortranarray,
+    "every second number": lambda vectors: np.repeat(vectors, 2, axis=-1)[:, ::2],
+    "last member first": lambda vectors: vectors[::-1].copy()[::-1],
+    "another byte order": lambda vectors: vectors.astype(">f4"),
+    "double": np.float64,
+}
+
+
+@pytest.mark.parametrize("hidden", [(), (16, 48), (5,)])
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_parameters_in_any_layout_give_the_same_logits(layout, hidden):
+    architecture = build(PReLU(), hidden, n_inputs=16, n_classes=16, n_periodic=2)
+    vectors = np.stack([start(architecture, seed) for seed in range(3)])
+    x = rows(architecture, 40)
+    expected = CoreReader(architecture, vectors).logits(x)
+    actual = CoreReader(architecture, LAYOUTS[layout](vectors)).logits(x)
+    assert_array_equal(actual, expected)
+
+
+def test_misaligned_parameters_give_the_same_logits(shifted_by_a_byte):
+    architecture = build(ReLU(), (16,), n_inputs=16, n_classes=16)
+    vector, x = start(architecture), rows(architecture, 40)
+    reader = CoreReader(architecture, shifted_by_a_byte(vector))
+    assert_array_equal(reader.logits(x), CoreReader(architecture, vector).logits(x))
+
+
+@pytest.mark.parametrize("change", [lambda v: v[:-1], lambda v: np.append(v, 0), len])
+def test_parameters_of_another_network_raise(change):
+    architecture = build(ReLU())
+    with pytest.raises(ValueError, match=r"expected vectors of \d+ parameters"):
+        CoreReader(architecture, change(start(architecture)))
+
+
+ARRAYS = build(PReLU(), (20, 7), n_periodic=2)
+
+
+@pytest.mark.parametrize("learns", [True, False])
+@pytest.mark.parametrize("key", PaddedVectors(ARRAYS, 1).arrays)
+@pytest.mark.parametrize("change", [np.float64, lambda array: array[..., :-1, :]])
+def test_network_with_other_arrays_raises(key, learns, change):
+    stack = start(ARRAYS)[np.newaxis]
+    vectors = PaddedVectors(ARRAYS, 1) if learns else ParametersToRead(ARRAYS, stack)
+    arrays = dict(vectors.arrays)
+    CoreNetwork(ARRAYS, arrays, 5, learns)
+    arrays[key] = change(arrays[key]) if arrays[key].ndim > 2 else arrays[key][:, :-1]
+    with pytest.raises(ValueError, match=r"expected (weights|biases|slopes|waves) of"):
+        CoreNetwork(ARRAYS, arrays, 5, learns)
+
+
+@pytest.mark.parametrize("name", ["rows", "codes", "weight"])
+@pytest.mark.parametrize("change", [np.float16, np.int32, lambda array: array[:-1]])
+def test_samples_with_other_arrays_raise(name, change):
+    x, numbers = np.zeros((6, 5), np.float32), np.arange(6) % 3
+    given = {"rows": numbers, "codes": numbers, "weight": np.ones(6, np.float32)}
+    samples_of(x, **given)
+    given[name] = change(given[name])
+    with pytest.raises(ValueError, match=r"expected (rows|classes|weights) of type"):
+        samples_of(x, **given)
 
 
 def test_parameters_of_another_type_are_converted():

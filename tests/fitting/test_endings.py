@@ -80,10 +80,33 @@ def test_every_sentence_is_whole(ending, n_epochs, is_scaled, solver):
         assert SOLVERS[solver].way_out in sentence
 
 
+@pytest.mark.parametrize(
+    ("params", "remedy"),
+    [
+        ({"alpha": 1e9}, "alpha=1e+09"),
+        ({"weight_decay": 5e3}, "weight_decay=5000"),
+        ({"alpha": 1e9, "weight_decay": 5e3}, "alpha=1e+09 and weight_decay=5000"),
+        ({"weight_decay": 0.1}, "learning_rate_init=0.5"),
+    ],
+)
+def test_divergence_by_decay_does_not_blame_the_learning_rate(params, remedy):
+    given = parameters(learning_rate_init=0.5, **params)
+    with pytest.warns(ConvergenceWarning, match=rf"Lower {re.escape(remedy)}\.$"):
+        warn_of(outcome_of(Ending.DIVERGED), advise(given, 9, is_scaled=True))
+
+
+def test_divergence_by_the_learning_rate_does_not_blame_a_small_penalty():
+    given = parameters(learning_rate_init=1e9, alpha=0.1)
+    with pytest.warns(ConvergenceWarning, match=r"Lower learning_rate_init=1e\+09\.$"):
+        warn_of(outcome_of(Ending.DIVERGED), advise(given, 9, is_scaled=True))
+
+
 def test_weights_from_before_the_first_epoch_are_called_so():
     for none in [(0,), (0, 0)]:
         sentence, _ = warning_of(outcome_of(Ending.DIVERGED, best_epochs=none))
         assert "those at the start, are kept" in sentence
+        sentence, _ = warning_of(outcome_of(Ending.INTERRUPTED, best_epochs=none))
+        assert "the weights at the start are kept" in sentence
 
 
 @pytest.mark.parametrize(

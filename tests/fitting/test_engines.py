@@ -3,6 +3,7 @@
 import gc
 import pickle
 import signal
+import warnings
 
 import numpy as np
 import pytest
@@ -10,9 +11,10 @@ from networks import classic
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy.sparse import csr_array
 from sklearn.datasets import load_digits, load_wine
+from sklearn.exceptions import ConvergenceWarning
 from threadpoolctl import threadpool_limits
 
-from skmlp import ACTIVATIONS, MLPSoftmaxClassifier, ReLU
+from skmlp import ACTIVATIONS, MLPSoftmaxClassifier, ReLU, load
 from skmlp.core.learner import CoreLearner
 from skmlp.core.library import engine, library
 from skmlp.core.network import CoreReader
@@ -252,6 +254,23 @@ def test_an_interruption_is_heard_in_the_midst_of_an_epoch(n_estimators, monkeyp
     assert np.isfinite(model.predict_proba(X)).all()
 
 
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+@pytest.mark.parametrize(
+    ("dtype", "kind"),
+    [("float32", np.asarray), ("float64", np.asarray), ("float32", csr_array)],
+)
+def test_a_row_is_predicted_alone_as_among_others(dtype, kind):
+    model = classic((32, 20), dtype=dtype, preprocessing=None, max_iter=2)
+    model.fit(kind(X), Y)
+    together = model.predict_proba(kind(X))
+    for n_rows in (1, 2, 33):
+        alone = model.predict_proba(kind(X[:n_rows]))
+        if engine() != NUMPY and (dtype, kind) == ("float32", np.asarray):
+            assert_array_equal(alone, together[:n_rows])
+        else:  # as the docstring says, only up to rounding
+            assert_allclose(alone, together[:n_rows], rtol=1e-4, atol=1e-6)
+
+
 @needs_core
 def test_a_reader_is_kept_while_its_owner_has_the_parameters():
     model = classic((5,), max_iter=3, early_stopping=True).fit(X, Y)
@@ -272,6 +291,20 @@ def test_a_reader_is_kept_while_its_owner_has_the_parameters():
     del model, fresh
     gc.collect()
     assert len(READERS) < n_kept
+
+
+@pytest.mark.parametrize("hidden_layer_sizes", [(16,), (48, 5)])
+def test_parameters_in_columns_predict_the_same(hidden_layer_sizes, tmp_path):
+    model = classic(hidden_layer_sizes, n_estimators=3, max_iter=2, random_state=0)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        model.fit(X, Y)
+    expected = model.predict_proba(X)
+    model.parameters_ = np.asfortranarray(model.parameters_)
+    model.save(tmp_path / "model.skmlp")
+    loaded = load(tmp_path / "model.skmlp")
+    for one in (model, clone_of(model), loaded):
+        assert_array_equal(one.predict_proba(X), expected)
 
 
 def clone_of(model):

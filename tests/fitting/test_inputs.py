@@ -6,6 +6,7 @@ import pytest
 from networks import classic
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy import sparse
+from sklearn.base import clone
 from sklearn.cluster import KMeans
 from sklearn.decomposition import PCA
 from sklearn.ensemble import RandomTreesEmbedding
@@ -128,7 +129,7 @@ def test_the_encoder_says_which_columns_there_are():
 def test_an_encoder_learns_of_the_rows_to_train_on_only(sample_weight):
     reader, rows = classic(preprocessing=StandardScaler()), np.arange(20, 60)
     targets = targets_of(reader, sample_weight)
-    matrix = fit_inputs(reader, X, targets, rows, rng())
+    matrix = fit_inputs(reader, reader, X, targets, rows, rng())
     weight = None if sample_weight is None else sample_weight[rows]
     center = np.average(X[rows], axis=0, weights=weight)
     spread = np.average((X[rows] - center) ** 2, axis=0, weights=weight) ** 0.5
@@ -138,7 +139,7 @@ def test_an_encoder_learns_of_the_rows_to_train_on_only(sample_weight):
 def test_an_encoder_that_takes_no_weights_gets_none():
     reader = classic(preprocessing=MinMaxScaler())
     targets = targets_of(reader, np.linspace(0.5, 2, 60))
-    matrix = fit_inputs(reader, X, targets, np.arange(20), rng())
+    matrix = fit_inputs(reader, reader, X, targets, np.arange(20), rng())
     assert_allclose([matrix.min(), matrix.max()], [0, 1], atol=1e-6)
 
 
@@ -149,14 +150,16 @@ def test_draws_behind_the_encoder_are_the_same_for_any(preprocessing):
     drawn = []
     for reader in (straight(), classic(preprocessing=preprocessing)):
         source = rng()
-        fit_inputs(reader, X, targets_of(reader), None, source)
+        fit_inputs(reader, reader, X, targets_of(reader), None, source)
         drawn.append(source.random())
     assert drawn[0] == drawn[1]
 
 
 def test_an_encoder_that_is_given_is_fitted_on_some_rows_and_encodes_all():
     reader, encoder = straight(dtype="float64"), StandardScaler()
-    matrix = fit_encoder(reader, encoder, X, targets_of(reader), np.arange(10))
+    matrix = fit_encoder(
+        reader, encoder, "float64", X, targets_of(reader), np.arange(10)
+    )
     assert reader.encoder_ is encoder
     assert_allclose(encoder.mean_, X[:10].mean(axis=0))
     assert_array_equal(matrix, encoder.transform(X))
@@ -167,7 +170,9 @@ def test_an_encoder_that_is_given_is_fitted_on_some_rows_and_encodes_all():
 
 def test_all_rows_are_learnt_from_where_none_are_held_out():
     reader = straight(dtype="float64")
-    data = data_of_fit(reader, X, targets_of(reader), SETTINGS, NOBODYS, rng(), False)
+    data = data_of_fit(
+        reader, reader, X, targets_of(reader), SETTINGS, NOBODYS, rng(), False
+    )
     assert_array_equal(data.samples.x, X)
     assert_array_equal(data.samples.codes, [CODES])
     assert (data.samples.rows, data.samples.weight, data.held_out) == (None, None, None)
@@ -180,7 +185,7 @@ def test_held_out_rows_and_the_others_are_all_rows_of_one_matrix():
     weight = np.linspace(0.5, 2, 60)
     targets = targets_of(reader, weight)
     samples, held_out, *_ = data_of_fit(
-        reader, X, targets, settings, NOBODYS, rng(), False
+        reader, reader, X, targets, settings, NOBODYS, rng(), False
     )
     assert samples.x is held_out.x
     assert_array_equal(np.sort([*samples.rows[0], *held_out.rows[0]]), np.arange(60))
@@ -195,7 +200,7 @@ def test_rows_of_ones_own_leave_all_others_to_each_network(settings):
     own_rows = OwnRows(X[:3] + 1, [0, 1, 2], [4, 5, 6])
     settings = settings._replace(early_stopping=True)
     samples, held_out, *_ = data_of_fit(
-        reader, X, targets_of(reader), settings, own_rows, rng(), False
+        reader, reader, X, targets_of(reader), settings, own_rows, rng(), False
     )
     n_networks = settings.n_estimators
     assert samples.codes.size == n_networks * 60
@@ -220,13 +225,15 @@ def test_half_of_ones_own_rows_are_refused(own_rows, are_given):
     if are_given:
         reader = straight()
         with pytest.raises(ValueError, match=r"_val is given without ._val; pass both"):
-            data_of_fit(reader, X, targets_of(reader), SETTINGS, own_rows, rng(), False)
+            data_of_fit(
+                reader, reader, X, targets_of(reader), SETTINGS, own_rows, rng(), False
+            )
 
 
 def test_the_encoder_says_which_columns_of_the_matrix_are_numbers():
     reader = classic()
     targets = targets_of(reader)
-    data = data_of_fit(reader, FRAME, targets, SETTINGS, NOBODYS, rng(), False)
+    data = data_of_fit(reader, reader, FRAME, targets, SETTINGS, NOBODYS, rng(), False)
     assert data.n_numbers == reader.encoder_.n_numbers_ == 1
     assert data.samples.x.shape[1] > 1
 
@@ -235,7 +242,7 @@ def test_who_goes_on_reads_by_what_is_there():
     reader = classic(dtype="float64", preprocessing=StandardScaler())
     take_encoder(reader, FunctionTransformer(lambda X: 10 * X).fit(X))
     targets = targets_of(reader)
-    data = data_of_fit(reader, X, targets, SETTINGS, NOBODYS, rng(), True)
+    data = data_of_fit(reader, reader, X, targets, SETTINGS, NOBODYS, rng(), True)
     assert_array_equal(data.samples.x, 10 * X)
 
 
@@ -243,7 +250,7 @@ def test_who_goes_on_reads_by_what_is_there():
 def test_samples_on_a_matrix_are_those_of_the_targets(settings):
     reader = straight(dtype="float64")
     targets = targets_of(reader)
-    x = fit_inputs(reader, X, targets, None, rng())
+    x = fit_inputs(reader, reader, X, targets, None, rng())
     given = targets.samples.for_each(settings.n_estimators)
     samples, held_out, classes, n_numbers = data_on(reader, x, given, None, targets)
     assert held_out is None
@@ -259,7 +266,7 @@ def test_samples_on_a_matrix_are_those_of_the_targets(settings):
 
 def test_columns_whose_names_are_no_text_are_remembered_too():
     reader, frame = straight(dtype="float64"), pd.DataFrame(X)
-    fit_inputs(reader, frame, targets_of(reader), None, rng())
+    fit_inputs(reader, reader, frame, targets_of(reader), None, rng())
     assert_array_equal(read_inputs(reader, frame, "float64"), X)
     with pytest.raises(ValueError, match="in the order of fit"):
         read_inputs(reader, frame[[1, 0]], "float64")
@@ -340,3 +347,93 @@ def test_the_short_way_in_ends_where_the_long_one_ends(X_new, value, monkeypatch
     short = result()
     monkeypatch.setattr(inputs, "looks_plain", lambda X, reader: False)
     assert_array_equal(short, result())
+
+
+NUMBERS = pd.DataFrame(X[:, :2], columns=["a", "b"])
+LABELS = np.arange(len(X)) % 2
+FOR_ENCODER = {
+    "text": NUMBERS.assign(b="x"),
+    "text in an array": NUMBERS.assign(b="x").to_numpy(),
+    "text in a list": [["x", 1.0]] * len(X),
+    "numbers as text": NUMBERS.astype(str).to_numpy(str),
+    "categories": NUMBERS.assign(b=pd.Categorical(["x"] * len(X))),
+    "dates": NUMBERS.assign(b=pd.Timestamp("2024-01-01", tz="UTC")),
+    "NaN": NUMBERS.assign(b=np.nan),
+    "NaN in an array": NUMBERS.assign(b=np.nan).to_numpy(),
+    "NaN in float32": NUMBERS.assign(b=np.nan).to_numpy(np.float32),
+    "None": NUMBERS.assign(b=None),
+    "NA": NUMBERS.assign(b=pd.array([None] * len(X), "Int64")),
+    "infinity": NUMBERS.assign(b=np.inf),
+    "infinity in an array": NUMBERS.assign(b=-np.inf).to_numpy(),
+}
+"""What a TableEncoder takes, and a network by itself does not."""
+TAKES_NUMBERS = 'since preprocessing=None. Set preprocessing="auto"'
+
+
+@pytest.mark.filterwarnings("ignore:X (has|does not have valid) feature names")
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+@pytest.mark.parametrize("kind", FOR_ENCODER)
+def test_what_needs_an_encoder_is_refused_with_the_way_to_one(kind):
+    model = classic(max_iter=1, preprocessing=None)
+    fitted = clone(model).fit(NUMBERS, LABELS)
+    for call in (
+        lambda: model.fit(FOR_ENCODER[kind], LABELS),
+        lambda: model.partial_fit(FOR_ENCODER[kind], LABELS, classes=[0, 1]),
+        lambda: model.fit(NUMBERS, LABELS, X_val=FOR_ENCODER[kind], y_val=LABELS),
+        lambda: fitted.predict_proba(FOR_ENCODER[kind]),
+    ):
+        with pytest.raises(ValueError, match=TAKES_NUMBERS) as error:
+            call()
+        assert "HistGradientBoosting" not in str(error.value)
+
+
+def test_what_no_encoder_takes_either_is_refused_without_a_hint():
+    with pytest.raises(ValueError, match="Complex data not supported") as error:
+        classic(preprocessing=None).fit(NUMBERS.to_numpy() * 1j, LABELS)
+    assert TAKES_NUMBERS not in str(error.value)
+
+
+SOME_ROWS = NUMBERS.to_numpy()
+
+
+@pytest.mark.parametrize("preprocessing", ["auto", None, TableEncoder()])
+@pytest.mark.parametrize(
+    ("taught", "given", "sentence"),
+    [
+        (NUMBERS, SOME_ROWS, "X does not have valid feature names, but {} was fitted"),
+        (
+            NUMBERS,
+            SOME_ROWS.tolist(),
+            "X does not have valid feature names, but {} was",
+        ),
+        (SOME_ROWS, NUMBERS, "X has feature names, but {} was fitted without"),
+    ],
+)
+def test_a_warning_of_names_names_the_classifier(
+    preprocessing, taught, given, sentence
+):
+    model = classic(max_iter=1, learning_rate="cosine", preprocessing=preprocessing)
+    model.fit(taught, LABELS)
+    with pytest.warns(UserWarning, match=sentence.format("MLPSoftmaxClassifier")):
+        model.predict(given)
+
+
+@pytest.mark.filterwarnings("ignore:X does not have valid feature names")
+@pytest.mark.parametrize("preprocessing", ["auto", None])
+def test_a_wrong_number_of_columns_names_the_classifier(preprocessing):
+    model = classic(max_iter=1, learning_rate="cosine", preprocessing=preprocessing)
+    model.fit(NUMBERS, LABELS)
+    with pytest.raises(ValueError, match="but MLPSoftmaxClassifier is expecting 2"):
+        model.predict(SOME_ROWS[:, :1])
+
+
+def test_a_warning_of_a_sparse_matrix_names_the_classifier():
+    model = classic(max_iter=1, learning_rate="cosine", preprocessing="auto")
+    model.fit(NUMBERS, LABELS)
+    with pytest.warns(UserWarning, match="but MLPSoftmaxClassifier was fitted with"):
+        model.predict(sparse.csr_array(SOME_ROWS))
+
+
+def test_a_warning_of_an_encoder_alone_names_the_encoder():
+    with pytest.warns(UserWarning, match="but TableEncoder was fitted with"):
+        TableEncoder().fit(NUMBERS).transform(SOME_ROWS)

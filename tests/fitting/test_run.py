@@ -1,13 +1,20 @@
 """A task carried out: how it ends, what is kept, and what is left as it was."""
 
+import itertools
+import signal
+import subprocess
+import sys
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from copy import deepcopy
 
+import interrupted_fit
 import numpy as np
 import pytest
+from interrupted_fit import SETTINGS
+from networks import classic
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy import sparse
 from scipy.special import softmax
@@ -91,11 +98,8 @@ class InterruptedBesideThreads(Descent):
 
     def train(self, task, parameters, monitor, crew):
         def epoch(network):
-            for _ in range(500):
-                if monitor.is_out_of_time():
-                    return
+            while not monitor.is_out_of_time():
                 time.sleep(0.01)
-            self.rule.too_long = True
 
         crew.map(epoch, range(2))
         raise KeyboardInterrupt
@@ -106,7 +110,82 @@ def test_threads_end_their_epoch_once_training_is_interrupted():
     with threadpool_limits(2, user_api="blas"):
         outcome = carry_out(in_threads(2), pressed)
     assert outcome.ending == Ending.INTERRUPTED
-    assert not hasattr(pressed.rule, "too_long")
+
+
+@pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="there are no timers")
+@pytest.mark.parametrize("setting", SETTINGS)
+def test_fit_interrupted_at_random_ends_with_usable_estimator(setting):
+    """The time allowed only tells a hang: 40 fits take some seconds."""
+    command = [sys.executable, interrupted_fit.__file__, setting, "40"]
+    done = subprocess.run(
+        command, capture_output=True, text=True, check=False, timeout=280
+    )
+    assert done.returncode == 0, done.stderr
+
+
+def fail_submit(monkeypatch, number, error):
+    """Let one submit to an executor, counted from 1, raise an error."""
+    counter = itertools.count(1)
+
+    class Failing(ThreadPoolExecutor):
+        def submit(self, *given):
+            if next(counter) == number:
+                raise error
+            return super().submit(*given)
+
+    monkeypatch.setattr("skmlp.training.threads.ThreadPoolExecutor", Failing)
+
+
+def wide(n_estimators=1):
+    """An estimator whose batches, or members, are shared by two threads."""
+    return classic(
+        (256, 256), batch_size=64, n_estimators=n_estimators, max_iter=3, random_state=0
+    )
+
+
+ROWS = np.random.default_rng(0).normal(size=(200, 20)).astype(np.float32)
+LABELS = (ROWS[:, 0] > 0).astype(int)
+
+
+@pytest.mark.parametrize("number", range(1, 8))
+@pytest.mark.parametrize("n_estimators", [1, 2])
+def test_fit_interrupted_in_any_submit_keeps_weights(number, n_estimators, monkeypatch):
+    fail_submit(monkeypatch, number, KeyboardInterrupt)
+    model = wide(n_estimators)
+    with (
+        threadpool_limits(2, user_api="blas"),
+        pytest.warns(UserWarning, match="interrupted by user in epoch"),
+    ):
+        model.fit(ROWS, LABELS)
+    assert np.isfinite(model.predict_proba(ROWS)).all()
+
+
+def test_fit_interrupted_while_threads_end_keeps_weights(monkeypatch):
+    class Failing(ThreadPoolExecutor):
+        def __exit__(self, *given):
+            super().__exit__(*given)
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr("skmlp.training.threads.ThreadPoolExecutor", Failing)
+    with (
+        threadpool_limits(2, user_api="blas"),
+        pytest.warns(UserWarning, match="interrupted by user in epoch 4"),
+    ):
+        model = wide().fit(ROWS, LABELS)
+    assert model.n_iter_ == 3
+
+
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+@pytest.mark.parametrize("n_startable", [0, 1])
+@pytest.mark.parametrize("n_estimators", [1, 2])
+def test_fit_without_further_threads_gives_the_same_bits(
+    n_estimators, n_startable, refuse_threads
+):
+    with threadpool_limits(2, user_api="blas"):
+        expected = wide(n_estimators).fit(ROWS, LABELS)
+        refuse_threads(n_startable)
+        model = wide(n_estimators).fit(ROWS, LABELS)
+        assert_array_equal(model.predict_proba(ROWS), expected.predict_proba(ROWS))
 
 
 class Callbacks:

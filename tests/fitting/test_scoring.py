@@ -3,6 +3,7 @@
 import re
 import warnings
 from concurrent.futures import ThreadPoolExecutor
+from decimal import Decimal
 from functools import partial
 from types import SimpleNamespace
 
@@ -422,3 +423,36 @@ def test_weights_that_overflow_at_the_start_are_left_to_the_end_of_training():
     model = tiny(scoring="accuracy", preprocessing=None, numeric_embedding=None)
     with pytest.warns(ConvergenceWarning, match="diverged in epoch 1"):
         model.fit(np.full((200, 30), 1e38, np.float32), NAMES[TWO])
+
+
+@pytest.mark.parametrize(
+    "scoring",
+    [
+        "accuracy",
+        "f1_macro",
+        "roc_auc",
+        make_scorer(f1_score, pos_label=Decimal("0.5")),
+        make_scorer(recall_score, labels=[Decimal("1.5")], average="macro"),
+        lambda model, X, y: np.mean(model.predict(X) == y),
+    ],
+    ids=str,
+)
+def test_scorers_take_labels_that_scikit_learn_has_no_type_for(scoring):
+    decimals = np.array([Decimal("0.5"), Decimal("1.5")])[TWO]
+    settings = {"n_estimators": 1, "max_iter": 5, "random_state": 0}
+    model = MLPSoftmaxClassifier((8,), scoring=scoring, **settings).fit(X, decimals)
+    if isinstance(scoring, str):
+        numbers = MLPSoftmaxClassifier((8,), scoring=scoring, **settings).fit(X, TWO)
+        assert model.validation_scores_ == numbers.validation_scores_
+    assert model.best_validation_score_ > 0.6
+
+
+def test_a_positive_class_of_objects_is_the_one_that_is_named():
+    decimals = np.array([Decimal("0.5"), Decimal("1.5")])[TWO]
+    probabilities = np.eye(2)[np.where(np.arange(200) < 40, 1 - TWO, TWO)]
+    scores = []
+    for classes, positive in (([0, 1], 0), (np.unique(decimals), Decimal("0.5"))):
+        scorer = make_scorer(precision_score, pos_label=positive)
+        model = ModelInTraining(np.array(classes), lambda X: X)
+        scores.append(score_function(scorer, model, probabilities, TWO, None)())
+    assert scores[0] == scores[1] < 1

@@ -143,10 +143,16 @@ def test_a_deadline_ends_it_behind_a_round_that_has_visited_rows():
 
 def checkpoint(saved, training=None):
     """One that is due after each epoch."""
+
+    def restore(monitor, *args):
+        monitor.restore(training["monitor"])
+        return training
+
     return SimpleNamespace(
         save=lambda training: saved.append(deepcopy(training)),
         is_due=lambda n_epochs: True,
         check_engine=lambda engine: None,
+        restore=restore,
         training=training,
     )
 

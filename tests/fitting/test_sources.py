@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 import warnings
+from decimal import Decimal
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +13,7 @@ import pandas as pd
 import polars as pl
 import pyarrow as pa
 import pyarrow.dataset as ds
+import pyarrow.parquet as pq
 import pytest
 from numpy.testing import assert_array_equal
 from sklearn.preprocessing import OneHotEncoder
@@ -22,6 +24,8 @@ from skmlp.fitting import sources
 from skmlp.fitting.sources import (
     InFiles,
     InMemory,
+    LabelsOfPart,
+    different_labels,
     n_encoder_rows,
     named_columns,
     source_of,
@@ -127,6 +131,29 @@ def test_the_caller_keeps_the_frame():
 
 
 @pytest.mark.parametrize(
+    ("X_val", "y_val", "weight", "sentence"),
+    [
+        (TABLE, "lable", None, "y_val='lable' should name a column of X_val, but 0"),
+        (TABLE, "label", "w", "sample_weight_val='w' should name a column of X_val"),
+        (np.eye(3), "label", None, "y_val='label' names a column, but X_val is a ndar"),
+        (np.eye(3), [], "w", "sample_weight_val='w' names a column, but X_val is a"),
+    ],
+)
+def test_names_of_no_column_of_validation_rows(X_val, y_val, weight, sentence):
+    with pytest.raises(ValueError, match=sentence):
+        model().fit(TABLE, "label", X_val=X_val, y_val=y_val, sample_weight_val=weight)
+
+
+def test_validation_rows_of_a_data_set_are_named(folder):
+    for y_val, sentence in [
+        ("lable", "y_val='lable' is no column of the data set"),
+        (None, "X_val is a data set, of which y_val has to be the name of a column"),
+    ]:
+        with pytest.raises(ValueError, match=sentence):
+            model().fit(TABLE, "label", X_val=folder, y_val=y_val)
+
+
+@pytest.mark.parametrize(
     ("X", "y", "weight", "sentence"),
     [
         (TABLE, "lable", None, "y='lable' should name a column of X, but 0 of its"),
@@ -200,7 +227,7 @@ def test_the_rows_are_all_there_once_with_their_labels(folder):
         settings = sources.Settings(**TINY)
         given.classes_ = targets.classes
         own = sources.OwnRows(None, None, None)
-        data = source.data(given, targets, settings, own, rng, False)
+        data = source.data(given, given, targets, settings, own, rng, False)
         samples, held_out = data.samples, data.held_out
         x = np.empty(samples.x.shape, samples.x.dtype)
         samples.x.read(0, x)
@@ -293,8 +320,77 @@ def test_labels_that_are_missing(folder):
     TABLE.assign(label=TABLE.label.where(TABLE["size"] > -2)).to_parquet(
         folder / "0000.parquet"
     )
-    with pytest.raises(ValueError, match="labels of the types"):
+    n_missing = int((TABLE["size"] <= -2).sum())
+    sentence = f"^y has no label in {n_missing} rows"
+    with pytest.raises(ValueError, match=sentence):
         in_parts(folder)
+    with pytest.raises(ValueError, match=sentence):
+        model().fit(folder, "label")
+    fitted = model(max_iter=1).fit(TABLE[FEATURES], TABLE.label)
+    with pytest.raises(ValueError, match=sentence):
+        fitted.score(folder, "label")
+    with pytest.raises(ValueError, match=f"^y_val has no label in {n_missing} rows"):
+        model().fit(
+            TABLE[FEATURES],
+            TABLE.label,
+            X_val=folder,
+            y_val="label",
+            sample_weight_val="weight",
+        )
+
+
+EXACT = {
+    "decimals": [Decimal(2**53), Decimal(2**53 + 1), Decimal("0.5")],
+    "int64": [2**53, 2**53 + 1, -1],
+    "uint64": [2**63, 2**63 + 1, 2**53],
+}
+
+
+@pytest.mark.parametrize("encoder_rows", ["auto", 50])
+@pytest.mark.parametrize("kind", EXACT)
+def test_labels_and_ids_of_files_are_exact(kind, encoder_rows, tmp_path):
+    codes = np.arange(300) % 3
+    values = np.array(EXACT[kind], dtype=object)[codes]
+    column = pa.array(values.tolist(), pa.uint64() if kind == "uint64" else None)
+    table = pa.table({"id": column, "label": column})
+    pq.write_table(table[:120], tmp_path / "a.parquet")
+    pq.write_table(table[120:], tmp_path / "b.parquet")
+    fitted = MLPSoftmaxClassifier(
+        (),
+        categorical_features=["id"],
+        encoder_rows=encoder_rows,
+        learning_rate_init=0.1,
+        n_estimators=1,
+        max_iter=20,
+        random_state=0,
+    ).fit(tmp_path, "label")
+    assert fitted.classes_.tolist() == sorted(EXACT[kind])
+    assert np.concatenate(list(fitted.predict(tmp_path))).tolist() == values.tolist()
+    assert fitted.score(tmp_path, "label") == 1
+    assert fitted.score(table, "label") == 1
+    assert fitted.score(table.select(["id"]), values.tolist()) == 1
+
+
+def test_labels_of_parts_of_other_types_are_compared_by_value():
+    parts = [
+        LabelsOfPart.of(np.array([2**63 + 1, 5], np.uint64), None),
+        LabelsOfPart.of(np.array([-1, 5]), None),
+        LabelsOfPart.of(pd.Series([2**63, 5], dtype=object), None),
+    ]
+    labels = different_labels(parts)
+    assert labels.tolist() == [-1, 5, 2**63, 2**63 + 1]
+    assert [part.codes_among(labels).tolist() for part in parts] == [
+        [3, 1],
+        [0, 1],
+        [2, 1],
+    ]
+
+
+def test_score_of_a_data_set_without_rows_is_an_error(tmp_path):
+    TABLE[:0].to_parquet(tmp_path / "empty.parquet")
+    fitted = model(max_iter=1).fit(TABLE[FEATURES], TABLE.label)
+    with pytest.raises(ValueError, match="the data set has no rows"):
+        fitted.score(tmp_path, "label")
 
 
 def test_a_category_and_a_gap_in_one_file_only(folder):

@@ -1,13 +1,13 @@
 """Where training starts: from values that classes decide, or from what was before."""
 
 import numpy as np
-import pandas as pd
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy import sparse
 from tasks import ARCHITECTURE, CODES, SETTINGS, X, parameters
 
 from skmlp import MLPSoftmaxClassifier, ReLU, Tanh
+from skmlp.fitting.parameters import resolve_parameters
 from skmlp.fitting.recipe import FEWEST_JUDGES, Kind, by_size, settle
 from skmlp.fitting.solvers import SOLVERS
 from skmlp.fitting.start import (
@@ -244,45 +244,16 @@ def network(sizes=(5, 3), dropout=0.0, activation="relu", x=X, n_numbers=0, **gi
     return architecture_of(parameters(**given), settings, x, n_numbers, 3)
 
 
-@pytest.mark.parametrize(
-    ("sizes", "expected"),
-    [
-        (5, (5,)),
-        ((), ()),
-        ([5, 3], (5, 3)),
-        (np.array([5, 3]), (5, 3)),
-        (np.int64(5), (5,)),
-    ],
-)
-def test_sizes_may_be_one_number_or_several(sizes, expected):
-    found = network(sizes).hidden_layer_sizes
-    assert found == expected
-    assert all(type(size) is int for size in found)
-
-
-@pytest.mark.parametrize("sizes", [0, (5, -1), (2.5,), [[5, 3]], (True,)])
-def test_sizes_that_are_none_are_refused(sizes):
-    with pytest.raises(ValueError, match="one whole number per hidden layer, got"):
-        network(sizes)
-
-
-@pytest.mark.parametrize("many", [list, tuple, np.array, pd.Series])
-def test_one_for_all_layers_or_one_for_each(many):
-    each = network(dropout=many([0.1, 0.2]), activation=["tanh", ReLU])
+def test_one_for_all_layers_or_one_for_each():
+    each = network(dropout=(0.1, 0.2), activation=("tanh", ReLU))
     assert each.dropout == (0.1, 0.2)
     assert each.activations == (Tanh(), ReLU())
     assert network(dropout=0.1).dropout == (0.1, 0.1)
     assert network(activation=Tanh()).activations == (Tanh(), Tanh())
-    for name, wrong in [("dropout", [0.1] * 3), ("activation", ["relu"])]:
+    for name, wrong in [("dropout", (0.1,) * 3), ("activation", ("relu",))]:
         message = f"{name} has {len(wrong)} entries, but hidden_layer_sizes has 2"
         with pytest.raises(ValueError, match=message):
-            network(**{name: many(wrong)})
-
-
-@pytest.mark.parametrize("rate", [1.0, -0.1, np.nan])
-def test_a_dropout_that_leaves_nothing_is_refused(rate):
-    with pytest.raises(ValueError, match=r"dropout must be in \[0, 1\), got \[0"):
-        network(dropout=[0.0, rate])
+            network(**{name: wrong})
 
 
 @pytest.mark.parametrize("name", SOLVERS)
@@ -295,16 +266,25 @@ def test_dropout_is_for_solvers_that_take_it(name):
 
 @pytest.mark.parametrize("name", SOLVERS)
 def test_numbers_are_embedded_but_not_of_sparse_rows(name):
-    of_dense = network(solver=name, n_numbers=2).n_periodic
+    params = {"solver": name, "n_numbers": 2}
+    of_dense = network(**params).n_periodic
     assert of_dense == (2 if SOLVERS[name].embeds_numbers else 0)
-    asked_for = {"solver": name, "n_numbers": 2, "numeric_embedding": "periodic"}
-    assert network(**asked_for).n_periodic == 2
-    assert network(x=sparse.csr_array(X), **asked_for).n_periodic == 0
+    assert network(x=sparse.csr_array(X), **params).n_periodic == 0
+    params["numeric_embedding"] = "periodic"
+    assert network(**params).n_periodic == 2
+    with pytest.raises(ValueError, match=r"takes a dense X.*X\.toarray\(\)"):
+        network(x=sparse.csr_array(X), **params)
+
+
+@pytest.mark.parametrize("sizes", [(2**62, 2**62), (2**70,), (2**20, 2**21)])
+def test_architecture_of_layers_beyond_memory_is_refused(sizes):
+    with pytest.raises(ValueError, match=r"expected at most 1\.1e\+12 weights"):
+        network(sizes)
 
 
 # The networks
 
-SOME_KINDS = (Kind(0.5, 0.1, 0.0), Kind(2.0, [0.2, 0.0], 0.4), Kind(1.0, 0.0, 1))
+SOME_KINDS = (Kind(0.5, 0.1, 0.0), Kind(2.0, (0.2, 0.0), 0.4), Kind(1.0, 0.0, 1.0))
 
 
 def members(n_networks, n_folds, kinds=SOME_KINDS, sizes=(5, 3), **given):
@@ -318,7 +298,6 @@ def test_networks_are_as_their_kinds_say():
         Member(1, 2.0, (0.2, 0.0), 0.4),
         Member(2, 1.0, (0.0, 0.0), 1.0),
     )
-    assert all(type(one.weight_decay) is float for one in members(3, 1))
 
 
 @pytest.mark.parametrize(
@@ -345,12 +324,6 @@ def test_no_two_networks_share_kind_and_fold_before_all_are_there(n_networks):
     times = np.zeros((len(SOME_KINDS), n_folds), dtype=int)
     np.add.at(times, (kinds, folds), 1)
     assert np.ptp(times) <= 1
-
-
-@pytest.mark.parametrize("rate", [1.0, -0.1, np.nan])
-def test_a_kind_whose_dropout_leaves_nothing_is_refused(rate):
-    with pytest.raises(ValueError, match=r"dropout must be in \[0, 1\)"):
-        members(1, 1, kinds=(*SOME_KINDS, Kind(1.0, rate, 0.0)))
 
 
 @pytest.mark.parametrize(
@@ -449,8 +422,16 @@ def test_epochs_are_planned_by_the_recipe_for_one_class_or_in_parts(name):
 # The checkpoint
 
 
+def opened(fit, data, past, rng):
+    """The checkpoint of a fit on these data."""
+    resolved = resolve_parameters(fit)
+    return checkpoint_of(resolved, fit.get_params, lambda: data, past, rng)
+
+
 def test_nothing_is_saved_unless_asked_for():
-    assert checkpoint_of(parameters(), dict, None, np.random.default_rng(0)) is None
+    assert (
+        checkpoint_of(parameters(), dict, dict, None, np.random.default_rng(0)) is None
+    )
 
 
 @pytest.mark.parametrize(
@@ -460,25 +441,21 @@ def test_a_checkpoint_is_refused_before_any_file_is_touched(name, tmp_path):
     folder = f"{tmp_path}/is made where it is taken/"
     rng = np.random.default_rng(0)
     with pytest.raises(ValueError, match=r"checkpoint='.*is made.*' with"):
-        checkpoint_of(
-            model(solver=name, checkpoint=folder), lambda: {"X": X}, None, rng
-        )
+        opened(model(solver=name, checkpoint=folder), {"X": X}, None, rng)
     assert not list(tmp_path.iterdir())
-    assert checkpoint_of(model(checkpoint=folder), lambda: {"X": X}, None, rng)
+    assert opened(model(checkpoint=folder), {"X": X}, None, rng)
     assert list(tmp_path.iterdir())
 
 
 def test_a_fit_that_goes_on_draws_what_the_one_cut_off_drew(tmp_path):
-    def given():
-        return {"X": X, "y": CODES}
-
+    given = {"X": X, "y": CODES}
     fit = model(checkpoint=tmp_path / "fit.npz")
     first, second = np.random.default_rng(1), np.random.default_rng(2)
-    checkpoint = checkpoint_of(fit, given, None, first)
+    checkpoint = opened(fit, given, None, first)
     assert checkpoint.training is None
     drawn = first.random(3)
     checkpoint.save({"what": "training says"})
-    again = checkpoint_of(fit, given, None, second)
+    again = opened(fit, given, None, second)
     assert again.training == {"what": "training says"}
     assert_array_equal(second.random(3), drawn)
 
@@ -486,9 +463,9 @@ def test_a_fit_that_goes_on_draws_what_the_one_cut_off_drew(tmp_path):
 def test_a_checkpoint_is_of_one_start(tmp_path):
     fit = model(checkpoint=tmp_path / "fit.npz")
     rng = np.random.default_rng(0)
-    checkpoint_of(fit, lambda: {"X": X}, None, rng).save({})
+    opened(fit, {"X": X}, None, rng).save({})
     with pytest.raises(ValueError, match="another start"):
-        checkpoint_of(fit, lambda: {"X": X}, past_of(), rng)
+        opened(fit, {"X": X}, past_of(), rng)
 
 
 @pytest.mark.parametrize("n_samples", [100, 5000, 20_000, 60_000, 10**6])

@@ -289,3 +289,19 @@ def test_as_activation_lists_the_choices(unknown):
         as_activation(unknown)
     assert repr(unknown) in str(error.value)
     assert all(name in str(error.value) for name in ACTIVATIONS)
+
+
+@pytest.mark.parametrize("constant", [np.nan, np.inf, -np.inf, 1e38, -1e38, "1", None])
+@pytest.mark.parametrize("activation", [LeakyReLU, PReLU, ELU])
+def test_constant_that_overflows_or_is_no_number_is_refused(activation, constant):
+    made = activation(constant)  # as in scikit-learn, the constructor refuses nothing
+    with pytest.raises(ValueError, match=r"must be a number from -1000 to 1000, got"):
+        as_activation(made)
+
+
+def test_start_value_that_overflows_is_refused():
+    class Scaled(Activation):
+        initial = {"scale": np.inf}
+
+    with pytest.raises(ValueError, match=r"start value 'scale'.*got inf"):
+        as_activation(Scaled)

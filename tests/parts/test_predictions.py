@@ -1,8 +1,12 @@
 """Predictions for data sets: those for the same rows in memory."""
 
+from decimal import Decimal
+from fractions import Fraction
+
 import numpy as np
 import pandas as pd
 import polars as pl
+import pyarrow as pa
 import pyarrow.dataset as ds
 import pyarrow.parquet as pq
 import pytest
@@ -105,3 +109,53 @@ def test_a_file_is_there_in_full_or_as_before(path, tmp_path):
         predictions.write_parquet(target, [])
     assert target.read_bytes() == b"before"
     assert sorted(tmp_path.iterdir()) == sorted([path, target])
+
+
+LARGE = 2**53
+
+
+@pytest.mark.parametrize(
+    ("labels", "expected"),
+    [
+        ([Decimal("1.5"), Decimal("22.25")], [Decimal("1.5"), Decimal("22.25")]),
+        ([LARGE, LARGE + 1], [LARGE, LARGE + 1]),
+        ([2**70, 1], [str(2**70), "1"]),
+        ([Fraction(1, 2), Fraction(1, 3)], ["1/2", "1/3"]),
+        ([True, False], [True, False]),
+    ],
+    ids=str,
+)
+def test_predicted_labels_have_one_type_in_all_pieces(
+    labels, expected, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(reader, "PIECE_SIZE", 40)
+    rows = pd.DataFrame({"x": np.repeat([0.0, 1.0], 60)})
+    rows.to_parquet(tmp_path / "rows")
+    model = MLPSoftmaxClassifier((), n_estimators=1, max_iter=20, random_state=0)
+    model.set_params(learning_rate_init=0.1).fit(
+        rows, [labels[0]] * 60 + labels[1:] * 60
+    )
+    model.predict_to_parquet(tmp_path / "rows", tmp_path / "predicted")
+    predicted = pq.read_table(tmp_path / "predicted")["predicted"].to_pylist()
+    assert predicted == [expected[0]] * 60 + [expected[1]] * 60
+
+
+@pytest.mark.parametrize(
+    "ids",
+    [
+        [LARGE, LARGE + 1, LARGE + 2, LARGE + 3],
+        [LARGE, LARGE + 1, None, 5],
+        [Decimal(LARGE), Decimal(LARGE + 1), None, Decimal("0.5")],
+    ],
+    ids=["integers", "integers and missing", "decimals"],
+)
+def test_ids_stay_exact_where_the_model_knows_no_names(ids, tmp_path):
+    rows = pa.table({"id": ids * 20, "x": [0.5, 1.5] * 40})
+    pq.write_table(rows, tmp_path / "rows")
+    as_array = np.array([rows["id"].to_pylist(), rows["x"].to_pylist()], dtype=object).T
+    model = MLPSoftmaxClassifier(
+        (), categorical_features=[0], n_estimators=1, max_iter=20, random_state=0
+    )
+    model.set_params(learning_rate_init=0.1).fit(as_array, [0, 1, 2, 3] * 20)
+    (predicted,) = model.predict(tmp_path / "rows")
+    assert predicted.tolist() == [0, 1, 2, 3] * 20

@@ -1,6 +1,7 @@
 """Data sets on disk: which columns there are, and all rows, a piece at a time."""
 
 import sys
+import tempfile
 import time
 
 import numpy as np
@@ -195,7 +196,7 @@ def test_what_has_no_files_can_not_be_told_apart(source, folder):
 def test_the_outcome_of_a_query_is_removed(folder, tmp_path, monkeypatch):
     scratch = tmp_path / "scratch"
     scratch.mkdir()
-    monkeypatch.setattr(reader.tempfile, "tempdir", str(scratch))
+    monkeypatch.setattr(tempfile, "tempdir", str(scratch))
     with DataSet(pl.scan_parquet(folder / "*.parquet")) as data_set:
         assert len(list(scratch.rglob("*.parquet"))) == 1
         assert data_set.n_rows == 20

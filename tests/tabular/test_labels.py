@@ -1,5 +1,9 @@
 """Labels of any library, in their own types."""
 
+from decimal import Decimal
+from enum import IntEnum, StrEnum
+from fractions import Fraction
+
 import numpy as np
 import pandas as pd
 import polars as pl
@@ -7,7 +11,18 @@ import pyarrow as pa
 import pytest
 from numpy.testing import assert_array_equal
 
-from skmlp.tabular.labels import read_labels, refuse_missing
+from skmlp.tabular.labels import (
+    find_labels,
+    read_labels,
+    read_present_labels,
+    refuse_missing,
+)
+
+LIMIT = 2**53
+"""The integer from which on float64 merges neighbors."""
+
+Level = IntEnum("Level", ["LOW", "HIGH"])
+Color = StrEnum("Color", ["RED", "BLUE"])
 
 
 @pytest.mark.parametrize(
@@ -60,8 +75,79 @@ def test_text_stays_text(y):
 
 
 def test_what_is_no_column_stays_as_it_is():
-    for y in ([1, 0], (True, None), "text", 3, pd.DataFrame({"a": [1], "b": [2]})):
+    for y in ([[1, 0]], "text", 3, pd.DataFrame({"a": [1], "b": [2]})):
         assert read_labels(y) is y
+
+
+EXACT = {
+    "integers beside floats": [LIMIT, LIMIT + 1, float(LIMIT + 2)],
+    "signed beside unsigned": [2**63 + 1, 2**63, -1],
+    "more than 64 bits": [2**70, 2**70 + 1, 1],
+    "NumPy scalars": [np.int64(LIMIT + 1), np.float64(LIMIT), np.uint64(2**63 + 1)],
+    "decimals": [Decimal("1.10"), Decimal(LIMIT), Decimal(LIMIT + 1)],
+    "fractions": [Fraction(1, 2), Fraction(1, 3), Fraction(2)],
+    "booleans": [True, False, True],
+    "booleans beside numbers": [True, 2, 3.0],
+    "IntEnum": [Level.LOW, Level.HIGH, Level.LOW],
+}
+CONTAINERS = {
+    "list": list,
+    "tuple": tuple,
+    "array": lambda values: np.array(values, dtype=object),
+    "Series": lambda values: pd.Series(values, dtype=object),
+    "polars": lambda values: pl.Series(values, dtype=pl.Object),
+}
+
+
+@pytest.mark.parametrize("container", CONTAINERS.values(), ids=CONTAINERS)
+@pytest.mark.parametrize("values", EXACT.values(), ids=EXACT)
+def test_read_labels_of_mixed_numbers_keeps_each_value(values, container):
+    assert np.asarray(read_labels(container(values))).tolist() == values
+
+
+DECIMALS = [Decimal("9007199254740992.0"), Decimal("9007199254740993.5")]
+WIDE = {
+    "polars Decimal": (pl.Series(DECIMALS), DECIMALS),
+    "polars Int128": (pl.Series([2**100, -1], dtype=pl.Int128), [2**100, -1]),
+    "polars UInt128": (pl.Series([2**100, 1], dtype=pl.UInt128), [2**100, 1]),
+    "polars frame": (pl.DataFrame({"y": DECIMALS}), [[label] for label in DECIMALS]),
+    "pyarrow array": (pa.array(DECIMALS), DECIMALS),
+    "pyarrow column": (pa.chunked_array([DECIMALS]), DECIMALS),
+    "pyarrow dictionary": (
+        pa.array([LIMIT + 1, 1]).dictionary_encode(),
+        [LIMIT + 1, 1],
+    ),
+    "pandas of Arrow": (
+        pd.Series(DECIMALS, dtype=pd.ArrowDtype(pa.decimal128(20, 1))),
+        DECIMALS,
+    ),
+    "nullable": (
+        pd.array([2**63 - 1, LIMIT + 1], dtype="Int64"),
+        [2**63 - 1, LIMIT + 1],
+    ),
+    "extended float": (np.array([LIMIT, 1], np.longdouble) + 1, [LIMIT + 1, 2]),
+}
+
+
+@pytest.mark.parametrize(("y", "expected"), WIDE.values(), ids=WIDE)
+def test_read_labels_of_wide_numbers_keeps_each_value(y, expected):
+    assert read_labels(y).tolist() == expected
+
+
+def test_read_labels_gives_integers_of_128_bits_the_type_they_need():
+    assert read_labels(pl.Series([1, 0], dtype=pl.Int128)).dtype == np.int64
+    assert read_labels(pl.Series([2**63, 0], dtype=pl.Int128)).dtype == np.uint64
+
+
+@pytest.mark.parametrize("na_object", [{}, {"na_object": np.nan}, {"na_object": None}])
+def test_read_labels_of_string_dtype_gives_text(na_object):
+    labels = read_labels(np.array(["b", "a"], np.dtypes.StringDType(**na_object)))
+    assert labels.dtype == object
+    assert labels.tolist() == ["b", "a"]
+
+
+def test_read_labels_of_string_enum_gives_text():
+    assert read_labels(list(Color)).tolist() == ["red", "blue"]
 
 
 @pytest.mark.parametrize(
@@ -73,6 +159,22 @@ def test_what_is_no_column_stays_as_it_is():
         pd.Series([True, None, None], dtype="boolean"),
         pl.Series([1, None, None]),
         pd.DataFrame({"y": pd.array([None, 1, None], dtype="Int64")}),
+        pl.DataFrame({"y": [None, 1, None]}),
+        [True, pd.NA, None],
+        ["a", np.nan, None],
+        ("a", pd.NaT, None),
+        [1.0, np.nan, np.nan],
+        np.array([1.0, np.nan, np.nan]),
+        np.array([np.nan, True, pd.NA], dtype=object),
+        pd.array([1.5, None, None], dtype="Float64"),
+        pd.Series([True, pd.NA, None], dtype=object),
+        [1, Decimal("NaN"), Decimal("sNaN")],
+        pd.Series([Decimal(1), Decimal("NaN"), Decimal("sNaN")], dtype=object),
+        pl.Series([None, Decimal(1), None]),
+        pl.Series([None, 2**100, None], dtype=pl.Int128),
+        pa.array([None, 1, None]),
+        np.array(["a", None, None], np.dtypes.StringDType(na_object=None)),
+        np.array(["a", np.nan, np.nan], np.dtypes.StringDType(na_object=np.nan)),
     ],
     ids=lambda y: f"{type(y).__module__}-{type(y).__name__}",
 )
@@ -81,5 +183,39 @@ def test_rows_without_a_label_are_counted(y):
         read_labels(y)
 
 
+def test_refuse_missing_names_the_argument_and_its_table():
+    with pytest.raises(ValueError, match=r"^y_val has no label in 2 .* X_val and"):
+        read_labels(["a", None, None], "y_val")
+    with pytest.raises(ValueError, match=r"^y has no label in 2 .* from X and y"):
+        read_labels(["a", None, None])
+
+
 def test_nothing_is_refused_where_nothing_is_missing():
-    refuse_missing(np.zeros(3, dtype=bool))
+    refuse_missing(0)
+
+
+def test_read_present_labels_leaves_the_missing_ones_out():
+    labels, is_missing = read_present_labels(pl.Series([None, 2**100], dtype=pl.Int128))
+    assert labels.tolist() == [2**100]
+    assert is_missing.tolist() == [True, False]
+
+
+FOUND = {
+    "text": (["b", "z"], ["a", "b"], [1, -1]),
+    "longer text": (["b", "bbb"], ["a", "b"], [1, -1]),
+    "above and below": ([9, -9, 2], [1, 2], [-1, -1, 1]),
+    "signed among unsigned": ([5, -1], np.array([5, 2**63], np.uint64), [0, -1]),
+    "floats among integers": ([2.0**53], [2**53, 2**53 + 1], [0]),
+    "integers among floats": ([2**53 + 1, 2**53], [1.0, 2.0**53], [-1, 1]),
+    "large among small": ([2**53, 2**70], [2**53, 2**53 + 1], [0, -1]),
+    "integers among booleans": ([1, 0, 2], [False, True], [1, 0, -1]),
+    "text among numbers": (["1"], [1, 2], [-1]),
+    "decimals among integers": ([Decimal(1), Decimal("1.5")], [0, 1], [1, -1]),
+}
+
+
+@pytest.mark.parametrize("case", FOUND)
+def test_find_labels_compares_as_python_does(case):
+    y, classes, expected = FOUND[case]
+    found = find_labels(read_labels(y), np.asarray(read_labels(classes)))
+    assert found.tolist() == expected

@@ -17,6 +17,7 @@ import pyarrow.dataset as ds
 import pytest
 from scipy.sparse import csr_array
 
+from skmlp import MLPSoftmaxClassifier, TableEncoder
 from skmlp.tabular.lazy import is_any, refuse_lazy
 
 FRAME = pd.DataFrame({"a": [1.0, 2.0], "b": ["x", "y"]})
@@ -147,3 +148,75 @@ def test_no_library_is_imported_to_look_for_its_tables():
     command = [sys.executable, "-W", "error", "-c", code]
     result = subprocess.run(command, capture_output=True, text=True, check=True)
     assert result.stdout.strip() == "[]"
+
+
+RECORDS = FRAME.to_dict("records")
+OTHER_TABLES = {
+    "a dict of lists": (FRAME.to_dict("list"), "pd.DataFrame(X)"),
+    "a dict of arrays": (dict(FRAME.items()), "pd.DataFrame(X)"),
+    "a dict of one row": (RECORDS[0], "pd.DataFrame([X])"),
+    "a list of dicts": (RECORDS, "pd.DataFrame(X)"),
+    "a tuple of dicts": (tuple(RECORDS), "pd.DataFrame(X)"),
+    "an array of dicts": (np.array(RECORDS), "pd.DataFrame(list(X))"),
+    "a Series of dicts": (pd.Series(RECORDS), "pd.DataFrame(list(X))"),
+    "a structured array": (np.ones(2, [("a", "f8"), ("b", "f4")]), "pd.DataFrame(X)"),
+    "a record array": (FRAME.to_records(index=False), "pd.DataFrame(X)"),
+    "a masked record array": (
+        np.ma.array([(1, 2), (3, 4)], mask=[(0, 1), (0, 0)], dtype="i8, i8"),
+        "pd.DataFrame(X.tolist(), columns=X.dtype.names)",
+    ),
+    "None": (None, "a DataFrame, or an array of shape"),
+    "a number": (3.5, "a DataFrame, or an array of shape"),
+    "a NumPy number": (np.float64(3.5), "a DataFrame, or an array of shape"),
+    "an array of no axes": (np.array(3.5), "a DataFrame, or an array of shape"),
+    "bytes": (b"rows", "a DataFrame, or an array of shape"),
+    "a set": ({1.0, 2.0}, "a DataFrame, or an array of shape"),
+    "values of a dict": (FRAME.to_dict("list").values(), "a DataFrame, or an array"),
+    "a class": (pd.DataFrame, "a DataFrame, or an array of shape"),
+}
+"""Other forms of rows, and what to pass in their place."""
+Y = ["no", "yes"]
+
+
+def quick(**params):
+    return MLPSoftmaxClassifier(
+        (2,), n_estimators=1, max_iter=1, early_stopping=False, **params
+    )
+
+
+FITTED = quick(learning_rate="cosine").fit(FRAME, Y)
+ENTRIES = {
+    "fit": lambda X: quick().fit(X, Y),
+    "fit without preprocessing": lambda X: quick(preprocessing=None).fit(X, Y),
+    "partial_fit": lambda X: quick().partial_fit(X, Y, classes=Y),
+    "predict": FITTED.predict,
+    "predict_proba": FITTED.predict_proba,
+    "score": lambda X: FITTED.score(X, Y),
+    "encoder": TableEncoder().fit,
+    "fitted encoder": TableEncoder().fit(FRAME).transform,
+}
+
+
+@pytest.mark.parametrize("entry", ENTRIES)
+@pytest.mark.parametrize("kind", OTHER_TABLES)
+def test_other_forms_of_rows_are_refused_with_the_way_to_a_table(kind, entry):
+    X, way = OTHER_TABLES[kind]
+    pattern = rf"^expected a table as X, got .*\. Pass {re.escape(way)}"
+    with pytest.raises(TypeError, match=pattern):
+        ENTRIES[entry](X)
+
+
+@pytest.mark.parametrize("kind", [kind for kind in OTHER_TABLES if kind != "None"])
+def test_other_forms_of_validation_rows_are_named(kind):
+    X_val, way = OTHER_TABLES[kind]
+    way = re.escape(way.replace("X", "X_val"))
+    with pytest.raises(TypeError, match=rf"^expected a table as X_val, .* Pass {way}"):
+        quick().fit(FRAME, Y, X_val=X_val, y_val=Y)
+
+
+@pytest.mark.parametrize(
+    "kind", [kind for kind, (_, way) in OTHER_TABLES.items() if way[:3] == "pd."]
+)
+def test_the_way_to_a_table_leads_there(kind):
+    X, way = OTHER_TABLES[kind]
+    assert TableEncoder().fit(eval(way, {"pd": pd, "X": X})).n_features_in_ == 2

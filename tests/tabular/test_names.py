@@ -94,3 +94,24 @@ def test_names_are_checked_wherever_rows_come_later():
     model = quick(warm_start=True).fit(table, Y)
     with pytest.raises(ValueError, match="in the order of fit"):
         model.fit(swapped, Y)
+
+
+@pytest.mark.parametrize("make", [MODELS["encoder"], MODELS["auto"]])
+def test_names_that_come_twice_are_read_by_position(make):
+    twice = pd.DataFrame(NUMBERS, columns=["a", "b", "a"])
+    seeded = {"random_state": 0}
+    outputs = [
+        answer(make().set_params(**seeded).fit(X, Y), X) for X in (NUMBERS, twice)
+    ]
+    assert_array_equal(*outputs)
+    with pytest.raises(ValueError, match="should be those of fit"):
+        answer(make().fit(twice, Y), twice.set_axis(["a", "a", "a"], axis=1))
+
+
+def test_names_that_come_twice_need_an_encoder():
+    twice = pd.DataFrame(NUMBERS, columns=["a", "b", "a"])
+    model = MODELS["none"]()
+    try:
+        model.fit(twice, Y)
+    except ValueError as error:  # not of every scikit-learn
+        assert 'Set preprocessing="auto"' in str(error)  # noqa: PT017

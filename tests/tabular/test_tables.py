@@ -15,6 +15,8 @@ from skmlp.tabular.tables import (
     SMALL_TABLE,
     Column,
     canonical_rows,
+    exceeds_float,
+    find_missing,
     has_masked,
     header,
     is_frame,
@@ -27,6 +29,7 @@ from skmlp.tabular.tables import (
     plain,
     read_columns,
     read_matrix,
+    rows_as_array,
 )
 
 LARGE = 2**53 + 1
@@ -90,6 +93,73 @@ def test_each_kind_of_numbers_has_its_missing_value(values, dtype, missing):
     assert found.dtype == dtype
     assert found[0] == values[0]
     assert str(found[1]) == str(missing) or np.isnan(found[1])
+
+
+@pytest.mark.parametrize("dtype", [np.int64, np.uint64])
+def test_masks_leave_integers_that_are_no_floats_exact(dtype):
+    masked = np.ma.array([LARGE, LARGE - 1, 5], mask=[False, False, True], dtype=dtype)
+    assert masked_as_missing(masked).tolist() == [LARGE, LARGE - 1, None]
+
+
+@pytest.mark.parametrize(
+    ("numbers", "expected"),
+    [
+        (np.array([2**53 - 1, -(2**53) + 1]), False),
+        (np.array([0, 2**53]), True),
+        (np.array([0, -(2**53)]), True),
+        (np.array([np.iinfo(np.int64).min]), True),
+        (np.array([2**64 - 1], np.uint64), True),
+        (np.array([np.nan, 1e15]), False),
+        (np.array([np.nan, 1e16]), True),
+        (np.array([1e16], np.float32), False),
+        (np.array(["a"]), False),
+        (np.array([], int), False),
+    ],
+    ids=str,
+)
+def test_exceeds_float_where_float64_has_not_all_integers(numbers, expected):
+    assert exceeds_float(numbers) is expected
+
+
+@pytest.mark.parametrize(
+    "rows",
+    [
+        [[LARGE, 0.5]],
+        [[LARGE, np.nan]],
+        [[2**63 + 1, -1]],
+        [[2**70, 0.5]],
+        [["a", 1]],
+        [["a", None]],
+    ],
+    ids=str,
+)
+def test_rows_as_array_keeps_what_lists_hold(rows):
+    found = rows_as_array(rows)
+    assert found.dtype == object
+    assert found.tolist() == rows
+
+
+def test_rows_as_array_of_numbers_has_their_dtype():
+    assert rows_as_array([[1, 0.5]]).dtype == np.float64
+    assert rows_as_array([[LARGE, 1]]).dtype == np.int64
+
+
+def test_strings_of_numpy_become_objects():
+    found = native(np.array(["a", None], np.dtypes.StringDType(na_object=None)))
+    assert found.dtype == object
+    assert found.tolist() == ["a", None]
+
+
+def test_extended_floats_become_floats_or_exact_objects():
+    assert native(np.array([0.5, np.nan], np.longdouble)).dtype == np.float64
+    large = np.array([[LARGE - 1, 0.5]], np.longdouble) + np.longdouble([1, 0])
+    assert native(large).tolist() == [[LARGE, 0.5]]
+
+
+def test_find_missing_takes_signaling_nans():
+    values = np.array([decimal.Decimal("sNaN"), decimal.Decimal(1), None], dtype=object)
+    assert find_missing(values).tolist() == [True, False, True]
+    assert find_missing(values[1:2]).tolist() == [False]
 
 
 def test_a_mask_that_covers_nothing_changes_no_dtype():
@@ -273,6 +343,32 @@ def test_whole_numbers_beside_missing_ones_stay_exact():
 def test_decimals_become_floats():
     values = of_polars(decimal.Decimal("1.5"), None)
     assert_array_equal(values, [1.5, np.nan])
+
+
+DECIMALS = [decimal.Decimal(LARGE), None, decimal.Decimal(LARGE - 1)]
+
+
+@pytest.mark.parametrize(
+    "X",
+    [
+        pl.DataFrame({"x": [1, 2, 3], "key": DECIMALS}),
+        pa.table({"x": [1, 2, 3], "key": DECIMALS}),
+        pa.table({"x": [1, 2, 3], "key": DECIMALS}).to_pandas(
+            types_mapper=pd.ArrowDtype
+        ),
+        pl.DataFrame(
+            {"x": [1, 2, 3], "key": [LARGE, None, LARGE - 1]},
+            schema_overrides={"key": pl.Int128},
+        ),
+    ],
+    ids=["polars", "pyarrow", "pandas", "Int128"],
+)
+def test_read_columns_keeps_wide_numbers_exact_where_asked(X):
+    rough, exact = (read_columns(X, places)[1].data for places in ((), (1,)))
+    assert rough.dtype == np.float64
+    assert exact.dtype == object
+    assert find_missing(exact).tolist() == [False, True, False]
+    assert exact[[0, 2]].tolist() == [LARGE, LARGE - 1]
 
 
 def test_categories_of_other_libraries_stay_categories():

@@ -8,7 +8,13 @@ import pytest
 from threadpoolctl import threadpool_info, threadpool_limits
 
 from skmlp import MLPSoftmaxClassifier
-from skmlp.training.threads import ONE_THREAD, SMALLEST_SHARED_PRODUCT, suitable_threads
+from skmlp.training.threads import (
+    ALONE,
+    ONE_THREAD,
+    SMALLEST_SHARED_PRODUCT,
+    side_by_side,
+    suitable_threads,
+)
 
 
 def n_threads(user_api):
@@ -61,6 +67,48 @@ def test_overlapping_blocks_end_in_any_order():
     assert set(blas_threads()) == {1}
     second.__exit__(None, None, None)
     assert set(blas_threads()) == {2}
+
+
+@pytest.mark.parametrize("n_tasks", [0, 1])
+def test_side_by_side_with_at_most_one_task_starts_no_thread(n_tasks, refuse_threads):
+    refuse_threads(0)
+    with side_by_side(n_tasks) as crew:
+        assert crew is ALONE
+
+
+@pytest.mark.parametrize("n_startable", [0, 1, 2])
+def test_side_by_side_without_further_threads_is_smaller(n_startable, refuse_threads):
+    with threadpool_limits(3, user_api="blas"):
+        refuse_threads(n_startable)
+        with side_by_side(3) as crew:
+            assert crew.n_threads == max(1, n_startable)
+            assert list(crew.map(abs, range(-3, 0))) == [3, 2, 1]
+
+
+def test_side_by_side_after_an_error_cancels_tasks_that_have_not_begun(monkeypatch):
+    may_end = threading.Event()
+    done = []
+
+    class Watched(ThreadPoolExecutor):
+        def shutdown(self, *given, **options):
+            if options:
+                super().shutdown(*given, **options)
+                may_end.set()
+            super().shutdown(*given)
+
+    def work(number):
+        may_end.wait()
+        done.append(number)
+
+    def interrupt():
+        with side_by_side(2) as crew:
+            crew.map(work, range(20))
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr("skmlp.training.threads.ThreadPoolExecutor", Watched)
+    with pytest.raises(KeyboardInterrupt):
+        interrupt()
+    assert len(done) <= 2
 
 
 def test_limits_of_other_libraries_are_left_alone():
