@@ -9,7 +9,14 @@ from skmlp._version import __version__
 from skmlp.classifier import MLPSoftmaxClassifier
 from skmlp.exporting.feeds import to_inputs
 from skmlp.exporting.graph import Graph
-from skmlp.exporting.models import add_model, inputs_of_model, label_type, metadata
+from skmlp.exporting.models import (
+    add_model,
+    choose_prefix,
+    inputs_of_model,
+    label_type,
+    metadata,
+    name_outputs,
+)
 
 __all__ = ["to_inputs", "to_onnx"]
 
@@ -17,9 +24,6 @@ if find_spec("skl2onnx") is not None:
     from skmlp.exporting.converter import register
 
     register()
-
-LABEL, PROBABILITIES = "label", "probabilities"
-"""What the outputs are called, unless columns are."""
 
 
 def to_onnx(model: MLPSoftmaxClassifier) -> ModelProto:
@@ -46,24 +50,32 @@ def to_onnx(model: MLPSoftmaxClassifier) -> ModelProto:
         - numbers as doubles, NaN where missing; "X" of a model without preprocessing in
           its `dtype`;
         - text, and all categories that are no numbers, as strings (what `str` makes of
-          them), "" where missing;
+          them), "" where missing, unless that was a category in training;
         - categories that are whole numbers or truth values as int64 or bool, or as
-          doubles if some were missing in training;
+          doubles if some were missing in training; the smallest int64 where missing,
+          if doubles don't hold all of them, and strings if int64 does not either;
         - dates as int64, microseconds since 1970 in UTC (by the clock, if they have no
           time zone); durations and times of the day, since midnight, in microseconds as
           well; the smallest int64 where missing. Where the time zone matters, an input
           "<name>_utc_offset" takes the seconds that the clock is ahead of UTC.
 
-        Outputs are "label" (n_rows,), int64 for whole numbers and truth values, else
-        strings or doubles, and "probabilities" (n_rows, n_classes), floats. They are
-        called "output_label" and "output_probabilities" where columns have these names.
+        A column without a name gets one, such as "x0". :func:`to_inputs` fills all of
+        them as `predict_proba` reads a table.
+
+        Outputs are "label" (n_rows,), int64 for whole numbers and truth values (uint64
+        if there are larger ones), else strings or doubles, and "probabilities"
+        (n_rows, n_classes), floats. They are called "output_label" and
+        "output_probabilities" where columns have these names.
 
     Raises
     ------
     NotFittedError
         If the model is not fitted.
     TypeError
-        If it holds what can't be exported: a transformer or an activation of one's own.
+        If it holds what can't be exported: a transformer or an activation of one's own,
+        or categories that text can't tell apart.
+    ValueError
+        If a category, a term or a label is no Unicode text.
 
     See Also
     --------
@@ -83,11 +95,8 @@ def to_onnx(model: MLPSoftmaxClassifier) -> ModelProto:
     ['label', 'probabilities']
     """
     inputs = inputs_of_model(model)
-    taken = {entry.name for entry in inputs}
-    label, probability = (
-        f"output_{name}" if name in taken else name for name in (LABEL, PROBABILITIES)
-    )
-    graph = Graph("skmlp_")
+    label, probability = name_outputs(inputs)
+    graph = Graph(choose_prefix(inputs))
     add_model(graph, model, inputs, label, probability)
     n_classes = len(model.classes_)
     outputs = [

@@ -1,6 +1,8 @@
 """to_onnx: the graph says what `predict_proba` says, whatever comes."""
 
 import datetime as dt
+from decimal import Decimal
+from fractions import Fraction
 
 import numpy as np
 import onnxruntime
@@ -89,9 +91,6 @@ def spoilt(X, rng):
         places = rng.choice(len(X), len(ODD[name]), replace=False)
         X[name] = X[name].astype(float if name in ("number", "whole") else object)
         X.loc[places, name] = ODD[name]
-    if "word" in X:
-        # in a graph, empty text is missing, unless training had any
-        X["word"] = X["word"].where(X["word"] != "", None)
     return X
 
 
@@ -136,6 +135,134 @@ def test_any_table_and_settings(names, params, n_classes, seed):
     assert largest_difference(model, X[:1]) < NEAR
 
 
+CELLS = {
+    "text": [
+        "a",
+        "A",
+        "",
+        " ",
+        "1",
+        "1.0",
+        "True",
+        "(1, 2)",
+        "a\0b",
+        "\xe9",
+        "e\u0301",
+    ],
+    "numbers in text": ["1", " 2.5", "1e3", "1e400", "0." + "3" * 150, "\xa07"],
+    "dates in text": ["2024-01-01", "2024-02-29T10:20", "2024-02-30", "0001-01-01"],
+    "whole": [0, 1, 2, 3, -1, 1000],
+    "large": [2**53, 2**53 + 1, 2**62, 2**62 + 1, 2**63 - 1, -(2**63)],
+    "huge": [2**64, 10**30, 10**30 + 1, -(10**30)],
+    "floats": [0.5, 1.0, -0.0, 0.1, 1e300, float("inf"), 2.0**53],
+    "truth": [True, False],
+    "exact": [Decimal("0.1"), Decimal("1.0"), Fraction(1, 3), Fraction(1, 2)],
+    "days": [dt.date(2024, 1, 1), dt.date(1, 1, 1), dt.date(9999, 12, 31)],
+    "moments": [pd.Timestamp("2024-01-01"), dt.datetime(2020, 5, 6, 7, 8, 9, 10)],
+    "zones": [
+        pd.Timestamp("2024-01-01", tz="UTC"),
+        pd.Timestamp("2024-01-01 01:00", tz="Europe/Vienna"),
+        pd.Timestamp("2020-06-01", tz="US/Eastern"),
+    ],
+    "lasting": [dt.timedelta(1), pd.Timedelta("1D"), pd.Timedelta("12ms")],
+    "times": [dt.time(1), dt.time(23, 59, 59, 999_999)],
+    "periods": [pd.Period("2024-01", "M"), pd.Period("2024-02", "M")],
+    "intervals": [pd.Interval(0, 1), pd.Interval(0.0, 1.0), pd.Interval(1, 2.5)],
+    "tuples": [(1, 2), (1.0, 2), ("a",), ()],
+    "sets": [frozenset("ab"), frozenset()],
+    "surrogates": ["\ud800", "a"],
+    "notes": [f"Good tea {place}" for place in range(30)],
+    "missing": [None, np.nan, pd.NA],
+}
+"""Cells that are alike, or that are equal and print differently."""
+
+NAMES = ["a", "b", "", "label", "block", "skmlp_Cast_1", "X", "x0", "n\0", "s\ud800"]
+
+
+@st.composite
+def random_columns(draw):
+    """Cells of the training rows and of others, and whether they are categories."""
+    kinds = st.lists(st.sampled_from(sorted(CELLS)), min_size=1, max_size=2)
+    train = [cell for kind in draw(kinds) for cell in CELLS[kind]]
+    new = train + [cell for kind in draw(kinds) for cell in CELLS[kind]]
+    parts = [
+        draw(st.lists(st.sampled_from(cells), min_size=size, max_size=size))
+        for cells, size in ((train, 24), (new, 12))
+    ]
+    are_categories = draw(st.booleans())
+    return [as_column(part, are_categories) for part in parts]
+
+
+def as_column(cells, are_categories):
+    """A series of objects as they are, or of categories."""
+    objects = np.empty(len(cells), dtype=object)
+    objects[:] = cells
+    if not are_categories:
+        return pd.Series(objects, dtype=object)
+    codes, distinct = pd.factorize(objects)
+    known = pd.Index(distinct, dtype=object, tupleize_cols=False)
+    return pd.Series(pd.Categorical.from_codes(codes, known))
+
+
+def as_frame(columns, place):
+    """The training rows, or the others."""
+    parts = [parts[place] for parts in columns.values()]
+    names = pd.Index(list(columns), dtype=object)
+    return pd.DataFrame(dict(enumerate(parts))).set_axis(names, axis=1)
+
+
+def refused_by_name(error, columns):
+    """Whether a message names one of the columns."""
+    return any(f"column {name!r}" in str(error) for name in columns)
+
+
+@settings(
+    max_examples=50,
+    deadline=None,
+    derandomize=True,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much],
+)
+@given(
+    columns=st.dictionaries(
+        st.sampled_from(NAMES), random_columns(), min_size=1, max_size=3
+    ),
+    forced=st.lists(st.booleans(), min_size=3, max_size=3),
+    max_categories=st.sampled_from([2, 3, 40]),
+    min_frequency=st.sampled_from([1, 2, 9]),
+)
+def test_to_onnx_random_cells_agree_with_python_or_are_refused_by_name(
+    columns, forced, max_categories, min_frequency
+):
+    train, new = as_frame(columns, 0), as_frame(columns, 1)
+    encoder = TableEncoder(
+        np.flatnonzero(forced[: len(columns)]).tolist(),
+        max_categories=max_categories,
+        min_frequency=min_frequency,
+        random_state=0,
+    )
+    model = MLPSoftmaxClassifier(
+        (4,), preprocessing=encoder, max_iter=2, n_estimators=1, random_state=0
+    )
+    try:
+        onnx_model = to_onnx(model.fit(train, np.arange(24) % 3))
+    except (TypeError, ValueError) as error:
+        if not refused_by_name(error, columns):
+            raise
+        return
+    session = session_of(onnx_model)
+    for X in (train, new, new[:1]):
+        try:
+            feeds = to_inputs(onnx_model, X)
+        except (TypeError, ValueError) as error:
+            if not refused_by_name(error, columns):
+                raise
+            continue
+        label, probabilities = session.run(None, feeds)
+        wanted = model.predict_proba(X)
+        assert_allclose(probabilities, wanted, atol=NEAR)
+        assert_array_equal(label, model.classes_[probabilities.argmax(axis=1)])
+
+
 @pytest.fixture(scope="module")
 def table():
     rng = np.random.default_rng(0)
@@ -178,13 +305,36 @@ def test_a_row_is_told_the_same_by_itself_and_among_others(model, table):
 
 
 @pytest.mark.parametrize(
-    "labels", [["no", "yes"], [0, 1], [False, True], [1.0, 2.0], [-7, 300]]
+    "labels",
+    [
+        ["no", "yes"],
+        [0, 1],
+        [False, True],
+        [1.0, 2.0],
+        [-7, 300],
+        [2**53, 2**53 + 1],
+        [2**63, 2**63 + 1],
+    ],
 )
 def test_labels(labels):
     X = np.random.default_rng(0).normal(size=(60, 2))
     y = np.array(labels)[(X[:, 0] > 0).astype(int)]
     model = MLPSoftmaxClassifier((), max_iter=5, random_state=0).fit(X, y)
     assert_array_equal(computed(model, X)[0], model.predict(X))
+
+
+@pytest.mark.parametrize("name", ["", "block", "skmlp_Cast_1", "skmlp_body_block", "X"])
+def test_to_onnx_names_of_columns_meet_none_of_the_graph(name):
+    X = pd.DataFrame({name: np.arange(40.0) % 7, "kind": list("ab") * 20})
+    model = MLPSoftmaxClassifier((4,), max_iter=2, numeric_embedding="periodic")
+    assert largest_difference(model.fit(X, [0, 1] * 20), X) < NEAR
+
+
+def test_to_onnx_values_that_come_once():
+    towns = [f"town {place}" for place in range(30)]
+    X = pd.DataFrame({"town": towns, "age": np.arange(30)})
+    model = MLPSoftmaxClassifier((4,), max_iter=2).fit(X, np.arange(30) % 2)
+    assert largest_difference(model, X) < NEAR
 
 
 def test_columns_that_are_called_as_the_outputs_are():

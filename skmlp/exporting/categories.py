@@ -4,6 +4,7 @@ import numpy as np
 from onnx import TensorProto
 
 from skmlp.exporting.graph import Graph, ints, looked_up
+from skmlp.exporting.keys import Keys
 from skmlp.tabular.columns import Block, CategoryColumn, OneHot, SignColumn
 
 KEY_TYPES: dict[int, type] = {
@@ -16,31 +17,19 @@ KEY_TYPES: dict[int, type] = {
 
 
 def categories(
-    graph: Graph, x: str, elem_type: int, column: CategoryColumn
+    graph: Graph, x: str, column: CategoryColumn, column_keys: Keys
 ) -> list[str]:
     """The outputs of a column (n_rows, 1), in single precision, block by block."""
-    if elem_type == TensorProto.BOOL:
+    if column_keys.elem_type == TensorProto.BOOL:
         x = graph.add("Cast", x, to=TensorProto.INT64)
-    keys = keys_of(column, KEY_TYPES[elem_type])
+    values = [*column_keys.known, *[column_keys.missing] * column.has_missing]
+    keys: np.ndarray = np.array(values, dtype=KEY_TYPES[column_keys.elem_type])
     block, *others = column.blocks
     if not others:
         return [alone(graph, x, keys, block)]
     codes = looked_up(graph, x, keys, np.arange(len(keys)), column.n_codes)
     codes = graph.add("Squeeze", codes, ints(1))
     return [of_codes(graph, codes, block) for block in column.blocks]
-
-
-def keys_of(column: CategoryColumn, dtype: type) -> np.ndarray:
-    """The categories in the order of their codes; "" or NaN stands for missing."""
-    values = list(column.known)
-    if dtype is object:
-        values = [str(value) for value in values]
-        # where training had empty text, that is what it stays
-        if column.has_missing and "" not in values:
-            values.append("")
-    elif column.has_missing:
-        values.append(np.nan)
-    return np.array(values, dtype=dtype)
 
 
 def alone(graph: Graph, x: str, keys: np.ndarray, block: Block) -> str:

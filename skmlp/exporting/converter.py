@@ -46,7 +46,12 @@ def set_output_types(operator: Any) -> None:
     """Say what comes out: labels and probabilities."""
     classes = classes_of(operator.raw_operator.classes_)
     n_rows = operator.inputs[0].get_first_dimension()
-    label_type = LABEL_TYPES[helper.np_dtype_to_tensor_dtype(classes.dtype)]
+    label_type = LABEL_TYPES.get(helper.np_dtype_to_tensor_dtype(classes.dtype))
+    if label_type is None:
+        raise TypeError(
+            "expected labels that int64 holds, got larger whole numbers. Turn them "
+            "into text before fit."
+        )
     operator.outputs[0].set_type(label_type([n_rows]))
     # as skl2onnx has it for all classifiers, and other steps rely on
     is_double = isinstance(operator.inputs[0].type, DoubleTensorType)

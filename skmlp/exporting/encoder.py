@@ -8,6 +8,7 @@ from onnx import TensorProto
 from skmlp.exporting.categories import categories
 from skmlp.exporting.graph import Graph, joined
 from skmlp.exporting.inputs import Input, is_matrix
+from skmlp.exporting.keys import build_keys
 from skmlp.exporting.numbers import READERS, smooth_scale
 from skmlp.exporting.text import text
 from skmlp.tabular.encoder import TableEncoder
@@ -37,7 +38,8 @@ def encoded(graph: Graph, encoder: TableEncoder, inputs: Sequence[Input]) -> str
         parts += scaled(graph, encoder, numbers)
     for category in encoder._category_columns:
         column = given[category.position]
-        parts += categories(graph, column.name, column.elem_type, category)
+        keys = build_keys(category, column.column)
+        parts += categories(graph, column.name, category, keys)
     for told in encoder._text_columns:
         outputs = text(graph, given[told.position].name, told)
         parts.append(graph.add("Cast", outputs, to=TensorProto.FLOAT))

@@ -2,23 +2,49 @@
 
 import json
 from collections.abc import Callable, Mapping
+from typing import Any, TypeAlias
 
 import numpy as np
 import pandas as pd
 from onnx import ModelProto, helper
 
 from skmlp.exporting.calendar import MISSING, SECOND
-from skmlp.exporting.inputs import KINDS, MATRIX
+from skmlp.exporting.inputs import KINDS, MATRIX, READS
+from skmlp.exporting.keys import (
+    check_unicode,
+    find_number_key,
+    find_text_keys,
+    spell,
+)
+from skmlp.exporting.text import is_lowered
 from skmlp.tabular.columns import (
+    NUMBER_COLUMNS,
+    CategoryColumn,
+    Factorized,
+    NumberColumn,
     as_dates,
+    factorize,
+    families,
     has_several_zones,
     in_own_zones,
-    seconds_of_day,
+    is_missing_altogether,
 )
 from skmlp.tabular.encoder import make_unique
 from skmlp.tabular.names import list_some
-from skmlp.tabular.readings import is_string
-from skmlp.tabular.tables import Column, TableLike, is_frame, plain, read_columns
+from skmlp.tabular.tables import (
+    Column,
+    Dense,
+    TableLike,
+    Values,
+    is_frame,
+    is_sparse,
+    plain,
+    read_columns,
+    read_matrix,
+)
+
+Reads: TypeAlias = Mapping[str, Any]
+"""State of a column as it was in fit."""
 
 
 def to_inputs(onnx_model: ModelProto, X: TableLike) -> dict[str, np.ndarray]:
@@ -30,7 +56,7 @@ def to_inputs(onnx_model: ModelProto, X: TableLike) -> dict[str, np.ndarray]:
     ----------
     onnx_model : onnx.ModelProto
         What :func:`to_onnx` gave, or a file of it that ``onnx.load`` has read.
-    X : {table, array-like} of shape (n_samples, n_features)
+    X : {table, array-like, sparse matrix} of shape (n_samples, n_features)
         Rows with the columns that `fit` saw, in any order if they have names.
 
     Returns
@@ -41,8 +67,9 @@ def to_inputs(onnx_model: ModelProto, X: TableLike) -> dict[str, np.ndarray]:
 
     Raises
     ------
-    ValueError
-        If a column is not there, or holds what the graph can't be told.
+    ValueError, TypeError
+        If a column is not there, holds what `predict_proba` refuses, or what the graph
+        has no value for; the message names it.
 
     See Also
     --------
@@ -59,14 +86,17 @@ def to_inputs(onnx_model: ModelProto, X: TableLike) -> dict[str, np.ndarray]:
     >>> to_inputs(onnx_model, pd.DataFrame({"kind": [None], "size": [3]}))
     {'size': array([[3.]]), 'kind': array([['']], dtype=object)}
     """
-    kinds = kinds_of(onnx_model)
+    kinds, reads = read_property(onnx_model, KINDS), read_property(onnx_model, READS)
+    types = {entry.name: entry.type.tensor_type for entry in onnx_model.graph.input}
     dtypes = {
-        entry.name: helper.tensor_dtype_to_np_dtype(entry.type.tensor_type.elem_type)
-        for entry in onnx_model.graph.input
+        name: helper.tensor_dtype_to_np_dtype(tensor_type.elem_type)
+        for name, tensor_type in types.items()
     }
+    table = read_table(X)
     if MATRIX in kinds and kinds[MATRIX]["kind"] == "matrix":
-        return {MATRIX: np.asarray(plain(X), dtype=dtypes[MATRIX])}
-    columns = read_columns(X if is_frame(X) else np.asarray(plain(X)))
+        width = types[MATRIX].shape.dim[1].dim_value
+        return {MATRIX: fill_matrix(table, width, dtypes[MATRIX])}
+    columns = read_columns(table)
     names = make_unique([str(column.name) for column in columns])
     by_name = dict(zip(names, columns, strict=True))
     feeds = {}
@@ -77,87 +107,246 @@ def to_inputs(onnx_model: ModelProto, X: TableLike) -> dict[str, np.ndarray]:
                 f"columns are {list_some(names)}."
             )
         column = by_name[told["column"]]
-        array = CONVERSIONS[told["kind"]](column, dtypes[name])
+        how = reads[name]
+        array = CONVERSIONS[how["conversion"]](column, how, dtypes[name])
         feeds[name] = array.reshape(-1, 1)
     return feeds
 
 
-def kinds_of(onnx_model: ModelProto) -> Mapping[str, Mapping[str, str]]:
-    """What each input holds, and of which column."""
+def read_property(onnx_model: ModelProto, name: str) -> Mapping[str, Reads]:
+    """A property of the graph, by input: kind and column, or how to fill it."""
     properties = {entry.key: entry.value for entry in onnx_model.metadata_props}
     if KINDS not in properties:
         raise ValueError("the graph was not made by skmlp.onnx.to_onnx.")
-    kinds: dict[str, dict[str, str]] = json.loads(properties[KINDS])
-    return kinds
-
-
-def numbers(column: Column, dtype: np.dtype) -> np.ndarray:
-    """Numbers and truth values, NaN where missing."""
-    is_missing = np.asarray(pd.isna(column.data))
-    if is_missing.any() and dtype.kind != "f":
+    if name not in properties:
         raise ValueError(
-            f"{column.describe()} lacks values, which it did not in fit, so that the "
-            "graph takes it in a type that has none for missing; fill them in."
+            "expected a graph of this version of skmlp, got one of an earlier version. "
+            "Export the model again with skmlp.onnx.to_onnx."
         )
-    result = np.full(len(column.data), np.nan if dtype.kind == "f" else 0, dtype=dtype)
-    result[~is_missing] = np.asarray(column.data[~is_missing]).astype(dtype)
-    return result
+    found: dict[str, dict[str, Any]] = json.loads(properties[name])
+    return found
 
 
-def text(column: Column, dtype: np.dtype) -> np.ndarray:
-    """Text, empty where missing; of other values what `str` makes of them."""
-    is_missing = np.asarray(pd.isna(column.data))
-    result = np.full(len(column.data), "", dtype=object)
-    result[~is_missing] = [str(value) for value in column.data[~is_missing]]
-    return result
+# Tables
 
 
-def numbers_as_text(column: Column, dtype: np.dtype) -> np.ndarray:
-    """Text as it is, empty where missing; of numbers the text that stands for them."""
-    cells = np.asarray(column.data, dtype=object).copy()
-    for place in np.flatnonzero(~is_string(cells) & ~pd.isna(cells)):
-        # infinity is read from a number beyond all floats
-        cells[place] = repr(float(cells[place])).replace("inf", "1e999")
-    return text(column._replace(data=cells), dtype)
+def read_table(X: TableLike) -> Dense:
+    """X as a frame or a dense 2-D array."""
+    table = X if is_frame(X) else read_array(X)
+    if len(table.shape) != 2 or table.shape[0] == 0:
+        raise ValueError(
+            f"expected a table of one row or more, got shape {table.shape}. Pass one "
+            "row as X.reshape(1, -1), or one column as X.reshape(-1, 1)."
+        )
+    return table
 
 
-def dates(column: Column, dtype: np.dtype) -> np.ndarray:
+def read_array(X: TableLike) -> np.ndarray:
+    """X as a dense array."""
+    X = plain(X)
+    if is_sparse(X):
+        return X.toarray()
+    array = np.asarray(X)
+    if array.dtype.kind == "U" and not hasattr(X, "dtype"):
+        # NumPy has turned numbers beside text into text
+        array = np.asarray(X, dtype=object)
+    return array
+
+
+def fill_matrix(table: Dense, width: int, dtype: np.dtype) -> np.ndarray:
+    """A table of numbers as one array."""
+    if table.shape[1] != width:
+        raise ValueError(
+            f"expected {width} columns, got {table.shape[1]}. Pass the columns of fit."
+        )
+    matrix = read_matrix(table)
+    if matrix is None:
+        columns = [
+            NUMBER_COLUMNS["numbers"](column.position).read(column)[0]
+            for column in read_columns(table)
+        ]
+        matrix = np.column_stack(columns)
+    return matrix.astype(dtype)
+
+
+# Numbers, dates and times
+
+
+def restore(reads: Reads, position: int) -> NumberColumn:
+    """The column that read the training rows, which checks others as it does there."""
+    column = NUMBER_COLUMNS[reads["kind"]](position)
+    vars(column).update(reads["state"])
+    return column
+
+
+def numbers(column: Column, reads: Reads, dtype: np.dtype) -> np.ndarray:
+    """Numbers and truth values, NaN where missing."""
+    return restore(reads, column.position).read(column)[0].astype(dtype)
+
+
+def numbers_in_text(column: Column, reads: Reads, dtype: np.dtype) -> np.ndarray:
+    """Numbers, whatever stood for them, in digits; empty where missing."""
+    values = restore(reads, column.position).read(column)[0]
+    # the largest numbers, such as inf, count as the same
+    texts = ["" if np.isnan(value) else f"{value!r}" for value in values.tolist()]
+    texts = [text.replace("inf", "1e999") for text in texts]
+    return np.array(texts, dtype=object)
+
+
+def read_values(column: Column, reads: Reads) -> Values | None:
+    """Values as the encoder reads them from text or not; None if all are missing."""
+    reader = restore(reads, column.position)
+    reader.read(column)  # raises what `predict_proba` raises
+    values = reader.as_meant(column).data
+    return None if is_missing_altogether(column._replace(data=values)) else values
+
+
+def dates(column: Column, reads: Reads, dtype: np.dtype) -> np.ndarray:
     """Microseconds since 1970, in UTC."""
-    return as_dates(column.data).as_unit("us").asi8
+    values = read_values(column, reads)
+    if values is None:
+        return np.full(len(column.data), MISSING)
+    return microseconds(column, as_dates(values), reads)
 
 
-def offsets(column: Column, dtype: np.dtype) -> np.ndarray:
+def offsets(column: Column, reads: Reads, dtype: np.dtype) -> np.ndarray:
     """Seconds that clocks are ahead of UTC."""
-    moments = as_dates(column.data)
-    if has_several_zones(column.data):
-        local = in_own_zones(np.asarray(column.data), moments)
+    values = read_values(column, reads)
+    if values is None:
+        return np.zeros(len(column.data), dtype=np.int64)
+    found = as_dates(values)
+    if has_several_zones(values):
+        local = in_own_zones(np.asarray(values), found)
     else:
-        local = moments.tz_localize(None)
-    utc = moments if moments.tz is None else moments.tz_convert("UTC").tz_localize(None)
+        local = found.tz_localize(None)
+    utc = found if found.tz is None else found.tz_convert("UTC").tz_localize(None)
     ahead = (local - utc).as_unit("us")
     return np.where(ahead.isna(), 0, ahead.asi8 // SECOND)
 
 
-def durations(column: Column, dtype: np.dtype) -> np.ndarray:
+def dates_in_text(column: Column, reads: Reads, dtype: np.dtype) -> np.ndarray:
+    """Dates by ISO 8601, empty where missing."""
+    result = np.full(len(column.data), "", dtype=object)
+    values = read_values(column, reads)
+    if values is None:
+        return result
+    found = as_dates(values)
+    microseconds(column, found, reads)  # raises where the graph would round
+    for place in np.flatnonzero(~found.isna()):
+        value = column.data[place]
+        is_text = isinstance(value, str)
+        result[place] = value.strip() if is_text else str(as_dates(as_array(value))[0])
+    return result
+
+
+def as_array(value: object) -> np.ndarray:
+    """An array of one object."""
+    array = np.empty(1, dtype=object)
+    array[0] = value
+    return array
+
+
+def durations(column: Column, reads: Reads, dtype: np.dtype) -> np.ndarray:
     """Microseconds that something lasts."""
-    return pd.TimedeltaIndex(column.data).as_unit("us").asi8
+    values = read_values(column, reads)
+    if values is None:
+        return np.full(len(column.data), MISSING)
+    return microseconds(column, pd.TimedeltaIndex(values), reads)
 
 
-def times(column: Column, dtype: np.dtype) -> np.ndarray:
+def microseconds(
+    column: Column, index: pd.DatetimeIndex | pd.TimedeltaIndex, reads: Reads
+) -> np.ndarray:
+    """Moments or durations as the graph takes them, if nothing is lost by that."""
+    rounded = index.as_unit("us")
+    if reads["is_fine"] and (rounded.as_unit(index.unit) != index)[~index.isna()].any():
+        raise ValueError(
+            f"expected whole microseconds in {column.describe()}, whose values in fit "
+            "were less than a second apart, got parts of microseconds. Turn the column "
+            "into numbers before fit, or round it to microseconds."
+        )
+    return rounded.asi8
+
+
+def times(column: Column, reads: Reads, dtype: np.dtype) -> np.ndarray:
     """Microseconds since midnight."""
-    seconds = np.array([seconds_of_day(value) for value in column.data])
+    (seconds,) = restore(reads, column.position).read(column)
     is_missing = np.isnan(seconds)
     ticks = np.rint(np.where(is_missing, 0, seconds) * SECOND).astype(np.int64)
     return np.where(is_missing, MISSING, ticks)
 
 
-CONVERSIONS: dict[str, Callable[[Column, np.dtype], np.ndarray]] = {
+# Text and categories
+
+
+def text(column: Column, reads: Reads, dtype: np.dtype) -> np.ndarray:
+    """As much of each text as is read, in lower case; empty where there is none."""
+    found = factorize(column)
+    came = families(found.distinct)
+    if came and "text" not in came:
+        raise ValueError(
+            f"expected text in {column.describe()}, got {' and '.join(sorted(came))}. "
+            "Convert it, or fit again."
+        )
+    texts = [
+        spell(value)[: reads["longest"]].lower() if isinstance(value, str) else ""
+        for value in found.distinct
+    ]
+    check_unicode(texts, column.describe())
+    return np.array([*texts, ""], dtype=object)[found.codes]
+
+
+def categories(column: Column, reads: Reads, dtype: np.dtype) -> np.ndarray:
+    """The key of each row's category."""
+    found = factorize(column)
+    fitted = CategoryColumn(column.position, 2, 1)
+    fitted.is_object, fitted.families = reads["is_object"], set(reads["families"])
+    fitted._check_kind(column, found)
+    keys: list[Any]
+    if dtype.kind == "O":
+        check_both_uses(column, found, reads)
+        keys = find_text_keys(found.distinct, reads)
+    else:
+        keys = [find_number_key(v, dtype, reads["unknown"]) for v in found.distinct]
+    table = np.array([*keys, reads["missing"]], dtype=object)
+    if dtype.kind == "b" and any(key is None for key in table[np.unique(found.codes)]):
+        raise ValueError(
+            f"expected True and False alone in {column.describe()}, as in fit, got "
+            "missing or other values, which the graph's input does not hold. Fill "
+            "them in, or fit again on rows that have some."
+        )
+    return table.astype(dtype)[found.codes]
+
+
+def check_both_uses(column: Column, found: Factorized, reads: Reads) -> None:
+    """Raise if text is looked up and taken apart, and one input can't serve both.
+
+    As a category it comes as it is, and the graph neither cuts it nor knows the lower
+    case of every letter.
+    """
+    if "unit" not in reads:
+        return
+    texts = [value for value in found.distinct if isinstance(value, str)]
+    check_unicode(texts, column.describe())
+    for text in texts:
+        is_long = reads["unit"] == "words" and len(text) > reads["longest"]
+        if is_long or not is_lowered(text, reads["unit"]):
+            raise ValueError(
+                f"expected text of at most {reads['longest']} characters, capitals in "
+                f"usual places, in {column.describe()}, got {text[:50]!r}. Shorten the "
+                "text, or turn it into lower case, before fit as well."
+            )
+
+
+CONVERSIONS: dict[str, Callable[[Column, Reads, np.dtype], np.ndarray]] = {
     "numbers": numbers,
-    "text": text,
-    "numbers as text": numbers_as_text,
+    "numbers in text": numbers_in_text,
     "dates": dates,
+    "dates in text": dates_in_text,
     "offsets": offsets,
     "durations": durations,
     "times": times,
+    "text": text,
+    "categories": categories,
 }
-"""By kind: values as the graph takes them."""
+"""By name: values as the graph takes them."""

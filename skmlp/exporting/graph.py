@@ -183,6 +183,10 @@ def looked_up(
     default : float
         What all others stand for.
     """
+    if len(keys) == 0:
+        # a LabelEncoder needs a key
+        default_value = np.array(default, dtype=values.dtype)
+        return graph.add("Expand", default_value, graph.add("Shape", x))
     if keys.dtype == np.float64:
         # onnxruntime knows whole numbers alone as what doubles stand for
         tensors = {

@@ -1,15 +1,15 @@
 """What a graph is given: one input per column, or one for a matrix of numbers."""
 
-from collections.abc import Iterable, Mapping
-from numbers import Integral, Number
-from typing import NamedTuple
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
 
-import numpy as np
 from onnx import TensorProto, ValueInfoProto, helper
 
+from skmlp.exporting.keys import build_keys, check_unicode
 from skmlp.tabular.columns import CategoryColumn, DateColumn, NumberColumn, PlainColumn
 from skmlp.tabular.encoder import TableEncoder, make_unique
 from skmlp.tabular.names import remembered_names
+from skmlp.tabular.text import UNITS, TextColumn
 
 MATRIX = "X"
 """What the one input is called where columns have no names."""
@@ -17,11 +17,17 @@ MATRIX = "X"
 KINDS = "skmlp_inputs"
 """The property of the graph that says what its inputs hold."""
 
+READS = "skmlp_reads"
+"""The property of the graph that says how `to_inputs` fills its inputs."""
+
 READ_FROM_TEXT = {"numbers", "dates"}
 """Kinds of columns that a graph reads from text."""
 
 OFFSET = "utc_offset"
 """What stands behind the name of a column with a time zone, for its second input."""
+
+FINE = 1.0
+"""Scale in seconds below which parts of a microsecond change what comes out."""
 
 
 class Input(NamedTuple):
@@ -42,6 +48,8 @@ class Input(NamedTuple):
         Which column that is, or the first one.
     width : int
         Numbers per row.
+    reads : dict
+        Conversion by `to_inputs`, and the state of the column, as JSON holds them.
     """
 
     name: str
@@ -50,6 +58,7 @@ class Input(NamedTuple):
     column: str
     position: int = 0
     width: int = 1
+    reads: Mapping[str, Any] = {}
 
     @classmethod
     def matrix(cls, elem_type: int, width: int) -> "Input":
@@ -66,17 +75,27 @@ def inputs_of(encoder: TableEncoder) -> list[Input]:
     """The inputs of a fitted encoder, in the order of the columns."""
     if is_matrix(encoder):
         return [Input.matrix(TensorProto.DOUBLE, encoder.n_features_in_)]
-    names = names_of(encoder)
-    types = types_of(encoder, names)
+    columns = names_of(encoder)
+    described = describe_numbers(encoder, columns)
+    for text_column in encoder._text_columns:
+        described[text_column.position] = describe_text(text_column, columns)
+    for column in encoder._category_columns:
+        # the same column may be read as text, too
+        text = described.get(column.position)
+        described[column.position] = describe_categories(column, columns, text)
+    names = build_input_names(columns)
     inputs = [
-        Input(names[place], *types[place], names[place], place)
-        for place in range(len(names))
+        Input(name, elem_type, kind, columns[place], place, reads=reads)
+        for place, name in enumerate(names)
+        for elem_type, kind, reads in [described[place]]
     ]
-    for column in filter(needs_offset, encoder._number_columns):
-        place, taken = column.position, [entry.name for entry in inputs]
+    for dates in filter(needs_offset, encoder._number_columns):
+        place, taken = dates.position, [entry.name for entry in inputs]
+        start = taken.index(names[place])
         name = make_unique([*taken, f"{names[place]}_{OFFSET}"])[-1]
-        offsets = Input(name, TensorProto.INT64, "offsets", names[place], place)
-        inputs.insert(taken.index(names[place]) + 1, offsets)
+        reads = {**inputs[start].reads, "conversion": "offsets"}
+        offsets = inputs[start]._replace(name=name, kind="offsets", reads=reads)
+        inputs.insert(start + 1, offsets)
     return inputs
 
 
@@ -100,35 +119,83 @@ def names_of(encoder: TableEncoder) -> list[str]:
     return make_unique([str(name) for name in names])
 
 
-def types_of(encoder: TableEncoder, names: list[str]) -> Mapping[int, tuple[int, str]]:
-    """By position: the type that a column comes in, and what it holds."""
-    types: dict[int, tuple[int, str]] = {
-        column.position: (TensorProto.STRING, "text")
-        for column in encoder._text_columns
-    }
-    odd = encoder._odd_columns()
+def build_input_names(columns: Sequence[str]) -> list[str]:
+    """Names of inputs, which must not be empty, and which UTF-8 has to hold."""
+    names: list[str] = []
+    for place, name in enumerate(columns):
+        clean = name.encode("utf-8", "backslashreplace").decode()
+        if clean == name != "":
+            names.append(name)
+        else:
+            names.append(make_unique([*columns, *names, clean or f"x{place}"])[-1])
+    return names
+
+
+class Described(NamedTuple):
+    """Type and kind of an input, and the state of its column."""
+
+    elem_type: int
+    kind: str
+    reads: Mapping[str, Any]
+
+
+def describe_text(column: TextColumn, columns: Sequence[str]) -> Described:
+    """The input of a column of text."""
+    check_unicode(column.terms, f"column {columns[column.position]!r}")
+    longest = UNITS[column.unit].longest
+    reads = {"conversion": "text", "unit": column.unit, "longest": longest}
+    return Described(TensorProto.STRING, "text", reads)
+
+
+def describe_numbers(
+    encoder: TableEncoder, columns: Sequence[str]
+) -> dict[int, Described]:
+    """By position: the inputs of columns of numbers, dates and times."""
+    described, place, odd = {}, 0, encoder._odd_columns()
     for column in encoder._number_columns:
-        is_read = not column.from_text or column.kind in READ_FROM_TEXT
-        if column.position in odd or not is_read:
+        if column.position in odd:
             raise TypeError(
-                f"column {names[column.position]!r} holds {column.kind} and other "
+                f"column {columns[column.position]!r} holds {column.kind} and other "
                 "text, which a graph can't take in one type; split it into two columns "
                 "before fit, or replace the text by missing values."
             )
-        types[column.position] = type_of_numbers(column)
-    return types | {
-        column.position: type_of_categories(column, names[column.position])
-        for column in encoder._category_columns
-    }
+        elem_type, kind = type_of_numbers(column)
+        reads = {
+            "conversion": f"{column.kind} in text" if kind == "text" else kind,
+            "kind": column.kind,
+            "state": vars(column),
+            "is_fine": bool(encoder.scale_.scale[place] < FINE),
+        }
+        described[column.position] = Described(elem_type, kind, reads)
+        place += len(column.parts)
+    return described
 
 
 def type_of_numbers(column: NumberColumn) -> tuple[int, str]:
     """The type of a column of numbers, dates or times, and what it holds."""
-    if column.from_text:
+    if column.from_text and column.kind in READ_FROM_TEXT:
         return TensorProto.STRING, "text"
     if column.kind in ("numbers", "nothing"):
         return TensorProto.DOUBLE, "numbers"
     return TensorProto.INT64, column.kind
+
+
+def describe_categories(
+    column: CategoryColumn, columns: Sequence[str], text: Described | None
+) -> Described:
+    """The input of a column of categories, which may be read as text as well."""
+    keys = build_keys(column, columns[column.position])
+    kind = "text" if keys.elem_type == TensorProto.STRING else "numbers"
+    reads = {
+        **(text.reads if text else {}),
+        "conversion": "categories",
+        "missing": keys.missing,
+        "unknown": keys.unknown,
+        "others": keys.others,
+        "is_object": column.is_object,
+        "families": sorted(column.families),
+    }
+    return Described(keys.elem_type, kind, reads)
 
 
 def needs_offset(column: NumberColumn) -> bool:
@@ -140,30 +207,3 @@ def needs_offset(column: NumberColumn) -> bool:
         and not column.in_utc
         and len(column.parts) > 1
     )
-
-
-def type_of_categories(column: CategoryColumn, name: str) -> tuple[int, str]:
-    """The type of a column of categories, and what it holds.
-
-    Whole numbers and truth values come as such if none was missing in training, else as
-    doubles, of which NaN is missing. What is no number comes as the text that `str`
-    makes of it.
-    """
-    if are_all(column.known, Number, np.bool_):
-        if column.has_missing or not are_all(column.known, Integral, np.bool_):
-            return TensorProto.DOUBLE, "numbers"
-        are_truth_values = are_all(column.known, bool, np.bool_)
-        return TensorProto.BOOL if are_truth_values else TensorProto.INT64, "numbers"
-    texts = [str(value) for value in column.known]
-    if len(set(texts)) < len(texts):
-        raise TypeError(
-            f"column {name!r} holds values that are different but print the same, "
-            "which text in a graph can't tell apart; turn them into text before fit."
-        )
-    return TensorProto.STRING, "text"
-
-
-def are_all(values: Iterable[object], *kinds: type) -> bool:
-    """Whether values, of which there are some, are all of some types."""
-    values = list(values)
-    return bool(values) and all(isinstance(value, kinds) for value in values)

@@ -1,6 +1,7 @@
 """A fitted classifier as nodes: its inputs, what happens to them, and its labels."""
 
 import json
+from collections.abc import Sequence
 
 import numpy as np
 from onnx import TensorProto, helper
@@ -10,9 +11,10 @@ from skmlp._version import __version__
 from skmlp.classifier import MLPSoftmaxClassifier
 from skmlp.exporting.encoder import encoded
 from skmlp.exporting.graph import Graph
-from skmlp.exporting.inputs import KINDS, Input, inputs_of
+from skmlp.exporting.inputs import KINDS, READS, Input, inputs_of
+from skmlp.exporting.keys import check_unicode, spell
 from skmlp.exporting.network import check_activations, probabilities
-from skmlp.tabular.encoder import TableEncoder
+from skmlp.tabular.encoder import TableEncoder, make_unique
 
 
 def inputs_of_model(model: MLPSoftmaxClassifier) -> list[Input]:
@@ -37,6 +39,23 @@ def inputs_of_model(model: MLPSoftmaxClassifier) -> list[Input]:
             "skmlp.onnx, and use skl2onnx.to_onnx."
         )
     return inputs_of(encoder)
+
+
+def name_outputs(inputs: Sequence[Input]) -> list[str]:
+    """Names of label and probabilities, which no input has."""
+    taken = [entry.name for entry in inputs]
+    return [
+        make_unique([*taken, f"output_{name}"])[-1] if name in taken else name
+        for name in ("label", "probabilities")
+    ]
+
+
+def choose_prefix(inputs: Sequence[Input]) -> str:
+    """A prefix for names inside of the graph that no input's name begins with."""
+    prefix = "skmlp_"
+    while any(entry.name.startswith(prefix) for entry in inputs):
+        prefix += "_"
+    return prefix
 
 
 def add_model(
@@ -71,10 +90,18 @@ def add_model(
 def classes_of(classes: np.ndarray) -> np.ndarray:
     """The labels as skl2onnx gives them: whole numbers as int64, or text."""
     if classes.dtype.kind in "biu":
-        return classes.astype(np.int64)
+        is_int64 = int(classes.max()) <= np.iinfo(np.int64).max
+        return classes.astype(np.int64 if is_int64 else np.uint64)
     if classes.dtype.kind == "f":
         return classes.astype(np.float64)
-    return np.array([str(label) for label in classes], dtype=object)
+    labels = [spell(label) for label in classes]
+    check_unicode(labels, "the labels")
+    if len(set(labels)) < len(labels):
+        raise TypeError(
+            "expected labels that print differently, got some that print the same. "
+            "Turn them into text before fit."
+        )
+    return np.array(labels, dtype=object)
 
 
 def label_type(classes: np.ndarray) -> int:
@@ -84,23 +111,12 @@ def label_type(classes: np.ndarray) -> int:
 
 def metadata(model: MLPSoftmaxClassifier, inputs: list[Input]) -> dict[str, str]:
     """What a reader of the file may want to know, as text."""
-    encoder = model.encoder_
-    columns = encoder._number_columns if isinstance(encoder, TableEncoder) else []
-    numbers = {
-        column.position
-        for column in columns
-        if column.kind == "numbers" and column.from_text
-    }
     kinds = {
-        entry.name: {
-            # truth values among them are no text that a graph reads as numbers
-            "kind": "numbers as text" if entry.position in numbers else entry.kind,
-            "column": entry.column,
-        }
-        for entry in inputs
+        entry.name: {"kind": entry.kind, "column": entry.column} for entry in inputs
     }
     return {
         "skmlp_version": __version__,
         "skmlp_classes": json.dumps(classes_of(model.classes_).tolist()),
         KINDS: json.dumps(kinds),
+        READS: json.dumps({entry.name: entry.reads for entry in inputs}),
     }

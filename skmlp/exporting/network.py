@@ -195,10 +195,12 @@ def by_blocks(
     """Some rows after the other, so that memory does not grow with their number."""
     widths = architecture.n_inputs, architecture.n_classes
     body = graph.body()
-    result = through(body, "block")
+    # under the prefix, since a column may be called "block"
+    name_of_block = f"{body.prefix}block"
+    result = through(body, name_of_block)
     block, predicted = (
         helper.make_tensor_value_info(name, TensorProto.FLOAT, ("block_rows", width))
-        for name, width in zip(("block", result), widths, strict=True)
+        for name, width in zip((name_of_block, result), widths, strict=True)
     )
     of_body = body.as_proto("networks", [block], [predicted], with_constants=False)
     # rows of zeros make the last block as long as the others

@@ -20,16 +20,20 @@ from skmlp.tabular.readings import NUMBER
 from skmlp.tabular.scaling import FAR, LIMIT, SmoothScale
 
 DIGITS = "[0-9]{0,99}"
-ORDINARY = rf"\s*[+-]?[0-9]?{DIGITS}\.?{DIGITS}([eE][+-]?0*1?[0-9]?[0-9])?\s*"
+ORDINARY = (
+    rf"\s*[+-]?[0-9]?{DIGITS}\.?{DIGITS}([eE][+-]?0*1?[0-9]?[0-9])?\s*"
+    # one digit before the point, as `to_inputs` writes numbers
+    r"|[+-]?[0-9]\.?[0-9]{0,16}([eE][+-]?(30[0-7]|[12]?[0-9]?[0-9]))?"
+)
 """Numbers that are read as they are; the others would be out of range."""
 
 OUT_OF_RANGE = {
-    r".*": "1e300",
-    r"\s*-.*": "-1e300",
+    r".*": "inf",
+    r"\s*-.*": "-inf",
     r".*[eE]-.*": "0",
     r"\s*[+-]?[0.]+[eE].*": "0",
 }
-"""What other numbers count as, the last that fits: scaling cuts what is so large."""
+"""What other numbers count as, the last that fits."""
 
 
 # Reading
@@ -68,8 +72,8 @@ def durations(
 
 READERS: Mapping[type[NumberColumn], Callable[[Graph, str, Any, Any], list[str]]] = {
     PlainColumn: plain,
-    # whatever is there becomes 0: the column counts as constant
-    EmptyColumn: plain,
+    # any value becomes 0: the column counts as constant
+    EmptyColumn: lambda graph, x, offset, column: [x],
     DateColumn: dates,
     DurationColumn: durations,
     TimeColumn: durations,

@@ -1,6 +1,7 @@
 """Columns of text as nodes: taken apart, counted, weighed, and summed up."""
 
 import itertools
+import re
 import sys
 from collections.abc import Iterable, Sequence
 
@@ -97,8 +98,28 @@ def with_capitals(word: str) -> Iterable[str]:
     ]
     n_capitals = sum(len(set(pair)) - 1 for pair in forms)
     if n_capitals > MOST_CAPITALS:
-        return [word, "".join(pair[-1] for pair in forms)]
+        # of long words only those of a name, a sentence's beginning, and a headline
+        capitals = "".join(pair[-1] for pair in forms)
+        return [word, capitals[0] + word[1:], capitals]
     return map("".join, itertools.product(*map(dict.fromkeys, forms)))
+
+
+def is_lowered(text: str, unit: str) -> bool:
+    """Whether a graph finds the lower case of text, as Python does."""
+    if text.isascii():
+        return True
+    if unit == "characters":
+        # letter by letter, of which this one becomes two
+        return "\u0130" not in text
+    return all(
+        lowered_ascii(word) in with_capitals(word.lower())
+        for word in re.findall(r"\w+", text)
+    )
+
+
+def lowered_ascii(word: str) -> str:
+    """The word with the letters of ASCII in lower case."""
+    return word.encode().lower().decode()
 
 
 # Characters

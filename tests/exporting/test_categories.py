@@ -1,5 +1,7 @@
 """Columns of categories as nodes, beside what the encoder makes of them."""
 
+from decimal import Decimal
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -10,7 +12,8 @@ from sessions import evaluate
 from skmlp.exporting.categories import KEY_TYPES, categories
 from skmlp.exporting.feeds import CONVERSIONS
 from skmlp.exporting.graph import Graph, joined
-from skmlp.exporting.inputs import type_of_categories
+from skmlp.exporting.inputs import describe_categories
+from skmlp.exporting.keys import build_keys
 from skmlp.tabular.columns import CategoryColumn, factorize
 from skmlp.tabular.tables import Column, pandas_values
 from skmlp.tabular.target_means import Rows, Target
@@ -20,20 +23,23 @@ def compare(train, new, *, max_categories=40, y=None):
     """Fit on some values, and let encoder and graph write others."""
     column = Column(0, "kind", pandas_values(pd.Series(train)))
     fitted = CategoryColumn(0, max_categories, 2)
-    target = None if y is None else Target(np.asarray(y), ["a", "b", "c"])
+    target = None
+    if y is not None:
+        target = Target(np.asarray(y), ["a", "b", "c"], np.arange(len(y)) % 5)
     fitted.fit(column, factorize(column), Rows.of(None), target)
-    elem_type, kind = type_of_categories(fitted, "kind")
+    described = describe_categories(fitted, ["kind"], None)
+    keys = build_keys(fitted, "kind")
     graph = Graph()
-    name = joined(graph, categories(graph, "x", elem_type, fitted))
+    name = joined(graph, categories(graph, "x", fitted, keys))
     rows = Column(0, "kind", pandas_values(pd.Series(new)))
     wanted = np.zeros((len(new), len(fitted.labels)))
     fitted.write(fitted.codes(rows, factorize(rows)), wanted)
-    dtype = helper.tensor_dtype_to_np_dtype(elem_type)
-    x = CONVERSIONS[kind](rows, dtype).reshape(-1, 1)
+    dtype = helper.tensor_dtype_to_np_dtype(described.elem_type)
+    x = CONVERSIONS["categories"](rows, described.reads, dtype).reshape(-1, 1)
     result = evaluate(graph, name, x=x)
     assert result.dtype == np.float32
     assert_allclose(result, wanted, atol=1e-7)
-    return elem_type
+    return described.elem_type
 
 
 KINDS = {
@@ -70,8 +76,46 @@ def test_categories(kind, max_categories, has_target):
     compare(train, new, max_categories=max_categories, y=y)
 
 
-def test_empty_text_is_a_value_where_training_had_it():
-    compare(["", "a", "b"] * 2, ["", "a", "c"])
+@pytest.mark.parametrize("train", [["", "a", "b"], ["", "a", None], ["a", None], ["a"]])
+def test_categories_empty_and_missing_text_are_told_apart(train):
+    compare(train * 2, ["", "a", "c", None, " ", "\x1f"])
+
+
+@pytest.mark.parametrize(
+    ("train", "new"),
+    [
+        ([1, True, "a"], [1, True, 1.0, "1", "True", "a", 2]),
+        ([True, "a", "b"], [1, "1", "True", True]),
+        ([2**53, 2**53 + 1, 2**53 + 2, None], [2**53 + 1, 2**53, None, 5]),
+        ([2**62, 2**62 + 1, None, None], [2**62 + 1, None, 2**62]),
+        ([2**53, 1, None], [2**53 + 1, 2**53, None]),
+        ([10**30, 10**30 + 1, 5], [10**30, 10**30 + 1, 5.0, "5"]),
+        ([1, 2, 3], [1.5, 1.0, None, "1", 2**64, np.inf]),
+        ([0.1, 0.5, 1], [Decimal("0.1"), np.float32(0.1), np.float32(0.5), True]),
+        ([Decimal("1.10"), "a", "b"], [Decimal("1.1"), "1.10", 1.1]),
+        ([(1, 2), "a", "b"], [(1.0, 2), "(1, 2)"]),
+        ([pd.Interval(0.0, 1.0), "a", "b"], [pd.Interval(0, 1), "(0.0, 1.0]"]),
+        (["\xe9", "e\u0301", "\xc9"], ["\xe9", "e\u0301", "E\u0301", "\xc9"]),
+        (["a\0b", "a", "x" * 9999], ["a\0b", "a\0c", "a", "x" * 9999, "x" * 9998]),
+    ],
+    ids=str,
+)
+def test_categories_object_values_are_found_as_in_python(train, new):
+    compare(objects(train * 2), objects(new))
+
+
+def objects(values):
+    """A series of the values as they are."""
+    array = np.empty(len(values), dtype=object)
+    array[:] = values
+    return pd.Series(array, dtype=object)
+
+
+def test_categories_all_infrequent_need_no_key():
+    compare([f"town {place}" for place in range(9)], ["town 1", "elsewhere", None])
+    compare(pd.Categorical(range(9)), pd.Categorical([1, 99]))
+    compare(pd.Categorical(np.arange(9) + 0.5), pd.Categorical([1.5, 99]))
+    compare(objects([None, None]), objects(["a", None]))
 
 
 def test_types_that_values_come_in():
@@ -80,8 +124,5 @@ def test_types_that_values_come_in():
 
 
 def test_values_that_print_the_same_are_told():
-    column = Column(0, "kind", np.array([1, "1", "a"], object))
-    fitted = CategoryColumn(0, 40, 2)
-    fitted.fit(column, factorize(column), Rows.of(None), None)
     with pytest.raises(TypeError, match="'kind' holds values that are different"):
-        type_of_categories(fitted, "kind")
+        compare([1, "1", "a"], ["a"])

@@ -31,7 +31,8 @@ def matrix(encoder, X):
     feeds = {}
     for entry in inputs:
         dtype = helper.tensor_dtype_to_np_dtype(entry.elem_type)
-        array = CONVERSIONS[entry.kind](columns[entry.column], dtype)
+        conversion = CONVERSIONS[entry.reads["conversion"]]
+        array = conversion(columns[entry.column], entry.reads, dtype)
         feeds[entry.name] = array.reshape(-1, 1)
     return session.run(None, feeds)[0]
 

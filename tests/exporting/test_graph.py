@@ -86,3 +86,10 @@ def test_values_are_looked_up(keys, x, values):
     result = evaluate(graph, found, x=x)
     assert_array_equal(result, [[values[0]], [3], [values[1]]])
     assert result.dtype == values.dtype
+
+
+@pytest.mark.parametrize("x", [np.array([["a"], ["b"]], object), ints(1, 2)[:, None]])
+def test_looked_up_without_keys_gives_the_default(x):
+    graph = Graph()
+    found = looked_up(graph, "x", np.array([], x.dtype), ints(), 3)
+    assert evaluate(graph, found, x=x).tolist() == [[3], [3]]

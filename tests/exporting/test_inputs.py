@@ -83,17 +83,32 @@ def test_names_are_unique():
     assert names == ["a", "a_utc_offset_2", "a_utc_offset"]
 
 
-@pytest.mark.parametrize(
-    ("cells", "held"),
-    [
-        ([1.5, 2.5, "unknown"] * 20, "numbers"),
-        ([dt.timedelta(1), dt.timedelta(2), "?"] * 20, "durations"),
-        ([dt.time(1), dt.time(2), ""] * 20, "times"),
-    ],
-    ids=["numbers", "durations", "times"],
-)
-@pytest.mark.filterwarnings("ignore:column 'cell'.*other text")
-def test_inputs_of_columns_of_two_kinds_are_refused(cells, held):
-    encoder = TableEncoder().fit(pd.DataFrame({"cell": pd.Series(cells, dtype=object)}))
-    with pytest.raises(TypeError, match=f"column 'cell' holds {held} and other text"):
+def test_inputs_of_names_that_onnx_can_not_hold_get_others():
+    names = pd.Index(["", "x0", "a\ud800", "x0_2"], dtype=object)
+    X = pd.DataFrame(np.eye(4), columns=names)
+    inputs = inputs_of(TableEncoder().fit(X))
+    assert [entry.name for entry in inputs] == ["x0_3", "x0", "a\\ud800", "x0_2"]
+    assert [entry.column for entry in inputs] == list(X)
+
+
+def test_inputs_of_terms_with_lone_surrogates_are_refused_by_name():
+    notes = [f"bad \ud800 number {place}" for place in range(60)]
+    X = pd.DataFrame({"note": pd.Series(notes, dtype=object)})
+    encoder = TableEncoder(text_odds=False, random_state=0).fit(X)
+    with pytest.raises(ValueError, match="Unicode text in column 'note'"):
         inputs_of(encoder)
+
+
+@pytest.mark.filterwarnings("ignore:column 'cell'.*other text")
+def test_inputs_of_columns_of_two_kinds_are_refused():
+    cells = pd.Series([1.5, 2.5, "unknown"] * 20, dtype=object)
+    encoder = TableEncoder().fit(pd.DataFrame({"cell": cells}))
+    with pytest.raises(TypeError, match="column 'cell' holds numbers and other text"):
+        inputs_of(encoder)
+
+
+@pytest.mark.parametrize("value", [dt.timedelta(1), dt.time(1)])
+def test_inputs_of_columns_with_text_for_missing_values_keep_their_type(value):
+    cells = pd.Series([value, value.__class__(), "?"] * 20, dtype=object)
+    (only,) = inputs_of(TableEncoder().fit(pd.DataFrame({"cell": cells})))
+    assert only.elem_type == INT64

@@ -11,7 +11,15 @@ from sklearn.preprocessing import StandardScaler
 
 import skmlp
 from skmlp import Activation, MLPSoftmaxClassifier
-from skmlp.exporting.models import classes_of, inputs_of_model, label_type, metadata
+from skmlp.exporting.inputs import Input
+from skmlp.exporting.models import (
+    choose_prefix,
+    classes_of,
+    inputs_of_model,
+    label_type,
+    metadata,
+    name_outputs,
+)
 
 X = np.random.default_rng(0).normal(size=(40, 2))
 Y = np.arange(40) % 2
@@ -46,11 +54,28 @@ def test_what_can_not_be_exported_is_named():
         ([False, True], TensorProto.INT64, [0, 1]),
         ([0.5, 2.0], TensorProto.DOUBLE, [0.5, 2.0]),
         (["no", "yes"], TensorProto.STRING, ["no", "yes"]),
+        ([2**63, 2**63 + 1], TensorProto.UINT64, [2**63, 2**63 + 1]),
     ],
 )
 def test_labels(classes, elem_type, wanted):
     assert classes_of(np.array(classes)).tolist() == wanted
     assert label_type(np.array(classes)) == elem_type
+
+
+@pytest.mark.parametrize(
+    ("classes", "message"),
+    [(["a", "b\ud800"], "Unicode text in the labels"), ([1, "1"], "print differently")],
+)
+def test_classes_of_labels_that_no_graph_holds_are_refused(classes, message):
+    with pytest.raises((TypeError, ValueError), match=message):
+        classes_of(np.array(classes, dtype=object))
+
+
+def test_names_of_outputs_and_prefix_are_no_inputs():
+    names = ["label", "output_label", "skmlp_x", "skmlp__"]
+    inputs = [Input(name, TensorProto.DOUBLE, "numbers", name) for name in names]
+    assert name_outputs(inputs) == ["output_label_2", "probabilities"]
+    assert choose_prefix(inputs) == "skmlp___"
 
 
 def test_what_a_file_says():

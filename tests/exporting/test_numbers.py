@@ -9,7 +9,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 from sessions import evaluate
 
 from skmlp.exporting.calendar import MISSING
-from skmlp.exporting.feeds import dates, durations, offsets, times
+from skmlp.exporting.feeds import CONVERSIONS, offsets
 from skmlp.exporting.graph import Graph
 from skmlp.exporting.numbers import READERS, numbers_in_text, smooth_scale
 from skmlp.tabular.columns import NUMBER_COLUMNS
@@ -45,6 +45,7 @@ TEXTS = [
     *("1e308", "1e309", "-1e309", "1e-320", "1e-400", "-1e-400", "1e99999", "0e999"),
     *("", " ", "nan", "inf", "1,5", "0x10", "1_000", "12 13", "--1", "1e", "e5"),
     *("123456789012345678901234567890", "0." + "3" * 60, "1" + "0" * 99),
+    *("1.5e+307", "-2e250", "1e-307"),
 ]
 
 
@@ -105,11 +106,11 @@ def compare(kind, values):
     column = Column(0, "day", values)
     reader = NUMBER_COLUMNS[kind](0)
     wanted = np.transpose(reader.fit(column, ALL))
-    conversion = {"dates": dates, "durations": durations, "times": times}[kind]
-    x = conversion(column, np.dtype("int64")).reshape(-1, 1)
+    reads = {"kind": kind, "state": vars(reader), "is_fine": False}
+    x = CONVERSIONS[kind](column, reads, np.dtype("int64")).reshape(-1, 1)
     given = {"x": x}
     if kind == "dates" and reader.has_zone and not reader.in_utc:
-        given["offset"] = offsets(column, x.dtype).reshape(-1, 1)
+        given["offset"] = offsets(column, reads, x.dtype).reshape(-1, 1)
     for place, part in enumerate(reader.parts):
         graph = Graph()
         name = READERS[type(reader)](

@@ -6,7 +6,7 @@ from numpy.testing import assert_allclose
 from sessions import evaluate
 
 from skmlp.exporting.graph import Graph
-from skmlp.exporting.text import TAKE_APART, text
+from skmlp.exporting.text import TAKE_APART, is_lowered, text
 from skmlp.tabular.tables import Column
 from skmlp.tabular.target_means import Rows, Target
 from skmlp.tabular.text import UNITS, TextColumn, Texts
@@ -14,17 +14,45 @@ from skmlp.tabular.text import UNITS, TextColumn, Texts
 WORDS = "tea coffee Good bad ÄRGER naïve x_1 don't 3.5 über!! ... http://a.b 日本"
 
 
-def fitted(unit, n_rows=300):
+def fitted(unit, n_rows=300, extra=()):
     rng = np.random.default_rng(0)
     distinct = [
         " ".join(rng.choice([*WORDS.split(), "cafe\u0301"], rng.integers(1, 7)))
         for _ in range(n_rows)
     ]
+    distinct[: len(extra)] = extra
     texts = Texts.of(np.arange(n_rows), distinct)
-    target = Target(np.arange(n_rows) % 3, ["a", "b", "c"], np.arange(n_rows) % 5)
+    codes = np.array([("tea" in note) + ("Good" in note) for note in distinct])
+    target = Target(codes, ["a", "b", "c"], np.arange(n_rows) % 5)
     column = TextColumn(0, unit)
     column.fit(texts, Rows.of(None), target, 4, np.random.RandomState(0))
     return column, distinct
+
+
+def test_text_words_of_other_alphabets_with_capitals():
+    column, _ = fitted("words", extra=["\u043f\u0440\u0438\u0432\u0435\u0442"] * 9)
+    word = "\u043f\u0440\u0438\u0432\u0435\u0442"
+    values = np.array([word, word.title(), word.upper()], object)
+    graph = Graph()
+    result = evaluate(graph, text(graph, "x", column), x=values.reshape(-1, 1))
+    told = column.read(Column(0, "note", values))
+    assert_allclose(result, told.table[told.codes], atol=1e-5)
+    assert np.ptp(result, axis=0).max() == 0
+
+
+@pytest.mark.parametrize(
+    ("value", "unit", "wanted"),
+    [
+        ("ABC", "words", True),
+        ("\u041f\u0440\u0438\u0432\u0435\u0442 \xc4\xd6x", "words", True),
+        ("\u041f\u0440\u0418\u0432\u0415\u0442", "words", False),
+        ("\u041f\u0440\u0418\u0432\u0415\u0442", "characters", True),
+        ("\u0130x", "words", False),
+        ("\u0130x", "characters", False),
+    ],
+)
+def test_is_lowered_letters_that_the_graph_does_not_lower(value, unit, wanted):
+    assert is_lowered(value, unit) == wanted
 
 
 ODD = [
