@@ -3,7 +3,6 @@
 from typing import NamedTuple, Protocol, Self, TypeGuard, TypeVar
 
 import numpy as np
-import pandas as pd
 from numpy.typing import ArrayLike
 from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
@@ -228,7 +227,7 @@ def read_inputs(reader: Reader, X: TableLike, dtype: str) -> RowsInMemory:
     check_names(reader, X)
     if reader.encoder_ is None:
         return check_rows(reader, X, dtype)
-    if isinstance(reader.encoder_, TableEncoder):
+    if type(reader.encoder_) is TableEncoder:  # a subclass may transform otherwise
         encoded = reader.encoder_.transform_for(reader, X)
     else:
         encoded = reader.encoder_.transform(plain(X))
@@ -301,7 +300,7 @@ def check_rows(
 
 def holds_finite_numbers(X: TableLike, dtype: str) -> bool:
     """Return False if a `TableEncoder` would take what the network can't."""
-    if isinstance(X, pd.DataFrame) and not X.columns.is_unique:
+    if not getattr(getattr(X, "columns", None), "is_unique", True):  # of pandas
         return False
     array = X.data if is_sparse(X) else np.asarray(X)
     if array.dtype.kind in "SU":

@@ -419,6 +419,9 @@ class TableEncoder(HintsMixin, TransformerMixin, BaseEstimator):
         """
         check_is_fitted(self, "scale_")
         inputs = check_feature_names_in(self, input_features)
+        twice = remembered_names(self) or []
+        if input_features is None and any(isinstance(name, str) for name in twice):
+            inputs = twice
         behind: list[CategoryColumn | TextColumn]
         behind = [*self._category_columns, *self._text_columns]
         parts = [

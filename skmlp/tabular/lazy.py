@@ -3,7 +3,7 @@
 import os
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import NamedTuple, TypeAlias
+from typing import NamedTuple, TypeAlias, TypeGuard
 
 import narwhals as nw
 import numpy as np
@@ -68,10 +68,16 @@ def check_is_table(name: str, X: object) -> None:
             )
 
 
+def is_dict(X: object) -> TypeGuard[Mapping]:
+    """Return True for a dict that is no sparse matrix, as some of them are."""
+    return isinstance(X, Mapping) and not hasattr(X, "shape")
+
+
 def has_records(X: object) -> bool:
     """Return True for a list, a Series or an array of dicts, one per row."""
-    is_flat = isinstance(X, list | tuple) or getattr(X, "ndim", 0) == 1
-    return is_flat and isinstance(next(iter(X), None), Mapping)  # type: ignore[call-overload]
+    if isinstance(X, np.ndarray | pd.Series):
+        return X.ndim == 1 and X.dtype == object and has_records(X.tolist())
+    return isinstance(X, list | tuple) and len(X) > 0 and is_dict(X[0])
 
 
 def has_no_axes(X: object) -> bool:
@@ -86,13 +92,11 @@ def has_no_axes(X: object) -> bool:
 
 OTHER_TABLES: Sequence[tuple[Test, str, str]] = (
     (
-        lambda X: (
-            isinstance(X, Mapping) and any(map(pd.api.types.is_scalar, X.values()))
-        ),
+        lambda X: is_dict(X) and any(map(pd.api.types.is_scalar, X.values())),
         "a dict of one row",
         "pd.DataFrame([{name}])",
     ),
-    (lambda X: isinstance(X, Mapping), "a dict of columns", "pd.DataFrame({name})"),
+    (is_dict, "a dict of columns", "pd.DataFrame({name})"),
     (
         lambda X: isinstance(X, list | tuple) and has_records(X),
         "a list of dicts",
