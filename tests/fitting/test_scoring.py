@@ -435,7 +435,14 @@ def test_weights_that_overflow_at_the_start_are_left_to_the_end_of_training():
         make_scorer(recall_score, labels=[Decimal("1.5")], average="macro"),
         lambda model, X, y: np.mean(model.predict(X) == y),
     ],
-    ids=str,
+    ids=[
+        "name",
+        "name of averages",
+        "threshold",
+        "positive class",
+        "labels",
+        "function",
+    ],
 )
 def test_scorers_take_labels_that_scikit_learn_has_no_type_for(scoring):
     decimals = np.array([Decimal("0.5"), Decimal("1.5")])[TWO]

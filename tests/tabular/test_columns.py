@@ -527,7 +527,6 @@ def test_lists_are_told_apart_by_their_text():
         (frozenset({float("nan")}), frozenset({float("nan")})),
         (set(), frozenset()),
     ],
-    ids=repr,
 )
 def test_factorize_equal_containers_share_a_category(cell, other):
     found = factorize(of_objects(cell, "a", other, None, [], (), {}, {"a"}))
@@ -566,7 +565,6 @@ class Unequal:
         ({"key": lambda: 0}, "address in memory"),
         (Unequal(), "address in memory"),
     ],
-    ids=str,
 )
 def test_factorize_objects_without_identity_are_refused(cell, message):
     with pytest.raises(TypeError, match=rf"column 'age'.*{message}"):
