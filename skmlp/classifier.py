@@ -897,7 +897,7 @@ class MLPSoftmaxClassifier(
             predicted = np.concatenate(list(self.predict(X)))
             return accuracy_of(self.classes_, labels, predicted, weight)
         X, y, weight = named_columns(X, y, sample_weight)
-        labels = labels_of_rows(X, y, type(self).__name__)
+        labels = labels_of_rows(X, y)
         return accuracy_of(self.classes_, labels, self.predict(X), weight)
 
     def predict_to_parquet(
