@@ -371,7 +371,7 @@ def as_dates(values: Values) -> pd.DatetimeIndex:
 
 def zones(values: np.ndarray) -> list[dt.tzinfo | None]:
     """The time zone of each moment that is not missing."""
-    return [getattr(value, "tzinfo", None) for value in values[~pd.isna(values)]]
+    return [getattr(value, "tzinfo", None) for value in values[~find_missing(values)]]
 
 
 def has_several_zones(values: Values) -> bool:
@@ -382,7 +382,7 @@ def has_several_zones(values: Values) -> bool:
     if all(zone is found[0] for zone in found):
         return False
     # pandas knows which objects stand for one zone: its dtype has room for them all
-    present = pd.Series(values[~pd.isna(values)], dtype=object)
+    present = pd.Series(values[~find_missing(values)], dtype=object)
     return present.infer_objects().dtype == object
 
 

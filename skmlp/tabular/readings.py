@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
-from skmlp.tabular.tables import Values
+from skmlp.tabular.tables import Values, find_missing
 
 # a leading zero speaks for a code: 01234 is another place than 1234
 NUMBER = re.compile(
@@ -68,7 +68,7 @@ def split_text(values: Values) -> tuple[np.ndarray, np.ndarray]:
     """Return the values that are text, and the others that are not missing."""
     objects = np.asarray(values, dtype=object)
     is_there = is_string(objects)
-    return objects[is_there], objects[~is_there & ~pd.isna(objects)]
+    return objects[is_there], objects[~is_there & ~find_missing(objects)]
 
 
 def kind_of_text(

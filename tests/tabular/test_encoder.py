@@ -1216,6 +1216,17 @@ def test_signaling_nans_are_missing():
     )
 
 
+@pytest.mark.filterwarnings("ignore:column .* holds numbers:UserWarning")
+@pytest.mark.parametrize("values", [["1", "2.5"], [1, 2, 3, "odd"], ["1", "odd", 2, 3]])
+def test_signaling_nan_beside_numbers_and_text_is_missing(values):
+    signaling, plain = (
+        pd.DataFrame({"size": pd.Series(2 * [*values, missing], dtype=object)})
+        for missing in (decimal.Decimal("sNaN"), None)
+    )
+    expected = TableEncoder().fit_transform(plain)
+    assert_array_equal(TableEncoder().fit_transform(signaling), expected)
+
+
 def test_a_column_of_signaling_nans_is_empty():
     encoder = TableEncoder().fit([[decimal.Decimal("sNaN"), place] for place in (1, 2)])
     assert encoder.columns_without_use() == ["x0"]
