@@ -92,8 +92,8 @@ def labels_of_rows(X: TableLike, y: ArrayLike) -> np.ndarray:
     """One label per row of X."""
     if y is None:
         raise ValueError(
-            "This classifier requires y to be passed, but the target y is None. Pass one "
-            "label per row."
+            "This classifier requires y to be passed, but the target y is None. Pass "
+            "one label per row."
         )
     labels = check_labels(y)
     check_consistent_length(X, labels)

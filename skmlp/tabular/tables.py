@@ -135,11 +135,13 @@ def native(array: np.ndarray) -> np.ndarray:
 
 
 def rows_as_array(X: TableLike, read: Callable[..., Any] = np.asarray) -> np.ndarray:
-    """Lists of rows as an array, of objects where NumPy would change what they hold.
+    """Rows as an array, of objects where NumPy would change what lists of them hold.
 
     It turns numbers beside text into text, and large integers beside floats into these.
     """
     array: np.ndarray = read(X)
+    if hasattr(X, "dtype"):
+        return array
     if array.dtype.kind == "U" or (array.dtype.kind == "f" and exceeds_float(array)):
         array = read(X, dtype=object)
     return native(array)

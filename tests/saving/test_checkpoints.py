@@ -485,6 +485,15 @@ def test_digests_tell_tables_apart_by_what_they_hold():
         assert (digest_of(changed) == digests["mixed"]) == is_same
 
 
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [([[2**53 + 1, 0.5]], [[2**53, 0.5]]), ([[1, "a"]], [["1", "a"]])],
+)
+def test_digests_tell_lists_apart_that_numpy_does_not(one, other):
+    assert digest_of(one) != digest_of(other)
+    assert digest_of(one) == digest_of(np.array(one, dtype=object))
+
+
 def test_a_fit_on_dates_of_several_offsets_periods_and_intervals_goes_on(
     tmp_path, monkeypatch
 ):
