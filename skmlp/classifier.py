@@ -1169,8 +1169,7 @@ class MLPSoftmaxClassifier(
 
     def _can_go_on_in_parts(self) -> bool:
         """Whether there is `partial_fit`; raise if the solver refuses it."""
-        if self.solver in tuple(
-            SOLVERS
-        ):  # others are named when parameters are checked
+        # others, which may have no hash, are named when parameters are checked
+        if self.solver in tuple(SOLVERS):
             SOLVERS[self.solver].check_takes(self, "partial_fit", "partial_fit")
         return True

@@ -107,7 +107,7 @@ def count_written(texts: Values) -> tuple[list[str], np.ndarray]:
     codes, distinct = pd.factorize(np.asarray(texts, dtype=object))
     n_rows = np.bincount(codes[codes >= 0], minlength=len(distinct))
     is_kept = np.array([not is_missing(text) for text in distinct], dtype=bool)
-    return [text for text in distinct if not is_missing(text)], n_rows[is_kept]
+    return distinct[is_kept].tolist(), n_rows[is_kept]
 
 
 def is_missing(text: str) -> bool:
