@@ -20,7 +20,7 @@ import pandas as pd
 from scipy.sparse import csr_array, csr_matrix
 from sklearn.base import BaseEstimator
 
-from skmlp._sklearn import check_feature_names_in, validate_parameters
+from skmlp._sklearn import validate_parameters
 from skmlp.nn.activations import ACTIVATIONS, Activation
 from skmlp.nn.network import Architecture
 from skmlp.saving.archive import Leaf, Tree, expect
@@ -52,9 +52,9 @@ from skmlp.tabular.columns import (
     SignColumn,
     families,
 )
-from skmlp.tabular.encoder import TableEncoder
+from skmlp.tabular.encoder import TableEncoder, get_column_names
 from skmlp.tabular.kept import Columns, FirstRows, Kept, join
-from skmlp.tabular.names import ATTRIBUTE, remembered_names
+from skmlp.tabular.names import ATTRIBUTE
 from skmlp.tabular.scaling import SmoothScale
 from skmlp.tabular.tables import SparseMatrix, Values
 from skmlp.tabular.target_means import TargetMeans
@@ -408,16 +408,11 @@ def names_fit(state: Mapping[str, object], n_features: int) -> bool:
     return True
 
 
-def names_of_columns(encoder: TableEncoder) -> list[object]:
-    """Names of the columns of X, for messages; x0, x1 and so on where it has none."""
-    return remembered_names(encoder) or check_feature_names_in(encoder).tolist()
-
-
-def columns_of_encoder(encoder: TableEncoder) -> dict[str, list[object]]:
+def columns_of_encoder(encoder: TableEncoder) -> dict[str, list[Hashable]]:
     """Names of the columns that a fitted encoder holds values of."""
     if not hasattr(encoder, "scale_"):
         return {}
-    names = names_of_columns(encoder)
+    names = get_column_names(encoder)
     places = [column.position for column in encoder._category_columns]
     return {"_category_columns": [names[place] for place in places]}
 

@@ -31,11 +31,10 @@ from skmlp.saving.classes import (
     decode,
     encode,
     names_fit,
-    names_of_columns,
     own_attributes,
     with_parameters,
 )
-from skmlp.tabular.encoder import TableEncoder
+from skmlp.tabular.encoder import TableEncoder, get_column_names
 from skmlp.tabular.kept import Columns, FirstRows
 from skmlp.tabular.names import ATTRIBUTE, as_index
 from skmlp.tabular.tables import is_sparse
@@ -207,7 +206,7 @@ def check_first_rows(state: Fitted, is_of_old_version: bool) -> None:
         return
     if encoder is None:
         raise ValueError("rows are kept for an encoder that is not there")
-    names = as_index(names_of_columns(encoder))
+    names = as_index(get_column_names(encoder))
     for kept in (first_rows.fitted, *first_rows.since):
         n_columns, n_classes = state["n_features_in_"], len(state["classes_"])
         if kept.table.shape[1] != n_columns or kept.codes.max() >= n_classes:

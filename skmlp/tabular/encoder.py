@@ -487,7 +487,7 @@ class TableEncoder(HintsMixin, TransformerMixin, BaseEstimator):
         places += [
             column.position for column in self._category_columns if column.n_codes < 2
         ]
-        names = remembered_names(self) or check_feature_names_in(self).tolist()
+        names = get_column_names(self)
         return [names[place] for place in sorted(places)]
 
     def __sklearn_tags__(self) -> Tags:
@@ -877,6 +877,11 @@ def check_sparse(X: SparseMatrix) -> None:
             f"a sparse X must not hold NaN, but {len(columns)} columns do (the first: "
             f"{shown}); fill them in, or pass a dense X, where NaN counts as missing."
         )
+
+
+def get_column_names(encoder: TableEncoder) -> list[Hashable]:
+    """Names of the columns of X; x0, x1 and so on where it had none in `fit`."""
+    return remembered_names(encoder) or check_feature_names_in(encoder).tolist()
 
 
 def make_unique(names: Sequence[str]) -> list[str]:
