@@ -94,7 +94,7 @@ class Parameters:
 
 
 def resolve_parameters(estimator: HintsMixin) -> Parameters:
-    """Read the parameters of an estimator as plain Python values, checked anew.
+    """Read the parameters of an estimator as plain Python values, and check these.
 
     Raises
     ------
@@ -122,7 +122,7 @@ def resolve_parameters(estimator: HintsMixin) -> Parameters:
 
 
 def is_number(value: object) -> TypeGuard[int | float]:
-    """Tell whether a value is an int or float, but no bool."""
+    """Return True for an int or a float, but not for a bool."""
     return isinstance(value, int | float) and not isinstance(value, bool)
 
 
@@ -247,7 +247,7 @@ READERS: dict[str, Callable[[str, Any], Any]] = {
         read_float,
     ),
 }
-"""What converts a value that is neither a string nor None, by name of the parameter."""
+"""By parameter: converts a value that is neither a string nor None."""
 
 SCALES = ("learning_rate_init", "epsilon", "temperature", "validation_fraction")
 """Parameters that can't be 0, and that numbers are multiplied with or divided by."""

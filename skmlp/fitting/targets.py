@@ -150,7 +150,7 @@ def check_label_types(y: np.ndarray, name: str = "y") -> None:
 
 
 def is_unknown_to_sklearn(labels: np.ndarray) -> bool:
-    """Return whether scikit-learn, unlike a network, takes no such labels for classes.
+    """Return True if scikit-learn, unlike a network, takes no such labels for classes.
 
     They are numbers that NumPy has no type for: `Decimal`, `Fraction`, large integers.
     """
@@ -182,7 +182,7 @@ def encode_labels(
 
 
 def have_same_labels(one: np.ndarray, other: np.ndarray) -> bool:
-    """Return whether arrays of any types hold the same labels."""
+    """Return True if arrays of any types hold the same labels."""
     return np.array_equal(one.astype(object), other.astype(object))
 
 

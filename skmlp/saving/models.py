@@ -27,7 +27,7 @@ from skmlp.saving.checks import (
     is_number_in,
 )
 from skmlp.saving.classes import (
-    check_parameters,
+    check_has_parameters,
     decode,
     encode,
     names_fit,
@@ -99,7 +99,7 @@ def load(path: str | os.PathLike, cls: type[Estimator]) -> Estimator:
             raise ValueError(f"it holds no {cls.__name__}")
         trees = archive.expect(dict, content["state"])
         state = {name: decode(tree) for name, tree in trees.items()}
-        check_parameters(cls, state)
+        check_has_parameters(cls, state)
         is_of_old_version = "encoder_rows" not in state
         estimator = with_parameters(cls, state)
         present = {name: OPTIONAL[name] for name in OPTIONAL.keys() & state.keys()}
@@ -142,14 +142,14 @@ def check_fits(state: Fitted, is_of_old_version: bool) -> None:
         raise ValueError("there are not as many outputs as classes")
     if classes.dtype == object:
         check_hashes(classes)
-    check_columns(state)
+    check_encoder(state)
     check_curves(state)
     check_members(state)
     check_first_rows(state, is_of_old_version)
     check_moments(state["_rule_state"], parameters)
 
 
-def check_columns(state: Fitted) -> None:
+def check_encoder(state: Fitted) -> None:
     """Raise unless the encoder reads the columns of X and gives what is read of it."""
     encoder, network = state["encoder_"], state["architecture_"]
     n_features = n_inputs = n_numbers = state["n_features_in_"]

@@ -169,7 +169,7 @@ def as_objects(values: Iterable[object]) -> np.ndarray:
 
 
 def exceeds_float(numbers: np.ndarray) -> bool:
-    """Return whether some numbers are so large that float64 would merge integers."""
+    """Return True if some numbers are so large that float64 would merge integers."""
     if numbers.dtype.kind not in "iuf" or numbers.dtype.itemsize < 8:
         return False
     return bool(((numbers >= FLOAT_LIMIT) | (numbers <= -FLOAT_LIMIT)).any())
