@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
 from decimal import Decimal
 from numbers import Integral, Real
-from typing import Any, Literal, Protocol, TypeGuard
+from typing import Any, Literal, Protocol
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -109,7 +109,7 @@ def resolve_parameters(estimator: HintsMixin) -> Parameters:
         if not isinstance(values[name], str | None):
             values[name] = read(name, values[name])
     # a conversion may round to 0 or to infinity, say from np.longdouble
-    numbers = {name: value for name, value in values.items() if is_number(value)}
+    numbers = {n: value for n, value in values.items() if type(value) in (int, float)}
     check_parameters(estimator, numbers)
     parameters = Parameters(**values)
     check_range(parameters, type(estimator).__name__)
@@ -119,11 +119,6 @@ def resolve_parameters(estimator: HintsMixin) -> Parameters:
             "a file, or pass None to save nothing."
         )
     return parameters
-
-
-def is_number(value: object) -> TypeGuard[int | float]:
-    """Return True for an int or a float, but not for a bool."""
-    return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 def to_float(value: object) -> float:
