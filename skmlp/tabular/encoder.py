@@ -2,7 +2,6 @@
 
 import warnings
 from collections.abc import Hashable, Sequence
-from decimal import Decimal
 from functools import partial
 from numbers import Integral
 from typing import Literal, NamedTuple, Self
@@ -37,7 +36,7 @@ from skmlp.tabular.columns import (
     kind_of,
     sorting_order,
 )
-from skmlp.tabular.labels import read_labels
+from skmlp.tabular.labels import are_numbers, read_labels
 from skmlp.tabular.lazy import check_is_table, refuse_lazy
 from skmlp.tabular.names import (
     check_names,
@@ -679,8 +678,10 @@ class TableEncoder(HintsMixin, TransformerMixin, BaseEstimator):
         given = column_or_1d(read_labels(y))
         check_consistent_length(X, given)
         folds = rng.permutation(len(given)) % N_FOLDS
-        if given.dtype == object and isinstance(given[0], Decimal):
-            given = given.astype(np.float64)
+        if given.dtype == object and are_numbers(given):
+            # large integers are classes, which float64 would merge
+            is_whole = all(isinstance(value, Integral) for value in given)
+            given = given if is_whole else given.astype(np.float64)
         if given.dtype.kind == "f":
             assert_all_finite(given, input_name="y")
             if (given != np.rint(given)).any():

@@ -2,6 +2,7 @@
 
 import datetime as dt
 import decimal
+import fractions
 import pickle
 import tracemalloc
 
@@ -1214,6 +1215,15 @@ def test_signaling_nans_are_missing():
         TableEncoder([0, 1, 2], min_frequency=1).fit_transform(signaling),
         TableEncoder([0, 1, 2], min_frequency=1).fit_transform(X),
     )
+
+
+@pytest.mark.parametrize("first", [decimal.Decimal, fractions.Fraction, int])
+def test_target_of_python_numbers_is_that_of_floats(first):
+    X = pd.DataFrame({"name": [f"name {place % 60}" for place in range(300)]})
+    y = [2.0, *(place % 60 / 8 for place in range(1, 300))]
+    given = [first(2), *map(fractions.Fraction, y[1:])]
+    expected = TableEncoder(random_state=0).fit_transform(X, y)
+    assert_array_equal(TableEncoder(random_state=0).fit_transform(X, given), expected)
 
 
 @pytest.mark.filterwarnings("ignore:column .* holds numbers:UserWarning")
