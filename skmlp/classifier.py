@@ -897,7 +897,7 @@ class MLPSoftmaxClassifier(
             predicted = np.concatenate(list(self.predict(X)))
             return accuracy_of(self.classes_, labels, predicted, weight)
         X, y, weight = named_columns(X, y, sample_weight)
-        labels = labels_of_rows(X, y, type(self).__name__)
+        labels = labels_of_rows(X, y)
         return accuracy_of(self.classes_, labels, self.predict(X), weight)
 
     def predict_to_parquet(
@@ -1169,8 +1169,7 @@ class MLPSoftmaxClassifier(
 
     def _can_go_on_in_parts(self) -> bool:
         """Whether there is `partial_fit`; raise if the solver refuses it."""
-        if self.solver in tuple(
-            SOLVERS
-        ):  # others are named when parameters are checked
+        # others, which may have no hash, are named when parameters are checked
+        if self.solver in tuple(SOLVERS):
             SOLVERS[self.solver].check_takes(self, "partial_fit", "partial_fit")
         return True

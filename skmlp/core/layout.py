@@ -112,7 +112,7 @@ def pointer(
 
 
 def is_readable(array: np.ndarray, n_axes: int) -> bool:
-    """Whether the core can read an array where it lies, the last axes without gaps."""
+    """Return True if the core can read an array in place: last axes without gaps."""
     one = array[0] if array.ndim > n_axes else array
     return bool(one.flags.c_contiguous and array.flags.aligned)
 

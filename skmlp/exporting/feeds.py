@@ -36,11 +36,13 @@ from skmlp.tabular.tables import (
     Dense,
     TableLike,
     Values,
+    as_objects,
     is_frame,
     is_sparse,
     plain,
     read_columns,
     read_matrix,
+    rows_as_array,
 )
 
 Reads: TypeAlias = Mapping[str, Any]
@@ -144,13 +146,7 @@ def read_table(X: TableLike) -> Dense:
 def read_array(X: TableLike) -> np.ndarray:
     """X as a dense array."""
     X = plain(X)
-    if is_sparse(X):
-        return X.toarray()
-    array = np.asarray(X)
-    if array.dtype.kind == "U" and not hasattr(X, "dtype"):
-        # NumPy has turned numbers beside text into text
-        array = np.asarray(X, dtype=object)
-    return array
+    return X.toarray() if is_sparse(X) else rows_as_array(X)
 
 
 def fill_matrix(table: Dense, width: int, dtype: np.dtype) -> np.ndarray:
@@ -234,16 +230,10 @@ def dates_in_text(column: Column, reads: Reads, dtype: np.dtype) -> np.ndarray:
     microseconds(column, found, reads)  # raises where the graph would round
     for place in np.flatnonzero(~found.isna()):
         value = column.data[place]
-        is_text = isinstance(value, str)
-        result[place] = value.strip() if is_text else str(as_dates(as_array(value))[0])
+        if not isinstance(value, str):
+            value = as_dates(as_objects([value]))[0]
+        result[place] = str(value).strip()
     return result
-
-
-def as_array(value: object) -> np.ndarray:
-    """An array of one object."""
-    array = np.empty(1, dtype=object)
-    array[0] = value
-    return array
 
 
 def durations(column: Column, reads: Reads, dtype: np.dtype) -> np.ndarray:

@@ -7,7 +7,7 @@ from onnx import TensorProto, ValueInfoProto, helper
 
 from skmlp.exporting.keys import build_keys, check_unicode
 from skmlp.tabular.columns import CategoryColumn, DateColumn, NumberColumn, PlainColumn
-from skmlp.tabular.encoder import TableEncoder, make_unique
+from skmlp.tabular.encoder import TableEncoder, get_column_names, make_unique
 from skmlp.tabular.names import remembered_names
 from skmlp.tabular.text import UNITS, TextColumn
 
@@ -112,11 +112,7 @@ def is_matrix(encoder: TableEncoder) -> bool:
 
 def names_of(encoder: TableEncoder) -> list[str]:
     """Different names for the columns, as they are called where they have names."""
-    names = remembered_names(encoder)
-    if names is None:
-        default = [f"x{place}" for place in range(encoder.n_features_in_)]
-        names = list(getattr(encoder, "feature_names_in_", default))
-    return make_unique([str(name) for name in names])
+    return make_unique([str(name) for name in get_column_names(encoder)])
 
 
 def build_input_names(columns: Sequence[str]) -> list[str]:

@@ -20,7 +20,7 @@ from skmlp.tabular.columns import CategoryColumn
 UNKNOWN = MISSING + 1
 """Key of unknown categories among whole numbers."""
 
-LARGEST = float(np.finfo(np.float64).max)
+LARGEST_DOUBLE = float(np.finfo(np.float64).max)
 
 STAND_IN = "\x1f"
 """Key of missing or unknown values among texts that include the empty one."""
@@ -73,11 +73,13 @@ def build_number_keys(known: Sequence[Any], has_missing: bool) -> Keys | None:
     is_int64 = are_all(known, Integral, np.bool_) and all(
         UNKNOWN < value <= np.iinfo(np.int64).max for value in known
     )
-    is_double = all(map(is_exact_double, known)) and -LARGEST not in known
+    is_double = all(map(is_exact_double, known)) and -LARGEST_DOUBLE not in known
     if is_int64 and not (has_missing and is_double):
         return Keys(TensorProto.INT64, list(map(int, known)), MISSING, UNKNOWN, {})
     if is_double:
-        return Keys(TensorProto.DOUBLE, list(map(float, known)), None, -LARGEST, {})
+        return Keys(
+            TensorProto.DOUBLE, list(map(float, known)), None, -LARGEST_DOUBLE, {}
+        )
     return None
 
 
@@ -132,21 +134,21 @@ def check_unicode(texts: Iterable[str], owner: str) -> None:
 
 
 def are_all(values: Iterable[object], *kinds: type) -> bool:
-    """Whether values, of which there are some, are all of some types."""
+    """Return True if there are values, and all of them are of some types."""
     values = list(values)
     return bool(values) and all(isinstance(value, kinds) for value in values)
 
 
 def is_exact_double(value: Any) -> bool:
-    """Whether a double holds a number exactly."""
+    """Return True if a double holds a number exactly."""
     value = as_python(value)
     if isinstance(value, complex):
         return False
-    return bool(abs(value) <= LARGEST and float(value) == value)
+    return bool(abs(value) <= LARGEST_DOUBLE and float(value) == value)
 
 
 def as_python(value: Any) -> Any:
-    """A number of Python's own, which compares with others without rounding them."""
+    """Convert to a number that compares with others without rounding them."""
     return value.item() if isinstance(value, np.generic) else value
 
 
@@ -247,4 +249,4 @@ IDENTITIES: Sequence[tuple[tuple[type, ...], Callable[[Any], str]]] = (
         lambda value: f"{type(value).__name__} {value}",
     ),
 )
-"""How values are told apart, by type; the first that fits."""
+"""Builders of identities by type; the first that fits counts."""

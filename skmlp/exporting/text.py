@@ -105,7 +105,7 @@ def with_capitals(word: str) -> Iterable[str]:
 
 
 def is_lowered(text: str, unit: str) -> bool:
-    """Whether a graph finds the lower case of text, as Python does."""
+    """Return True if a graph finds the lower case of text as Python does."""
     if text.isascii():
         return True
     if unit == "characters":

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
 from decimal import Decimal
 from numbers import Integral, Real
-from typing import Any, Literal, Protocol, TypeGuard
+from typing import Any, Literal, Protocol
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -94,7 +94,7 @@ class Parameters:
 
 
 def resolve_parameters(estimator: HintsMixin) -> Parameters:
-    """Read the parameters of an estimator as plain Python values, checked anew.
+    """Read the parameters of an estimator as plain Python values, and check these.
 
     Raises
     ------
@@ -109,7 +109,7 @@ def resolve_parameters(estimator: HintsMixin) -> Parameters:
         if not isinstance(values[name], str | None):
             values[name] = read(name, values[name])
     # a conversion may round to 0 or to infinity, say from np.longdouble
-    numbers = {name: value for name, value in values.items() if is_number(value)}
+    numbers = {n: value for n, value in values.items() if type(value) in (int, float)}
     check_parameters(estimator, numbers)
     parameters = Parameters(**values)
     check_range(parameters, type(estimator).__name__)
@@ -119,11 +119,6 @@ def resolve_parameters(estimator: HintsMixin) -> Parameters:
             "a file, or pass None to save nothing."
         )
     return parameters
-
-
-def is_number(value: object) -> TypeGuard[int | float]:
-    """Tell whether a value is an int or float, but no bool."""
-    return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 def to_float(value: object) -> float:
@@ -247,7 +242,7 @@ READERS: dict[str, Callable[[str, Any], Any]] = {
         read_float,
     ),
 }
-"""What converts a value that is neither a string nor None, by name of the parameter."""
+"""By parameter: converts a value that is neither a string nor None."""
 
 SCALES = ("learning_rate_init", "epsilon", "temperature", "validation_fraction")
 """Parameters that can't be 0, and that numbers are multiplied with or divided by."""

@@ -138,12 +138,10 @@ def learnt(task: Task, monitor: Monitor) -> Learnt:
 # Held-out rows
 
 
-def evaluation(
-    task: Task, parameters: np.ndarray, crew: Crew = ALONE
-) -> Evaluate | None:
+def evaluation(task: Task, parameters: np.ndarray) -> Evaluate | None:
     """A function that gives log-loss and score of some networks on held-out rows.
 
-    Each network has rows of its own. The crew takes the losses side by side, but
+    Each network has rows of its own. A crew takes the losses side by side, but
     scorers of any origin come one by one.
     """
     if task.held_out is None:
@@ -163,7 +161,7 @@ def evaluation(
             scores.append(score)
 
     def evaluate(
-        members: Sequence[int], crew: Crew = crew
+        members: Sequence[int], crew: Crew = ALONE
     ) -> tuple[np.ndarray, np.ndarray]:
         found = np.array(list(crew.map(call, [losses[member] for member in members])))
         if not scores or not np.isfinite(found).all():

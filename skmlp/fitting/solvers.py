@@ -537,7 +537,7 @@ class Saver(Observer):
 
 
 def can_be_resumed(monitor: Monitor, state: State) -> bool:
-    """Training has not diverged, and nothing that it goes on from is about to."""
+    """Return True unless training has diverged, or is about to with such a state."""
     memory = state.rule_state or {}
     return monitor.ending != Ending.DIVERGED and all(
         np.isfinite(moment).all() for moment in memory.values()

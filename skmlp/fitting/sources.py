@@ -141,7 +141,7 @@ def named_columns(
 
 
 def validation_rows(X: Any, y: Any, sample_weight: Any) -> tuple[Any, Any, Any]:
-    """The same of `X_val`, which may be a data set, of which all rows are read."""
+    """Read the validation set: a table, or a data set, whose rows are all read."""
     if not is_data_set(X):
         return named_columns(X, y, sample_weight, "_val")
     with DataSet(X) as data_set:

@@ -66,7 +66,7 @@ def read_targets(
     """Labels and weights of the rows of X; `classes` are all labels, None for y's."""
     refuse_lazy(X=X, y=y, sample_weight=sample_weight)
     check_is_table("X", X)
-    labels = labels_of_rows(X, y, type(parameters).__name__)
+    labels = labels_of_rows(X, y)
     classes, codes = encode_labels(labels, classes)
     labels = classes[codes]
     class_weights = weights_of_classes(parameters.class_weight, classes, labels)
@@ -88,15 +88,18 @@ def weighted_samples(
     return samples.take(np.flatnonzero(weight))
 
 
-def labels_of_rows(X: TableLike, y: ArrayLike, name: str) -> np.ndarray:
-    """One label per row of X; `name` is that of the estimator, for messages."""
+def labels_of_rows(X: TableLike, y: ArrayLike) -> np.ndarray:
+    """One label per row of X."""
     if y is None:
-        raise ValueError(f"{name} requires y to be passed, but the target y is None.")
+        raise ValueError(
+            "This classifier requires y to be passed, but the target y is None. Pass "
+            "one label per row."
+        )
     labels = check_labels(y)
     check_consistent_length(X, labels)
     if len(labels) == 0:
         raise ValueError(
-            f"Found array with 0 sample(s) while a minimum of 1 is required by {name}."
+            "Found array with 0 sample(s) while a minimum of 1 is required."
         )
     return labels
 
@@ -147,7 +150,7 @@ def check_label_types(y: np.ndarray, name: str = "y") -> None:
 
 
 def is_unknown_to_sklearn(labels: np.ndarray) -> bool:
-    """Return whether scikit-learn, unlike a network, takes no such labels for classes.
+    """Return True if scikit-learn, unlike a network, takes no such labels for classes.
 
     They are numbers that NumPy has no type for: `Decimal`, `Fraction`, large integers.
     """
@@ -179,7 +182,7 @@ def encode_labels(
 
 
 def have_same_labels(one: np.ndarray, other: np.ndarray) -> bool:
-    """Return whether arrays of any types hold the same labels."""
+    """Return True if arrays of any types hold the same labels."""
     return np.array_equal(one.astype(object), other.astype(object))
 
 

@@ -41,6 +41,7 @@ from skmlp.tabular.tables import (
     is_sparse,
     plain,
     read_columns,
+    rows_as_array,
 )
 from skmlp.training.endings import Ending
 from skmlp.training.monitor import DIVERGED, Monitor
@@ -134,7 +135,7 @@ def digest_of(data: TableLike | None) -> str | None:
         digest.update(repr([column.name for column in columns]).encode())
         parts = [column.data for column in columns]
     else:
-        parts = [np.asarray(data)]
+        parts = [rows_as_array(data)]
         digest.update(repr(parts[0].shape).encode())
     for part in parts:
         digest.update(str(part.dtype).encode())

@@ -20,7 +20,7 @@ import pandas as pd
 from scipy.sparse import csr_array, csr_matrix
 from sklearn.base import BaseEstimator
 
-from skmlp._sklearn import check_feature_names_in, validate_parameters
+from skmlp._sklearn import validate_parameters
 from skmlp.nn.activations import ACTIVATIONS, Activation
 from skmlp.nn.network import Architecture
 from skmlp.saving.archive import Leaf, Tree, expect
@@ -52,9 +52,9 @@ from skmlp.tabular.columns import (
     SignColumn,
     families,
 )
-from skmlp.tabular.encoder import TableEncoder
+from skmlp.tabular.encoder import TableEncoder, get_column_names
 from skmlp.tabular.kept import Columns, FirstRows, Kept, join
-from skmlp.tabular.names import ATTRIBUTE, remembered_names
+from skmlp.tabular.names import ATTRIBUTE
 from skmlp.tabular.scaling import SmoothScale
 from skmlp.tabular.tables import SparseMatrix, Values
 from skmlp.tabular.target_means import TargetMeans
@@ -200,17 +200,17 @@ def by_text(cls: Callable[[str], Built]) -> Form[Built]:
 
 
 def scale_fits(scale: SmoothScale) -> bool:
-    """All columns have all numbers."""
+    """Return True if all columns have all numbers."""
     return len({len(array) for array in vars(scale).values()}) == 1
 
 
 def sign_fits(block: SignColumn) -> bool:
-    """The signs are those of two categories, or of fewer."""
+    """Return True if the signs are those of two categories, or of fewer."""
     return len(block.labels) == 1 and block.signs.tolist() in [[0, 0, 0], [-1, 1, 0]]
 
 
 def one_hot_fits(block: OneHot) -> bool:
-    """Frequent categories have an output each, in order; all others share one."""
+    """Return True if frequent categories have an output each, and others share one."""
     places, n_outputs = block.places, len(block.labels)
     if len(places) == 0:
         return False
@@ -223,7 +223,7 @@ def one_hot_fits(block: OneHot) -> bool:
 
 
 def category_column_fits(column: CategoryColumn) -> bool:
-    """All blocks know the same categories, sorted where these have an order."""
+    """Return True if all blocks know the same categories, in order if they have one."""
     check_hashes(column.known)
     means = [isinstance(block, TargetMeans) for block in column.blocks]
     return (
@@ -239,7 +239,7 @@ def category_column_fits(column: CategoryColumn) -> bool:
 
 
 def block_fits(block: Block, n_codes: int) -> bool:
-    """Each category and unknown ones have a place."""
+    """Return True if each category has a place, and unknown ones too."""
     if isinstance(block, SignColumn):
         return n_codes <= 2 and bool(block.signs.any()) == (n_codes == 2)
     if isinstance(block, OneHot):
@@ -248,17 +248,17 @@ def block_fits(block: Block, n_codes: int) -> bool:
 
 
 def target_means_fit(means: TargetMeans) -> bool:
-    """Each mean has its column."""
+    """Return True if each mean has its column."""
     return means.table.shape[1] == len(means.labels) == len(means.scale.center)
 
 
 def date_column_fits(column: DateColumn) -> bool:
-    """Only moments with a time zone are read in UTC."""
+    """Return True unless moments without a time zone are read in UTC."""
     return bool(column.has_zone or not column.in_utc)
 
 
 def text_column_fits(column: TextColumn) -> bool:
-    """Each term has its weights, and each output its column."""
+    """Return True if each term has its weights, and each output its column."""
     n_terms, n_outputs = len(column.terms), len(column.labels)
     return (
         column.weights.shape == (n_terms, n_outputs)
@@ -329,7 +329,7 @@ ONCE_ABSENT_PARAMETERS: dict[str, Set[str]] = {
 """Parameters that files of older versions lack, where they are at their defaults."""
 
 
-def check_parameters(cls: type[BaseEstimator], state: State) -> None:
+def check_has_parameters(cls: type[BaseEstimator], state: State) -> None:
     """Raise if a state lacks a parameter that all versions have written."""
     names = set(cls._get_param_names()) - ONCE_ABSENT_PARAMETERS[cls.__name__]
     missing = sorted(names - state.keys())
@@ -347,7 +347,7 @@ def with_parameters(cls: type[Estimator], state: State) -> Estimator:
 
 def build_encoder(state: State) -> TableEncoder:
     """An encoder, fitted or not."""
-    check_parameters(TableEncoder, state)
+    check_has_parameters(TableEncoder, state)
     encoder = with_parameters(TableEncoder, state)
     is_fitted = "scale_" in state
     if is_fitted:
@@ -363,7 +363,7 @@ def build_encoder(state: State) -> TableEncoder:
 
 
 def encoder_fits(encoder: TableEncoder) -> bool:
-    """The columns have their places and numbers, and names if they have any."""
+    """Return True if all columns have their places, numbers and names."""
     number_places, category_places, text_places = places = [
         [column.position for column in columns]
         for columns in (
@@ -398,7 +398,7 @@ def encoder_fits(encoder: TableEncoder) -> bool:
 
 
 def names_fit(state: Mapping[str, object], n_features: int) -> bool:
-    """There are as many names of columns as columns, and of one kind."""
+    """Return True if there are as many names as columns, all of one kind."""
     text, others = (state.get(name) for name in ("feature_names_in_", ATTRIBUTE))
     if text is not None:
         return others is None and len(cast(np.ndarray, text)) == n_features
@@ -408,16 +408,11 @@ def names_fit(state: Mapping[str, object], n_features: int) -> bool:
     return True
 
 
-def names_of_columns(encoder: TableEncoder) -> list[object]:
-    """Names of the columns of X, for messages; x0, x1 and so on where it has none."""
-    return remembered_names(encoder) or check_feature_names_in(encoder).tolist()
-
-
-def columns_of_encoder(encoder: TableEncoder) -> dict[str, list[object]]:
+def columns_of_encoder(encoder: TableEncoder) -> dict[str, list[Hashable]]:
     """Names of the columns that a fitted encoder holds values of."""
     if not hasattr(encoder, "scale_"):
         return {}
-    names = names_of_columns(encoder)
+    names = get_column_names(encoder)
     places = [column.position for column in encoder._category_columns]
     return {"_category_columns": [names[place] for place in places]}
 
@@ -636,7 +631,7 @@ PARTS_IN_ORDER = [
     for number in range(len(PARTS_OF_DATES) + 1)
     for parts in combinations(PARTS_OF_DATES, number)
 ]
-"""What a column of dates may be read as."""
+"""Parts that a column of dates may be read as."""
 
 IN_NUMBER_COLUMNS: dict[str, Check] = {"position": is_count, "from_text": is_flag}
 ONCE_ABSENT_IN_NUMBERS: State = {"from_text": NumberColumn.from_text}

@@ -27,15 +27,14 @@ from skmlp.saving.checks import (
     is_number_in,
 )
 from skmlp.saving.classes import (
-    check_parameters,
+    check_has_parameters,
     decode,
     encode,
     names_fit,
-    names_of_columns,
     own_attributes,
     with_parameters,
 )
-from skmlp.tabular.encoder import TableEncoder
+from skmlp.tabular.encoder import TableEncoder, get_column_names
 from skmlp.tabular.kept import Columns, FirstRows
 from skmlp.tabular.names import ATTRIBUTE, as_index
 from skmlp.tabular.tables import is_sparse
@@ -100,7 +99,7 @@ def load(path: str | os.PathLike, cls: type[Estimator]) -> Estimator:
             raise ValueError(f"it holds no {cls.__name__}")
         trees = archive.expect(dict, content["state"])
         state = {name: decode(tree) for name, tree in trees.items()}
-        check_parameters(cls, state)
+        check_has_parameters(cls, state)
         is_of_old_version = "encoder_rows" not in state
         estimator = with_parameters(cls, state)
         present = {name: OPTIONAL[name] for name in OPTIONAL.keys() & state.keys()}
@@ -143,14 +142,14 @@ def check_fits(state: Fitted, is_of_old_version: bool) -> None:
         raise ValueError("there are not as many outputs as classes")
     if classes.dtype == object:
         check_hashes(classes)
-    check_columns(state)
+    check_encoder(state)
     check_curves(state)
     check_members(state)
     check_first_rows(state, is_of_old_version)
     check_moments(state["_rule_state"], parameters)
 
 
-def check_columns(state: Fitted) -> None:
+def check_encoder(state: Fitted) -> None:
     """Raise unless the encoder reads the columns of X and gives what is read of it."""
     encoder, network = state["encoder_"], state["architecture_"]
     n_features = n_inputs = n_numbers = state["n_features_in_"]
@@ -207,7 +206,7 @@ def check_first_rows(state: Fitted, is_of_old_version: bool) -> None:
         return
     if encoder is None:
         raise ValueError("rows are kept for an encoder that is not there")
-    names = as_index(names_of_columns(encoder))
+    names = as_index(get_column_names(encoder))
     for kept in (first_rows.fitted, *first_rows.since):
         n_columns, n_classes = state["n_features_in_"], len(state["classes_"])
         if kept.table.shape[1] != n_columns or kept.codes.max() >= n_classes:

@@ -103,7 +103,7 @@ def kind_of_objects(column: Column) -> str:
 
 
 def are_numbers(values: np.ndarray) -> bool:
-    """Return if values are real numbers, or some truth values beside more of these."""
+    """Return True for real numbers, and fewer truth values than these."""
     is_truth = np.array([isinstance(value, bool | np.bool_) for value in values])
     return 2 * is_truth.sum() < len(values) and all(
         isinstance(value, Number) and not isinstance(value, complex)
@@ -201,7 +201,7 @@ class NumberColumn:
         return column
 
     def odd_texts(self, column: Column) -> np.ndarray:
-        """Return which values are text that can't be read, where training had text."""
+        """Return a mask of text that can't be read, where training had text."""
         if not self.from_text:
             return np.zeros(len(column.data), dtype=bool)
         return odd_texts(column.data, self.kind)
@@ -371,7 +371,7 @@ def as_dates(values: Values) -> pd.DatetimeIndex:
 
 def zones(values: np.ndarray) -> list[dt.tzinfo | None]:
     """The time zone of each moment that is not missing."""
-    return [getattr(value, "tzinfo", None) for value in values[~pd.isna(values)]]
+    return [getattr(value, "tzinfo", None) for value in values[~find_missing(values)]]
 
 
 def has_several_zones(values: Values) -> bool:
@@ -382,7 +382,7 @@ def has_several_zones(values: Values) -> bool:
     if all(zone is found[0] for zone in found):
         return False
     # pandas knows which objects stand for one zone: its dtype has room for them all
-    present = pd.Series(values[~pd.isna(values)], dtype=object)
+    present = pd.Series(values[~find_missing(values)], dtype=object)
     return present.infer_objects().dtype == object
 
 
@@ -741,5 +741,5 @@ COMPARABLE = {"truth values", "numbers"}
 
 
 def can_be_equal(came: set[str], known: set[str]) -> bool:
-    """Return if values of some families may be among those of others."""
+    """Return True if values of some families may equal those of others."""
     return bool(came & known) or bool(came & COMPARABLE and known & COMPARABLE)

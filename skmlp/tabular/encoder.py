@@ -2,7 +2,6 @@
 
 import warnings
 from collections.abc import Hashable, Sequence
-from decimal import Decimal
 from functools import partial
 from numbers import Integral
 from typing import Literal, NamedTuple, Self
@@ -37,7 +36,7 @@ from skmlp.tabular.columns import (
     kind_of,
     sorting_order,
 )
-from skmlp.tabular.labels import read_labels
+from skmlp.tabular.labels import are_numbers, read_labels
 from skmlp.tabular.lazy import check_is_table, refuse_lazy
 from skmlp.tabular.names import (
     check_names,
@@ -487,7 +486,7 @@ class TableEncoder(HintsMixin, TransformerMixin, BaseEstimator):
         places += [
             column.position for column in self._category_columns if column.n_codes < 2
         ]
-        names = remembered_names(self) or check_feature_names_in(self).tolist()
+        names = get_column_names(self)
         return [names[place] for place in sorted(places)]
 
     def __sklearn_tags__(self) -> Tags:
@@ -679,8 +678,10 @@ class TableEncoder(HintsMixin, TransformerMixin, BaseEstimator):
         given = column_or_1d(read_labels(y))
         check_consistent_length(X, given)
         folds = rng.permutation(len(given)) % N_FOLDS
-        if given.dtype == object and isinstance(given[0], Decimal):
-            given = given.astype(np.float64)
+        if given.dtype == object and are_numbers(given):
+            # large integers are classes, which float64 would merge
+            is_whole = all(isinstance(value, Integral) for value in given)
+            given = given if is_whole else given.astype(np.float64)
         if given.dtype.kind == "f":
             assert_all_finite(given, input_name="y")
             if (given != np.rint(given)).any():
@@ -877,6 +878,11 @@ def check_sparse(X: SparseMatrix) -> None:
             f"a sparse X must not hold NaN, but {len(columns)} columns do (the first: "
             f"{shown}); fill them in, or pass a dense X, where NaN counts as missing."
         )
+
+
+def get_column_names(encoder: TableEncoder) -> list[Hashable]:
+    """Names of the columns of X; x0, x1 and so on where it had none in `fit`."""
+    return remembered_names(encoder) or check_feature_names_in(encoder).tolist()
 
 
 def make_unique(names: Sequence[str]) -> list[str]:

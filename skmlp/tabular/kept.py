@@ -143,7 +143,7 @@ def kept_table(X: TableLike) -> KeptTable:
     X = plain(X)
     if is_sparse(X):
         return X.copy()
-    array = np.array(X if hasattr(X, "dtype") else rows_as_array(X))
+    array = rows_as_array(X, np.array)
     if array.dtype == object:
         array[find_missing(array)] = None
     return array

@@ -125,7 +125,7 @@ def as_numbers(numbers: np.ndarray) -> np.ndarray:
 
 
 def are_numbers(values: Iterable[object]) -> bool:
-    """Return whether all values are numbers or truth values."""
+    """Return True if all values are numbers or truth values."""
     return all(issubclass(one, Number | np.bool_) for one in set(map(type, values)))
 
 

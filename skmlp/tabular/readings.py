@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
-from skmlp.tabular.tables import Values
+from skmlp.tabular.tables import Values, find_missing
 
 # a leading zero speaks for a code: 01234 is another place than 1234
 NUMBER = re.compile(
@@ -50,7 +50,7 @@ def is_text(values: Values) -> bool:
 
 
 def has_text(values: Values) -> bool:
-    """Return if some values are text; categories are none."""
+    """Return True if some values are text; categories are none."""
     if is_text(values):
         return True
     if values.dtype != object:
@@ -60,7 +60,7 @@ def has_text(values: Values) -> bool:
 
 
 def is_string(values: Values) -> np.ndarray:
-    """Return which values are text."""
+    """Return a mask of the values that are text."""
     return np.array([isinstance(value, str) for value in values], dtype=bool)
 
 
@@ -68,7 +68,7 @@ def split_text(values: Values) -> tuple[np.ndarray, np.ndarray]:
     """Return the values that are text, and the others that are not missing."""
     objects = np.asarray(values, dtype=object)
     is_there = is_string(objects)
-    return objects[is_there], objects[~is_there & ~pd.isna(objects)]
+    return objects[is_there], objects[~is_there & ~find_missing(objects)]
 
 
 def kind_of_text(
@@ -107,22 +107,22 @@ def count_written(texts: Values) -> tuple[list[str], np.ndarray]:
     codes, distinct = pd.factorize(np.asarray(texts, dtype=object))
     n_rows = np.bincount(codes[codes >= 0], minlength=len(distinct))
     is_kept = np.array([not is_missing(text) for text in distinct], dtype=bool)
-    return [text for text in distinct if not is_missing(text)], n_rows[is_kept]
+    return distinct[is_kept].tolist(), n_rows[is_kept]
 
 
 def is_missing(text: str) -> bool:
-    """Return if text is blank or stands for a missing value."""
+    """Return True if text is blank or stands for a missing value."""
     stripped = text.strip()
     return not stripped or stripped.lower() in MISSING
 
 
 def is_code(text: str) -> bool:
-    """Return if text is digits with a zero first, as in postal codes."""
+    """Return True for digits that begin with a zero, as postal codes may."""
     return CODE.fullmatch(text) is not None
 
 
 def odd_texts(values: Values, kind: str) -> np.ndarray:
-    """Return which values are text that can't be read as a kind, nor is missing."""
+    """Return a mask of text that can't be read as a kind and is not missing."""
     is_odd = READINGS[kind].is_odd
     return np.array(
         [
@@ -142,7 +142,7 @@ def odd_text_only(values: Values, kind: str) -> np.ndarray:
 
 
 def are_dates(texts: list[str]) -> bool:
-    """Return if ISO dates are in the calendar, all with a zone or all without one."""
+    """Return True for dates in the calendar, all with a zone or all without one."""
     found = map(DATE.fullmatch, texts)
     has_zone = {match["zone"] is not None for match in found if match}
     return len(has_zone) == 1 and not pd.isna(moments(texts)).any()
@@ -209,20 +209,20 @@ def read_nothing(values: Values) -> np.ndarray:
     return np.full(len(values), None, dtype=object)
 
 
-class Reading(NamedTuple):
-    """How text is read as one kind."""
+class TextForm(NamedTuple):
+    """Form of text that stands for one kind of values."""
 
     is_odd: Callable[[str], bool]  # text that can't be read
     are_alike: Callable[[list[str]], bool]  # readable texts that make a column
     read: Callable[[Values], Values]
 
 
-READINGS: dict[str, Reading] = {
-    "numbers": Reading(
+READINGS: dict[str, TextForm] = {
+    "numbers": TextForm(
         lambda text: not NUMBER.fullmatch(text), lambda texts: True, read_numbers
     ),
-    "dates": Reading(lambda text: not DATE.fullmatch(text), are_dates, read_dates),
-    "durations": Reading(lambda text: True, lambda texts: False, read_nothing),
-    "times": Reading(lambda text: True, lambda texts: False, read_nothing),
+    "dates": TextForm(lambda text: not DATE.fullmatch(text), are_dates, read_dates),
+    "durations": TextForm(lambda text: True, lambda texts: False, read_nothing),
+    "times": TextForm(lambda text: True, lambda texts: False, read_nothing),
 }
 """By kind: how text is read as it."""

@@ -135,11 +135,13 @@ def native(array: np.ndarray) -> np.ndarray:
 
 
 def rows_as_array(X: TableLike, read: Callable[..., Any] = np.asarray) -> np.ndarray:
-    """Lists of rows as an array, of objects where NumPy would change what they hold.
+    """Rows as an array, of objects where NumPy would change what lists of them hold.
 
     It turns numbers beside text into text, and large integers beside floats into these.
     """
     array: np.ndarray = read(X)
+    if hasattr(X, "dtype"):
+        return array
     if array.dtype.kind == "U" or (array.dtype.kind == "f" and exceeds_float(array)):
         array = read(X, dtype=object)
     return native(array)
@@ -167,7 +169,7 @@ def as_objects(values: Iterable[object]) -> np.ndarray:
 
 
 def exceeds_float(numbers: np.ndarray) -> bool:
-    """Return whether some numbers are so large that float64 would merge integers."""
+    """Return True if some numbers are so large that float64 would merge integers."""
     if numbers.dtype.kind not in "iuf" or numbers.dtype.itemsize < 8:
         return False
     return bool(((numbers >= FLOAT_LIMIT) | (numbers <= -FLOAT_LIMIT)).any())

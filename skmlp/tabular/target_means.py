@@ -85,7 +85,7 @@ def overall_means(target: Target, rows: Rows) -> list[float]:
 
 
 def is_informative(estimates: np.ndarray, target: Target, rows: Rows) -> bool:
-    """Return if held-out estimates agree with the target better than by chance.
+    """Return True if held-out estimates agree with the target better than by chance.
 
     Parameters
     ----------

@@ -12,7 +12,7 @@ from onnx import helper
 from scipy import sparse
 from sessions import largest_difference
 
-from skmlp import MLPSoftmaxClassifier
+from skmlp import MLPSoftmaxClassifier, TableEncoder
 from skmlp.exporting.calendar import MISSING
 from skmlp.exporting.feeds import read_property
 from skmlp.exporting.inputs import KINDS, READS
@@ -123,6 +123,13 @@ def test_to_inputs_lists_keep_numbers_beside_text():
     X = [[1.5, "a", True], [2, "b", False]] * 10
     feeds = to_inputs(fitted_graph(X), X[:1])
     assert [value.item() for value in feeds.values()] == [1.5, "a", True]
+
+
+def test_to_inputs_lists_keep_large_integers_beside_floats():
+    X = [[2**53 + 1, 0.5], [2**53, 1.5]] * 10
+    graph = fitted_graph(X, preprocessing=TableEncoder(categorical_features=[0]))
+    codes, _ = to_inputs(graph, X[:2]).values()
+    assert codes[:, 0].tolist() == [2**53 + 1, 2**53]
 
 
 def test_to_inputs_numbers_in_text_are_read_as_in_python():

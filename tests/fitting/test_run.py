@@ -362,7 +362,7 @@ def test_a_loss_that_runs_away_gives_no_warning_in_a_thread():
     parameters = np.full((2, 9), np.inf)
     task = regression(2, held_out=HELD_OUT.members(0).for_each(2))
     with ThreadPoolExecutor(2) as pool:
-        losses, _ = evaluation(task, parameters, Crew(2, pool.map))([0, 1])
+        losses, _ = evaluation(task, parameters)([0, 1], crew=Crew(2, pool.map))
     assert np.isnan(losses).all()
 
 

@@ -365,7 +365,7 @@ def test_fit_refuses_draws_that_its_seed_does_not_give(tmp_path, monkeypatch):
 
 def test_a_fit_that_diverged_is_not_resumed_at_its_end(tmp_path):
     path = tmp_path / "fit.npz"
-    params = {"solver": "sgd", "learning_rate_init": 1e30, "early_stopping": False}
+    params = {"solver": "sgd", "learning_rate_init": 1e19, "early_stopping": False}
     model = make(**params).fit(X, Y)
     for _ in range(2):
         again = make(checkpoint=path, **params).fit(X, Y)
@@ -483,6 +483,15 @@ def test_digests_tell_tables_apart_by_what_they_hold():
         changed[column] = changed[column].iloc[::-1].to_numpy()
         is_same = changed[column].equals(mixed[column])
         assert (digest_of(changed) == digests["mixed"]) == is_same
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [([[2**53 + 1, 0.5]], [[2**53, 0.5]]), ([[1, "a"]], [["1", "a"]])],
+)
+def test_digests_tell_lists_apart_that_numpy_does_not(one, other):
+    assert digest_of(one) != digest_of(other)
+    assert digest_of(one) == digest_of(np.array(one, dtype=object))
 
 
 def test_a_fit_on_dates_of_several_offsets_periods_and_intervals_goes_on(

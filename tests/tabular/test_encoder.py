@@ -2,6 +2,7 @@
 
 import datetime as dt
 import decimal
+import fractions
 import pickle
 import tracemalloc
 
@@ -1214,6 +1215,26 @@ def test_signaling_nans_are_missing():
         TableEncoder([0, 1, 2], min_frequency=1).fit_transform(signaling),
         TableEncoder([0, 1, 2], min_frequency=1).fit_transform(X),
     )
+
+
+@pytest.mark.parametrize("first", [decimal.Decimal, fractions.Fraction, int])
+def test_target_of_python_numbers_is_that_of_floats(first):
+    X = pd.DataFrame({"name": [f"name {place % 60}" for place in range(300)]})
+    y = [2.0, *(place % 60 / 8 for place in range(1, 300))]
+    given = [first(2), *map(fractions.Fraction, y[1:])]
+    expected = TableEncoder(random_state=0).fit_transform(X, y)
+    assert_array_equal(TableEncoder(random_state=0).fit_transform(X, given), expected)
+
+
+@pytest.mark.filterwarnings("ignore:column .* holds numbers:UserWarning")
+@pytest.mark.parametrize("values", [["1", "2.5"], [1, 2, 3, "odd"], ["1", "odd", 2, 3]])
+def test_signaling_nan_beside_numbers_and_text_is_missing(values):
+    signaling, plain = (
+        pd.DataFrame({"size": pd.Series(2 * [*values, missing], dtype=object)})
+        for missing in (decimal.Decimal("sNaN"), None)
+    )
+    expected = TableEncoder().fit_transform(plain)
+    assert_array_equal(TableEncoder().fit_transform(signaling), expected)
 
 
 def test_a_column_of_signaling_nans_is_empty():

@@ -1,6 +1,7 @@
 """Text that stands for numbers or dates."""
 
 import datetime as dt
+from decimal import Decimal
 
 import numpy as np
 import pandas as pd
@@ -119,7 +120,8 @@ def test_kind_of_text_beside_other_values_is_theirs(texts, kind, n_others, expec
 
 
 def test_split_text_leaves_missing_values_out():
-    texts, others = split_text(objects("a", 1, None, "", pd.NA, True, float("nan")))
+    missing = None, pd.NA, float("nan"), Decimal("sNaN")
+    texts, others = split_text(objects("a", 1, *missing, "", True))
     assert texts.tolist() == ["a", ""]
     assert others.tolist() == [1, True]
 
