@@ -190,6 +190,13 @@ def test_fit_says_what_is_wrong(case):
         call(quick())
 
 
+@pytest.mark.parametrize("table", [FRAME.to_dict("list"), b"X", {1, 2}, 3])
+def test_score_of_what_is_no_table_says_what_is_wrong_with_x(table):
+    model = quick().fit(FRAME, Y)
+    with pytest.raises(TypeError, match=r"^expected a table as X, got"):
+        model.score(table, Y)
+
+
 @pytest.mark.parametrize("case", PARAMS)
 def test_fit_says_which_parameter_is_wrong(case):
     params, message = PARAMS[case]
