@@ -12,6 +12,7 @@ import numpy as np
 from sklearn.utils import check_random_state
 
 from skmlp._sklearn import (
+    Interval,
     InvalidParameterError,
     StrOptions,
     validate_parameter_constraints,
@@ -103,6 +104,11 @@ class HintsMixin:
         check_parameters(self, {name: to_plain(values[name]) for name in values})
 
 
+def takes_integers(constraint: object) -> bool:
+    """Return True for a range of integers."""
+    return isinstance(constraint, Interval) and constraint.type is Integral
+
+
 def check_parameters(estimator: HintsMixin, values: Mapping[str, object]) -> None:
     """Check parameters as scikit-learn does, and add a hint where one is a near miss.
 
@@ -122,7 +128,11 @@ def check_parameters(estimator: HintsMixin, values: Mapping[str, object]) -> Non
                 if isinstance(constraint, StrOptions)
                 for option in sorted(constraint.options)
             ]
-            hint = find_hint(name, value, choices)
+            is_whole = isinstance(value, float) and value.is_integer() and value > 0
+            if is_whole and any(map(takes_integers, constraints[name])):
+                hint = f" Pass the int {value:.0f}."
+            else:
+                hint = find_hint(name, value, choices)
             raise InvalidParameterError(f"{error}{hint}") from None
 
 

@@ -335,6 +335,8 @@ def test_resolve_class_weight_gives_floats(two):
         ({"dtype": np.dtype("float32")}, '"float32"'),
         ({"dtype": "double"}, '"float64"'),
         ({"batch_size": "Auto"}, '"auto"'),
+        ({"batch_size": np.float64(20)}, "Pass the int 20."),
+        ({"n_iter_no_change": 5.0}, "Pass the int 5."),
     ],
 )
 def test_near_miss_gets_a_hint(params, hint):
