@@ -55,13 +55,17 @@ options.intra_op_num_threads = 1  # requests are what runs side by side
 session = onnxruntime.InferenceSession(os.environ["MODEL"], options)
 executor = ThreadPoolExecutor(os.cpu_count())  # more threads only slow each other down
 classes = json.loads(session.get_modelmeta().custom_metadata_map["skmlp_classes"])
-fields = {entry.name: TYPES[entry.type] for entry in session.get_inputs()}
+inputs = session.get_inputs()
 
 Row = create_model(
     "Row",
     # strict: neither true nor "12.5" is a number
     __config__=ConfigDict(extra="forbid", strict=True, allow_inf_nan=False),
-    **{name: (kind | None, None) for name, (kind, *_) in fields.items()},
+    # by alias, since a field itself can't be called "_age" or "model_config"
+    **{
+        f"field_{place}": (TYPES[entry.type][0] | None, Field(None, alias=entry.name))
+        for place, entry in enumerate(inputs)
+    },
 )
 app = FastAPI(title="How will this loan go?")
 
@@ -74,9 +78,9 @@ async def predict(row: Row):
 
 def predict_row(row):
     feeds = {}
-    for name, value in row:
-        _, dtype, missing = fields[name]
-        feeds[name] = np.array([[missing if value is None else value]], dtype)
+    for entry, (_, value) in zip(inputs, row, strict=True):
+        _, dtype, missing = TYPES[entry.type]
+        feeds[entry.name] = np.array([[missing if value is None else value]], dtype)
     label, probabilities = session.run(None, feeds)
     shares = dict(zip(map(str, classes), probabilities[0].tolist(), strict=True))
     return {"label": label.tolist()[0], "probabilities": shares}

@@ -897,8 +897,9 @@ class MLPSoftmaxClassifier(
             predicted = np.concatenate(list(self.predict(X)))
             return accuracy_of(self.classes_, labels, predicted, weight)
         X, y, weight = named_columns(X, y, sample_weight)
+        predicted = self.predict(X)  # first, since it says what is wrong with X
         labels = labels_of_rows(X, y)
-        return accuracy_of(self.classes_, labels, self.predict(X), weight)
+        return accuracy_of(self.classes_, labels, predicted, weight)
 
     def predict_to_parquet(
         self, X: DataSetLike, path: str | os.PathLike, *, keep: Sequence[str] = ()

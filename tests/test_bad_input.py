@@ -114,6 +114,14 @@ FIT = {
         lambda m: m.fit(X, Y, X_val=X, y_val=[None, *Y[1:]]),
         "^y_val has no label in 1 rows.* from X_val and y_val",
     ),
+    "missing weight in sample_weight_val": (
+        lambda m: m.fit(X, Y, X_val=X, y_val=Y, sample_weight_val=[np.nan] * len(Y)),
+        "^sample_weight_val can't be used: .* contains NaN",
+    ),
+    "too few weights in sample_weight_val": (
+        lambda m: m.fit(X, Y, X_val=X, y_val=Y, sample_weight_val=[1.0, 2.0]),
+        r"^sample_weight_val can't be used: .*\(2,\), expected",
+    ),
     "no label in classes": (
         lambda m: m.set_params(learning_rate="constant").partial_fit(X, Y, [0, None]),
         "^classes has no label in 1 rows",
@@ -188,6 +196,13 @@ def test_fit_says_what_is_wrong(case):
     call, message = FIT[case]
     with pytest.raises((ValueError, TypeError), match=message):
         call(quick())
+
+
+@pytest.mark.parametrize("table", [FRAME.to_dict("list"), b"X", {1, 2}, 3])
+def test_score_of_what_is_no_table_says_what_is_wrong_with_x(table):
+    model = quick().fit(FRAME, Y)
+    with pytest.raises(TypeError, match=r"^expected a table as X, got"):
+        model.score(table, Y)
 
 
 @pytest.mark.parametrize("case", PARAMS)

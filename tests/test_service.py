@@ -16,6 +16,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from numpy.testing import assert_allclose
+from sklearn.base import clone
 
 from skmlp import MLPSoftmaxClassifier
 
@@ -204,13 +205,19 @@ class Waiting:
         return self.session.run(*args)
 
 
-def test_many_requests_share_a_thread_per_core_beside_the_event_loop(
-    graph, monkeypatch
-):
+def load_service(graph, monkeypatch):
+    """Import the example, which reads the graph."""
     monkeypatch.setenv("MODEL", str(graph))
     spec = importlib.util.spec_from_file_location("service", EXAMPLES / "service.py")
     service = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(service)
+    return service
+
+
+def test_many_requests_share_a_thread_per_core_beside_the_event_loop(
+    graph, monkeypatch
+):
+    service = load_service(graph, monkeypatch)
     service.session = Waiting(service.session)
 
     async def ask():
@@ -232,3 +239,17 @@ def test_the_fields_are_documented(address):
     with urlopen(f"http://{address}/openapi.json") as answer:
         fields = json.load(answer)["components"]["schemas"]["Row"]["properties"]
     assert list(fields) == ["size", "kind", "is_new", "day"]
+
+
+@pytest.mark.parametrize("name", ["_size", "model_config", "model_x", "copy", "a b"])
+def test_field_of_any_name_is_read(model, name, tmp_path, monkeypatch):
+    X, y = table()
+    model = clone(model).fit(X[["size"]].set_axis([name], axis=1), y)
+    graph = tmp_path / "model.onnx"
+    graph.write_bytes(to_onnx(model).SerializeToString())
+    service = load_service(graph, monkeypatch)
+    answer = service.predict_row(service.Row.model_validate({name: 1.5}))
+    expected = model.predict_proba(pd.DataFrame({name: [1.5]}))[0]
+    found = list(answer["probabilities"].values())
+    assert_allclose(found, expected, rtol=0, atol=1e-5)
+    service.executor.shutdown()

@@ -30,6 +30,7 @@ from skmlp.tabular.columns import (
     is_missing_altogether,
 )
 from skmlp.tabular.encoder import make_unique
+from skmlp.tabular.lazy import check_is_table, refuse_lazy
 from skmlp.tabular.names import list_some
 from skmlp.tabular.tables import (
     Column,
@@ -98,9 +99,15 @@ def to_inputs(onnx_model: ModelProto, X: TableLike) -> dict[str, np.ndarray]:
     if MATRIX in kinds and kinds[MATRIX]["kind"] == "matrix":
         width = types[MATRIX].shape.dim[1].dim_value
         return {MATRIX: fill_matrix(table, width, dtypes[MATRIX])}
-    columns = read_columns(table)
-    names = make_unique([str(column.name) for column in columns])
-    by_name = dict(zip(names, columns, strict=True))
+    names = make_unique([str(column.name) for column in read_columns(table)])
+    keyed = {
+        told["column"]
+        for name, told in kinds.items()
+        if reads[name]["conversion"] == "categories"
+    }
+    # categories are looked up as the encoder read them, not rounded to float64
+    exact = [place for place, name in enumerate(names) if name in keyed]
+    by_name = dict(zip(names, read_columns(table, exact), strict=True))
     feeds = {}
     for name, told in kinds.items():
         if told["column"] not in by_name:
@@ -134,6 +141,8 @@ def read_property(onnx_model: ModelProto, name: str) -> Mapping[str, Reads]:
 
 def read_table(X: TableLike) -> Dense:
     """X as a frame or a dense 2-D array."""
+    refuse_lazy(X=X)
+    check_is_table("X", X)
     table = X if is_frame(X) else read_array(X)
     if len(table.shape) != 2 or table.shape[0] == 0:
         raise ValueError(

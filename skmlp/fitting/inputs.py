@@ -250,7 +250,10 @@ def own_held_out(
             f"got {len(labels)}. Pass the labels of the same rows."
         )
     _, codes = encode_labels(labels, targets.classes, "y_val")
-    samples = weighted_samples(codes, sample_weight_val, targets.class_weights)
+    try:
+        samples = weighted_samples(codes, sample_weight_val, targets.class_weights)
+    except ValueError as error:  # which speaks of sample_weight
+        raise ValueError(f"sample_weight_val can't be used: {error}") from error
     return samples._replace(x=x)
 
 

@@ -5,14 +5,19 @@ import math
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
-from decimal import Decimal
-from numbers import Integral, Real
+from numbers import Integral
 from typing import Any, Literal, Protocol
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from skmlp._estimators import HintsMixin, check_parameters, find_hint, to_plain
+from skmlp._estimators import (
+    HintsMixin,
+    check_parameters,
+    find_hint,
+    to_float,
+    to_plain,
+)
 from skmlp._sklearn import InvalidParameterError
 from skmlp.nn.activations import ACTIVATIONS, Activation, as_activation
 
@@ -121,16 +126,6 @@ def resolve_parameters(estimator: HintsMixin) -> Parameters:
     return parameters
 
 
-def to_float(value: object) -> float:
-    """Convert a real number to float; NaN stands for anything else."""
-    if not isinstance(value, Real | Decimal):
-        return math.nan
-    try:
-        return float(value)
-    except (OverflowError, ValueError):  # a Fraction above 1.8e308, Decimal("sNaN")
-        return math.nan
-
-
 def read_int(name: str, value: Any) -> int:
     """Convert a value to int."""
     if not isinstance(value, Integral):
@@ -208,6 +203,16 @@ def read_activations(
     return entries[0] if is_single else entries
 
 
+def read_transformer(name: str, value: Any) -> Transformer:
+    """Return a transformer, which must not be a class."""
+    if isinstance(value, type):
+        raise InvalidParameterError(
+            f"{name} must be an instance, got the class {value.__name__}. Pass "
+            f"{value.__name__}()."
+        )
+    return value
+
+
 def read_class_weight(name: str, value: Mapping[Any, Any]) -> dict[Any, float]:
     """Weight per class label, each finite and none negative."""
     weights = {label: to_float(to_plain(weight)) for label, weight in value.items()}
@@ -224,6 +229,7 @@ def read_class_weight(name: str, value: Mapping[Any, Any]) -> dict[Any, float]:
 READERS: dict[str, Callable[[str, Any], Any]] = {
     "hidden_layer_sizes": read_layer_sizes,
     "activation": read_activations,
+    "preprocessing": read_transformer,
     "dropout": read_dropout,
     "class_weight": read_class_weight,
     "n_iter_no_change": read_patience,

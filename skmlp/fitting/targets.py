@@ -217,7 +217,7 @@ def weights_of_classes(
         if unknown and any(label not in class_weight for label in classes):
             raise ValueError(
                 f"class_weight names {unknown}, but the classes are "
-                f"{list_some(classes)}."
+                f"{list_some(classes)}. Name the labels as they are in y."
             )
         # by hand, since scikit-learn takes Decimal and Fraction for integers
         weights = [class_weight.get(label, 1.0) for label in classes.tolist()]

@@ -18,9 +18,10 @@ from sklearn.utils.validation import (
     column_or_1d,
 )
 
-from skmlp._estimators import HintsMixin, unchanged_on_error
+from skmlp._estimators import HintsMixin, to_plain, unchanged_on_error
 from skmlp._sklearn import (
     Interval,
+    InvalidParameterError,
     StrOptions,
     check_columns,
     check_feature_names_in,
@@ -562,7 +563,7 @@ class TableEncoder(HintsMixin, TransformerMixin, BaseEstimator):
         if sample_weight is not None:
             weight = check_weights(sample_weight, X.shape[0])
         rows = Rows.of(weight)
-        rng = check_random_state(self.random_state)
+        rng = check_random_state(to_plain(self.random_state))
         target = None if y is None else self._target(y, X, rng)
         is_forced = self._forced_categories()
         self._is_sparse = is_sparse(X)
@@ -704,6 +705,13 @@ class TableEncoder(HintsMixin, TransformerMixin, BaseEstimator):
         if self._no_column_is_named():
             return mask
         given = np.asarray(self.categorical_features)
+        if given.dtype.kind in "OT":  # truth values as objects, StringDType
+            given = np.asarray(given.tolist())
+        if given.ndim != 1:
+            raise InvalidParameterError(
+                "categorical_features must be a list of columns, got "
+                f"{self.categorical_features!r}. Pass a mask, indices or names."
+            )
         if given.size == 0:
             return mask
         if given.dtype.kind == "b":

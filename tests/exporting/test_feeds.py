@@ -1,11 +1,13 @@
 """Rows of tables as graphs take them."""
 
 import datetime as dt
+from decimal import Decimal
 
 import numpy as np
 import onnx
 import pandas as pd
 import polars as pl
+import pyarrow as pa
 import pytest
 from numpy.testing import assert_array_equal
 from onnx import helper
@@ -238,3 +240,19 @@ def test_to_inputs_numbers_beside_text_agree_with_the_classifier():
     feeds = to_inputs(to_onnx(model), X)
     assert feeds["cell"].ravel().tolist()[:3] == ["1.5", "", "1.0"]
     assert largest_difference(model, X) < 1e-6
+
+
+@pytest.mark.parametrize("make", [pl.DataFrame, pa.table])
+def test_to_inputs_decimal_categories_are_not_rounded(make):
+    X = make({"c": [Decimal("1.1"), Decimal("2.2"), None] * 10})
+    labels = LABELS + LABELS[:10]
+    model = MLPSoftmaxClassifier((), max_iter=2, categorical_features=["c"])
+    feeds = to_inputs(to_onnx(model.fit(X, labels)), X)
+    assert feeds["c"][:3].tolist() == [["1.1"], ["2.2"], [""]]
+    assert largest_difference(model, X) < 1e-5
+
+
+@pytest.mark.parametrize("X", [TABLE.to_dict("list"), TABLE.to_dict("records"), None])
+def test_to_inputs_other_forms_of_rows_are_refused_with_the_way_to_a_table(graph, X):
+    with pytest.raises(TypeError, match=r"expected a table as X, got .* Pass "):
+        to_inputs(graph, X)

@@ -130,6 +130,11 @@ def test_resolve_numpy_float_gives_the_python_float(name, kind):
     assert_resolved(name, value, float(value))
 
 
+@pytest.mark.parametrize("name", FLOATS)
+def test_resolve_fraction_gives_the_float(name):
+    assert_resolved(name, Fraction(FLOATS[name]), FLOATS[name])
+
+
 @pytest.mark.parametrize("kind", [int, *INT_TYPES])
 def test_resolve_int_of_a_float_parameter_gives_the_float(kind):
     assert_resolved("alpha", kind(1), 1.0)
@@ -167,6 +172,8 @@ def test_zero_dimensional_array_counts_as_its_value_or_is_refused(name):
     [
         ("alpha", np.longdouble("1e400")),
         ("alpha", 10**400),
+        ("alpha", Fraction(10**400)),
+        ("batch_size", Fraction(32)),
         ("learning_rate_init", np.longdouble("1e-400")),
         ("batch_size", np.timedelta64(32, "s")),
         ("checkpoint", ""),
@@ -306,7 +313,11 @@ def test_resolve_class_weight_gives_floats(two):
     [
         ({"learning_rate": 0.01}, "pass learning_rate_init=0.01"),
         ({"learning_rate": np.float64(0.01)}, "pass learning_rate_init=0.01"),
+        ({"learning_rate": "0.01"}, "pass learning_rate_init=0.01"),
+        ({"learning_rate": Fraction(1, 4)}, "pass learning_rate_init=0.25"),
         ({"learning_rate": "Cosine"}, '"cosine"'),
+        ({"learning_rate_init": "0.01"}, "Pass the number 0.01, not text."),
+        ({"hidden_layer_sizes": "64"}, "Pass the number 64, not text."),
         ({"activation": "rellu"}, '"relu"'),
         ({"activation": "swish"}, '"silu"'),
         ({"activation": ["swish"]}, '"silu"'),
@@ -316,9 +327,16 @@ def test_resolve_class_weight_gives_floats(two):
         ({"solver": "L-BFGS"}, '"lbfgs"'),
         ({"scoring": "logloss"}, '"neg_log_loss"'),
         ({"scoring": "acuracy"}, '"accuracy"'),
+        ({"scoring": "acc"}, '"accuracy"'),
+        ({"scoring": "cross-entropy"}, '"neg_log_loss"'),
+        ({"preprocessing": TableEncoder}, "Pass TableEncoder()."),
         ({"class_weight": "balance"}, '"balanced"'),
         ({"dtype": np.float64}, '"float64"'),
+        ({"dtype": np.dtype("float32")}, '"float32"'),
+        ({"dtype": "double"}, '"float64"'),
         ({"batch_size": "Auto"}, '"auto"'),
+        ({"batch_size": np.float64(20)}, "Pass the int 20."),
+        ({"n_iter_no_change": 5.0}, "Pass the int 5."),
     ],
 )
 def test_near_miss_gets_a_hint(params, hint):

@@ -563,11 +563,26 @@ def test_a_failed_fit_leaves_the_encoder_as_it_was():
     assert_array_equal(encoder.transform(table), TableEncoder().fit_transform(table))
 
 
+def test_seed_may_be_of_any_numpy_type():
+    rng = np.random.default_rng(0)
+    table = one_column(*map(str, rng.integers(0, 90, 200)))
+    expected = TableEncoder(random_state=1).fit_transform(table, [0, 1] * 100)
+    for seed in (np.uint64(1), np.int8(1), np.bool_(True)):
+        encoder = TableEncoder(random_state=seed)
+        assert_array_equal(encoder.fit_transform(table, [0, 1] * 100), expected)
+
+
 # categorical_features
 
 
 @pytest.mark.parametrize(
-    "named", [["code"], [1], [False, True], np.array([1]), ("code",)], ids=repr
+    "named",
+    [
+        *(["code"], [1], [False, True], np.array([1]), ("code",)),
+        np.array([False, True], dtype=object),
+        np.array(["code"], dtype=np.dtypes.StringDType()),
+    ],
+    ids=repr,
 )
 @pytest.mark.parametrize("library", TABLES)
 def test_categories_by_name_index_or_mask(named, library):
@@ -600,6 +615,8 @@ def test_no_column_is_named(nothing):
         ([-1], r"the indices \[-1\]"),
         ([True], r"a mask of shape \(1,\), but X has 2 columns"),
         ([0.5], "must be a mask, indices or names"),
+        (np.array(1), "Pass a mask, indices or names"),
+        ([[1]], "Pass a mask, indices or names"),
     ],
 )
 def test_categories_that_are_not_there(named, message):
