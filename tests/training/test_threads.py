@@ -1,5 +1,8 @@
 """BLAS threads follow the size of the product, and are given back."""
 
+import contextlib
+import itertools
+import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
 
@@ -12,6 +15,8 @@ from skmlp.training.threads import (
     ALONE,
     ONE_THREAD,
     SMALLEST_SHARED_PRODUCT,
+    controller,
+    limits_of_libraries,
     side_by_side,
     suitable_threads,
 )
@@ -44,6 +49,38 @@ def test_threads_are_given_back_after_an_error():
     with pytest.raises(ArithmeticError), suitable_threads(1):
         raise ArithmeticError
     assert set(blas_threads()) == {2}
+
+
+def test_hold_interrupted_anywhere_gives_threads_back():
+    controller()  # the search for libraries is no part of it
+    was_interrupted, n_calls = True, 0
+    while was_interrupted:
+        n_calls += 1
+        was_interrupted = is_hold_interrupted(n_calls)
+        assert set(limits_of_libraries()) == {2}
+        assert not ONE_THREAD.users
+    assert n_calls > 20
+
+
+def is_hold_interrupted(n_calls):
+    """Hold BLAS; interrupt it where a signal would, at the call of that number."""
+    calls = itertools.count(1)
+
+    def count(frame, event, function):
+        # Python looks at signals when it enters a function, and behind a C function
+        if event in ("call", "c_return") and next(calls) == n_calls:
+            sys.setprofile(None)
+            raise KeyboardInterrupt
+
+    try:
+        with contextlib.ExitStack() as stack:
+            stack.callback(sys.setprofile, None)
+            sys.setprofile(count)
+            with ONE_THREAD.hold():
+                assert set(limits_of_libraries()) == {1}
+    except KeyboardInterrupt:
+        return True
+    return False
 
 
 def test_threads_are_given_back_when_the_last_of_several_fits_has_ended():
@@ -140,7 +177,7 @@ def test_threads_are_given_back_by_another_thread_than_held_them_first():
         assert set(blas_threads()) == {1}
         assert ONE_THREAD.n_allowed() == 2
         leave.set()
-        while ONE_THREAD.n_users > 1:
+        while len(ONE_THREAD.users) > 1:
             pass
     assert set(blas_threads()) == {2}
     with threadpool_limits(1, user_api="blas"):  # others are not locked out either
