@@ -1,13 +1,11 @@
 """BLAS threads follow the size of the product, and are given back."""
 
-import contextlib
-import itertools
-import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
+from interrupts import InterruptAtCall
 from threadpoolctl import threadpool_info, threadpool_limits
 
 from skmlp import MLPSoftmaxClassifier
@@ -56,31 +54,12 @@ def test_hold_interrupted_anywhere_gives_threads_back():
     was_interrupted, n_calls = True, 0
     while was_interrupted:
         n_calls += 1
-        was_interrupted = is_hold_interrupted(n_calls)
+        with InterruptAtCall(n_calls) as interrupt, ONE_THREAD.hold():
+            assert set(limits_of_libraries()) == {1}
+        was_interrupted = interrupt.has_come
         assert set(limits_of_libraries()) == {2}
         assert not ONE_THREAD.users
     assert n_calls > 20
-
-
-def is_hold_interrupted(n_calls):
-    """Hold BLAS; interrupt it where a signal would, at the call of that number."""
-    calls = itertools.count(1)
-
-    def count(frame, event, function):
-        # Python looks at signals when it enters a function, and behind a C function
-        if event in ("call", "c_return") and next(calls) == n_calls:
-            sys.setprofile(None)
-            raise KeyboardInterrupt
-
-    try:
-        with contextlib.ExitStack() as stack:
-            stack.callback(sys.setprofile, None)
-            sys.setprofile(count)
-            with ONE_THREAD.hold():
-                assert set(limits_of_libraries()) == {1}
-    except KeyboardInterrupt:
-        return True
-    return False
 
 
 def test_threads_are_given_back_when_the_last_of_several_fits_has_ended():
