@@ -39,7 +39,7 @@ def blas_threads():
 def report():
     probabilities = predictions(model())
     n_allowed = ONE_THREAD.n_allowed()
-    return Report(probabilities, ONE_THREAD.n_users, n_allowed, blas_threads())
+    return Report(probabilities, len(ONE_THREAD.users), n_allowed, blas_threads())
 
 
 def send(pipe, work):

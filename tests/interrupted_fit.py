@@ -63,7 +63,7 @@ def main(name, n_times):
                 continue
             assert np.isfinite(model.predict_proba(X[:100])).all()
             model.save(Path(folder) / "model.skmlp")
-        assert ONE_THREAD.n_users == 0
+        assert not ONE_THREAD.users
         assert blas_threads() == 2
 
 

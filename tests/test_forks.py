@@ -43,7 +43,7 @@ def threads():
         threads = blas_threads()
     yield threads
     assert blas_threads() == before
-    assert ONE_THREAD.n_users == 0
+    assert not ONE_THREAD.users
 
 
 @pytest.fixture(scope="module")
@@ -134,7 +134,7 @@ def test_a_fork_while_another_thread_sets_or_holds_limits(work, expected, thread
 @needs_fork
 def test_blocks_of_before_a_fork_end_in_the_child_without_effect(expected, threads):
     def state():
-        return ONE_THREAD.n_users, blas_threads()
+        return len(ONE_THREAD.users), blas_threads()
 
     def end_and_fit():
         states = [state()]
@@ -165,7 +165,7 @@ def test_a_scorer_that_forks_in_the_midst_of_a_fit(expected, threads):
     outcomes = []
 
     def scorer(estimator, X, y):
-        assert ONE_THREAD.n_users == 1
+        assert len(ONE_THREAD.users) == 1
         if not outcomes:
             outcomes.append(in_a_fork(report))
         return 0.0

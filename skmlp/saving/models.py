@@ -24,6 +24,7 @@ from skmlp.saving.checks import (
     is_finite_array,
     is_line_of_names,
     is_list_of,
+    is_number,
     is_number_in,
 )
 from skmlp.saving.classes import (
@@ -42,8 +43,8 @@ from skmlp.training.monitor import Plateau
 
 KIND = "saved model"
 
-SMALLEST_TEMPERATURE = 1e-30
-"""Logits that are divided by a smaller one leave the range of float32."""
+SMALLEST_TEMPERATURE = {"float32": 1e-30, "float64": 1e-154}
+"""Logits that are divided by a smaller one leave the range of their type."""
 
 Estimator = TypeVar("Estimator", bound=BaseEstimator)
 
@@ -56,7 +57,7 @@ FITTED: dict[str, Check] = {
         type(value) is dict and all(map(is_list_of(float), value.values()))
     ),
     "best_iter_": lambda value: is_count(value) or is_array("i", 1)(value),
-    "temperature_": is_number_in(SMALLEST_TEMPERATURE, float(np.finfo("f4").max)),
+    "temperature_": is_number,
     "t_": is_count_below(2**63),
     "n_features_in_": is_count,
     "_rule_state": is_a(dict, type(None)),
@@ -122,6 +123,7 @@ class Fitted(TypedDict):
     best_iter_: int | np.ndarray
     history_: dict[str, list[float]]
     t_: int
+    temperature_: float
     _rule_state: dict[str, object] | None
 
 
@@ -137,6 +139,10 @@ def check_fits(state: Fitted, is_of_old_version: bool) -> None:
         raise ValueError("the parameters are not those of the layers")
     if not is_finite_array(network.dtype, parameters.ndim)(parameters):
         raise ValueError("the parameters are not finite numbers of the network's type")
+    largest = float(np.finfo(network.dtype).max)
+    in_range = is_number_in(SMALLEST_TEMPERATURE[network.dtype], largest)
+    if not in_range(state["temperature_"]):
+        raise ValueError("the temperature is out of range")
     classes = state["classes_"]
     if len(classes) != network.n_classes:
         raise ValueError("there are not as many outputs as classes")

@@ -294,7 +294,11 @@ class Monitor:
         )
 
     def finish(self) -> None:
-        """Settle on the weights to keep."""
+        """Settle on the weights to keep, and on the epochs that have ended."""
+        # an interrupt may come when an epoch is in some of the curves
+        n_epochs = min(map(len, self.history.values()))
+        for values in self.history.values():
+            del values[n_epochs:]
         self.best[:], self.best_epochs[:] = self.kept()
 
     def state(self) -> dict[str, Any]:

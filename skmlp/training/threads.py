@@ -2,7 +2,7 @@
 
 import os
 import threading
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from functools import cache
@@ -22,12 +22,6 @@ class Map(Protocol):
     ) -> Iterator[Result]: ...
 
 
-class Limiter(Protocol):
-    """What threadpoolctl leaves to whoever sets a limit."""
-
-    def restore_original_limits(self) -> None: ...
-
-
 SMALLEST_SHARED_PRODUCT = 2**24
 """Multiplications from which several threads are worth their risk.
 
@@ -44,7 +38,19 @@ def controller() -> threadpoolctl.ThreadpoolController:
 
 def blas_threads() -> int:
     """How many threads BLAS uses now."""
-    return max((pool["num_threads"] for pool in controller().info()), default=1)
+    return max(limits_of_libraries(), default=1)
+
+
+def limits_of_libraries() -> list[int]:
+    """Most threads that each BLAS library uses now."""
+    return [library.num_threads for library in controller().lib_controllers]
+
+
+def set_limits(limits: Sequence[int]) -> None:
+    """Set the most threads of each BLAS library."""
+    with control():
+        for library, limit in zip(controller().lib_controllers, limits, strict=True):
+            library.set_num_threads(limit)
 
 
 @contextmanager
@@ -71,44 +77,62 @@ class OneThread:
 
     A forked process has the setting of its parent, but of the parent's threads only the
     one that forked: it starts with no users and the setting of before there were any.
+
+    Attributes
+    ----------
+    lock : threading.Lock
+        Held while users or limits change.
+    users : set of object
+        One object per block that wants one thread.
+    limits : list of int or None
+        Threads that each BLAS library had before; None while nobody holds them to one.
     """
 
     def __init__(self) -> None:
         self.lock = threading.Lock()
-        self.n_users = 0
-        self.n_threads = 1  # what BLAS had before there were users
-        self.limiter: Limiter | None = None  # there while there are users
+        self.users: set[object] = set()
+        self.limits: list[int] | None = None
 
     def n_allowed(self) -> int:
         """BLAS threads that the process may use where nobody holds them to one."""
         with self.lock:
-            return self.n_threads if self.n_users > 0 else blas_threads()
+            limits = self.limits or limits_of_libraries()
+        return max(limits, default=1)
 
     @contextmanager
     def hold(self) -> Iterator[None]:
         """One thread within the block; as before once all such blocks have ended."""
-        with self.lock:
-            if self.n_users == 0:
-                self.n_threads = blas_threads()
-                with control():
-                    self.limiter = controller().limit(limits=1)
-            self.n_users += 1
-            limiter = self.limiter
+        user = object()
         try:
+            self.add(user)
             yield
         finally:
-            with self.lock:
-                if limiter is self.limiter:  # else a fork has ended this use already
-                    self.n_users -= 1
-                    if self.n_users == 0:
-                        self.restore()
+            try:
+                self.remove(user)
+            except KeyboardInterrupt:  # which may have come in the midst of it
+                self.remove(user)
+                raise
 
-    def restore(self) -> None:
-        """Give BLAS back the threads it had, as nobody holds it any more."""
-        limiter, self.limiter = self.limiter, None
-        assert limiter is not None, "there were users"
-        with control():
-            limiter.restore_original_limits()
+    def add(self, user: object) -> None:
+        """Hold BLAS to one thread, for one user more."""
+        with self.lock:
+            if self.limits is None:
+                limits = limits_of_libraries()
+                self.limits = limits  # first: `remove` undoes also a half-done change
+                set_limits([1] * len(limits))
+            self.users.add(user)
+
+    def remove(self, user: object) -> None:
+        """Do without a user, of whom a fork or an interrupt may have left no trace."""
+        with self.lock:
+            self.users.discard(user)
+            self.restore_if_unused()
+
+    def restore_if_unused(self) -> None:
+        """Give BLAS back the threads it had if nobody holds it any more."""
+        if not self.users and self.limits is not None:
+            set_limits(self.limits)
+            self.limits = None
 
     def before_fork(self) -> None:
         """Wait for other threads, lest a process be copied in the midst of a change."""
@@ -121,9 +145,8 @@ class OneThread:
     def after_fork_in_child(self) -> None:
         """Forget the users: this process has no thread that would count them down."""
         self.lock = threading.Lock()  # others may have been queueing for the copied one
-        if self.n_users > 0:
-            self.n_users = 0
-            self.restore()
+        self.users.clear()
+        self.restore_if_unused()
 
 
 ONE_THREAD = OneThread()

@@ -248,6 +248,7 @@ def test_every_activation(tmp_path, name):
         quick(hidden_layer_sizes=[6, 2], dropout=[0.1, np.float32(0.2)]),
         quick(hidden_layer_sizes=np.array([4, 4])),
         quick(dtype="float64"),
+        quick(dtype="float64", temperature=1e-50),
         quick(solver="lbfgs", max_iter=500),
         quick(solver="sgd", warm_start=True),
         quick(numeric_embedding="periodic"),

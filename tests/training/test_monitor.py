@@ -5,6 +5,7 @@ import math
 
 import numpy as np
 import pytest
+from interrupts import InterruptAtCall
 from numpy.testing import assert_array_equal
 
 from skmlp.training.endings import Ending
@@ -458,6 +459,21 @@ def test_an_interruption_keeps_the_best_of_each_and_otherwise_the_start():
     scenario.monitor.finish()
     assert_array_equal(scenario.monitor.best_epochs, [1, 0])
     assert_array_equal(scenario.monitor.best, [[1, 1], [0, 0]])
+
+
+def test_finish_after_interrupt_anywhere_in_an_epoch_gives_curves_of_one_length():
+    was_interrupted, n_calls = True, 0
+    while was_interrupted:
+        n_calls += 1
+        scenario = Scenario(scores=[1.0, 2.0])
+        scenario.epoch(3)
+        with InterruptAtCall(n_calls) as interrupt:
+            scenario.epoch(2)
+        was_interrupted = interrupt.has_come
+        scenario.monitor.finish()
+        assert len({len(curve) for curve in scenario.monitor.history.values()}) == 1
+        assert scenario.monitor.best_epochs[0] <= scenario.monitor.n_epochs
+    assert scenario.monitor.n_epochs == 2
 
 
 # Going on

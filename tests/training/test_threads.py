@@ -5,6 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
+from interrupts import InterruptAtCall
 from threadpoolctl import threadpool_info, threadpool_limits
 
 from skmlp import MLPSoftmaxClassifier
@@ -12,6 +13,8 @@ from skmlp.training.threads import (
     ALONE,
     ONE_THREAD,
     SMALLEST_SHARED_PRODUCT,
+    controller,
+    limits_of_libraries,
     side_by_side,
     suitable_threads,
 )
@@ -44,6 +47,19 @@ def test_threads_are_given_back_after_an_error():
     with pytest.raises(ArithmeticError), suitable_threads(1):
         raise ArithmeticError
     assert set(blas_threads()) == {2}
+
+
+def test_hold_interrupted_anywhere_gives_threads_back():
+    controller()  # the search for libraries is no part of it
+    was_interrupted, n_calls = True, 0
+    while was_interrupted:
+        n_calls += 1
+        with InterruptAtCall(n_calls) as interrupt, ONE_THREAD.hold():
+            assert set(limits_of_libraries()) == {1}
+        was_interrupted = interrupt.has_come
+        assert set(limits_of_libraries()) == {2}
+        assert not ONE_THREAD.users
+    assert n_calls > 20
 
 
 def test_threads_are_given_back_when_the_last_of_several_fits_has_ended():
@@ -140,7 +156,7 @@ def test_threads_are_given_back_by_another_thread_than_held_them_first():
         assert set(blas_threads()) == {1}
         assert ONE_THREAD.n_allowed() == 2
         leave.set()
-        while ONE_THREAD.n_users > 1:
+        while len(ONE_THREAD.users) > 1:
             pass
     assert set(blas_threads()) == {2}
     with threadpool_limits(1, user_api="blas"):  # others are not locked out either
