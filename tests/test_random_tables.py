@@ -262,6 +262,7 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning"),
     pytest.mark.filterwarnings("ignore:no class has enough rows"),
     pytest.mark.filterwarnings("ignore:batch_size"),
+    pytest.mark.filterwarnings("ignore:column .* of its rows other text"),
 ]
 PARTS = [0, *(pytest.param(part, marks=pytest.mark.slow) for part in range(1, 20))]
 """One of 50 tables belongs to the suite, all 1,000 run with `-m "slow or not slow"`."""

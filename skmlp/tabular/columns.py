@@ -449,24 +449,40 @@ def factorize(column: Column) -> Factorized:
             return with_keys(column, found)
         found = Factorized(codes, as_objects(distinct))
     types = set(map(type, found.distinct))
-    if all(issubclass(kind, SCALARS) for kind in types):
+    if all(issubclass(kind, SCALARS) and not has_twin(kind) for kind in types):
         return found
     return with_keys(column, found)
 
 
 def with_keys(column: Column, found: Factorized) -> Factorized:
-    """Replace containers by keys, which are equal in every process if these are."""
+    """Replace containers by keys, which are equal in every process if these are.
+
+    Dates, moments and durations become those of pandas.
+    """
     keys = found.distinct.copy()
     try:
         for place, value in enumerate(found.distinct):
-            keys[place] = key_of(value)
+            keys[place] = key_of(unify_time(value))
         places, distinct = pd.factorize(keys)
-    except TypeError as error:
+    except (TypeError, ValueError) as error:
         raise TypeError(
             f"{column.describe()} holds objects that can't be told apart ({error}); "
             "turn them into text or numbers, or drop the column."
         ) from error
     return Factorized(np.append(places, -1)[found.codes], as_objects(distinct))
+
+
+def has_twin(kind: type) -> bool:
+    """Return if pandas has a type of its own for values of a type."""
+    return kind not in TIMES and any(issubclass(kind, of) for of in TIMES.values())
+
+
+def unify_time(value: object) -> object:
+    """Convert a date, moment or duration to that of pandas; other values stay."""
+    for convert, kinds in TIMES.items():
+        if isinstance(value, kinds):
+            return convert(value)
+    return value
 
 
 def key_of(value: object) -> Hashable:
@@ -521,6 +537,15 @@ SCALARS = (
     type(None),
 )
 """Types of plain values, equal and printed alike in every process."""
+
+TIMES: dict[type, tuple[type, ...]] = {
+    pd.Timestamp: (dt.date, np.datetime64),
+    pd.Timedelta: (dt.timedelta, np.timedelta64),
+}
+"""By type of pandas: types of objects for the same moments or durations.
+
+A column comes as one or the other, depending on its library and dtype.
+"""
 
 CONTAINERS: dict[str, tuple[type, Callable[[Any], str]]] = {
     "list": (list, lambda items: f"[{', '.join(map(text_of, items))}]"),
@@ -640,9 +665,11 @@ class CategoryColumn:
         state["known"] = self.known.to_numpy()
         return state
 
-    def __setstate__(self, state: dict[str, object]) -> None:
+    def __setstate__(self, state: dict[str, Any]) -> None:
         vars(self).update(state)
-        self.known = pd.Index(state["known"], dtype=object)
+        # files of earlier versions have dates of other types
+        known = as_objects(map(unify_time, state["known"]))
+        self.known = pd.Index(known, dtype=object)
         self.families = families(self.known)
 
     @property

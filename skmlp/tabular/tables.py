@@ -165,7 +165,8 @@ CONVERSIONS: dict[str, Callable[[np.ndarray], np.ndarray]] = {
 
 def as_objects(values: Iterable[object]) -> np.ndarray:
     """A line of Python objects, one per value, also where the values are tuples."""
-    return np.asarray(pd.Index(values, dtype=object).array, dtype=object)
+    index = pd.Index(values, dtype=object, tupleize_cols=False)
+    return np.asarray(index.array, dtype=object)
 
 
 def exceeds_float(numbers: np.ndarray) -> bool:

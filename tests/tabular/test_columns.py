@@ -1,5 +1,6 @@
 """Kinds of columns, each by itself."""
 
+import copy
 import datetime as dt
 import decimal
 import enum
@@ -597,6 +598,57 @@ def test_truth_values_may_come_as_zero_and_one():
     assert_array_equal(outputs(fitted, column([1, 0])), [[1], [-1]])
     fitted, _ = fit(column([0, 1]))
     assert_array_equal(outputs(fitted, column([True, False])), [[1], [-1]])
+
+
+TIMES_BY_FAMILY = {
+    "moments": pd.to_datetime(["2024-01-01", "2024-02-03", "2024-02-04"]),
+    "durations": pd.to_timedelta([1, 2, 3], unit="h"),
+}
+TIME_FORMS = {
+    "seconds": lambda index: column(index.as_unit("s")),
+    "nanoseconds": lambda index: column(index.as_unit("ns")),
+    "categories": lambda index: column(index, "category"),
+    "pandas objects": lambda index: of_objects(*index),
+    "Python objects": lambda index: of_objects(
+        *index.as_unit("us").to_numpy().tolist()
+    ),
+    "NumPy objects": lambda index: of_objects(*index.as_unit("s").to_numpy()),
+}
+
+
+@pytest.mark.parametrize("came", TIME_FORMS)
+@pytest.mark.parametrize("fitted", TIME_FORMS)
+@pytest.mark.parametrize("family", TIMES_BY_FAMILY)
+def test_categories_of_equal_times_are_the_same_in_every_form(family, fitted, came):
+    index = TIMES_BY_FAMILY[family]
+    fitted, _ = fit(TIME_FORMS[fitted](index))
+    assert_array_equal(outputs(fitted, TIME_FORMS[came](index[::-1])), np.eye(3)[::-1])
+
+
+def test_categories_of_days_as_dates_equal_moments_at_midnight():
+    days = [dt.date(2024, 1, day) for day in (1, 2, 3)]
+    fitted, _ = fit(of_objects(*days))
+    assert_array_equal(outputs(fitted, column(days, "datetime64[s]")), np.eye(3))
+    # as in models that earlier versions have fitted
+    fitted.__setstate__(fitted.__getstate__() | {"known": np.array(days, dtype=object)})
+    assert_array_equal(outputs(fitted, of_objects(*days)), np.eye(3))
+
+
+def test_categories_of_moments_of_both_types_in_one_column_are_merged():
+    cells = [dt.datetime(2024, 1, 1), pd.Timestamp("2024-01-01"), pd.NaT]
+    cells.append(np.datetime64("2024-01-01"))
+    assert factorize(of_objects(*cells)).codes.tolist() == [0, 0, -1, 0]
+
+
+def test_categories_of_tuples_are_the_same_in_a_copy():
+    fitted, _ = fit(of_objects((1, "a"), (2, "b"), (3, "c")))
+    copied = outputs(copy.deepcopy(fitted), of_objects((2, "b"), (1, "a")))
+    assert_array_equal(copied, [[0, 1, 0], [1, 0, 0]])
+
+
+def test_factorize_duration_out_of_range_is_refused():
+    with pytest.raises(TypeError, match=r"column 'age'.*turn them into text"):
+        factorize(of_objects(dt.timedelta.max))
 
 
 def test_truth_values_in_place_of_dates_are_named():
