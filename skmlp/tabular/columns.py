@@ -1,7 +1,16 @@
 """Kinds of columns: each learns from the training rows how to become numbers."""
 
 import datetime as dt
-from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence, Set
+from collections import Counter
+from collections.abc import (
+    Callable,
+    Hashable,
+    Iterable,
+    Iterator,
+    Mapping,
+    Sequence,
+    Set,
+)
 from enum import Enum
 from itertools import compress
 from numbers import Number
@@ -32,25 +41,31 @@ PARTS_OF_DATES: dict[str, Callable[[pd.DatetimeIndex], pd.Index]] = {
 # What kind a column is
 
 
-def kind_of(column: Column, read_text: bool = False) -> str:
+def kind_of(
+    column: Column, read_text: bool = False, found: "Factorized | None" = None
+) -> str:
     """The kind that a column's dtype, or its objects, speak for, once it has values.
 
     With `read_text`, text is of the kind that it stands for, and a column of another
-    kind stays so if most of its values are no text.
+    kind stays so if most of its values are no text. `found` are the values of a column
+    that is nothing but text.
     """
     if is_missing_altogether(column):
         return "nothing"
     kind = kind_of_values(column)
-    if read_text and kind == "categories" and has_text(column.data):
-        return kind_beside_text(column)
-    return kind
+    if not (read_text and kind == "categories"):
+        return kind
+    if found is not None:
+        return kind_of_text(*found) or kind
+    return kind_beside_text(column) if has_text(column.data) else kind
 
 
 def kind_beside_text(column: Column) -> str:
     """The kind of most values of a column that has text."""
     texts, others = split_text(column.data)
     kind = kind_of_objects(column._replace(data=others)) if len(others) else None
-    return kind_of_text(texts, kind, len(others)) or kind_of_values(column)
+    codes, distinct = pd.factorize(texts)
+    return kind_of_text(codes, distinct, kind, len(others)) or "categories"
 
 
 def kind_of_values(column: Column) -> str:
@@ -87,12 +102,12 @@ def kind_of_objects(column: Column) -> str:
     """The kind that all the values of an object column speak for."""
     inferred = pd.api.types.infer_dtype(column.data, skipna=True)
     if inferred in {"mixed", "mixed-integer"}:
-        values = column.data[~find_missing(column.data)]
-        if any(isinstance(value, complex) for value in values):
+        counts = Counter(map(type, column.data[~find_missing(column.data)]))
+        if any(issubclass(kind, COMPLEX) for kind in counts):
             inferred = "complex"
-        elif are_numbers(values):
+        elif are_numbers(counts):
             return "numbers"
-        elif all(isinstance(value, MOMENTS) for value in values):
+        elif all(issubclass(kind, MOMENTS) for kind in counts):
             return "dates"
     if inferred == "complex":
         raise ValueError(
@@ -102,12 +117,14 @@ def kind_of_objects(column: Column) -> str:
     return KIND_OF_INFERRED.get(inferred, "categories")
 
 
-def are_numbers(values: np.ndarray) -> bool:
-    """Return True for real numbers, and fewer truth values than these."""
-    is_truth = np.array([isinstance(value, bool | np.bool_) for value in values])
-    return 2 * is_truth.sum() < len(values) and all(
-        isinstance(value, Number) and not isinstance(value, complex)
-        for value in values[~is_truth]
+def are_numbers(counts: Mapping[type, int]) -> bool:
+    """Return True for real numbers, and fewer truth values than these.
+
+    `counts` has the number of values of each type.
+    """
+    n_truth = sum(counts.get(kind, 0) for kind in TRUTH)
+    return 2 * n_truth < sum(counts.values()) and all(
+        issubclass(kind, (Number, *TRUTH)) for kind in counts
     )
 
 
@@ -142,6 +159,12 @@ KIND_OF_INFERRED = {
     "timedelta64": "durations",
     "time": "times",
 }
+TRUTH = (bool, np.bool_)
+"""Types of truth values."""
+
+COMPLEX = (complex, np.complexfloating)
+"""Types of complex numbers."""
+
 MOMENTS = (dt.date, np.datetime64, pd.Period)
 """What may come together in a column of dates, and in periods of any length."""
 
@@ -177,7 +200,7 @@ class NumberColumn:
         """Learn what the column is like, and return what `read` would."""
         # also in rows that don't count, where other text is missing as well
         self.from_text = self.kind in READINGS and has_text(column.data)
-        return self.learn(self.as_meant(column), rows)
+        return self.learn(column, rows)
 
     def learn(self, column: Column, rows: Rows) -> list[np.ndarray]:
         """Learn which parts vary, and return what `read` would."""
@@ -200,11 +223,16 @@ class NumberColumn:
             return column._replace(data=with_text_read(values, read))
         return column
 
-    def odd_texts(self, column: Column) -> np.ndarray:
-        """Return a mask of text that can't be read, where training had text."""
-        if not self.from_text:
-            return np.zeros(len(column.data), dtype=bool)
-        return odd_texts(column.data, self.kind)
+    def odd_texts(self, column: Column, numbers: np.ndarray) -> np.ndarray:
+        """Return a mask of text that can't be read, where training had text.
+
+        `numbers` are what was read, NaN at least where that is so.
+        """
+        is_odd = np.zeros(len(column.data), dtype=bool)
+        if self.from_text:
+            places = np.flatnonzero(np.isnan(numbers))
+            is_odd[places] = odd_texts(column.data[places], self.kind)
+        return is_odd
 
     def read(self, column: Column) -> list[np.ndarray]:
         """One array per part, or an error if the column is of another kind."""
@@ -247,7 +275,6 @@ class PlainColumn(NumberColumn):
     """Numbers; truth values count as 0 and 1, and so do categories that are numbers."""
 
     def read(self, column: Column) -> list[np.ndarray]:
-        column = self.as_meant(column)
         values = column.data
         if isinstance(values, np.ndarray) and values.dtype.kind in "iufb":
             return [values]
@@ -287,6 +314,7 @@ class DateColumn(NumberColumn):
 
     def learn(self, column: Column, rows: Rows) -> list[np.ndarray]:
         self.parts, self.has_zone = ("", *PARTS_OF_DATES), None
+        column = self.as_meant(column)
         self.in_utc = has_several_zones(column.data[rows.places])
         arrays = self.read(column)
         self.has_zone = as_dates(column.data).tz is not None
@@ -435,6 +463,10 @@ class Factorized(NamedTuple):
     codes: np.ndarray
     distinct: np.ndarray
 
+    def rows(self, rows: Rows) -> "Factorized":
+        """The rows that count."""
+        return self._replace(codes=self.codes[rows.places])
+
 
 def factorize(column: Column) -> Factorized:
     """Number the distinct values of a column; some may occur in no row."""
@@ -473,7 +505,7 @@ def with_keys(column: Column, found: Factorized) -> Factorized:
 
 
 def has_twin(kind: type) -> bool:
-    """Return if pandas has a type of its own for values of a type."""
+    """Return True if pandas has a type of its own for values of a type."""
     return kind not in TIMES and any(issubclass(kind, of) for of in TIMES.values())
 
 
@@ -756,7 +788,7 @@ def family_of(kind: type) -> str:
 
 
 FAMILIES: dict[str, tuple[type, ...]] = {
-    "truth values": (bool, np.bool_),
+    "truth values": TRUTH,
     "numbers": (Number,),
     "text": (str,),
     "containers": (frozenset,),

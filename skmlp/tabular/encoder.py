@@ -589,23 +589,28 @@ class TableEncoder(HintsMixin, TransformerMixin, BaseEstimator):
         codes: list[np.ndarray] = []
         texts: list[Told] = []
         for column in read_columns(X, set(np.flatnonzero(is_forced))):
-            kind = "categories"
+            kind, found = "categories", None
             if not is_forced[column.position]:
                 counted = column._replace(data=column.data[rows.places])
-                kind = kind_of(counted, self.read_text)
+                if is_text(counted.data):
+                    found = factorize(column)
+                kind = kind_of(counted, self.read_text, found and found.rows(rows))
             if kind in NUMBER_COLUMNS:
                 reader = NUMBER_COLUMNS[kind](column.position)
-                numbers += reader.fit(column, rows)
+                arrays = reader.fit(column, rows)
+                numbers += arrays
                 self._number_columns.append(reader)
-                is_odd = reader.odd_texts(counted)
+                is_odd = reader.odd_texts(counted, arrays[0][rows.places])
                 if not is_odd.any():
                     continue
                 warn_of_odd_text(counted, kind, is_odd)
-                column, counted = odd_part(column, kind), odd_part(counted, kind)
-            found, is_told = factorize(column), False
-            if not is_forced[column.position] and is_text(counted.data):
-                is_told = self._fit_text(column, found, rows, target, rng, texts)
+                column = odd_part(column, kind)
+                found = factorize(column)
+            is_told = found is not None and self._fit_text(
+                column, found, rows, target, rng, texts
+            )
             if not is_told:
+                found = found or factorize(column)
                 codes.append(self._fit_categories(column, found, rows, target))
         # one by one: a copy of all columns would double the memory that fit needs
         counted_numbers = (column[rows.places] for column in numbers)

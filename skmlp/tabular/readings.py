@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable
+from itertools import compress
 from typing import NamedTuple
 
 import numpy as np
@@ -27,7 +28,21 @@ DATE = re.compile(
 
 
 MISSING = frozenset(
-    {"?", "-", ".", "na", "n/a", "n.a.", "#n/a", "#na", "<na>", "nan", "-nan", "nat"}
+    {
+        "",
+        "?",
+        "-",
+        ".",
+        "na",
+        "n/a",
+        "n.a.",
+        "#n/a",
+        "#na",
+        "<na>",
+        "nan",
+        "-nan",
+        "nat",
+    }
     | {"null", "none", "missing"}
 )
 """Text that stands for a missing value beside numbers or dates, in lower case."""
@@ -51,12 +66,13 @@ def is_text(values: Values) -> bool:
 
 def has_text(values: Values) -> bool:
     """Return True if some values are text; categories are none."""
-    if is_text(values):
-        return True
     if values.dtype != object:
-        return False
+        return is_text(values)
     inferred = pd.api.types.infer_dtype(values, skipna=True)
-    return inferred in {"mixed", "mixed-integer"} and bool(is_string(values).any())
+    return inferred == "string" or (
+        inferred in {"mixed", "mixed-integer"}
+        and any(issubclass(kind, str) for kind in set(map(type, values)))
+    )
 
 
 def is_string(values: Values) -> np.ndarray:
@@ -72,7 +88,10 @@ def split_text(values: Values) -> tuple[np.ndarray, np.ndarray]:
 
 
 def kind_of_text(
-    texts: Values, kind: str | None = None, n_others: int = 0
+    codes: np.ndarray,
+    distinct: Values,
+    kind: str | None = None,
+    n_others: int = 0,
 ) -> str | None:
     """The kind that text stands for, "numbers" or "dates"; None for none.
 
@@ -80,40 +99,43 @@ def kind_of_text(
 
     Parameters
     ----------
-    texts : array
-        The text of a column.
+    codes : array of int
+        The place of the text of each row among the different texts; -1 if missing.
+    distinct : array
+        The different texts of a column; some may occur in no row.
     kind : str, default=None
         The kind of its other values; None if it has none.
     n_others : int, default=0
         How many these are.
     """
-    distinct, n_rows = count_written(texts)
+    texts, n_rows = count_written(codes, distinct)
     for name in READINGS if kind is None else {kind} & READINGS.keys():
-        is_odd = np.array([READINGS[name].is_odd(text) for text in distinct], bool)
+        is_odd = np.array(list(map(READINGS[name].is_odd, texts)), dtype=bool)
         n_odd = n_rows[is_odd].sum()
         n_read = n_others + n_rows.sum() - n_odd
         if n_read <= MOSTLY * (n_read + n_odd):
             continue
-        readable = [text for text, odd in zip(distinct, is_odd, strict=True) if not odd]
+        readable = [text for text, odd in zip(texts, is_odd, strict=True) if not odd]
         if kind is not None or (
-            READINGS[name].are_alike(readable) and not any(map(is_code, distinct))
+            READINGS[name].are_alike(readable) and not any(map(is_code, texts))
         ):
             return name
     return None
 
 
-def count_written(texts: Values) -> tuple[list[str], np.ndarray]:
-    """Different texts that don't stand for a missing value, and the rows of each."""
-    codes, distinct = pd.factorize(np.asarray(texts, dtype=object))
+def count_written(codes: np.ndarray, distinct: Values) -> tuple[list[str], np.ndarray]:
+    """Texts of some rows that don't stand for a missing value, and the rows of each."""
     n_rows = np.bincount(codes[codes >= 0], minlength=len(distinct))
-    is_kept = np.array([not is_missing(text) for text in distinct], dtype=bool)
-    return distinct[is_kept].tolist(), n_rows[is_kept]
+    is_kept = [
+        count > 0 and not is_missing(text)
+        for text, count in zip(distinct, n_rows, strict=True)
+    ]
+    return list(compress(distinct, is_kept)), n_rows[is_kept]
 
 
 def is_missing(text: str) -> bool:
     """Return True if text is blank or stands for a missing value."""
-    stripped = text.strip()
-    return not stripped or stripped.lower() in MISSING
+    return text.strip().lower() in MISSING
 
 
 def is_code(text: str) -> bool:
@@ -123,14 +145,13 @@ def is_code(text: str) -> bool:
 
 def odd_texts(values: Values, kind: str) -> np.ndarray:
     """Return a mask of text that can't be read as a kind and is not missing."""
-    is_odd = READINGS[kind].is_odd
-    return np.array(
-        [
-            isinstance(value, str) and not is_missing(value) and is_odd(value)
-            for value in values
-        ],
-        dtype=bool,
-    )
+    is_odd = is_string(values)
+    codes, distinct = pd.factorize(np.asarray(values, dtype=object)[is_odd])
+    of_texts = [
+        READINGS[kind].is_odd(text) and not is_missing(text) for text in distinct
+    ]
+    is_odd[is_odd] = np.array(of_texts, dtype=bool)[codes]
+    return is_odd
 
 
 def odd_text_only(values: Values, kind: str) -> np.ndarray:
@@ -158,10 +179,7 @@ def with_text_read(values: Values, read: Callable[[Values], Values]) -> Values:
         return values
     is_there = is_string(values)
     result = np.array(values, dtype=object)
-    for place, value in zip(
-        np.flatnonzero(is_there), read(result[is_there]), strict=True
-    ):
-        result[place] = value
+    result[is_there] = np.asarray(read(result[is_there]), dtype=object)
     return result
 
 

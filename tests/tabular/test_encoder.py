@@ -1220,6 +1220,16 @@ def missing_as(missing):
     )
 
 
+def test_signaling_nans_beside_text_are_missing():
+    numbers = [decimal.Decimal(1), decimal.Decimal(3), decimal.Decimal(2)]
+    frames = [
+        pd.DataFrame({"a": [*numbers, missing, ""]}, dtype=object)
+        for missing in (decimal.Decimal("sNaN"), None)
+    ]
+    signaling, expected = map(TableEncoder().fit_transform, frames)
+    assert_array_equal(signaling, expected)
+
+
 def test_signaling_nans_are_missing():
     X, signaling = missing_as(None), missing_as(decimal.Decimal("sNaN"))
     expected = TableEncoder(min_frequency=1).fit_transform(X)

@@ -15,6 +15,8 @@ from numpy.testing import assert_array_equal
 
 from skmlp import TableEncoder
 
+pytestmark = pytest.mark.filterwarnings("ignore:column .* other text")
+
 moderate = settings(
     max_examples=120,
     deadline=None,
