@@ -17,7 +17,7 @@ import pandas as pd
 from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 
-from skmlp._sklearn import HasMethods, Interval
+from skmlp._sklearn import HasMethods, Interval, validate_parameters
 from skmlp.classifier import MLPSoftmaxClassifier
 from skmlp.fitting.inputs import OwnRows, Reader
 from skmlp.fitting.parameters import Parameters
@@ -895,6 +895,7 @@ class DaskMLPSoftmaxClassifier(MLPSoftmaxClassifier):
             If more workers have died than Dask allows, if they have another engine, or
             if the client or its cluster is closed meanwhile.
         """
+        validate_parameters(self)  # before the client among them is used
         client = client_of(self.client)
         own_rows = self._computed(X_val, y_val, sample_weight_val)
         names = ("X_val", "y_val", "sample_weight_val")

@@ -629,3 +629,8 @@ def test_large_values_go_in_pieces_without_a_warning(client):
     with warnings.catch_warnings(), Tasks(client) as tasks:
         warnings.simplefilter("error")
         assert_array_equal(tasks.send(value).result(), value)
+
+
+def test_fit_value_that_is_no_client_is_refused_by_name():
+    with pytest.raises(ValueError, match=r"The 'client' parameter .* Got 'here'"):
+        model(client="here").fit(lazy(), "label")
