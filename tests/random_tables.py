@@ -64,6 +64,18 @@ def numpy_array(dtype):
     return form
 
 
+def masked_array(dtype):
+    """A NumPy array whose mask covers the missing cells."""
+
+    def form(cells):
+        fill = next((cell for cell in cells if cell is not None), 0)
+        filled = [fill if cell is None else cell for cell in cells]
+        is_missing = [cell is None for cell in cells]
+        return np.ma.array(np.array(filled, dtype=dtype), mask=is_missing)
+
+    return form
+
+
 def numpy_scalars(dtype):
     """Python objects that are scalars of NumPy."""
 
@@ -72,6 +84,11 @@ def numpy_scalars(dtype):
         return objects(None)([None if cell is None else scalar(cell) for cell in cells])
 
     return form
+
+
+def numpy_times(dtype):
+    """Python objects that are moments or durations of NumPy, NaT among them."""
+    return lambda cells: objects(None)(list(np.array(cells, dtype=dtype)))
 
 
 def pandas_series(dtype):
@@ -109,19 +126,28 @@ def series_of_objects(missing):
     return lambda cells: pd.Series(objects(missing)(cells), dtype=object)
 
 
+def series_of(form):
+    return lambda cells: pd.Series(form(cells), dtype=object)
+
+
 def kind(cells, numpy=(), pandas=(), polars=(), arrow=(), missing=(math.nan, pd.NA)):
     """Cells that may come in these dtypes, or as Python objects."""
     markers = (None, *missing)
     numbers = [dtype for dtype in numpy if np.dtype(dtype).kind in "iufb"]
+    times = [dtype for dtype in numpy if np.dtype(dtype).kind in "mM"]
+    maskable = [dtype for dtype in numpy if np.dtype(dtype).kind != "T"]
     forms = {
         "numpy": [
             *map(numpy_array, numpy),
+            *map(masked_array, maskable),
             *map(numpy_scalars, numbers),
+            *map(numpy_times, times),
             *map(objects, markers),
         ],
         "pandas": [
             *map(pandas_series, [*pandas, *map(pd.ArrowDtype, arrow)]),
             *map(series_of_objects, markers),
+            *map(series_of, map(numpy_times, times)),
         ],
         "polars": list(map(polars_series, polars)),
         "pyarrow": list(map(pyarrow_array, arrow)),
@@ -234,6 +260,9 @@ INTEGERS = {
 KINDS = {
     **INTEGERS,
     "int128": kind(HUGE, polars=[pl.Int128]),
+    "uint128": kind(
+        HUGE.map(abs), polars=[pl.UInt128] if hasattr(pl, "UInt128") else []
+    ),
     **{f"float{width}": floats(width) for width in (16, 32, 64)},
     "truth": kind(st.booleans(), [bool], [bool, "boolean"], [pl.Boolean], [pa.bool_()]),
     "words": text(WORDS),
@@ -336,7 +365,8 @@ def assemble(library, columns, cells):
         return pa.table(columns)
     if len({column.dtype for column in columns.values()}) > 1:
         columns = {name: objects(None)(values) for name, values in cells.items()}
-    return np.stack(list(columns.values()), axis=1)
+    stack = np.ma.stack if any(map(np.ma.isMA, columns.values())) else np.stack
+    return stack(list(columns.values()), axis=1)
 
 
 @st.composite

@@ -9,11 +9,13 @@ import onnxruntime
 import pandas as pd
 import polars as pl
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from hypothesis import HealthCheck, Phase, given, seed, settings
 from numpy.testing import assert_allclose, assert_array_equal
 from random_tables import Case, cases, take
 from scipy import sparse
+from sklearn.base import clone
 
 import skmlp
 from skmlp import MLPSoftmaxClassifier
@@ -174,6 +176,32 @@ def check_parts(fitted):
         )
 
 
+def check_parquet(fitted, path):
+    case, model, predicted = fitted
+    X, weight = case.forms[0].X, case.sample_weight
+    if not isinstance(X, pa.Table):
+        return
+    parquet = path.with_suffix(".parquet")
+    labels = list(map(str, case.labels))  # Parquet has no integers of any size
+    table = X.append_column("label of fit", pa.array(labels))
+    if weight is not None:
+        table = table.append_column("weight", pa.array(weight, pa.float64()))
+    pq.write_table(table, parquet)
+    # rows in parts are drawn in another order, so the weights are others
+    twin = clone(model).fit(parquet, "label of fit", weight and "weight")
+    assert set(twin.classes_) == set(labels)
+    assert_same(columns_written(twin, parquet, path), twin.predict_proba(X))
+    assert_same(columns_written(model, parquet, path), predicted[0][1])
+
+
+def columns_written(model, parquet, path):
+    """The probabilities that a model writes for a file of Parquet."""
+    written = path.with_suffix(".predicted")
+    model.predict_to_parquet(parquet, written)
+    columns = pq.read_table(written).columns[1:]
+    return np.stack([column.to_numpy() for column in columns], axis=1)
+
+
 def check_order_of_columns(fitted):
     case, model, _ = fitted
     X = case.forms[0].X
@@ -248,6 +276,7 @@ def check(case, path):
     fitted = fit_and_predict(case)
     if not is_error(fitted):
         check_files(fitted, path)
+        check_parquet(fitted, path)
         for check_one in CHECKS:
             check_one(fitted)
     assert write_out(case) == before
