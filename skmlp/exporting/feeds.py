@@ -98,6 +98,12 @@ def to_inputs(onnx_model: ModelProto, X: TableLike) -> dict[str, np.ndarray]:
         return {MATRIX: fill_matrix(table, width, dtypes[MATRIX])}
     columns = read_columns(table)
     names = make_unique([str(column.name) for column in columns])
+    exact = {
+        names.index(told["column"])
+        for name, told in kinds.items()
+        if told["column"] in names and reads[name]["conversion"] == "categories"
+    }
+    columns = read_columns(table, exact)  # as the encoder reads them
     by_name = dict(zip(names, columns, strict=True))
     feeds = {}
     for name, told in kinds.items():

@@ -1,13 +1,15 @@
 """Rows of tables as graphs take them."""
 
 import datetime as dt
+from decimal import Decimal
 
 import numpy as np
 import onnx
+import onnxruntime
 import pandas as pd
 import polars as pl
 import pytest
-from numpy.testing import assert_array_equal
+from numpy.testing import assert_allclose, assert_array_equal
 from onnx import helper
 from scipy import sparse
 from sessions import largest_difference
@@ -231,3 +233,14 @@ def test_to_inputs_numbers_beside_text_agree_with_the_classifier():
     feeds = to_inputs(to_onnx(model), X)
     assert feeds["cell"].ravel().tolist()[:3] == ["1.5", "", "1.0"]
     assert largest_difference(model, X) < 1e-6
+
+
+def test_to_inputs_decimal_categories_give_the_probabilities_of_the_model():
+    amounts = [Decimal("-3440.68"), Decimal("-2.38"), Decimal("1.10")] * 9
+    X = pl.DataFrame({"amount": pl.Series(amounts, dtype=pl.Decimal(18, 2))})
+    model = MLPSoftmaxClassifier(max_iter=1, categorical_features=[0], random_state=0)
+    model.fit(X, np.arange(27) % 2)
+    graph = to_onnx(model)
+    session = onnxruntime.InferenceSession(graph.SerializeToString())
+    _, probabilities = session.run(None, to_inputs(graph, X))
+    assert_allclose(probabilities, model.predict_proba(X), atol=1e-6)
