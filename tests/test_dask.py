@@ -297,6 +297,7 @@ ODD = {
 
 # pandas 2 says so wherever a column is all missing in one of the parts
 @pytest.mark.filterwarnings("ignore:The behavior of DataFrame concat:FutureWarning")
+@pytest.mark.filterwarnings("ignore:column 'size'.*other text:UserWarning")
 @pytest.mark.parametrize("rows", [FEW, MANY], ids=["few", "many"])
 @pytest.mark.parametrize("case", ODD)
 def test_partitions_need_not_be_alike(case, rows, client):

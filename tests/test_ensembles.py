@@ -133,9 +133,10 @@ def test_an_ensemble_takes_sparse_rows_weights_and_rows_of_ones_own():
     weight = np.random.default_rng(0).uniform(0, 2, len(Y_TRAIN))
     weight[:5] = 0
     X_val = X_TEST / 16
-    model = ensemble(preprocessing=None, numeric_embedding="periodic")
+    model = ensemble(preprocessing=None)
     model.fit(X, Y_TRAIN, weight, X_val=X_val, y_val=Y_TEST)
-    dense = clone(model).fit(X.toarray(), Y_TRAIN, weight, X_val=X_val, y_val=Y_TEST)
+    dense = clone(model).set_params(numeric_embedding="periodic")
+    dense.fit(X.toarray(), Y_TRAIN, weight, X_val=X_val, y_val=Y_TEST)
     assert model.architecture_.n_periodic == 0 < dense.architecture_.n_periodic
     assert len(model.validation_scores_) == 10
     for one in (model, dense):
