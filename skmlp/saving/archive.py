@@ -337,7 +337,7 @@ class Packer:
     def pack_array(self, value: np.ndarray, name: str, level: int) -> Json:
         check_dtype(value.dtype, name)
         key = f"array_{len(self.arrays)}"
-        self.arrays[key] = np.asarray(value, order="C")  # as `load` expects them
+        self.arrays[key] = value
         return {"array": key}
 
     def pack_scalar(self, value: np.generic, name: str) -> list[Json]:

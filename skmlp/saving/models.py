@@ -88,6 +88,8 @@ def save(
         )
     validate_parameters(estimator)
     state = own_attributes(estimator, FITTED.keys() | OPTIONAL.keys())
+    # models predict in any order of memory, but `load` takes this one only
+    state["parameters_"] = np.ascontiguousarray(state["parameters_"])
     content = {name: encode(value, name) for name, value in state.items()}
     archive.write(path, KIND, {"class": cls.__name__, "state": content})
 
