@@ -28,22 +28,10 @@ DATE = re.compile(
 
 
 MISSING = frozenset(
-    {
-        "",
-        "?",
-        "-",
-        ".",
-        "na",
-        "n/a",
-        "n.a.",
-        "#n/a",
-        "#na",
-        "<na>",
-        "nan",
-        "-nan",
-        "nat",
-    }
-    | {"null", "none", "missing"}
+    [
+        *("", "?", "-", ".", "na", "n/a", "n.a.", "#n/a", "#na", "<na>", "nan", "-nan"),
+        *("nat", "null", "none", "missing"),
+    ]
 )
 """Text that stands for a missing value beside numbers or dates, in lower case."""
 
