@@ -180,9 +180,9 @@ def test_a_step_runs_few_lines_however_many_rows(n_rows, n_hidden):
 @pytest.mark.parametrize(
     ("dtype", "most_per_step", "most_per_epoch"),
     # float64 is NumPy's; in the core steps are none of Python's business. An epoch asks
-    # which networks are still to be trained, means go by how many they are, and rows
-    # may come in parts
-    [("float64", 76 + 52 + 30, 96), ("float32", 10, 230)],
+    # which networks are still to be trained, means go by how many they are, rows may
+    # come in parts, and what a checkpoint replays is recorded
+    [("float64", 76 + 52 + 30, 102), ("float32", 10, 230)],
 )
 def test_a_fit_adds_few_lines_to_its_steps(dtype, most_per_step, most_per_epoch):
     if dtype == "float32" and library() is None:

@@ -294,7 +294,8 @@ def check_rows(
     except (TypeError, ValueError) as error:
         if holds_finite_numbers(X, dtype):
             raise
-        raise ValueError(
+        kind = TypeError if isinstance(error, TypeError) else ValueError
+        raise kind(
             f"{error}\nExpected finite numbers and unique column names in X, since "
             'preprocessing=None. Set preprocessing="auto", which encodes text, dates '
             "and missing values."
