@@ -237,11 +237,11 @@ def check_indices(name: str, numbers: np.ndarray, limit: int) -> None:
         )
     if len(numbers) == 0:
         return
-    lowest, highest = numbers.min(), numbers.max()
-    if lowest < 0 or highest >= limit:
+    # as unsigned integers, among which negative ones are too large as well
+    if numbers.astype(np.int64, copy=False).view(np.uint64).max() >= limit:
         raise ValueError(
             f"numbers of {name} are from 0 to {limit - 1}, and these go from "
-            f"{lowest} to {highest}."
+            f"{numbers.min()} to {numbers.max()}."
         )
 
 
