@@ -22,6 +22,7 @@ from sklearn.metrics import log_loss
 from tasks import CODES, GOAL, HELD_OUT, X, regression, solver
 from threadpoolctl import threadpool_limits
 
+from skmlp.core.library import library
 from skmlp.fitting.combining import combination
 from skmlp.fitting.run import carry_out, evaluation
 from skmlp.fitting.solvers import SOLVERS, Descent
@@ -147,6 +148,12 @@ ROWS = np.random.default_rng(0).normal(size=(200, 20)).astype(np.float32)
 LABELS = (ROWS[:, 0] > 0).astype(int)
 
 
+needs_core = pytest.mark.skipif(
+    library() is None, reason="NumPy trains these networks on one thread"
+)
+
+
+@needs_core
 @pytest.mark.parametrize("number", range(1, 8))
 @pytest.mark.parametrize("n_estimators", [1, 2])
 def test_fit_interrupted_in_any_submit_keeps_weights(number, n_estimators, monkeypatch):
@@ -160,6 +167,7 @@ def test_fit_interrupted_in_any_submit_keeps_weights(number, n_estimators, monke
     assert np.isfinite(model.predict_proba(ROWS)).all()
 
 
+@needs_core
 def test_fit_interrupted_while_threads_end_keeps_weights(monkeypatch):
     class Failing(ThreadPoolExecutor):
         def __exit__(self, *given):
