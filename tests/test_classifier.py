@@ -535,7 +535,9 @@ def fit_interrupted(case, **params):
 @pytest.mark.parametrize("case", INTERRUPTED)
 def test_interrupt_in_the_first_epoch_leaves_a_usable_model(case):
     model = fit_interrupted(case, activation=InterruptedOnce())
-    assert {name for name in dir(model) if not hasattr(model, name)} == set()
+    # dir of older scikit-learn lists what a solver has not
+    missing = {name for name in dir(model) if not hasattr(model, name)}
+    assert missing <= {"partial_fit"}
     assert "the start" in model._repr_html_()
     assert (model.n_iter_, model.t_, np.max(model.best_iter_)) == (0, 0, 0)
     assert np.isnan(model.loss_)

@@ -288,6 +288,10 @@ def path(tmp_path_factory):
 
 
 pytestmark = [
+    pytest.mark.skipif(
+        int(pd.__version__.split(".")[0]) < 3,
+        reason="pandas 2 refuses dates that nanoseconds don't reach",
+    ),
     pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning"),
     pytest.mark.filterwarnings("ignore:no class has enough rows"),
     pytest.mark.filterwarnings("ignore:batch_size"),

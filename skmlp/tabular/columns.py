@@ -109,6 +109,8 @@ def kind_of_objects(column: Column) -> str:
             return "numbers"
         elif all(issubclass(kind, MOMENTS) for kind in counts):
             return "dates"
+        elif all(issubclass(kind, dt.timedelta) for kind in counts):
+            return "durations"  # beside pd.NA, which pandas 2 takes for another kind
     if inferred == "complex":
         raise ValueError(
             f"{column.describe()} holds complex numbers; Complex data not supported: "
