@@ -68,7 +68,7 @@ def is_count_below(limit: int) -> Check:
 
 
 GENERATOR_STATE: dict[str, Check] = {
-    "bit_generator": lambda value: value == "PCG64",
+    "bit_generator": lambda value: isinstance(value, str) and value == "PCG64",
     "state": lambda value: (
         isinstance(value, dict)
         and value.keys() == {"state", "inc"}
