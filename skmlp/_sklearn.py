@@ -2,6 +2,7 @@
 
 import copy
 import functools
+import inspect
 from collections.abc import Callable, Mapping, Sequence
 from typing import NoReturn, ParamSpec, Protocol, TypeVar
 
@@ -139,11 +140,24 @@ class FitTask:
         self.root.call_on_fit_task_end(**self.known, reconstruction_attributes={})
 
 
+ALLOW_ALL_ZERO = {
+    name: True
+    for name in inspect.signature(_check_sample_weight).parameters
+    if name == "allow_all_zero_weights"
+}
+"""From 1.9 on, scikit-learn refuses them with a sentence that names no argument."""
+
+
 def check_sample_weight(sample_weight: ArrayLike | None, n_rows: int) -> np.ndarray:
-    """A new array of one non-negative float64 per row."""
+    """A new array of one non-negative float64 per row; all may be zero."""
     rows = np.empty((n_rows, 1))
     return _check_sample_weight(
-        sample_weight, rows, dtype=np.float64, ensure_non_negative=True, copy=True
+        sample_weight,
+        rows,
+        dtype=np.float64,
+        ensure_non_negative=True,
+        copy=True,
+        **ALLOW_ALL_ZERO,
     )
 
 

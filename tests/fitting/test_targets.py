@@ -252,8 +252,7 @@ def test_the_callers_weights_are_never_written():
     ("sample_weight", "class_weights", "message"),
     [
         ([1, -1, 1, 1], None, "[Nn]egative"),
-        # from 1.9 on, scikit-learn has a sentence of its own
-        ([0, 0, 0, 0], None, "all weights are zero|at least one non-zero"),
+        ([0, 0, 0, 0], None, "all weights are zero"),
         ([0, 0, 0, 1], np.array([1.0, 0.0]), "all weights are zero"),
         ([1, 1, 1], None, "shape"),
         ([1, np.nan, 1, 1], None, "NaN"),

@@ -748,7 +748,7 @@ def test_rows_of_weight_zero_take_no_part():
 @pytest.mark.parametrize(
     ("weight", "message"),
     [
-        ([0.0, 0.0], "positive for some row|at least one non-zero"),
+        ([0.0, 0.0], "sample_weight must be positive for some row"),
         ([-1.0, 1.0], "[Nn]egative"),
     ],
 )
