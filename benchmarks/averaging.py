@@ -30,11 +30,11 @@ from sklearn.model_selection import train_test_split
 from skmlp import MLPSoftmaxClassifier
 from skmlp._estimators import as_generator
 from skmlp.fitting.engines import reader_of
-from skmlp.fitting.inputs import OwnRows, data_of_fit
+from skmlp.fitting.inputs import ValidationData, data_of_fit
 from skmlp.fitting.parameters import resolve_parameters
 from skmlp.fitting.shards import Course, InTurn, Round
 from skmlp.fitting.solvers import SOLVERS, first_state
-from skmlp.fitting.start import settle_fit, task_of
+from skmlp.fitting.start import resolve_defaults, task_of
 from skmlp.fitting.targets import read_targets
 from skmlp.nn.losses import softmax
 from skmlp.parts.rounds import Visit
@@ -141,10 +141,12 @@ def start_of(run):
     )
     parameters = resolve_parameters(model)
     targets = read_targets(parameters, X, y, None)
-    settings = settle_fit(parameters, targets, X.shape[1], None)
+    settings = resolve_defaults(parameters, targets, X.shape[1], None)
     model.classes_, rng = targets.classes, as_generator(run.seed)
-    own_rows = OwnRows(None, None, None)
-    found = data_of_fit(model, parameters, X, targets, settings, own_rows, rng, False)
+    validation_data = ValidationData(None, None, None)
+    found = data_of_fit(
+        model, parameters, X, targets, settings, validation_data, rng, False
+    )
     task = task_of(parameters, settings, found, rng, None)
     return model, task, SOLVERS["adam"].of(parameters, settings, task.n_samples)
 
@@ -165,8 +167,8 @@ def shards_of(task, run):
 def learnt(run, task, descent):
     """The parameters behind all rounds."""
     state, course = first_state(task), Course.of(descent, task)
-    with descent.threads(task) as crew:
-        runner = InTurn(shards_of(task, run), crew)
+    with descent.threads(task) as workers:
+        runner = InTurn(shards_of(task, run), workers)
         for epoch in range(run.n_epochs):
             rounds = rounds_of(run, descent, epoch)
             state, _ = runner.epoch(course, state, rounds, lambda: False)

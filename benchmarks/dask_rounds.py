@@ -71,8 +71,8 @@ def seconds_of_training(model, X, **given):
         times.append(time.perf_counter())
         return 0.0
 
-    own_rows = {"X_val": given.pop("X_val"), "y_val": given.pop("y_val")}
-    model.set_params(scoring=note).fit(X, "label", **own_rows)
+    validation_data = {"X_val": given.pop("X_val"), "y_val": given.pop("y_val")}
+    model.set_params(scoring=note).fit(X, "label", **validation_data)
     # each network is scored once per epoch
     return np.diff(times[:: model.n_estimators])
 
@@ -80,7 +80,7 @@ def seconds_of_training(model, X, **given):
 def speed(table="flights", n_epochs=4):
     """Seconds per epoch on one worker and on two."""
     X, _, y, _ = rows_of(table)
-    own_rows = {"X_val": X[:1000], "y_val": y[:1000]}
+    validation_data = {"X_val": X[:1000], "y_val": y[:1000]}
     found = {}
     for n_workers in (1, 2):
         with cluster_of(n_workers) as cluster, Client(cluster):
@@ -89,7 +89,7 @@ def speed(table="flights", n_epochs=4):
                 n_shards=N_SHARDS,
                 n_iter_no_change=np.inf,
             )
-            times = seconds_of_training(model, lazy_rows(table), **own_rows)
+            times = seconds_of_training(model, lazy_rows(table), **validation_data)
             found[n_workers] = np.median(times)
             print(f"{n_workers} workers: {found[n_workers]:.3f} s per epoch", times)
     print(f"two workers by one: {found[1] / found[2]:.2f} times as fast")
@@ -100,7 +100,7 @@ def overhead(n_epochs=20, n_rounds=8):
     rng = np.random.default_rng(0)
     X = pd.DataFrame(rng.normal(size=(N_SHARDS * n_rounds, 2)), columns=["a", "b"])
     y = X["a"] > 0
-    own_rows = {"X_val": X, "y_val": y}
+    validation_data = {"X_val": X, "y_val": y}
     table = dd.from_pandas(X.assign(label=y), npartitions=N_SHARDS, sort=False)
     with cluster_of(2) as cluster, Client(cluster):
         model = DaskMLPSoftmaxClassifier(
@@ -109,7 +109,7 @@ def overhead(n_epochs=20, n_rounds=8):
             rounds_per_epoch=n_rounds,
             n_iter_no_change=np.inf,
         )
-        times = seconds_of_training(model, table, **own_rows)
+        times = seconds_of_training(model, table, **validation_data)
     print(f"{model.n_parameters_} parameters in each of 4 networks")
     print(f"{np.median(times) / n_rounds:.3f} s per round", times / n_rounds)
 

@@ -116,7 +116,10 @@ def measured():
                 schedule,
             )
             rates.append(state.weight / (time.process_time() - begin))
-    vectors = [state.parameters, *(v for k, v in state.rule_state.items() if k != "t")]
+    vectors = [
+        state.parameters,
+        *(v for k, v in state.optimizer_state.items() if k != "t"),
+    ]
     n_bytes = N_NETWORKS * sum(vector.nbytes for vector in vectors)
     return Machines(max(rates), n_bytes)
 

@@ -42,7 +42,7 @@ from skmlp.core.library import engine
 from skmlp.fitting.solvers import Descent
 from skmlp.nn.layers import Activate, Dense
 from skmlp.nn.losses import SoftmaxCrossEntropy
-from skmlp.optim.optimizers import Optimizer
+from skmlp.optim.optimizers import ParameterUpdater
 from skmlp.training.batches import Batches
 from skmlp.training.monitor import Monitor
 
@@ -250,8 +250,8 @@ PARTS = {
     "products": [(skmlp.nn.layers, "product")],
     "bias": [(Dense, "forward"), (Dense, "backward")],
     "activation": [(Activate, "forward"), (Activate, "backward")],
-    "loss": [(SoftmaxCrossEntropy, "value_and_delta")],
-    "Adam, decay": [(Optimizer, "step")],
+    "loss": [(SoftmaxCrossEntropy, "loss_and_grad")],
+    "Adam, decay": [(ParameterUpdater, "step")],
     "gather rows": [(Batches, "gather")],
 }
 
@@ -383,8 +383,12 @@ def busy(n_repeats):
 def stack(n_repeats):
     """Why NumPy's learner of one network sees it without the axis that stacks have."""
 
-    def as_a_stack(solver, task, parameters, rule_state, rngs, crew):
-        return [solver.learner(task, parameters, rule_state, slice(0, 1), rngs, crew)]
+    def as_a_stack(solver, task, parameters, optimizer_state, rngs, workers):
+        return [
+            solver.learner(
+                task, parameters, optimizer_state, slice(0, 1), rngs, workers
+            )
+        ]
 
     rows = []
     for workload in WORKLOADS[:5]:

@@ -35,9 +35,9 @@ from skmlp._sklearn import (
     with_callbacks,
 )
 from skmlp.fitting.endings import advise, epochs_in_words, warn_of
-from skmlp.fitting.engines import kept_reader_of, probabilities_of
+from skmlp.fitting.engines import get_cached_predictor, probabilities_of
 from skmlp.fitting.inputs import (
-    OwnRows,
+    ValidationData,
     as_encoder,
     data_on,
     read_inputs,
@@ -50,7 +50,7 @@ from skmlp.fitting.parameters import (
     resolve_parameters,
 )
 from skmlp.fitting.recipe import Settings, check_in_parts, is_auto
-from skmlp.fitting.run import carry_out
+from skmlp.fitting.run import run_training
 from skmlp.fitting.solvers import SOLVERS, Trainer, state_of
 from skmlp.fitting.sources import (
     Source,
@@ -60,18 +60,18 @@ from skmlp.fitting.sources import (
     validation_rows,
 )
 from skmlp.fitting.start import (
-    Past,
+    FittedState,
     all_classes,
     checkpoint_of,
-    settle_fit,
+    resolve_defaults,
     task_of,
 )
 from skmlp.fitting.stream import Call, calls_to_learn, end_stream
 from skmlp.fitting.targets import accuracy_of, labels_of_rows, read_targets
-from skmlp.fitting.task import Learnt, Memory, Outcome, Task
+from skmlp.fitting.task import Learnt, Memory, Task, TrainResult
 from skmlp.nn.activations import ACTIVATIONS, Activation
 from skmlp.nn.network import Architecture
-from skmlp.optim.optimizers import RuleState
+from skmlp.optim.optimizers import OptimizerState
 from skmlp.optim.schedules import SCHEDULES
 from skmlp.parts.predictions import feature_pieces, prediction_pieces, write_parquet
 from skmlp.parts.reader import DataSetLike, is_data_set
@@ -500,7 +500,7 @@ class MLPSoftmaxClassifier(
     member_weights_: np.ndarray
     engine_: str
     t_: int
-    _rule_state: RuleState | None
+    _optimizer_state: OptimizerState | None
     _plateau: Plateau | None
     _first_rows: FirstRows | None = None  # as in models from before any were kept
 
@@ -656,43 +656,51 @@ class MLPSoftmaxClassifier(
         """
         parameters = resolve_parameters(self)
         deadline = time.monotonic() + (parameters.max_time or math.inf)
-        own_rows = OwnRows.of(*validation_rows(X_val, y_val, sample_weight_val))
+        validation_data = ValidationData.of(
+            *validation_rows(X_val, y_val, sample_weight_val)
+        )
         with self._source(parameters, X, y, sample_weight) as source:
-            self._fit(parameters, source, own_rows, deadline)
+            self._fit(parameters, source, validation_data, deadline)
         return self
 
     def _fit(
         self,
         parameters: Parameters,
         source: Source,
-        own_rows: OwnRows,
+        validation_data: ValidationData,
         deadline: float,
     ) -> None:
         """Train on the rows of a source, one step after the other."""
-        past = Past.of(self) if parameters.warm_start else None
+        fitted_state = FittedState.of(self) if parameters.warm_start else None
         targets = source.targets(parameters)
-        settings = settle_fit(parameters, targets, source.n_columns, past)
+        settings = resolve_defaults(parameters, targets, source.n_columns, fitted_state)
         settings = source.suited(settings)
         rng = as_generator(parameters.random_state)
 
         def given() -> dict[str, object]:
-            return {**source.in_words(), **own_rows._asdict()}
+            return {**source.in_words(), **validation_data._asdict()}
 
-        checkpoint = checkpoint_of(parameters, self.get_params, given, past, rng)
+        checkpoint = checkpoint_of(
+            parameters, self.get_params, given, fitted_state, rng
+        )
         self.classes_ = targets.classes
-        goes_on = past is not None
-        data = source.data(self, parameters, targets, settings, own_rows, rng, goes_on)
-        end_stream(self, goes_on)
+        is_warm_start = fitted_state is not None
+        data = source.data(
+            self, parameters, targets, settings, validation_data, rng, is_warm_start
+        )
+        end_stream(self, is_warm_start)
         task = replace(
-            task_of(parameters, settings, data, rng, past),
+            task_of(parameters, settings, data, rng, fitted_state),
             deadline=deadline,
             checkpoint=checkpoint,
             fit_task=self._fit_task(settings.max_iter, source),
         )
-        outcome = self._train(parameters, task, settings)
-        rule_state = outcome.memory.rule_state if parameters.warm_start else None
-        memory = Memory(rule_state, None, outcome.memory.samples_seen)
-        self._keep(outcome.learnt, memory)
+        train_result = self._train(parameters, task, settings)
+        optimizer_state = (
+            train_result.memory.optimizer_state if parameters.warm_start else None
+        )
+        memory = Memory(optimizer_state, None, train_result.memory.samples_seen)
+        self._keep(train_result.learnt, memory)
         if task.fit_task is not None:
             task.fit_task.end()
 
@@ -762,14 +770,14 @@ class MLPSoftmaxClassifier(
         """
         parameters = resolve_parameters(self)
         check_in_parts(parameters)
-        past = Past.of(self)
-        classes = all_classes(classes, past)
+        fitted_state = FittedState.of(self)
+        classes = all_classes(classes, fitted_state)
         X, y, sample_weight = named_columns(X, y, sample_weight)
         targets = read_targets(parameters, X, y, sample_weight, classes)
         self.classes_ = classes
         rng = as_generator(parameters.random_state)
-        goes_on = past is not None
-        for call in calls_to_learn(self, parameters, X, targets, rng, goes_on):
+        is_warm_start = fitted_state is not None
+        for call in calls_to_learn(self, parameters, X, targets, rng, is_warm_start):
             self._learn(parameters, call, n_columns_of(X))
         return self
 
@@ -827,8 +835,8 @@ class MLPSoftmaxClassifier(
         if is_data_set(X):
             return map(self.predict_proba, feature_pieces(self, X))
         x = read_inputs(self, X, self.architecture_.dtype)
-        reader = kept_reader_of(self, self.architecture_, self.parameters_, x)
-        return probabilities_of(reader, x, self.temperature_, self._shares())
+        reader = get_cached_predictor(self, self.architecture_, self.parameters_, x)
+        return probabilities_of(reader, x, self.temperature_, self._ensemble_weights())
 
     def predict_log_proba(self, X: TableLike | DataSetLike) -> Any:
         """Natural logarithm of `predict_proba`.
@@ -1118,27 +1126,31 @@ class MLPSoftmaxClassifier(
             return None
         return FitTask(self, n_epochs, source.X, source.y, source.sample_weight)
 
-    def _train(self, parameters: Parameters, task: Task, settings: Settings) -> Outcome:
+    def _train(
+        self, parameters: Parameters, task: Task, settings: Settings
+    ) -> TrainResult:
         """Carry out a task, and say how it ended."""
-        outcome = carry_out(task, self._trainer(parameters, task, settings))
+        train_result = run_training(task, self._trainer(parameters, task, settings))
         is_scaled = self.encoder_ is not None
-        warn_of(outcome, advise(parameters, task.goal.max_iter, is_scaled))
-        return outcome
+        warn_of(train_result, advise(parameters, task.goal.max_iter, is_scaled))
+        return train_result
 
     def _learn(self, parameters: Parameters, call: Call, n_columns: int) -> None:
         """Train for one epoch on what a call of `partial_fit` has brought."""
-        past = Past.of(self)
-        settings = settle_fit(parameters, call.targets, n_columns, past, in_parts=True)
+        fitted_state = FittedState.of(self)
+        settings = resolve_defaults(
+            parameters, call.targets, n_columns, fitted_state, in_parts=True
+        )
         samples = call.targets.samples.for_each(settings.n_estimators)
         data = data_on(self, call.x, samples, None, call.targets)
-        anew = call.starts_anew
-        task = task_of(parameters, settings, data, call.rng, past, True, anew)
+        anew = call.reinitializes
+        task = task_of(parameters, settings, data, call.rng, fitted_state, True, anew)
         task = replace(task, verbose=call.verbose)
-        outcome = self._train(parameters, task, settings)
-        learnt = outcome.learnt
-        if past is not None and not anew:
-            learnt = past.followed_by(outcome)
-        self._keep(learnt, outcome.memory)
+        train_result = self._train(parameters, task, settings)
+        learnt = train_result.learnt
+        if fitted_state is not None and not anew:
+            learnt = fitted_state.followed_by(train_result)
+        self._keep(learnt, train_result.memory)
 
     def _source(
         self, parameters: Parameters, X: Any, y: Any, sample_weight: Any
@@ -1156,17 +1168,21 @@ class MLPSoftmaxClassifier(
         """Become what was learnt."""
         for name, value in learnt.attributes().items():
             setattr(self, name, value)
-        self._rule_state, self._plateau, self.t_ = memory
-        if self._rule_state is not None and len(learnt.parameters) == 1:
-            self._rule_state = state_of(self._rule_state, 0)
+        self._optimizer_state, self._plateau, self.t_ = memory
+        if self._optimizer_state is not None and len(learnt.parameters) == 1:
+            self._optimizer_state = state_of(self._optimizer_state, 0)
 
-    def _shares(self) -> np.ndarray | None:
+    def _ensemble_weights(self) -> np.ndarray | None:
         """What each network has of the mean; None for the same, or for one network.
 
         Models from before networks were weighed have no weights.
         """
-        shares: np.ndarray | None = vars(self).get("member_weights_")
-        return None if shares is None or np.ptp(shares) == 0 else shares
+        ensemble_weights: np.ndarray | None = vars(self).get("member_weights_")
+        return (
+            None
+            if ensemble_weights is None or np.ptp(ensemble_weights) == 0
+            else ensemble_weights
+        )
 
     def _can_go_on_in_parts(self) -> bool:
         """Whether there is `partial_fit`; raise if the solver refuses it."""

@@ -19,7 +19,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from skmlp._sklearn import HasMethods, Interval, validate_parameters
 from skmlp.classifier import MLPSoftmaxClassifier
-from skmlp.fitting.inputs import OwnRows, Reader
+from skmlp.fitting.inputs import FittedInputs, ValidationData
 from skmlp.fitting.parameters import Parameters
 from skmlp.fitting.recipe import Settings, is_auto
 from skmlp.fitting.shards import Course, OnShards, Report, Round
@@ -43,7 +43,7 @@ from skmlp.saving.checkpoints import digest_of
 from skmlp.tabular.names import list_some
 from skmlp.tabular.tables import TableLike, taken_apart
 from skmlp.training.batches import RowsInShards, Samples
-from skmlp.training.threads import side_by_side
+from skmlp.training.threads import open_workers
 
 try:
     import dask
@@ -469,22 +469,28 @@ class Gathered(InMemory):
 
     def data(
         self,
-        reader: Reader,
+        estimator: FittedInputs,
         parameters: Parameters,
         targets: Targets,
         settings: Settings,
-        own_rows: OwnRows,
+        validation_data: ValidationData,
         rng: np.random.Generator,
-        goes_on: bool,
+        is_warm_start: bool,
     ) -> Data:
         """As in memory; then the rows to train on are dealt to shards at random."""
         # rows lie in one place, and so are the same for all networks
         settings = settings._replace(n_folds=1)
         found = super().data(
-            reader, parameters, targets, settings, own_rows, rng, goes_on
+            estimator,
+            parameters,
+            targets,
+            settings,
+            validation_data,
+            rng,
+            is_warm_start,
         )
         rows = found.samples.members(0)
-        n_rows = len(rows.codes)
+        n_rows = len(rows.y_encoded)
         n_shards = min(self.n_shards, n_rows)
         # one shard is all there is, in the order of a plain fit
         order = np.arange(n_rows) if n_shards == 1 else rng.permutation(n_rows)
@@ -547,7 +553,7 @@ class OnWorkers(InParts):
 
     def encode(
         self,
-        reader: Reader,
+        estimator: FittedInputs,
         parameters: Parameters,
         targets: Targets,
         uses: np.ndarray,
@@ -555,32 +561,34 @@ class OnWorkers(InParts):
         rng: np.random.Generator,
     ) -> tuple[Samples, Samples | None]:
         """Partitions are encoded by workers, and dealt to the shards in turn."""
-        assert isinstance(reader, DaskMLPSoftmaxClassifier), "it has asked for this"
+        assert isinstance(estimator, DaskMLPSoftmaxClassifier), "it has asked for this"
         plans = self.plans(targets, uses, sample)
         n_rows_of = [plan.n_to_train_on for plan in plans]
         n_shards = min(self.partitions.n_shards, int(np.count_nonzero(n_rows_of)))
         shard_of = (np.cumsum(np.array(n_rows_of) > 0) - 1).clip(0) % n_shards
-        shards, held_out = self.encoded(reader.as_local(), plans, shard_of)
+        shards, validation = self.encoded(estimator.as_local(), plans, shard_of)
         sizes = np.bincount(shard_of, n_rows_of).astype(int)
         is_training = np.isin(uses, TO_TRAIN_ON)
-        shape = (int(sizes.sum()), held_out.x.shape[1])
+        shape = (int(sizes.sum()), validation.x.shape[1])
         x = RowsInShards(shape, tuple(sizes.tolist()), shards)
         weight = weight_of_all(targets, len(uses))
         samples = Samples(
-            x, self.codes[is_training], None if weight is None else weight[is_training]
+            x,
+            self.y_encoded[is_training],
+            None if weight is None else weight[is_training],
         )
-        return samples, held_out if len(held_out.codes) else None
+        return samples, validation if len(validation.y_encoded) else None
 
     def encoded(
         self,
-        reader: MLPSoftmaxClassifier,
+        estimator: MLPSoftmaxClassifier,
         plans: Sequence["Plan"],
         shard_of: np.ndarray,
     ) -> tuple[list[Future], Samples]:
         """The shards, of which each partition has its own, and the rows held out."""
         workers = self.tasks.places(int(shard_of.max()) + 1)
         with Tasks(self.tasks.client) as tasks:
-            everywhere = tasks.send(reader)
+            everywhere = tasks.send(estimator)
             encodings = [
                 tasks.submit(
                     encoded_part,
@@ -599,11 +607,11 @@ class OnWorkers(InParts):
                 )
                 for shard, worker in enumerate(workers)
             ]
-            held_out = tasks.client.gather(
+            validation = tasks.client.gather(
                 [tasks.submit(itemgetter(1), one) for one in encodings]
             )
         self.partitions.release()
-        return shards, joined(held_out)
+        return shards, joined(validation)
 
     def plans(
         self, targets: Targets, uses: np.ndarray, sample: np.ndarray | None
@@ -618,7 +626,7 @@ class OnWorkers(InParts):
                 n_sampled += int((use == Use.TRAINING_AND_ENCODER).sum())
                 known = sample[start:n_sampled]
             its_weight = None if weight is None else weight[place]
-            plans.append(Plan(use, self.codes[place], its_weight, known))
+            plans.append(Plan(use, self.y_encoded[place], its_weight, known))
         return plans
 
 
@@ -641,7 +649,7 @@ class Plan(NamedTuple):
     """
 
     use: np.ndarray
-    codes: np.ndarray
+    y_encoded: np.ndarray
     weight: np.ndarray | None
     known: np.ndarray | None
 
@@ -652,17 +660,17 @@ class Plan(NamedTuple):
 
 
 def encoded_part(
-    reader: MLPSoftmaxClassifier, part: Part, plan: Plan
+    estimator: MLPSoftmaxClassifier, part: Part, plan: Plan
 ) -> tuple[Samples, Samples]:
     """The encoded rows of a partition: those to train on, and those held out."""
-    use, codes, weight, known = plan
-    if not np.array_equal(labels_of(part).codes_among(reader.classes_), codes):
+    use, y_encoded, weight, known = plan
+    if not np.array_equal(labels_of(part).codes_among(estimator.classes_), y_encoded):
         raise RuntimeError(
             "a partition was lost with its worker, and has other labels now that it "
             "was computed again; write the table to Parquet, or sort it, before fit."
         )
-    x = encoded(reader, str(reader.dtype), part.X, use, known)
-    samples = Samples(x, codes, weight)
+    x = encoded(estimator, str(estimator.dtype), part.X, use, known)
+    samples = Samples(x, y_encoded, weight)
     masks = np.isin(use, TO_TRAIN_ON), use == Use.HELD_OUT
     first, second = (
         samples.take(mask)._replace(x=x[mask], rows=None) for mask in masks
@@ -677,9 +685,9 @@ def shard_of_parts(*encodings: tuple[Samples, Samples]) -> Samples:
 
 def joined(parts: Sequence[Samples]) -> Samples:
     """Samples one behind the other."""
-    x, codes, weights, _ = zip(*parts, strict=True)
+    x, y_encoded, weights, _ = zip(*parts, strict=True)
     weight = None if weights[0] is None else np.concatenate(weights)
-    return Samples(np.concatenate(x), np.concatenate(codes), weight)
+    return Samples(np.concatenate(x), np.concatenate(y_encoded), weight)
 
 
 # Rounds
@@ -758,8 +766,8 @@ def part_in_round(
     course: Course, samples: Samples, state: State, of_all: Round, shard: int
 ) -> State:
     """One shard's part in a round, on one thread: workers have tasks for the others."""
-    with side_by_side(1) as crew:
-        return course.take(as_received(samples), state, of_all, shard, crew)
+    with open_workers(1) as workers:
+        return course.take(as_received(samples), state, of_all, shard, workers)
 
 
 def as_received(samples: Samples) -> Samples:
@@ -897,11 +905,11 @@ class DaskMLPSoftmaxClassifier(MLPSoftmaxClassifier):
         """
         validate_parameters(self)  # before the client among them is used
         client = client_of(self.client)
-        own_rows = self._computed(X_val, y_val, sample_weight_val)
+        validation_data = self._computed(X_val, y_val, sample_weight_val)
         names = ("X_val", "y_val", "sample_weight_val")
         try:
             return super().fit(
-                X, y, sample_weight, **dict(zip(names, own_rows, strict=True))
+                X, y, sample_weight, **dict(zip(names, validation_data, strict=True))
             )
         except KilledWorker as error:
             raise RuntimeError(

@@ -6,10 +6,10 @@ from skmlp.core.learner import CoreLearner
 from skmlp.fitting.engines import steps_of
 from skmlp.nn.losses import SoftmaxCrossEntropy
 from skmlp.nn.network import Architecture, Network
-from skmlp.optim.optimizers import Decay, Optimizer
+from skmlp.optim.optimizers import ParameterUpdater, Regularization
 from skmlp.training.batches import Batches, Samples
 from skmlp.training.loop import NumpyLearner
-from skmlp.training.threads import ALONE
+from skmlp.training.threads import SERIAL
 
 
 def build(
@@ -31,7 +31,7 @@ def build(
 def start(architecture, seed=0):
     """Parameters none of which are 0, as biases would be."""
     rng = np.random.default_rng(seed)
-    vector = architecture.start_values(rng)
+    vector = architecture.init_parameters(rng)
     vector += rng.normal(scale=0.1, size=vector.shape).astype(np.float32)
     return vector
 
@@ -52,29 +52,29 @@ def some_samples(architecture, n_samples, weighted=False, with_rows=False, order
 def twins(
     architecture,
     samples,
-    rule,
+    optimizer,
     *,
     batch_size=16,
     alpha=0.0,
     weight_decay=0.0,
     smoothing=0.0,
-    crew=ALONE,
+    workers=SERIAL,
     vector=None,
 ):
     """A learner of each engine at the same start, that sees the rows in one order."""
     loss = SoftmaxCrossEntropy(smoothing)
-    decay = Decay(alpha, architecture.n_weights, weight_decay)
+    regularization = Regularization(alpha, architecture.n_weights, weight_decay)
     given = start(architecture) if vector is None else vector
     vector, gradient = given.copy(), np.empty_like(given)
     rng = np.random.default_rng(1)
     by_numpy = NumpyLearner(
         Network(architecture, vector, gradient),
         loss,
-        Optimizer(
-            rule().start(vector),
+        ParameterUpdater(
+            optimizer().start(vector),
             vector,
             gradient,
-            decay,
+            regularization,
             architecture.learning_rate_factors(),
         ),
         Batches(samples, batch_size, [rng]),
@@ -84,10 +84,10 @@ def twins(
     by_core = CoreLearner(
         architecture,
         vector,
-        steps_of(rule().start(vector), decay, loss),
+        steps_of(optimizer().start(vector), regularization, loss),
         Batches(samples, batch_size, [rng]),
         [rng],
-        crew,
+        workers,
     )
     return by_numpy, by_core
 

@@ -24,7 +24,7 @@ GOAL = Goal(
     temperature=None,
     member_weights=None,
     max_iter=3,
-    is_planned=False,
+    has_fixed_budget=False,
     tol=1e-4,
     patience=np.inf,
 )
@@ -40,7 +40,7 @@ SETTINGS = Settings(
     early_stopping=False,
     validation_fraction=0.1,
     n_folds=1,
-    first_patience=np.inf,
+    initial_patience=np.inf,
     n_estimators=1,
 )
 
@@ -58,7 +58,7 @@ def regression(n_networks=1, **changes):
         "members": (Member(0, 1.0, dropout, weight_decay=0.0),) * n_networks,
         "parameters": np.zeros((n_networks, ARCHITECTURE.layout.size)),
         "samples": Samples(X, CODES).for_each(n_networks),
-        "held_out": None,
+        "validation": None,
         "classes": np.arange(3),
         "rng": np.random.default_rng(0),
         "goal": GOAL,

@@ -21,7 +21,7 @@ PACKAGE = Path(skmlp.__file__).parent
 PAGE = Path(__file__).parents[1] / "docs" / "architecture.md"
 
 RULE = '''
-class RMSProp(Rule):
+class RMSProp(Optimizer):
     """Steps scaled by a running mean of squares (Tieleman and Hinton, 2012)."""
 
     memory = ("mean_square",)
@@ -32,7 +32,7 @@ class RMSProp(Rule):
         self.epsilon = epsilon
 
     @classmethod
-    def of(cls, parameters: RuleParameters) -> Self:
+    def of(cls, parameters: OptimizerParameters) -> Self:
         return cls(parameters.beta_2, parameters.epsilon)
 
     def direction(self, gradient: np.ndarray, learning_rate: float = 1.0) -> np.ndarray:
@@ -52,7 +52,7 @@ SCHEDULE = '''
 class Linear(Schedule):
     """Straight from 1 to 0."""
 
-    has_end = True
+    has_fixed_length = True
 
     def __call__(self, progress: float) -> float:
         return 1 - progress
@@ -72,15 +72,15 @@ class SteepestDescent(Solver):
     way_out = "raise learning_rate_init"
 
     learning_rate: float
-    rule: Rule
+    optimizer: Optimizer
 
     @classmethod
     def of(cls, parameters: Parameters, settings: Settings, n_samples: int) -> Self:
         return cls(parameters.learning_rate_init, OPTIMIZERS["sgd"].of(parameters))
 
     def train(
-        self, task: Task, parameters: np.ndarray, monitor: Monitor, crew: Crew
-    ) -> RuleState | None:
+        self, task: Task, parameters: np.ndarray, monitor: Monitor, workers: Workers
+    ) -> OptimizerState | None:
         gradient = np.empty_like(parameters)
         samples = task.samples.with_mean_weight_one(task.architecture.dtype)
         network = Network(task.architecture, parameters, gradient)
@@ -90,14 +90,18 @@ class SteepestDescent(Solver):
             task.loss(),
             Batches(samples, BLOCK_ROWS, rngs=None),
         )
-        rule = self.rule.start(parameters)
-        optimizer = Optimizer(rule, parameters, gradient, task.decay())
+        updater = ParameterUpdater(
+            self.optimizer.start(parameters),
+            parameters,
+            gradient,
+            task.regularization(),
+        )
         with np.errstate(all="ignore"):  # it is the monitor that says what ran away
             for _ in range(task.goal.max_iter):
                 monitor.begin_epoch()
-                loss, penalty = objective(), optimizer.penalty()
+                loss, penalty = objective(), updater.penalty()
                 monitor.take_first_loss(loss)
-                optimizer.step(self.learning_rate)
+                updater.step(self.learning_rate)
                 if monitor.end_epoch(loss, parameters, self.learning_rate, penalty):
                     break
         return None
@@ -172,7 +176,7 @@ for n_estimators in (1, 3):
         warm_start=True,
     )
     print(model.score(X, y) > 0.9)
-    print(model._rule_state["mean_square"].shape == model.parameters_.shape)
+    print(model._optimizer_state["mean_square"].shape == model.parameters_.shape)
     rates = model.history_["learning_rate"]
     print(np.allclose(rates, np.linspace(rates[0], rates[-1], 20)))
     model.fit(X, y)  # goes on, with what the rule remembers

@@ -304,8 +304,8 @@ def test_alpha_shrinks_weights_but_not_biases_or_slopes():
     assert all(np.abs(weight).max() < 1e-3 for weight in model.coefs_)
     slopes = model.architecture_.layout.views(model.parameters_)[1, "slope"]
     assert np.abs(slopes).mean() > 0.2
-    shares = np.bincount(Y_TRAIN) / len(Y_TRAIN)
-    assert_allclose(model.predict_proba(X_TEST)[0], shares, atol=0.02)
+    ensemble_weights = np.bincount(Y_TRAIN) / len(Y_TRAIN)
+    assert_allclose(model.predict_proba(X_TEST)[0], ensemble_weights, atol=0.02)
 
 
 # Activations
@@ -441,13 +441,13 @@ def test_lbfgs_goes_on_until_the_gradient_is_small(n_iter_no_change, learning_ra
 @pytest.mark.parametrize("most", [1, 10])
 def test_lbfgs_evaluates_the_loss_at_most_so_often(most, monkeypatch):
     calls = []
-    value_and_delta = SoftmaxCrossEntropy.value_and_delta
+    loss_and_grad = SoftmaxCrossEntropy.loss_and_grad
 
     def counted(self, *args):
         calls.append(1)
-        return value_and_delta(self, *args)
+        return loss_and_grad(self, *args)
 
-    monkeypatch.setattr(SoftmaxCrossEntropy, "value_and_delta", counted)
+    monkeypatch.setattr(SoftmaxCrossEntropy, "loss_and_grad", counted)
     model = classic(solver="lbfgs", max_fun=most, random_state=0)
     model.fit(X_IRIS, Y_IRIS)
     # scipy may end the line search that it is in
@@ -674,7 +674,7 @@ def test_max_time_ends_lbfgs_after_an_iteration(a_second_per_epoch):
 def test_max_time_cuts_even_the_first_epoch_short(n_estimators, a_second_per_epoch):
     model = quick(max_time=1, n_estimators=n_estimators, warm_start=True).fit(X, Y)
     assert model.n_iter_ == 1
-    assert model._rule_state["t"] == 1  # of the 29 batches of an epoch
+    assert model._optimizer_state["t"] == 1  # of the 29 batches of an epoch
     assert np.isfinite(model.predict_proba(X[:5])).all()
 
 

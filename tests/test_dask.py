@@ -123,10 +123,10 @@ PLAIN = {
 
 @pytest.mark.parametrize("case", PLAIN)
 def test_one_shard_in_one_round_is_a_plain_fit(case, client):
-    given, own_rows = PLAIN[case]
+    given, validation_data = PLAIN[case]
     fitted = model(n_shards=1, rounds_per_epoch=1, **given)
-    fitted.fit(lazy(), "label", **own_rows)
-    expected = plain(**given).fit(TABLE[FEATURES], TABLE.label, **own_rows)
+    fitted.fit(lazy(), "label", **validation_data)
+    expected = plain(**given).fit(TABLE[FEATURES], TABLE.label, **validation_data)
     assert_same(fitted, expected)
     assert_same(fitted.to_local(), expected)
     assert fitted.n_shards_ == 1
@@ -153,10 +153,11 @@ def test_training_goes_on_warmly(client):
 
 
 def test_rows_of_dask_may_be_held_out(client):
-    own_rows = {"X_val": lazy()[FEATURES], "y_val": lazy()["label"]}
+    validation_data = {"X_val": lazy()[FEATURES], "y_val": lazy()["label"]}
     in_memory = {"X_val": TABLE[FEATURES], "y_val": TABLE.label}
     fits = [
-        model(max_iter=1).fit(lazy(), "label", **own) for own in (own_rows, in_memory)
+        model(max_iter=1).fit(lazy(), "label", **own)
+        for own in (validation_data, in_memory)
     ]
     assert_same(*fits)
 
@@ -245,9 +246,9 @@ def test_shards_that_came_in_a_message_are_learnt_from(shifted_by_a_byte):
     shifted = Samples(*map(shifted_by_a_byte, given[:2]))
     found = as_received(shifted)
     assert found.x.flags.aligned
-    assert found.codes.flags.aligned
+    assert found.y_encoded.flags.aligned
     assert_array_equal(found.x, given.x)
-    assert_array_equal(found.codes, given.codes)
+    assert_array_equal(found.y_encoded, given.y_encoded)
 
 
 def test_two_fits_at_once(client, expected):

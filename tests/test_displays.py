@@ -316,9 +316,9 @@ def test_an_ensemble_has_mean_curves(ensemble):
 
 
 def test_each_epoch_that_networks_of_an_ensemble_are_from_has_a_mark():
-    losses, held_out = np.array([4.0, 3, 2, 1]), np.array([4.0, 2, 1, 3])
+    losses, validation = np.array([4.0, 3, 2, 1]), np.array([4.0, 2, 1, 3])
     best = np.array([3, 0, 2, 3])  # the second is from before training
-    display = LossCurveDisplay([losses], [held_out], [best]).plot()
+    display = LossCurveDisplay([losses], [validation], [best]).plot()
     assert_array_equal(display.best_line_.get_xydata(), [(2, 2), (3, 1)])
     assert legend_of(display.ax_) == ["training", "validation", "best epochs"]
     alone = LossCurveDisplay([losses], [None], [np.array([4, 4])]).plot()
@@ -338,11 +338,11 @@ def test_draws_one_pair_of_curves_per_fold():
     results = cross_validate(network(), X, Y, cv=3, return_estimator=True)
     display = LossCurveDisplay.from_cv_results(results)
     for fold, fitted in enumerate(results["estimator"]):
-        train, held_out = fitted.loss_curve_, fitted.validation_loss_curve_
+        train, validation = fitted.loss_curve_, fitted.validation_loss_curve_
         best = fitted.best_iter_
         assert_array_equal(display.train_line_[fold].get_ydata(), train)
-        assert_array_equal(display.validation_line_[fold].get_ydata(), held_out)
-        mark = (best, held_out[best - 1])
+        assert_array_equal(display.validation_line_[fold].get_ydata(), validation)
+        mark = (best, validation[best - 1])
         assert_array_equal(display.best_line_[fold].get_xydata(), [mark])
     assert len(display.train_line_) == 3
     assert legend_of(display.ax_) == ["training", "validation", "best epochs"]

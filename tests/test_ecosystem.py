@@ -138,22 +138,22 @@ def test_weights_and_validation_rows_are_routed_through_a_pipeline():
         pipeline = Pipeline(
             [("scale", scaler), ("mlp", mlp)], transform_input=["X_val"]
         )
-        held_out = np.arange(len(FRAME)) % 4 == 0
-        weight = np.linspace(0.5, 2, (~held_out).sum())
+        validation = np.arange(len(FRAME)) % 4 == 0
+        weight = np.linspace(0.5, 2, (~validation).sum())
         pipeline.fit(
-            FRAME[~held_out],
-            NAMES[~held_out],
+            FRAME[~validation],
+            NAMES[~validation],
             sample_weight=weight,
-            X_val=FRAME[held_out],
-            y_val=NAMES[held_out],
+            X_val=FRAME[validation],
+            y_val=NAMES[validation],
         )
-    by_hand = StandardScaler().fit(FRAME[~held_out])
+    by_hand = StandardScaler().fit(FRAME[~validation])
     expected = quick(dtype="float64").fit(
-        by_hand.transform(FRAME[~held_out]),
-        NAMES[~held_out],
+        by_hand.transform(FRAME[~validation]),
+        NAMES[~validation],
         weight,
-        X_val=by_hand.transform(FRAME[held_out]),
-        y_val=NAMES[held_out],
+        X_val=by_hand.transform(FRAME[validation]),
+        y_val=NAMES[validation],
     )
     assert_array_equal(pipeline[-1].parameters_, expected.parameters_)
     assert len(pipeline[-1].validation_loss_curve_) == 15

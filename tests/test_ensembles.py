@@ -15,7 +15,7 @@ from threadpoolctl import threadpool_limits
 
 from skmlp import MLPSoftmaxClassifier
 from skmlp.fitting.recipe import KINDS
-from skmlp.nn.calibration import best_shares
+from skmlp.nn.calibration import fit_ensemble_weights
 from skmlp.nn.losses import softmax
 from skmlp.nn.network import Network
 
@@ -224,8 +224,10 @@ def test_rows_of_ones_own_weigh_the_kinds():
     of_kind = of_each(model, X_TEST).reshape(len(KINDS), 2, len(X_TEST), -1)
     # all networks judge all of these rows
     of_class = of_kind.mean(axis=1)[:, np.arange(len(Y_TEST)), Y_TEST]
-    shares = best_shares(np.maximum(of_class, 1e-30).T)
-    assert_allclose(model.member_weights_, np.repeat(shares / 2, 2), atol=1e-4)
+    ensemble_weights = fit_ensemble_weights(np.maximum(of_class, 1e-30).T)
+    assert_allclose(
+        model.member_weights_, np.repeat(ensemble_weights / 2, 2), atol=1e-4
+    )
     equal = clone(model).set_params(member_weights=None)
     equal.fit(X_TRAIN, Y_TRAIN, X_val=X_TEST, y_val=Y_TEST)
     assert_array_equal(equal.parameters_, model.parameters_)

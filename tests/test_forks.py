@@ -110,11 +110,11 @@ def in_a_fork(work):
         os.waitpid(child, 0)
 
 
-def assert_as_good_as_any(outcome, expected, threads):
-    assert_array_equal(outcome.probabilities, expected)
-    assert outcome.n_users == 0
-    assert outcome.n_allowed == max(threads, default=1)
-    assert outcome.blas_threads == threads
+def assert_as_good_as_any(train_result, expected, threads):
+    assert_array_equal(train_result.probabilities, expected)
+    assert train_result.n_users == 0
+    assert train_result.n_allowed == max(threads, default=1)
+    assert train_result.blas_threads == threads
 
 
 @needs_fork
@@ -154,10 +154,10 @@ def test_blocks_of_before_a_fork_end_in_the_child_without_effect(expected, threa
     ):
         outer.enter_context(ONE_THREAD.hold())
         inner.enter_context(ONE_THREAD.hold())
-        states, outcome = in_a_fork(end_and_fit)
+        states, train_result = in_a_fork(end_and_fit)
         assert state() == (2, one)  # the parent takes no notice
     assert states == [free, free, (1, one), free]
-    assert_as_good_as_any(outcome, expected, threads)
+    assert_as_good_as_any(train_result, expected, threads)
 
 
 @needs_fork
@@ -184,13 +184,13 @@ def test_multiprocessing_while_a_thread_fits(method, expected, threads):
         process.start()
         try:
             assert receiver.poll(DEADLINE), "the process hangs"
-            outcome = receiver.recv()
+            train_result = receiver.recv()
         finally:
             process.kill()
             process.join()
     if method != "fork":  # it found its number of threads itself
-        threads = outcome.blas_threads
-    assert_as_good_as_any(outcome, expected, threads)
+        threads = train_result.blas_threads
+    assert_as_good_as_any(train_result, expected, threads)
 
 
 @pytest.mark.parametrize("backend", ["loky", "threading"])
@@ -199,5 +199,5 @@ def test_joblib_while_a_thread_fits(backend, expected):
         outcomes = joblib.Parallel(n_jobs=2, backend=backend, timeout=DEADLINE)(
             joblib.delayed(predictions)(clone(model())) for _ in range(4)
         )
-    for outcome in outcomes:
-        assert_array_equal(outcome, expected)
+    for train_result in outcomes:
+        assert_array_equal(train_result, expected)

@@ -17,7 +17,7 @@ from numpy.testing import assert_allclose
 from skmlp import ACTIVATIONS, MLPSoftmaxClassifier
 from skmlp.nn.losses import SoftmaxCrossEntropy, softmax
 from skmlp.nn.network import Architecture, Network
-from skmlp.optim.optimizers import Adam, Decay, Optimizer
+from skmlp.optim.optimizers import Adam, Optimizer, Regularization
 
 DOCS = Path(__file__).parents[1] / "docs"
 FOLDER = DOCS / "playground"
@@ -274,7 +274,7 @@ def by_numpy(architecture, start, x, codes, orders):
         Adam(**RULE).start(vector),
         vector,
         gradient,
-        Decay(CHOICE["alpha"] / 200, architecture.n_weights),
+        Regularization(CHOICE["alpha"] / 200, architecture.n_weights),
         architecture.learning_rate_factors(),
     )
     losses = []
@@ -282,8 +282,8 @@ def by_numpy(architecture, start, x, codes, orders):
         total = 0
         for rows in np.split(np.array(order), range(32, 200, 32)):
             logits = network.forward(x[rows], training=True)
-            value, delta = loss.value_and_delta(logits, codes[rows])
-            network.backward(delta)
+            value, grad = loss.loss_and_grad(logits, codes[rows])
+            network.backward(grad)
             optimizer.step(CHOICE["learning_rate"])
             total += value * len(rows)
         losses.append(total / 200)
@@ -314,7 +314,7 @@ def test_starts_as_the_package_does(page, address, name):
     starts = [page.evaluate(LEARN, choice | {"seed": seed})["start"] for seed in (1, 2)]
     assert starts[0] != starts[1]
     architecture = architecture_of(name, (32, 32))
-    theirs = architecture.start_values(np.random.default_rng(0))
+    theirs = architecture.init_parameters(np.random.default_rng(0))
     views = architecture.layout.views(np.array(starts[0], np.float32))
     for key, expected in architecture.layout.views(theirs).items():
         if key[1] == "weight":

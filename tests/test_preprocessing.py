@@ -83,8 +83,8 @@ def test_a_real_table_as_loaded(package, name, target):
     model = quick(max_iter=10).fit(X_train, y_train)
     p = model.predict_proba(X_test)
     assert np.isfinite(p).all()
-    shares = DummyClassifier().fit(X_train, y_train).predict_proba(X_test)
-    assert log_loss(y_test, p) < 0.98 * log_loss(y_test, shares)
+    ensemble_weights = DummyClassifier().fit(X_train, y_train).predict_proba(X_test)
+    assert log_loss(y_test, p) < 0.98 * log_loss(y_test, ensemble_weights)
     if TABLES.index((package, name, target)) % 2:
         other = clone(model).fit(pl.from_pandas(X_train), y_train.to_numpy())
         assert_allclose(other.predict_proba(pl.from_pandas(X_test)), p, atol=1e-5)

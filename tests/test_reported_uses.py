@@ -95,9 +95,9 @@ def test_sparse_entries_in_any_order_mean_what_the_dense_matrix_means(make, seed
     assert_array_equal(model.parameters_, other.parameters_)
     expected = model.predict_proba(sorted_rows)
     assert_array_equal(model.predict_proba(any_order), expected)
-    held_out = make().fit(sorted_rows, y, X_val=any_order, y_val=y)
+    validation = make().fit(sorted_rows, y, X_val=any_order, y_val=y)
     again = make().fit(sorted_rows, y, X_val=sorted_rows, y_val=y)
-    assert held_out.validation_scores_ == again.validation_scores_
+    assert validation.validation_scores_ == again.validation_scores_
     for was, now in zip(before, parts_of(any_order), strict=True):
         assert_array_equal(was, now)
 
@@ -243,9 +243,9 @@ def test_masked_numbers_are_missing():
     assert_array_equal(model.predict_proba(list(masked)), probabilities)
     assert_array_equal(model.predict_proba(masked[:, :].tolist()), probabilities)
     assert (masked.data[masked.mask] == -9999).all()
-    held_out = quick().fit(missing, Y_IRIS, X_val=masked, y_val=Y_IRIS)
+    validation = quick().fit(missing, Y_IRIS, X_val=masked, y_val=Y_IRIS)
     again = quick().fit(missing, Y_IRIS, X_val=missing, y_val=Y_IRIS)
-    assert held_out.validation_scores_ == again.validation_scores_
+    assert validation.validation_scores_ == again.validation_scores_
 
 
 @pytest.mark.parametrize(

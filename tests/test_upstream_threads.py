@@ -74,12 +74,12 @@ def test_three_class_early_stopping_is_stratified_unreported(monkeypatch):
         rows = np.arange(len(codes))[np.newaxis]
         return rows[:, :-15], rows[:, -15:]
 
-    split = targets.split_held_out
-    monkeypatch.setattr("skmlp.fitting.targets.split_held_out", spy)
+    split = targets.split_validation
+    monkeypatch.setattr("skmlp.fitting.targets.split_validation", spy)
     quick(early_stopping=True, max_iter=1).fit(X_IRIS, Y_IRIS)
-    ((training, held_out),) = parts
+    ((training, validation),) = parts
     assert_array_equal(np.bincount(training), [45, 45, 45])
-    assert_array_equal(np.bincount(held_out), [5, 5, 5])
+    assert_array_equal(np.bincount(validation), [5, 5, 5])
 
 
 def test_class_of_one_row_is_kept_for_training_unreported():
@@ -87,13 +87,13 @@ def test_class_of_one_row_is_kept_for_training_unreported():
     labels[Y_IRIS == 2] = 1
     labels[149] = 7
     for seed in range(10):
-        (training,), (held_out,) = targets.split_held_out(
+        (training,), (validation,) = targets.split_validation(
             np.unique(labels.astype(int), return_inverse=True)[1],
             0.1,
             np.random.default_rng(seed),
         )
         assert 149 in training
-        assert 149 not in held_out
+        assert 149 not in validation
     model = quick(early_stopping=True).fit(X_IRIS, labels.astype(int))
     assert_array_equal(model.classes_, [0, 1, 7])
 

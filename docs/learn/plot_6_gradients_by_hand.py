@@ -117,10 +117,10 @@ def loss_and_gradient(theta, f=np.tanh, slope=slope_of_tanh):
     p = softmax(a @ W2 + b2, axis=1)
     loss = -np.log(p[targets == 1]).mean()
 
-    delta = (p - targets) / len(X)
-    by_W2, by_b2 = a.T @ delta, delta.sum(axis=0)
-    delta = (delta @ W2.T) * slope(a)
-    by_W1, by_b1 = X.T @ delta, delta.sum(axis=0)
+    grad = (p - targets) / len(X)
+    by_W2, by_b2 = a.T @ grad, grad.sum(axis=0)
+    grad = (grad @ W2.T) * slope(a)
+    by_W1, by_b1 = X.T @ grad, grad.sum(axis=0)
     return loss, np.concatenate([by_W1.ravel(), by_b1, by_W2.ravel(), by_b2])
 
 
@@ -199,8 +199,8 @@ for name, array in zip(names, unpack(theta), strict=True):
 their_gradient = np.empty_like(parameters)
 network = Network(architecture, parameters, their_gradient)
 logits = network.forward(X, training=True)
-their_loss, delta = SoftmaxCrossEntropy().value_and_delta(logits, codes)
-network.backward(delta)
+their_loss, grad = SoftmaxCrossEntropy().loss_and_grad(logits, codes)
+network.backward(grad)
 
 theirs = architecture.layout.views(their_gradient)
 difference = max(

@@ -251,7 +251,7 @@ typedef struct { /* and what it remembers: vectors laid out as the parameters ar
     double beta_1, beta_2, epsilon, momentum;
     int64_t is_nesterov;
     double penalty, weight_decay;
-} Rule;
+} Optimizer;
 
 typedef struct {          /* some batches of an epoch */
     const int64_t *order; /* numbers of the samples */
@@ -379,7 +379,7 @@ INLINE void move(float *parameter, vec gradient, const Step *step) {
     store(parameter, step->shrink * p - step->rate * direction);
 }
 
-static Step step_of(const Rule *rule, int64_t t, double learning_rate) {
+static Step step_of(const Optimizer *rule, int64_t t, double learning_rate) {
     double rate = learning_rate, root = sqrt(1 - rule->beta_2);
     if (rule->kind == ADAM)
         rate *= sqrt(1 - pow(rule->beta_2, t)) / (1 - pow(rule->beta_1, t)) *
@@ -824,7 +824,7 @@ EXPORT void prepare(const Network *network) {
 /* Takes steps from `first_batch` on, until the epoch or the time is over; every thread of
    the team calls it. Returns the number of the next batch. If the team is aborted, it
    returns early, and a step may have moved some of the parameters only. */
-EXPORT int64_t train(const Network *network, const Samples *samples, const Rule *rule,
+EXPORT int64_t train(const Network *network, const Samples *samples, const Optimizer *rule,
                      const Epoch *epoch, Team *team, int64_t me) {
     const uint64_t mode = flush_to_zero();
     const double begin = now();

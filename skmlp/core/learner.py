@@ -24,7 +24,7 @@ class Samples(Protocol):
     def x(self) -> Any: ...
 
     @property
-    def codes(self) -> np.ndarray: ...
+    def y_encoded(self) -> np.ndarray: ...
 
     @property
     def weight(self) -> np.ndarray | None: ...
@@ -52,17 +52,17 @@ class Part(Protocol):
     def order(self) -> np.ndarray: ...
 
 
-class Rule(Protocol):
+class Optimizer(Protocol):
     """An update rule that has been started, with vectors of memory by their names."""
 
     memory: tuple[str, ...]
     t: int
 
 
-class Decay(Protocol):
+class Regularization(Protocol):
     """What pulls weights towards 0."""
 
-    strength: float
+    l2: float
     weight_decay: float
 
     def value(self, parameters: np.ndarray) -> float: ...
@@ -86,9 +86,9 @@ class Steps(NamedTuple):
     """
 
     kind: int
-    rule: Rule
+    optimizer: Optimizer
     settings: Mapping[str, float]
-    decay: Decay
+    regularization: Regularization
     label_smoothing: float
 
 
@@ -100,7 +100,7 @@ class EpochArrays(NamedTuple):
     values: np.ndarray  # (n_batches,)
 
 
-class Crew(Protocol):
+class Workers(Protocol):
     """Threads, and a `map` that works on as many tasks at a time."""
 
     @property
@@ -136,32 +136,32 @@ class CoreLearner:
         steps: Steps,
         batches: Batches,
         rngs: Sequence[np.random.Generator],
-        crew: Crew,
+        workers: Workers,
     ) -> None:
         self.parameters = parameters
         self.steps = steps
         self.batches = batches
         self.rngs = rngs
-        self.crew = crew
+        self.workers = workers
         self.has_dropout = any(rate > 0 for rate in architecture.dropout)
         self.architecture = architecture
         self.samples: Samples | None = None
-        memory = steps.rule.memory
+        memory = steps.optimizer.memory
         self.vectors = PaddedVectors(architecture, 1 + len(memory))
         self.vectors.load(0, parameters)
         for number, name in enumerate(memory, 1):
-            self.vectors.load(number, getattr(steps.rule, name))
+            self.vectors.load(number, getattr(steps.optimizer, name))
         self.copies = self.vectors.pairs(0, parameters)
         arrays = {key: array[0] for key, array in self.vectors.arrays.items()}
-        n_rows = min(batches.batch_size, len(batches.samples.codes))
+        n_rows = min(batches.batch_size, len(batches.samples.y_encoded))
         self.network = CoreNetwork(architecture, arrays, n_rows, learns=True)
         core().prepare(ctypes.byref(self.network.structure))
-        self.rule = structures.Rule(
+        self.optimizer = structures.Optimizer(
             kind=steps.kind,
             distance=self.vectors.memory.shape[1],
-            t=steps.rule.t,
-            penalty=steps.decay.strength,
-            weight_decay=steps.decay.weight_decay,
+            t=steps.optimizer.t,
+            penalty=steps.regularization.l2,
+            weight_decay=steps.regularization.weight_decay,
             **steps.settings,
         )
 
@@ -195,13 +195,17 @@ class CoreLearner:
         if samples is self.samples:
             return
         check_rows(
-            self.architecture, samples.x, samples.codes, samples.weight, samples.rows
+            self.architecture,
+            samples.x,
+            samples.y_encoded,
+            samples.weight,
+            samples.rows,
         )
-        rows, codes, weight = samples.rows, samples.codes, samples.weight
+        rows, y_encoded, weight = samples.rows, samples.y_encoded, samples.weight
         # kept alive along with this object, as long as the core knows where they are
         self.arrays = (
             None if rows is None else np.ascontiguousarray(rows, np.int64),
-            np.ascontiguousarray(codes, np.int64),
+            np.ascontiguousarray(y_encoded, np.int64),
             None if weight is None else np.ascontiguousarray(weight),
         )
         self.structure = samples_of(samples.x, *self.arrays)
@@ -211,12 +215,12 @@ class CoreLearner:
         self, part: Part, rates: Sequence[float], is_over: Callable[[], bool]
     ) -> list[float]:
         """Take a step for each batch of a part; their losses."""
-        epoch = self.epoch_of(part.order(), rates, len(part.samples.codes))
+        epoch = self.epoch_of(part.order(), rates, len(part.samples.y_encoded))
         n_batches = len(epoch.arrays.values)
         n_done = 0
         while n_done < n_batches and not (n_done and is_over()):
             n_done = self.take_steps(epoch)
-            self.rule.t += n_done - epoch.first_batch
+            self.optimizer.t += n_done - epoch.first_batch
             epoch.first_batch = n_done
         return epoch.arrays.values[:n_done].tolist()
 
@@ -256,17 +260,17 @@ class CoreLearner:
 
     def take_steps(self, epoch: structures.Epoch) -> int:
         """Take some steps of an epoch; the number of the batch to go on from."""
-        team = structures.Team(n_threads=self.crew.n_threads)
+        team = structures.Team(n_threads=self.workers.n_threads)
         take_part = partial(self.take_part, epoch, team)
         try:
-            first, *_ = self.crew.map(take_part, range(self.crew.n_threads))
+            first, *_ = self.workers.map(take_part, range(self.workers.n_threads))
         finally:
             team.is_aborted = 1  # no thread waits for one that was never started
         return first
 
     def take_part(self, epoch: structures.Epoch, team: structures.Team, me: int) -> int:
         """Do the work of one thread of the team; as `take_steps`."""
-        parts = (self.network.structure, self.structure, self.rule, epoch, team)
+        parts = (self.network.structure, self.structure, self.optimizer, epoch, team)
         try:
             return core().train(*map(ctypes.byref, parts), me)
         finally:
@@ -275,12 +279,12 @@ class CoreLearner:
     def penalty(self) -> float:
         """The penalty on the present weights."""
         with np.errstate(all="ignore"):
-            return self.steps.decay.value(self.parameters)
+            return self.steps.regularization.value(self.parameters)
 
-    def rule_state(self) -> dict[str, Any]:
+    def optimizer_state(self) -> dict[str, Any]:
         """What the update rule remembers."""
-        state: dict[str, Any] = {"t": int(self.rule.t)}
-        for number, name in enumerate(self.steps.rule.memory, 1):
+        state: dict[str, Any] = {"t": int(self.optimizer.t)}
+        for number, name in enumerate(self.steps.optimizer.memory, 1):
             state[name] = np.empty_like(self.parameters)
             self.vectors.store(number, state[name])
         return state

@@ -203,7 +203,7 @@ def takes(architecture: Architecture) -> bool:
 def check_rows(
     architecture: Architecture,
     x: np.ndarray,
-    codes: np.ndarray | None = None,
+    y_encoded: np.ndarray | None = None,
     weight: np.ndarray | None = None,
     rows: np.ndarray | None = None,
 ) -> None:
@@ -220,10 +220,10 @@ def check_rows(
         raise ValueError(f"the core takes no rows {x.strides} bytes apart; copy them.")
     if rows is not None:
         check_indices("rows", rows, len(x))
-    if codes is not None:
-        check_indices("classes", codes, architecture.n_classes)
+    if y_encoded is not None:
+        check_indices("classes", y_encoded, architecture.n_classes)
     n_samples = len(x) if rows is None else len(rows)
-    for name, numbers in {"classes": codes, "weights": weight}.items():
+    for name, numbers in {"classes": y_encoded, "weights": weight}.items():
         if numbers is not None and len(numbers) != n_samples:
             raise ValueError(f"{len(numbers)} {name} were given for {n_samples} rows.")
 
@@ -245,7 +245,7 @@ def check_indices(name: str, numbers: np.ndarray, limit: int) -> None:
         )
 
 
-class CoreReader:
+class CorePredictor:
     """Gives logits of a network, or of a stack of them, whose parameters it only reads.
 
     Parameters
@@ -313,7 +313,7 @@ class CoreReader:
 def samples_of(
     x: np.ndarray,
     rows: np.ndarray | None,
-    codes: np.ndarray | None = None,
+    y_encoded: np.ndarray | None = None,
     weight: np.ndarray | None = None,
 ) -> structures.Samples:
     """The structure of samples that `check_rows` let pass; arrays stay the caller's.
@@ -329,6 +329,6 @@ def samples_of(
         x.strides[0] // 4,
         x.strides[1] // 4,
         None if rows is None else pointer("rows", rows, np.int64, shape),
-        None if codes is None else pointer("classes", codes, np.int64, shape),
+        None if y_encoded is None else pointer("classes", y_encoded, np.int64, shape),
         None if weight is None else pointer("weights", weight, np.float32, shape),
     )

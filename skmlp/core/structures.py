@@ -69,7 +69,7 @@ class Samples(ctypes.Structure):
     ]
 
 
-class Rule(ctypes.Structure):
+class Optimizer(ctypes.Structure):
     """An update rule, and the decay beside it."""
 
     _fields_ = [

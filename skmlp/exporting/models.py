@@ -76,7 +76,7 @@ def add_model(
         x,
         model.architecture_,
         model.parameters_,
-        model._shares(),
+        model._ensemble_weights(),
         model.temperature_,
     )
     if elem_type != TensorProto.FLOAT:

@@ -131,7 +131,7 @@ def probabilities(
     x: str,
     architecture: Architecture,
     parameters: np.ndarray,
-    shares: np.ndarray | None,
+    ensemble_weights: np.ndarray | None,
     temperature: float,
 ) -> str:
     """Nodes from the encoded rows to their probabilities, as `predict_proba` has them.
@@ -157,13 +157,13 @@ def probabilities(
         Of the probabilities (n_samples, n_classes).
     """
     network = Network(architecture, parameters)
-    if parameters.ndim == 2 and shares is None:
-        shares = np.full(len(parameters), 1 / len(parameters))
+    if parameters.ndim == 2 and ensemble_weights is None:
+        ensemble_weights = np.full(len(parameters), 1 / len(parameters))
 
     def through(graph: Graph, x: str) -> str:
         for layer in network.layers:
             x = LAYERS[type(layer)](graph, x, layer)
-        return combined(graph, x, shares, temperature)
+        return combined(graph, x, ensemble_weights, temperature)
 
     if architecture.n_periodic:
         return by_blocks(graph, x, architecture, through)
@@ -171,12 +171,14 @@ def probabilities(
 
 
 def combined(
-    graph: Graph, logits: str, shares: np.ndarray | None, temperature: float
+    graph: Graph, logits: str, ensemble_weights: np.ndarray | None, temperature: float
 ) -> str:
     """Probabilities from logits, of a stack if there are shares."""
-    if shares is not None:
+    if ensemble_weights is not None:
         of_each = graph.add("Softmax", logits, axis=-1)
-        counted = graph.add("Mul", of_each, single(shares[:, np.newaxis, np.newaxis]))
+        counted = graph.add(
+            "Mul", of_each, single(ensemble_weights[:, np.newaxis, np.newaxis])
+        )
         mean = graph.add("ReduceSum", counted, ints(0), keepdims=0)
         if temperature == 1:
             return mean

@@ -8,10 +8,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from skmlp.fitting.engines import reader_of
+from skmlp.fitting.engines import make_predictor
 from skmlp.fitting.recipe import FEWEST_JUDGES
 from skmlp.fitting.task import Task
-from skmlp.nn.calibration import best_shares, best_temperature
+from skmlp.nn.calibration import fit_ensemble_weights, fit_temperature
 from skmlp.nn.losses import log_of, softmax
 
 SMALLEST_PART = 0.1
@@ -33,7 +33,7 @@ class Combination(NamedTuple):
         What the logarithms of the mean are divided by.
     """
 
-    shares: np.ndarray
+    ensemble_weights: np.ndarray
     temperature: float
 
 
@@ -54,7 +54,7 @@ class Judged(NamedTuple):
 
     probabilities: np.ndarray
     n_judges: np.ndarray
-    codes: np.ndarray
+    y_encoded: np.ndarray
     weight: np.ndarray | None
 
     def take(self, rows: np.ndarray) -> "Judged | None":
@@ -67,7 +67,7 @@ class Judged(NamedTuple):
         return Judged(
             self.probabilities[:, rows],
             self.n_judges[:, rows],
-            self.codes[rows],
+            self.y_encoded[rows],
             weight,
         )
 
@@ -76,44 +76,45 @@ class Judged(NamedTuple):
 def combination(task: Task, parameters: np.ndarray) -> Combination:
     """Shares and temperature as they were asked for, or as held-out rows suggest."""
     kinds = np.array([member.kind for member in task.members])
-    shares = np.full(len(kinds), 1 / len(kinds))
+    ensemble_weights = np.full(len(kinds), 1 / len(kinds))
     goal = task.goal
     weighs = goal.member_weights == "auto" and len(np.unique(kinds)) > 1
     is_to_be_found = goal.temperature == "auto"
     temperature = 1.0 if goal.temperature in (None, "auto") else float(goal.temperature)
-    if task.held_out is None or not (weighs or is_to_be_found):
-        return Combination(shares, temperature)
+    if task.validation is None or not (weighs or is_to_be_found):
+        return Combination(ensemble_weights, temperature)
     judged = judge(task, parameters, kinds)
     if weighs:
-        shares = shares_of(judged, kinds)
+        ensemble_weights = shares_of(judged, kinds)
     if is_to_be_found:
-        temperature = temperature_of(judged, kinds, shares)
-    return Combination(shares, temperature)
+        temperature = temperature_of(judged, kinds, ensemble_weights)
+    return Combination(ensemble_weights, temperature)
 
 
 def judge(task: Task, parameters: np.ndarray, kinds: np.ndarray) -> Judged:
     """What networks say of the rows that they held out."""
-    assert task.held_out is not None, "nothing was held out"
-    parts = task.held_out.each()
+    assert task.validation is not None, "nothing was held out"
+    parts = task.validation.each()
     rows_of = [
-        np.arange(len(part.codes)) if part.rows is None else part.rows for part in parts
+        np.arange(len(part.y_encoded)) if part.rows is None else part.rows
+        for part in parts
     ]
     known = np.unique(np.concatenate(rows_of))
     shape = (int(kinds.max()) + 1, len(known))
     totals = np.zeros((*shape, task.architecture.n_classes))
     n_judges = np.zeros(shape, dtype=int)
-    codes = np.empty(len(known), dtype=int)
+    y_encoded = np.empty(len(known), dtype=int)
     weight = None if parts[0].weight is None else np.empty(len(known))
     for kind, vector, part, rows in zip(kinds, parameters, parts, rows_of, strict=True):
-        reader = reader_of(task.architecture, vector, part.x)
+        predictor = make_predictor(task.architecture, vector, part.x)
         places = np.searchsorted(known, rows)
-        totals[kind, places] += softmax(reader.logits(part.x, part.rows))
+        totals[kind, places] += softmax(predictor.logits(part.x, part.rows))
         n_judges[kind, places] += 1
-        codes[places] = part.codes
+        y_encoded[places] = part.y_encoded
         if weight is not None and part.weight is not None:
             weight[places] = part.weight
     totals /= np.maximum(n_judges, 1)[:, :, np.newaxis]
-    return Judged(totals, n_judges, codes, weight)
+    return Judged(totals, n_judges, y_encoded, weight)
 
 
 def shares_of(judged: Judged, kinds: np.ndarray) -> np.ndarray:
@@ -122,14 +123,18 @@ def shares_of(judged: Judged, kinds: np.ndarray) -> np.ndarray:
     part = judged.take(np.all(judged.n_judges > 0, axis=0))
     if part is None:
         return np.full(len(kinds), 1 / len(kinds))
-    of_own_class = part.probabilities[:, np.arange(len(part.codes)), part.codes]
+    of_own_class = part.probabilities[:, np.arange(len(part.y_encoded)), part.y_encoded]
     smallest = np.finfo(np.float32).tiny
     # of a network that ran away, who says NaN, nothing is probable either
-    shares = best_shares(np.fmax(of_own_class.T, smallest), part.weight)
-    return (shares / n_members)[kinds]
+    ensemble_weights = fit_ensemble_weights(
+        np.fmax(of_own_class.T, smallest), part.weight
+    )
+    return (ensemble_weights / n_members)[kinds]
 
 
-def temperature_of(judged: Judged, kinds: np.ndarray, shares: np.ndarray) -> float:
+def temperature_of(
+    judged: Judged, kinds: np.ndarray, ensemble_weights: np.ndarray
+) -> float:
     """The temperature from the rows that enough networks have judged."""
     enough = min(FEWEST_JUDGES, len(kinds))
     has_enough = judged.n_judges.sum(axis=0) >= enough
@@ -137,8 +142,8 @@ def temperature_of(judged: Judged, kinds: np.ndarray, shares: np.ndarray) -> flo
     if part is None or has_enough.mean() < SMALLEST_PART:
         return 1.0
     of_kind = np.zeros(len(part.n_judges))
-    of_kind[kinds] = shares
+    of_kind[kinds] = ensemble_weights
     counted = of_kind[:, np.newaxis] * part.n_judges
     counted /= counted.sum(axis=0)
     mean = np.einsum("kr,krc->rc", counted, part.probabilities)
-    return best_temperature(log_of(mean), part.codes, part.weight)
+    return fit_temperature(log_of(mean), part.y_encoded, part.weight)

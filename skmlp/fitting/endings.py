@@ -10,21 +10,21 @@ from sklearn.exceptions import ConvergenceWarning
 from skmlp.fitting.parameters import Parameters
 from skmlp.fitting.recipe import is_auto
 from skmlp.fitting.solvers import SOLVERS
-from skmlp.fitting.task import Outcome
-from skmlp.training.endings import Ending
+from skmlp.fitting.task import TrainResult
+from skmlp.training.endings import StopReason
 
-SENTENCES: dict[Ending, tuple[str, type[Warning]]] = {
-    Ending.INTERRUPTED: (
+SENTENCES: dict[StopReason, tuple[str, type[Warning]]] = {
+    StopReason.INTERRUPTED: (
         "Training interrupted by user in epoch {next_epoch}; the weights {origin} are "
         "kept.",
         UserWarning,
     ),
-    Ending.DIVERGED: (
+    StopReason.DIVERGED: (
         "training diverged in epoch {n_epochs}: the loss became {loss:.3g}. The last "
         "good weights, those {origin}, are kept. Lower {too_large}{or_scale}.",
         ConvergenceWarning,
     ),
-    Ending.CUT_SHORT: (
+    StopReason.MAX_ITER_REACHED: (
         'solver="{solver}" ended after {n_epochs} iterations, before the loss had '
         "settled. Raise max_iter={max_iter}{scale}, or {way_out}.",
         ConvergenceWarning,
@@ -38,7 +38,7 @@ NO_SCORE = (
 )
 
 
-def warn_of(outcome: Outcome, advice: Mapping[str, object]) -> None:
+def warn_of(train_result: TrainResult, advice: Mapping[str, object]) -> None:
     """Warn of an ending that calls for it, or of scores that said nothing.
 
     Parameters
@@ -48,16 +48,16 @@ def warn_of(outcome: Outcome, advice: Mapping[str, object]) -> None:
     advice : dict
         What `advise` says.
     """
-    learnt = outcome.learnt
+    learnt = train_result.learnt
     best = epochs_in_words(learnt.best_epochs)
     facts = {
-        "n_epochs": outcome.n_epochs,
-        "next_epoch": outcome.n_epochs + 1,
-        "loss": learnt.history["loss"][-1] if outcome.n_epochs else math.nan,
+        "n_epochs": train_result.n_epochs,
+        "next_epoch": train_result.n_epochs + 1,
+        "loss": learnt.history["loss"][-1] if train_result.n_epochs else math.nan,
         "origin": f"of {best}" if learnt.best_epochs.any() else "at the start",
     }
-    sentence, kind = SENTENCES.get(outcome.ending, ("", UserWarning))
-    if not sentence and outcome.scores_say_nothing:
+    sentence, kind = SENTENCES.get(train_result.stop_reason, ("", UserWarning))
+    if not sentence and train_result.scores_say_nothing:
         sentence = NO_SCORE
     if sentence:
         warnings.warn(sentence.format(**facts, **advice), kind, stacklevel=3)

@@ -9,12 +9,12 @@ from scipy.sparse import issparse
 
 from skmlp.core.learner import Steps
 from skmlp.core.library import engine
-from skmlp.core.network import CoreReader, takes
+from skmlp.core.network import CorePredictor, takes
 from skmlp.nn.losses import SoftmaxCrossEntropy, mean_probabilities
 from skmlp.nn.network import Architecture, Network
-from skmlp.optim.optimizers import Adam, Decay, Rule, Sgd
+from skmlp.optim.optimizers import SGD, Adam, Optimizer, Regularization
 from skmlp.training.batches import Rows, RowsInMemory
-from skmlp.training.threads import side_by_side
+from skmlp.training.threads import open_workers
 
 ROWS_PER_PART = 4096
 """Rows of which one thread gives the probabilities at a time."""
@@ -24,7 +24,9 @@ NUMPY = "numpy"
 """The engine that takes everything."""
 
 
-def engine_of(architecture: Architecture, x: Rows, rule: Rule | None = None) -> str:
+def engine_of(
+    architecture: Architecture, x: Rows, optimizer: Optimizer | None = None
+) -> str:
     """What computes: an instruction set of the compiled core, or "numpy".
 
     The core takes dense rows in float32, the activations of the table as they are, and,
@@ -34,81 +36,91 @@ def engine_of(architecture: Architecture, x: Rows, rule: Rule | None = None) -> 
     core_takes_it = (
         not issparse(x)
         and takes(architecture)
-        and (rule is None or type(rule) in RULES)
+        and (optimizer is None or type(optimizer) in CORE_OPTIMIZERS)
     )
     return engine() if core_takes_it else NUMPY
 
 
-class KnownRule(NamedTuple):
+class CoreOptimizer(NamedTuple):
     """An update rule as the core knows it: its number there, and its settings."""
 
     number: int
     settings: Callable[[Any], Mapping[str, float]]
 
 
-RULES: dict[type[Rule], KnownRule] = {
-    Adam: KnownRule(
+CORE_OPTIMIZERS: dict[type[Optimizer], CoreOptimizer] = {
+    Adam: CoreOptimizer(
         0,
-        lambda rule: {
-            "beta_1": rule.beta_1,
-            "beta_2": rule.beta_2,
-            "epsilon": rule.epsilon,
+        lambda optimizer: {
+            "beta_1": optimizer.beta_1,
+            "beta_2": optimizer.beta_2,
+            "epsilon": optimizer.epsilon,
         },
     ),
-    Sgd: KnownRule(
+    SGD: CoreOptimizer(
         1,
-        lambda rule: {
-            "momentum": rule.momentum,
-            "is_nesterov": rule.nesterovs_momentum,
+        lambda optimizer: {
+            "momentum": optimizer.momentum,
+            "is_nesterov": optimizer.nesterovs_momentum,
         },
     ),
 }
 """Those that the core knows; a subclass is another."""
 
 
-def steps_of(rule: Rule, decay: Decay, loss: SoftmaxCrossEntropy) -> Steps:
+def steps_of(
+    optimizer: Optimizer, regularization: Regularization, loss: SoftmaxCrossEntropy
+) -> Steps:
     """How the core takes the steps that NumPy's optimiser would take."""
-    known = RULES[type(rule)]
-    return Steps(known.number, rule, known.settings(rule), decay, loss.label_smoothing)
+    known = CORE_OPTIMIZERS[type(optimizer)]
+    return Steps(
+        known.number,
+        optimizer,
+        known.settings(optimizer),
+        regularization,
+        loss.label_smoothing,
+    )
 
 
-class Reader(Protocol):
+class Predictor(Protocol):
     """Gives logits of the rows that it was made for."""
 
     def logits(self, x: Any, rows: np.ndarray | None = None) -> np.ndarray: ...
 
 
-def reader_of(architecture: Architecture, parameters: np.ndarray, x: Rows) -> Reader:
+def make_predictor(
+    architecture: Architecture, parameters: np.ndarray, x: Rows
+) -> Predictor:
     """What gives logits of such rows by a network, or by each of a stack."""
     if engine_of(architecture, x) == NUMPY:
         return Network(architecture, parameters)
-    return CoreReader(architecture, parameters)
+    return CorePredictor(architecture, parameters)
 
 
-READERS: WeakKeyDictionary[object, CoreReader] = WeakKeyDictionary()
+READERS: WeakKeyDictionary[object, CorePredictor] = WeakKeyDictionary()
 """Those that owners of parameters have had made, to be used again.
 
 To lay parameters out for the core takes longer than to read a row.
 """
 
 
-def kept_reader_of(
+def get_cached_predictor(
     owner: object, architecture: Architecture, parameters: np.ndarray, x: Rows
-) -> Reader:
-    """As `reader_of`; the same one again while its owner has the same parameters."""
+) -> Predictor:
+    """Return a predictor; the one of before while its owner has the same parameters."""
     if engine_of(architecture, x) == NUMPY:
         return Network(architecture, parameters)
-    reader = READERS.get(owner)
-    if reader is None or not reader.is_of(architecture, parameters):
-        reader = READERS[owner] = CoreReader(architecture, parameters)
-    return reader
+    predictor = READERS.get(owner)
+    if predictor is None or not predictor.is_of(architecture, parameters):
+        predictor = READERS[owner] = CorePredictor(architecture, parameters)
+    return predictor
 
 
 def probabilities_of(
-    reader: Reader,
+    predictor: Predictor,
     x: RowsInMemory,
     temperature: float,
-    shares: np.ndarray | None = None,
+    ensemble_weights: np.ndarray | None = None,
 ) -> np.ndarray:
     """Probabilities of each row by a network, or their mean over a stack of them.
 
@@ -119,11 +131,11 @@ def probabilities_of(
     """
 
     def probabilities(part: RowsInMemory) -> np.ndarray:
-        return mean_probabilities(reader.logits(part), temperature, shares)
+        return mean_probabilities(predictor.logits(part), temperature, ensemble_weights)
 
-    if isinstance(reader, Network) or x.shape[0] < 2 * ROWS_PER_PART:
+    if isinstance(predictor, Network) or x.shape[0] < 2 * ROWS_PER_PART:
         return probabilities(x)
     starts = range(0, x.shape[0], ROWS_PER_PART)
     parts = [x[start : start + ROWS_PER_PART] for start in starts]
-    with side_by_side(len(parts)) as crew:
-        return np.concatenate(list(crew.map(probabilities, parts)))
+    with open_workers(len(parts)) as workers:
+        return np.concatenate(list(workers.map(probabilities, parts)))

@@ -35,7 +35,7 @@ M = TypeVar("M", np.ndarray, SparseMatrix)
 """A matrix of one kind or the other."""
 
 
-class Reader(Protocol):
+class FittedInputs(Protocol):
     """An estimator that reads X with what it has learnt of its columns."""
 
     encoder_: Transformer | None
@@ -92,20 +92,20 @@ def is_fitted(preprocessing: object) -> bool:
     return True
 
 
-def take_encoder(reader: Reader, encoder: Transformer) -> None:
+def take_encoder(estimator: FittedInputs, encoder: Transformer) -> None:
     """Let a fitted encoder say which columns X has."""
-    reader.encoder_ = encoder
+    estimator.encoder_ = encoder
     for name in ("n_features_in_", "feature_names_in_"):
         if hasattr(encoder, name):
-            setattr(reader, name, getattr(encoder, name))
-        elif hasattr(reader, name):
-            delattr(reader, name)
+            setattr(estimator, name, getattr(encoder, name))
+        elif hasattr(estimator, name):
+            delattr(estimator, name)
 
 
 # The rows to learn from
 
 
-class OwnRows(NamedTuple):
+class ValidationData(NamedTuple):
     """Held-out rows that the caller of fit brings along, or may have."""
 
     X_val: TableLike | None
@@ -120,11 +120,11 @@ class OwnRows(NamedTuple):
         sample_weight_val: ArrayLike | None,
     ) -> Self:
         """What the caller has passed, refused at once where it holds no rows."""
-        own_rows = cls(X_val, y_val, sample_weight_val)
-        refuse_lazy(**own_rows._asdict())
+        validation_data = cls(X_val, y_val, sample_weight_val)
+        refuse_lazy(**validation_data._asdict())
         if X_val is not None:
             check_is_table("X_val", X_val)
-        return own_rows
+        return validation_data
 
     @property
     def are_given(self) -> bool:
@@ -133,51 +133,53 @@ class OwnRows(NamedTuple):
 
 
 def data_of_fit(
-    reader: Reader,
+    estimator: FittedInputs,
     parameters: Parameters,
     X: TableLike,
     targets: Targets,
     settings: Settings,
-    own_rows: OwnRows,
+    validation_data: ValidationData,
     rng: np.random.Generator,
-    goes_on: bool,
+    is_warm_start: bool,
 ) -> Data:
     """Rows held out, and X encoded by what is there, or by what the others teach."""
-    holds_out = settings.early_stopping and not own_rows.are_given
-    samples, held_out = split(
+    holds_out = settings.early_stopping and not validation_data.are_given
+    samples, validation = split(
         parameters, targets.samples, settings._replace(early_stopping=holds_out), rng
     )
-    if goes_on:
-        x = read_inputs(reader, X, parameters.dtype)
+    if is_warm_start:
+        x = read_inputs(estimator, X, parameters.dtype)
     else:
-        x = fit_inputs(reader, parameters, X, targets, samples.rows, rng)
-    if own_rows.are_given:
-        own = own_held_out(reader, parameters.dtype, targets, own_rows)
-        held_out = own.for_each(settings.n_estimators)
-    elif held_out is not None:
-        held_out = held_out._replace(x=x)
-    return data_on(reader, x, samples, held_out, targets)
+        x = fit_inputs(estimator, parameters, X, targets, samples.rows, rng)
+    if validation_data.are_given:
+        own = encode_validation_data(
+            estimator, parameters.dtype, targets, validation_data
+        )
+        validation = own.for_each(settings.n_estimators)
+    elif validation is not None:
+        validation = validation._replace(x=x)
+    return data_on(estimator, x, samples, validation, targets)
 
 
 def data_on(
-    reader: Reader,
+    estimator: FittedInputs,
     x: Rows,
     samples: Samples,
-    held_out: Samples | None,
+    validation: Samples | None,
     targets: Targets,
 ) -> Data:
     """Samples and their matrix, of which the encoder knows which part is numbers."""
     n_numbers = x.shape[1]
-    if isinstance(reader.encoder_, TableEncoder):
-        n_numbers = reader.encoder_.n_numbers_
-    return Data(samples._replace(x=x), held_out, targets.classes, n_numbers)
+    if isinstance(estimator.encoder_, TableEncoder):
+        n_numbers = estimator.encoder_.n_numbers_
+    return Data(samples._replace(x=x), validation, targets.classes, n_numbers)
 
 
 # The matrix
 
 
 def fit_inputs(
-    reader: Reader,
+    estimator: FittedInputs,
     parameters: Parameters,
     X: TableLike,
     targets: Targets,
@@ -187,15 +189,15 @@ def fit_inputs(
     """Fit a new encoder on some of the rows (None for all), and encode them all."""
     encoder = as_encoder(parameters, generator_of_encoder(rng))
     # a TableEncoder remembers all names by itself
-    remember_names(reader, None if isinstance(encoder, TableEncoder) else X)
+    remember_names(estimator, None if isinstance(encoder, TableEncoder) else X)
     if encoder is None:
-        reader.encoder_ = None
-        return check_rows(reader, X, parameters.dtype, reset=True)
-    return fit_encoder(reader, encoder, parameters.dtype, X, targets, rows)
+        estimator.encoder_ = None
+        return check_rows(estimator, X, parameters.dtype, reset=True)
+    return fit_encoder(estimator, encoder, parameters.dtype, X, targets, rows)
 
 
 def fit_encoder(
-    reader: Reader,
+    estimator: FittedInputs,
     encoder: Transformer,
     dtype: str,
     X: TableLike,
@@ -216,42 +218,45 @@ def fit_encoder(
     if is_unknown_to_sklearn(y):
         y = find_labels(y, targets.classes)
     x = encoder.fit_transform(plain(X), y, **weights)
-    take_encoder(reader, encoder)
+    take_encoder(estimator, encoder)
     return check_encoded(x, dtype)
 
 
-def read_inputs(reader: Reader, X: TableLike, dtype: str) -> RowsInMemory:
+def read_inputs(estimator: FittedInputs, X: TableLike, dtype: str) -> RowsInMemory:
     """The matrix of other rows, with what was learnt of their columns."""
     refuse_lazy(X=X)
     check_is_table("X", X)
-    check_names(reader, X)
-    if reader.encoder_ is None:
-        return check_rows(reader, X, dtype)
-    if type(reader.encoder_) is TableEncoder:  # a subclass may transform otherwise
-        encoded = reader.encoder_.transform_for(reader, X)
+    check_names(estimator, X)
+    if estimator.encoder_ is None:
+        return check_rows(estimator, X, dtype)
+    if type(estimator.encoder_) is TableEncoder:  # a subclass may transform otherwise
+        encoded = estimator.encoder_.transform_for(estimator, X)
     else:
-        encoded = reader.encoder_.transform(plain(X))
+        encoded = estimator.encoder_.transform(plain(X))
     return check_encoded(encoded, dtype)
 
 
-def own_held_out(
-    reader: Reader, dtype: str, targets: Targets, own_rows: OwnRows
+def encode_validation_data(
+    estimator: FittedInputs,
+    dtype: str,
+    targets: Targets,
+    validation_data: ValidationData,
 ) -> Samples:
     """The caller's own rows to score after each epoch."""
-    X_val, y_val, sample_weight_val = own_rows
+    X_val, y_val, sample_weight_val = validation_data
     if X_val is None or y_val is None:
         given, missing = ("y_val", "X_val") if X_val is None else ("X_val", "y_val")
         raise ValueError(f"{given} is given without {missing}; pass both.")
-    x = read_inputs(reader, X_val, dtype)
+    x = read_inputs(estimator, X_val, dtype)
     labels = check_labels(y_val, "y_val")
     if len(labels) != x.shape[0]:
         raise ValueError(
             f"expected a label in y_val for each of the {x.shape[0]} rows of X_val, "
             f"got {len(labels)}. Pass the labels of the same rows."
         )
-    _, codes = encode_labels(labels, targets.classes, "y_val")
+    _, y_encoded = encode_labels(labels, targets.classes, "y_val")
     try:
-        samples = weighted_samples(codes, sample_weight_val, targets.class_weights)
+        samples = weighted_samples(y_encoded, sample_weight_val, targets.class_weights)
     except ValueError as error:  # which speaks of sample_weight
         raise ValueError(f"sample_weight_val can't be used: {error}") from error
     return samples._replace(x=x)
@@ -271,17 +276,17 @@ def check_encoded(encoded: TableLike, dtype: str) -> RowsInMemory:
 
 
 def check_rows(
-    reader: Reader, X: TableLike, dtype: str, reset: bool = False
+    estimator: FittedInputs, X: TableLike, dtype: str, reset: bool = False
 ) -> RowsInMemory:
     """X that goes straight in, as an array or CSR matrix of `dtype`."""
-    if not reset and looks_plain(X, reader):
+    if not reset and looks_plain(X, estimator):
         # a tenth of the time of scikit-learn's checks, which find nothing else here
         matrix = in_dtype(X, dtype)
         if np.isfinite(matrix).all():
             return matrix
     try:
         checked = validate_data(
-            reader,
+            estimator,
             plain(X),
             accept_sparse="csr",
             dtype="numeric",
@@ -338,13 +343,13 @@ def in_dtype(X: M, dtype: str) -> M:
     return X.astype(dtype, copy=False)
 
 
-def looks_plain(X: TableLike, reader: Reader) -> TypeGuard[np.ndarray]:
+def looks_plain(X: TableLike, estimator: FittedInputs) -> TypeGuard[np.ndarray]:
     """Whether X is an array that can only be wrong in holding NaN or infinity."""
     return (
         type(X) is np.ndarray
         and X.dtype in (np.float32, np.float64)
         and X.ndim == 2
         and len(X) > 0
-        and X.shape[1] == reader.n_features_in_
-        and not hasattr(reader, "feature_names_in_")
+        and X.shape[1] == estimator.n_features_in_
+        and not hasattr(estimator, "feature_names_in_")
     )

@@ -81,8 +81,8 @@ class Settings(NamedTuple):
 
     Beside these, `kinds` has what dropout and weight decay are for some networks and
     others, `n_folds` in how many parts the rows are split, of which each network holds
-    out one, and `first_patience` the epochs that are waited for beside as many as have
-    led to the best one, if that is less than `n_iter_no_change`.
+    out one, and `initial_patience` the epochs that are waited for beside as many as
+    have led to the best one, if that is less than `n_iter_no_change`.
     """
 
     hidden_layer_sizes: tuple[int, ...]
@@ -93,7 +93,7 @@ class Settings(NamedTuple):
     learning_rate: str
     max_iter: int
     n_iter_no_change: float
-    first_patience: float
+    initial_patience: float
     early_stopping: bool
     validation_fraction: float
     n_folds: int
@@ -125,7 +125,7 @@ def by_size(n_samples: int, n_columns: int) -> Settings:
             learning_rate="constant",
             max_iter=min(300, 2_000_000 // max(n_samples, 1)),
             n_iter_no_change=20,
-            first_patience=2,
+            initial_patience=2,
             early_stopping=True,
             validation_fraction=0.25,
             n_folds=4,
@@ -141,7 +141,7 @@ def by_size(n_samples: int, n_columns: int) -> Settings:
         learning_rate="reduce_on_plateau",
         max_iter=max(10, min(60, 4_000_000 // n_samples)),
         n_iter_no_change=1 if are_very_many else 2,
-        first_patience=np.inf,
+        initial_patience=np.inf,
         early_stopping=True,
         validation_fraction=0.05 if are_very_many else 0.1,
         n_folds=1 if are_very_many else 2,
@@ -168,7 +168,7 @@ IN_PARTS: dict[str, Any] = {
     "label_smoothing": 0.0,
     "learning_rate": "constant",
     "n_iter_no_change": 10,
-    "first_patience": np.inf,
+    "initial_patience": np.inf,
     "early_stopping": False,
     "validation_fraction": 0.1,
     "n_estimators": 1,
@@ -183,7 +183,7 @@ FULL_BATCH: dict[str, Any] = {
     "learning_rate": "constant",
     "max_iter": 200,
     "n_iter_no_change": 10,
-    "first_patience": np.inf,
+    "initial_patience": np.inf,
     "early_stopping": False,
     "validation_fraction": 0.1,
     "n_estimators": 1,
@@ -222,12 +222,12 @@ def settle(
         settings = settings._replace(label_smoothing=0.0)
     # patience suits the schedule that it came with
     if not is_auto(parameters.n_iter_no_change):
-        return settings._replace(first_patience=np.inf)
+        return settings._replace(initial_patience=np.inf)
     if is_auto(parameters.learning_rate):
         return settings
-    has_end = SCHEDULES[settings.learning_rate].has_end
+    has_fixed_length = SCHEDULES[settings.learning_rate].has_fixed_length
     return settings._replace(
-        n_iter_no_change=np.inf if has_end else 10, first_patience=np.inf
+        n_iter_no_change=np.inf if has_fixed_length else 10, initial_patience=np.inf
     )
 
 
@@ -269,7 +269,7 @@ def check_in_parts(parameters: Parameters) -> None:
             "sklearn.utils.class_weight.compute_class_weight."
         )
     name = parameters.learning_rate
-    if name != "auto" and SCHEDULES[name].has_end:
+    if name != "auto" and SCHEDULES[name].has_fixed_length:
         raise ValueError(
             f"learning_rate={name!r} is laid out over max_iter "
             "epochs, and partial_fit knows no last epoch; choose "

@@ -10,45 +10,45 @@ import numpy as np
 
 from skmlp._sklearn import FitTask
 from skmlp.fitting.combining import combination
-from skmlp.fitting.engines import Reader, reader_of
+from skmlp.fitting.engines import Predictor, make_predictor
 from skmlp.fitting.progress import shown
 from skmlp.fitting.scoring import ModelInTraining, score_function
 from skmlp.fitting.solvers import Trainer
-from skmlp.fitting.task import Learnt, Memory, Outcome, Task
+from skmlp.fitting.task import Learnt, Memory, Task, TrainResult
 from skmlp.nn.losses import SoftmaxCrossEntropy, softmax
-from skmlp.optim.optimizers import RuleState
+from skmlp.optim.optimizers import OptimizerState
 from skmlp.training.batches import Rows, Samples
-from skmlp.training.endings import Ending
+from skmlp.training.endings import StopReason
 from skmlp.training.monitor import Evaluate, Monitor, Observer
-from skmlp.training.threads import ALONE, Crew
+from skmlp.training.threads import SERIAL, Workers
 
 
-def carry_out(task: Task, solver: Trainer) -> Outcome:
+def run_training(task: Task, solver: Trainer) -> TrainResult:
     """Train, from where former calls have left it."""
     at_work = task = replace(task, engine=solver.engine(task))
     if solver.dtype is not None:
         in_its_type = replace(task.architecture, dtype=solver.dtype)
         at_work = replace(task, architecture=in_its_type)
     parameters = task.parameters.astype(at_work.architecture.dtype)
-    rule_state = task.memory.rule_state
+    optimizer_state = task.memory.optimizer_state
     monitor = monitor_of(at_work, solver, parameters)
     if task.fit_task is not None:
         monitor.observers.append(EpochTasks(task, task.fit_task))
     try:
-        rule_state = train_and_show(at_work, solver, parameters, monitor)
+        optimizer_state = train_and_show(at_work, solver, parameters, monitor)
     except KeyboardInterrupt:  # also while threads are started, or waited for
-        monitor.ending = Ending.INTERRUPTED
+        monitor.stop_reason = StopReason.INTERRUPTED
     monitor.finish()
-    return Outcome(
+    return TrainResult(
         learnt(task, monitor),
-        monitor.ending or ending_of_epochs(task),
+        monitor.stop_reason or ending_of_epochs(task),
         Memory(
-            rule_state,
+            optimizer_state,
             monitor.plateaus[0] if len(monitor.plateaus) == 1 else None,
             task.memory.samples_seen + monitor.n_epochs * task.n_samples,
         ),
         scores_say_nothing=(
-            task.held_out is not None
+            task.validation is not None
             and all(math.isinf(plateau.lowest) for plateau in monitor.plateaus)
         ),
     )
@@ -56,17 +56,17 @@ def carry_out(task: Task, solver: Trainer) -> Outcome:
 
 def train_and_show(
     task: Task, solver: Trainer, parameters: np.ndarray, monitor: Monitor
-) -> RuleState | None:
+) -> OptimizerState | None:
     """Train with the threads that the solver asks for, and show the progress."""
     with (
-        solver.threads(task) as crew,
+        solver.threads(task) as workers,
         shown(task.verbose, task.epochs_before, task.goal.max_iter) as observers,
     ):
         if monitor.evaluate is not None:
-            monitor.evaluate = partial(monitor.evaluate, crew=crew)
+            monitor.evaluate = partial(monitor.evaluate, workers=workers)
         monitor.observers[:0] = observers  # show an epoch before a callback may raise
         try:
-            return solver.train(task, parameters, monitor, crew)
+            return solver.train(task, parameters, monitor, workers)
         except KeyboardInterrupt:
             monitor.deadline = -math.inf  # other threads end behind their batch
             raise
@@ -74,12 +74,12 @@ def train_and_show(
 
 def monitor_of(task: Task, solver: Trainer, parameters: np.ndarray) -> Monitor:
     """A monitor of the parameters that the solver is to move."""
-    may_stop = solver.watches_training_loss or task.held_out is not None
+    may_stop = solver.watches_training_loss or task.validation is not None
     return Monitor(
         parameters,
         tol=task.goal.tol,
         patience=task.goal.patience if may_stop else math.inf,
-        first_patience=task.goal.first_patience,
+        initial_patience=task.goal.initial_patience,
         learning_rate=solver.learning_rate,
         plateau_factor=solver.plateau_factor,
         smallest_factor=solver.smallest_factor,
@@ -89,10 +89,10 @@ def monitor_of(task: Task, solver: Trainer, parameters: np.ndarray) -> Monitor:
     )
 
 
-def ending_of_epochs(task: Task) -> Ending:
+def ending_of_epochs(task: Task) -> StopReason:
     """How a task ends that nothing else has ended; held-out rows choose the epoch."""
-    is_enough = task.goal.is_planned or task.held_out is not None
-    return Ending.AS_PLANNED if is_enough else Ending.CUT_SHORT
+    is_enough = task.goal.has_fixed_budget or task.validation is not None
+    return StopReason.COMPLETED if is_enough else StopReason.MAX_ITER_REACHED
 
 
 class EpochTasks(Observer):
@@ -111,8 +111,8 @@ class EpochTasks(Observer):
         def attributes() -> dict[str, object]:
             return learnt(self.task, monitor).attributes()
 
-        if self.fit_task.end_epoch(attributes) and monitor.ending is None:
-            monitor.ending = Ending.BY_CALLBACK
+        if self.fit_task.end_epoch(attributes) and monitor.stop_reason is None:
+            monitor.stop_reason = StopReason.BY_CALLBACK
 
 
 # What is kept
@@ -123,14 +123,14 @@ def learnt(task: Task, monitor: Monitor) -> Learnt:
     """What is kept if training ends here."""
     vectors, epochs = monitor.kept()
     parameters = vectors.astype(task.architecture.dtype)
-    shares, temperature = combination(task, parameters)
+    ensemble_weights, temperature = combination(task, parameters)
     return Learnt(
         task.architecture,
         parameters,
         {name: list(values) for name, values in monitor.history.items()},
         epochs.copy(),
         temperature,
-        shares,
+        ensemble_weights,
         task.engine,
     )
 
@@ -144,11 +144,11 @@ def evaluation(task: Task, parameters: np.ndarray) -> Evaluate | None:
     Each network has rows of its own. A crew takes the losses side by side, but
     scorers of any origin come one by one.
     """
-    if task.held_out is None:
+    if task.validation is None:
         return None
     losses, scores = [], []
-    for vector, part in zip(parameters, task.held_out.each(), strict=True):
-        network = reader_of(task.architecture, vector, part.x)
+    for vector, part in zip(parameters, task.validation.each(), strict=True):
+        network = make_predictor(task.architecture, vector, part.x)
         part = part.with_mean_weight_one(task.architecture.dtype)
         losses.append(partial(log_loss, network, part))
         # our own log-loss also works where a class has no held-out row, and with one
@@ -156,14 +156,16 @@ def evaluation(task: Task, parameters: np.ndarray) -> Evaluate | None:
         if task.goal.scoring != "neg_log_loss" and len(task.classes) > 1:
             model = ModelInTraining(task.classes, partial(probabilities, network))
             score = score_function(
-                task.goal.scoring, model, part.inputs(), part.codes, part.weight
+                task.goal.scoring, model, part.inputs(), part.y_encoded, part.weight
             )
             scores.append(score)
 
     def evaluate(
-        members: Sequence[int], crew: Crew = ALONE
+        members: Sequence[int], workers: Workers = SERIAL
     ) -> tuple[np.ndarray, np.ndarray]:
-        found = np.array(list(crew.map(call, [losses[member] for member in members])))
+        found = np.array(
+            list(workers.map(call, [losses[member] for member in members]))
+        )
         if not scores or not np.isfinite(found).all():
             return found, -found
         return found, np.array([scores[member]() for member in members])
@@ -172,13 +174,13 @@ def evaluation(task: Task, parameters: np.ndarray) -> Evaluate | None:
 
 
 @np.errstate(all="ignore")
-def log_loss(network: Reader, samples: Samples) -> float:
+def log_loss(network: Predictor, samples: Samples) -> float:
     """Mean log-loss of samples, without label smoothing."""
     logits = network.logits(samples.x, samples.rows)
-    return SoftmaxCrossEntropy().value(logits, samples.codes, samples.weight)
+    return SoftmaxCrossEntropy().value(logits, samples.y_encoded, samples.weight)
 
 
 @np.errstate(all="ignore")
-def probabilities(network: Reader, x: Rows) -> np.ndarray:
+def probabilities(network: Predictor, x: Rows) -> np.ndarray:
     """What a network says of the rows of x."""
     return softmax(network.logits(x))

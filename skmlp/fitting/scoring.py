@@ -58,7 +58,7 @@ def score_function(
     scoring: Scoring,
     model: ModelInTraining,
     X: Rows,
-    codes: np.ndarray,
+    y_encoded: np.ndarray,
     weight: np.ndarray | None,
 ) -> Callable[[], float]:
     """A function that scores the present weights on held-out rows, greater is better.
@@ -79,8 +79,8 @@ def score_function(
         start = model.predict_proba(X)
         if np.isfinite(start).all():  # or training ends as diverged, without a score
             score = partial(score_quietly, scorer, classes, weights)
-            try_out(score, start, labels, codes, scoring)
-    y = model.classes_[codes]
+            try_out(score, start, labels, y_encoded, scoring)
+    y = model.classes_[y_encoded]
     # scikit-learn changes the filters as it looks at labels; other functions do not
     turn = FILTERS if calls_a_metric(scorer) else nullcontext()
 
@@ -160,20 +160,20 @@ def score_quietly(
     classes: np.ndarray,
     weights: dict,
     probabilities: np.ndarray,
-    codes: np.ndarray,
+    y_encoded: np.ndarray,
 ) -> float:
     """What a scorer makes of probabilities, without the warnings that it may give."""
     model = ModelInTraining(classes, probabilities=lambda given: given)
     with FILTERS, warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        return float(scorer(model, probabilities, classes[codes], **weights))
+        return float(scorer(model, probabilities, classes[y_encoded], **weights))
 
 
 def try_out(
     score: Callable[[np.ndarray, np.ndarray], float],
     start: np.ndarray,
     classes: np.ndarray,
-    codes: np.ndarray,
+    y_encoded: np.ndarray,
     scoring: Scoring,
 ) -> None:
     """Raise in one sentence if the rows can't be scored.
@@ -181,13 +181,13 @@ def try_out(
     Where classes are absent, what a metric sees of them depends on the predictions: so
     it gets those of the start weights, the right ones, and some of every class.
     """
-    absent = np.setdiff1d(np.arange(len(classes)), codes)
-    in_turn = np.arange(len(codes)) % len(classes)
+    absent = np.setdiff1d(np.arange(len(classes)), y_encoded)
+    in_turn = np.arange(len(y_encoded)) % len(classes)
     try:
-        result = score(start, codes)
+        result = score(start, y_encoded)
         if len(absent):
-            score(certainty(codes, like=start), codes)
-            score(certainty(in_turn, like=start), codes)
+            score(certainty(y_encoded, like=start), y_encoded)
+            score(certainty(in_turn, like=start), y_encoded)
     except Exception as error:
         cause: Exception | None = error
         if len(absent):
@@ -200,19 +200,19 @@ def try_out(
         raise absence(scoring, classes[absent])
 
 
-def certainty(codes: np.ndarray, like: np.ndarray) -> np.ndarray:
+def certainty(y_encoded: np.ndarray, like: np.ndarray) -> np.ndarray:
     """Probabilities that are 1 for the given class of each row."""
     probabilities = np.zeros_like(like)
-    np.put_along_axis(probabilities, codes[:, np.newaxis], 1, axis=1)
+    np.put_along_axis(probabilities, y_encoded[:, np.newaxis], 1, axis=1)
     return probabilities
 
 
 def failure(
-    score: Callable, probabilities: np.ndarray, codes: np.ndarray
+    score: Callable, probabilities: np.ndarray, y_encoded: np.ndarray
 ) -> Exception | None:
     """The error that scoring ends in, if any."""
     try:
-        score(probabilities, codes)
+        score(probabilities, y_encoded)
     except Exception as error:
         return error
     return None

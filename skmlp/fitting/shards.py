@@ -10,13 +10,13 @@ import numpy as np
 from skmlp.fitting.engines import engine_of
 from skmlp.fitting.solvers import Descent, Trainer, save_to_checkpoint, start_of
 from skmlp.fitting.task import Memory, Task
-from skmlp.optim.optimizers import RuleState
+from skmlp.optim.optimizers import OptimizerState
 from skmlp.optim.schedules import Schedule
 from skmlp.parts.rounds import State, Visit, learning_rate_factor, mean_of
 from skmlp.training.batches import RowsInShards, Samples
-from skmlp.training.endings import Ending
+from skmlp.training.endings import StopReason
 from skmlp.training.monitor import Monitor
-from skmlp.training.threads import ALONE, Crew, side_by_side
+from skmlp.training.threads import SERIAL, Workers, open_workers
 
 
 class Round(NamedTuple):
@@ -76,7 +76,7 @@ class Course:
             task,
             parameters=nothing,
             samples=Samples(nothing, np.empty((len(nothing), 0), int)),
-            held_out=None,
+            validation=None,
             goal=task.goal._replace(scoring="neg_log_loss"),  # others may hold anything
             memory=Memory(),
             checkpoint=None,
@@ -86,7 +86,12 @@ class Course:
         return cls(descent, without_rows, schedule, task.n_penalised)
 
     def take(
-        self, samples: Samples, state: State, of_all: Round, shard: int, crew: Crew
+        self,
+        samples: Samples,
+        state: State,
+        of_all: Round,
+        shard: int,
+        workers: Workers,
     ) -> State:
         """Take one shard's part in a round.
 
@@ -108,7 +113,7 @@ class Course:
         RuntimeError
             If another engine computes here than where training was begun.
         """
-        here = engine_of(self.task.architecture, samples.x, self.descent.rule)
+        here = engine_of(self.task.architecture, samples.x, self.descent.optimizer)
         if here != self.task.engine:
             raise RuntimeError(
                 f"the engine is {here!r} on a worker and {self.task.engine!r} where "
@@ -123,7 +128,7 @@ class Course:
             of_all.visit._replace(shard=shard),
             of_all.learning_rate,
             self.schedule,
-            crew,
+            workers,
         )
 
 
@@ -164,10 +169,10 @@ class InTurn:
         For the networks.
     """
 
-    def __init__(self, rows: RowsInShards, crew: Crew = ALONE) -> None:
+    def __init__(self, rows: RowsInShards, workers: Workers = SERIAL) -> None:
         self.sizes = rows.sizes
         self.shards: Sequence[Samples] = rows.shards
-        self.crew = crew
+        self.workers = workers
 
     def epoch(
         self,
@@ -179,7 +184,7 @@ class InTurn:
         reports: list[Report] = []
         for one in rounds:
             state = mean_of(
-                course.take(samples, state, one, number, self.crew)
+                course.take(samples, state, one, number, self.workers)
                 for number, samples in enumerate(self.shards)
             )
             reports.append(Report.of(state))
@@ -215,19 +220,19 @@ class OnShards(Trainer):
         """What computes on all shards."""
         return self.descent.engine(task)
 
-    def threads(self, task: Task) -> AbstractContextManager[Crew]:
+    def threads(self, task: Task) -> AbstractContextManager[Workers]:
         """A crew for the held-out rows."""
-        return side_by_side(len(task.parameters))
+        return open_workers(len(task.parameters))
 
     def train(
-        self, task: Task, parameters: np.ndarray, monitor: Monitor, crew: Crew
-    ) -> RuleState | None:
+        self, task: Task, parameters: np.ndarray, monitor: Monitor, workers: Workers
+    ) -> OptimizerState | None:
         """Have epochs carried out, from where a checkpoint or a call has left."""
-        state = start = start_of(task, monitor, self.descent.rule)
+        state = start = start_of(task, monitor, self.descent.optimizer)
         parameters[...] = state.parameters
         course = Course.of(self.descent, task)
         save_to_checkpoint(task, monitor, lambda: state)
-        while monitor.ending is None and monitor.n_epochs < task.goal.max_iter:
+        while monitor.stop_reason is None and monitor.n_epochs < task.goal.max_iter:
             monitor.begin_epoch()
             rounds = self.rounds(monitor)
             state, reports = self.runner.epoch(
@@ -242,10 +247,10 @@ class OnShards(Trainer):
                 self.last_rate(course, rounds[len(reports) - 1]),
                 self.penalty(task, parameters, rounds[0].visit.ended),
             )
-        if monitor.ending is None and self.descent.schedule.has_end:
-            monitor.ending = Ending.AS_PLANNED
-        has_diverged = monitor.ending == Ending.DIVERGED
-        return start.rule_state if has_diverged else state.rule_state
+        if monitor.stop_reason is None and self.descent.schedule.has_fixed_length:
+            monitor.stop_reason = StopReason.COMPLETED
+        has_diverged = monitor.stop_reason == StopReason.DIVERGED
+        return start.optimizer_state if has_diverged else state.optimizer_state
 
     def rounds(self, monitor: Monitor) -> list[Round]:
         """Those of the next epoch."""
@@ -277,7 +282,7 @@ class OnShards(Trainer):
             for stack in self.descent.stacks(task)
             if not ended.issuperset(range(stack.start, stack.stop))
         ]
-        values = [task.decay().value(parameters[stack]) for stack in stacks]
+        values = [task.regularization().value(parameters[stack]) for stack in stacks]
         n_members = [stack.stop - stack.start for stack in stacks]
         return float(np.average(values, weights=n_members))
 

@@ -22,15 +22,15 @@ from skmlp.nn.network import BLOCK_ROWS, Network
 from skmlp.optim.optimizers import (
     OPTIMIZERS,
     Optimizer,
-    Rule,
-    RuleState,
+    OptimizerState,
+    ParameterUpdater,
     minimize_lbfgs,
 )
 from skmlp.optim.schedules import SCHEDULES, Schedule
 from skmlp.parts.rounds import State, Visit, draws_of, generators_at
 from skmlp.saving.checkpoints import Checkpoint, Start
 from skmlp.training.batches import Batches, batches_of
-from skmlp.training.endings import Ending
+from skmlp.training.endings import StopReason
 from skmlp.training.loop import (
     Learner,
     NumpyLearner,
@@ -39,7 +39,7 @@ from skmlp.training.loop import (
     with_members,
 )
 from skmlp.training.monitor import Monitor, Observer
-from skmlp.training.threads import ALONE, Crew, side_by_side, suitable_threads
+from skmlp.training.threads import SERIAL, Workers, limit_blas_threads, open_workers
 
 MEMBERS_TOGETHER = 16
 """Most networks of an ensemble whose matrices are multiplied as one stack."""
@@ -86,19 +86,19 @@ class Trainer(ABC):
         """What computes: "numpy", or an instruction set of the core."""
         return NUMPY
 
-    def threads(self, task: Task) -> AbstractContextManager[Crew]:
+    def threads(self, task: Task) -> AbstractContextManager[Workers]:
         """A block to train in, with a crew for its networks."""
         n_rows = min(BLOCK_ROWS, task.n_samples)
-        return suitable_threads(task.architecture.largest_product(n_rows))
+        return limit_blas_threads(task.architecture.largest_product(n_rows))
 
     @abstractmethod
     def train(
-        self, task: Task, parameters: np.ndarray, monitor: Monitor, crew: Crew
-    ) -> RuleState | None:
+        self, task: Task, parameters: np.ndarray, monitor: Monitor, workers: Workers
+    ) -> OptimizerState | None:
         """Move the parameters; return what the update rule remembers.
 
-        `parameters`, in the trainer's type, are overwritten. `crew` is what `threads`
-        gave.
+        `parameters`, in the trainer's type, are overwritten. `workers` come from
+        `threads`.
         """
 
 
@@ -168,7 +168,7 @@ class Descent(Solver):
 
     way_out = 'let early_stopping=True or learning_rate="cosine" decide when to end'
 
-    rule: Rule
+    optimizer: Optimizer
     learning_rate: float
     power_t: float
     schedule: type[Schedule]
@@ -204,30 +204,32 @@ class Descent(Solver):
 
     def engine(self, task: Task) -> str:
         """The core where it takes the network, its rows and the rule."""
-        return engine_of(task.architecture, task.samples.x, self.rule)
+        return engine_of(task.architecture, task.samples.x, self.optimizer)
 
-    def threads(self, task: Task) -> AbstractContextManager[Crew]:
+    def threads(self, task: Task) -> AbstractContextManager[Workers]:
         """A crew for the learners, or, on the core, for the batches of a wide network.
 
         Networks that are small enough for a stack gain nothing by threads.
         """
         n_members = len(task.parameters)
         if n_members > 1:
-            return side_by_side(len(self.stacks(task)))
+            return open_workers(len(self.stacks(task)))
         if task.engine == NUMPY:
-            return suitable_threads(task.architecture.largest_product(self.batch_size))
+            return limit_blas_threads(
+                task.architecture.largest_product(self.batch_size)
+            )
         n_multiplications = self.batch_size * task.architecture.n_weights
         is_wide = n_multiplications >= SMALLEST_SHARED_BATCH
-        return side_by_side(self.batch_size // ROWS_PER_THREAD if is_wide else 1)
+        return open_workers(self.batch_size // ROWS_PER_THREAD if is_wide else 1)
 
     def train(
-        self, task: Task, parameters: np.ndarray, monitor: Monitor, crew: Crew
-    ) -> RuleState | None:
+        self, task: Task, parameters: np.ndarray, monitor: Monitor, workers: Workers
+    ) -> OptimizerState | None:
         """Take steps for some epochs, from where a checkpoint or a call has left."""
-        start = start_of(task, monitor, self.rule, self.steps_per_epoch)
+        start = start_of(task, monitor, self.optimizer, self.steps_per_epoch)
         parameters[...] = start.parameters
         rngs = generators_at(start.draws)
-        learners = self.learners(task, parameters, start.rule_state, rngs, crew)
+        learners = self.learners(task, parameters, start.optimizer_state, rngs, workers)
 
         def state() -> State:
             draws = draws_of(generators(learners))
@@ -242,12 +244,12 @@ class Descent(Solver):
             schedule=self.schedule_of(task),
             n_epochs=task.goal.max_iter,
             # one network by itself may have use for the crew in its batches
-            run=map if len(learners) == 1 else crew.map,
+            run=map if len(learners) == 1 else workers.map,
         )
-        if monitor.ending is None and self.schedule.has_end:
-            monitor.ending = Ending.AS_PLANNED
-        has_diverged = monitor.ending == Ending.DIVERGED
-        return start.rule_state if has_diverged else state_of_all(learners)
+        if monitor.stop_reason is None and self.schedule.has_fixed_length:
+            monitor.stop_reason = StopReason.COMPLETED
+        has_diverged = monitor.stop_reason == StopReason.DIVERGED
+        return start.optimizer_state if has_diverged else state_of_all(learners)
 
     def steps_per_epoch(self, task: Task) -> int:
         """Number of batches of each network."""
@@ -270,7 +272,7 @@ class Descent(Solver):
         visit: Visit,
         learning_rate: float,
         schedule: Schedule,
-        crew: Crew = ALONE,
+        workers: Workers = SERIAL,
     ) -> State:
         """Take the steps of one round on the rows of one shard.
 
@@ -301,7 +303,9 @@ class Descent(Solver):
             draws = visit.draws_behind(state.draws, shared)
             return state._replace(draws=draws, weight=0.0, loss=0.0, first_loss=0.0)
         parameters = state.parameters.copy()
-        learners = self.learners(task, parameters, state.rule_state, rngs, crew, visit)
+        learners = self.learners(
+            task, parameters, state.optimizer_state, rngs, workers, visit
+        )
         at_work, n_members = zip(
             *(
                 (learner, len(members))
@@ -312,7 +316,7 @@ class Descent(Solver):
         )
         rates = [learning_rate * schedule(place) for place in progress]
         round_of = methodcaller("epoch", rates, lambda: False)
-        run = map if len(learners) == 1 else crew.map
+        run = map if len(learners) == 1 else workers.map
         values = np.average(list(run(round_of, at_work)), 0, n_members)
         sizes = np.array(at_work[0].sizes())
         return State(
@@ -328,9 +332,9 @@ class Descent(Solver):
         self,
         task: Task,
         parameters: np.ndarray,
-        rule_state: RuleState | None,
+        optimizer_state: OptimizerState | None,
         rngs: Sequence[np.random.Generator],
-        crew: Crew,
+        workers: Workers,
         visit: Visit | None = None,
     ) -> list[Learner]:
         """All networks: by themselves, or some of them as one stack."""
@@ -340,10 +344,10 @@ class Descent(Solver):
             self.learner(
                 task,
                 parameters,
-                rule_state,
+                optimizer_state,
                 part.start if together == 1 else part,
                 rngs[part],
-                crew if n_members == 1 else ALONE,
+                workers if n_members == 1 else SERIAL,
                 visit,
             )
             for part in self.stacks(task)
@@ -367,10 +371,10 @@ class Descent(Solver):
         self,
         task: Task,
         parameters: np.ndarray,
-        rule_state: RuleState | None,
+        optimizer_state: OptimizerState | None,
         members: slice | int,
         rngs: Sequence[np.random.Generator],
-        crew: Crew,
+        workers: Workers,
         visit: Visit | None = None,
     ) -> Learner:
         """Some networks as a stack, or one of them alone, ready to be trained.
@@ -381,7 +385,7 @@ class Descent(Solver):
         first = members if isinstance(members, int) else members.start
         dropout, weight_decay = task.members[first].way
         architecture = replace(task.architecture, dropout=dropout)
-        loss, decay = task.loss(), task.decay(weight_decay)
+        loss, regularization = task.loss(), task.regularization(weight_decay)
         samples = task.samples.with_mean_weight_one(architecture.dtype)
         batches = batches_of(samples, self.batch_size, rngs if self.shuffle else None)
         if visit is not None:
@@ -392,17 +396,17 @@ class Descent(Solver):
                 for rng in rngs:
                     rng.integers(2**63, size=visit.number)
         vectors = parameters[members]
-        state = None if rule_state is None else state_of(rule_state, members)
-        rule = copy(self.rule).start(vectors, state)
+        state = None if optimizer_state is None else state_of(optimizer_state, members)
+        optimizer = copy(self.optimizer).start(vectors, state)
         if task.engine != NUMPY:
-            steps = steps_of(rule, decay, loss)
-            return CoreLearner(architecture, vectors, steps, batches, rngs, crew)
+            steps = steps_of(optimizer, regularization, loss)
+            return CoreLearner(architecture, vectors, steps, batches, rngs, workers)
         gradient = np.empty_like(vectors)
         factors = architecture.learning_rate_factors()
         return NumpyLearner(
             Network(architecture, vectors, gradient),
             loss,
-            Optimizer(rule, vectors, gradient, decay, factors),
+            ParameterUpdater(optimizer, vectors, gradient, regularization, factors),
             batches,
             rngs,
         )
@@ -435,13 +439,13 @@ def first_state(task: Task) -> State:
     """Where the first round of a task begins."""
     parameters = task.parameters.astype(task.architecture.dtype)
     rngs = generators_for(task.rng, len(parameters))
-    return State(parameters, task.memory.rule_state, draws_of(rngs))
+    return State(parameters, task.memory.optimizer_state, draws_of(rngs))
 
 
 def start_of(
     task: Task,
     monitor: Monitor,
-    rule: Rule,
+    optimizer: Optimizer,
     steps_per_epoch: Callable[[Task], int] | None = None,
 ) -> State:
     """Where training begins: behind the last epoch that was saved, if there is one.
@@ -453,7 +457,7 @@ def start_of(
     if task.checkpoint is None or task.checkpoint.training is None:
         return state
     task.checkpoint.check_engine(task.engine)
-    memory = copy(rule).start(state.parameters, state.rule_state).state()
+    memory = copy(optimizer).start(state.parameters, state.optimizer_state).state()
     start = Start(memory, state.draws)
     n_steps = None if steps_per_epoch is None else steps_per_epoch(task)
     saved = task.checkpoint.restore(monitor, start, task.goal.max_iter, n_steps)
@@ -465,13 +469,13 @@ def generators(learners: Sequence[Learner]) -> list[np.random.Generator]:
     return [rng for one in learners for rng in one.rngs]
 
 
-def state_of_all(learners: Sequence[Learner]) -> RuleState:
+def state_of_all(learners: Sequence[Learner]) -> OptimizerState:
     """What the update rules remember, put together for all networks as a stack.
 
     Learners whose networks have ended have taken fewer steps; those that go on have all
     taken the same number.
     """
-    states = [stacked_state(one.rule_state()) for one in learners]
+    states = [stack_states(one.optimizer_state()) for one in learners]
     first = states[0]
     vectors = {
         name: np.concatenate([state[name] for state in states])
@@ -480,19 +484,19 @@ def state_of_all(learners: Sequence[Learner]) -> RuleState:
     return {"t": max(state["t"] for state in states), **vectors}
 
 
-def state_of(rule_state: RuleState, members: slice | int) -> RuleState:
+def state_of(optimizer_state: OptimizerState, members: slice | int) -> OptimizerState:
     """What the update rule remembers of some of the networks, or of one alone."""
     return {
         name: memory if name == "t" else memory[members]
-        for name, memory in rule_state.items()
+        for name, memory in optimizer_state.items()
     }
 
 
-def stacked_state(rule_state: RuleState) -> RuleState:
+def stack_states(optimizer_state: OptimizerState) -> OptimizerState:
     """What the update rule remembers, as a stack also for a network alone."""
     return {
         name: memory if name == "t" else np.atleast_2d(memory)
-        for name, memory in rule_state.items()
+        for name, memory in optimizer_state.items()
     }
 
 
@@ -521,7 +525,7 @@ class Saver(Observer):
         if monitor.is_out_of_time():
             return  # the epoch may have been cut short, which nobody can go on from
         is_last = monitor.n_epochs == self.max_iter
-        is_over = is_last or monitor.ending is not None
+        is_over = is_last or monitor.stop_reason is not None
         if is_over or self.checkpoint.is_due(monitor.n_epochs):
             state = self.state()
             if not can_be_resumed(monitor, state):
@@ -530,7 +534,7 @@ class Saver(Observer):
                 {
                     "engine": self.engine,
                     "monitor": monitor.state(),
-                    "rule": state.rule_state,
+                    "rule": state.optimizer_state,
                     "draws": list(state.draws),
                 }
             )
@@ -538,8 +542,8 @@ class Saver(Observer):
 
 def can_be_resumed(monitor: Monitor, state: State) -> bool:
     """Return True unless training has diverged, or is about to with such a state."""
-    memory = state.rule_state or {}
-    return monitor.ending != Ending.DIVERGED and all(
+    memory = state.optimizer_state or {}
+    return monitor.stop_reason != StopReason.DIVERGED and all(
         np.isfinite(moment).all() for moment in memory.values()
     )
 
@@ -588,8 +592,8 @@ class FullBatch(Solver):
         return cls(parameters.max_fun)
 
     def train(
-        self, task: Task, parameters: np.ndarray, monitor: Monitor, crew: Crew
-    ) -> RuleState | None:
+        self, task: Task, parameters: np.ndarray, monitor: Monitor, workers: Workers
+    ) -> OptimizerState | None:
         """Minimise the mean loss of all networks, whose parameters are one problem."""
         gradient = np.empty_like(parameters)
         batch_size = min(BLOCK_ROWS, task.n_samples)
@@ -615,7 +619,7 @@ class FullBatch(Solver):
                 mean_objective,
                 parameters,
                 gradient,
-                task.decay(),
+                task.regularization(),
                 monitor.end_epoch,
                 max_iter=task.goal.max_iter,
                 max_fun=self.max_fun,
@@ -623,9 +627,9 @@ class FullBatch(Solver):
             )
         if monitor.n_epochs == 0:
             monitor.end_epoch(result.fun / len(objectives), parameters)
-        if monitor.ending is None and result.success:
-            monitor.ending = Ending.CONVERGED
-        return task.memory.rule_state
+        if monitor.stop_reason is None and result.success:
+            monitor.stop_reason = StopReason.CONVERGED
+        return task.memory.optimizer_state
 
 
 SOLVERS: dict[str, type[Solver]] = {

@@ -10,12 +10,12 @@ import pandas as pd
 from numpy.typing import ArrayLike
 
 from skmlp.fitting.inputs import (
-    OwnRows,
-    Reader,
+    FittedInputs,
+    ValidationData,
     data_of_fit,
     data_on,
+    encode_validation_data,
     fit_inputs,
-    own_held_out,
     read_inputs,
 )
 from skmlp.fitting.parameters import Parameters
@@ -76,13 +76,13 @@ class Source(Protocol):
 
     def data(
         self,
-        reader: Reader,
+        estimator: FittedInputs,
         parameters: Parameters,
         targets: Targets,
         settings: Settings,
-        own_rows: OwnRows,
+        validation_data: ValidationData,
         rng: np.random.Generator,
-        goes_on: bool,
+        is_warm_start: bool,
     ) -> Data:
         """Rows held out, and X encoded by what is there, or by what others teach."""
 
@@ -174,16 +174,23 @@ class InMemory(AbstractContextManager):
 
     def data(
         self,
-        reader: Reader,
+        estimator: FittedInputs,
         parameters: Parameters,
         targets: Targets,
         settings: Settings,
-        own_rows: OwnRows,
+        validation_data: ValidationData,
         rng: np.random.Generator,
-        goes_on: bool,
+        is_warm_start: bool,
     ) -> Data:
         return data_of_fit(
-            reader, parameters, self.X, targets, settings, own_rows, rng, goes_on
+            estimator,
+            parameters,
+            self.X,
+            targets,
+            settings,
+            validation_data,
+            rng,
+            is_warm_start,
         )
 
 
@@ -249,8 +256,8 @@ def labels_of(X: Any, label: Any, weight: Any) -> tuple[np.ndarray, np.ndarray |
     with DataSet(X) as data_set:
         parts = list(Columns(data_set, label, weight).labels())
     labels = different_labels(parts)
-    codes = [part.codes_among(labels) for part in parts]
-    return labels[np.concatenate(codes)], weight_of_parts(parts)
+    y_encoded = [part.codes_among(labels) for part in parts]
+    return labels[np.concatenate(y_encoded)], weight_of_parts(parts)
 
 
 class InParts(AbstractContextManager, ABC):
@@ -266,7 +273,7 @@ class InParts(AbstractContextManager, ABC):
 
     most_encoder_rows: ClassVar[int] = MOST_ENCODER_ROWS
     n_columns: int
-    codes: np.ndarray
+    y_encoded: np.ndarray
 
     @abstractmethod
     def labels(self) -> Iterable["LabelsOfPart"]:
@@ -279,7 +286,7 @@ class InParts(AbstractContextManager, ABC):
     @abstractmethod
     def encode(
         self,
-        reader: Reader,
+        estimator: FittedInputs,
         parameters: Parameters,
         targets: Targets,
         uses: np.ndarray,
@@ -298,56 +305,60 @@ class InParts(AbstractContextManager, ABC):
     def targets(self, parameters: Parameters) -> Targets:
         parts = list(self.labels())
         classes = different_labels(parts)
-        self.codes = np.concatenate([part.codes_among(classes) for part in parts])
+        self.y_encoded = np.concatenate([part.codes_among(classes) for part in parts])
         weight = weight_of_parts(parts)
-        counts = np.bincount(self.codes, minlength=len(classes))
+        counts = np.bincount(self.y_encoded, minlength=len(classes))
         class_weights = weights_of_classes(
             parameters.class_weight, classes, classes, counts
         )
-        samples = weighted_samples(self.codes, weight, class_weights)
-        return Targets(self.codes, classes, weight, class_weights, samples)
+        samples = weighted_samples(self.y_encoded, weight, class_weights)
+        return Targets(self.y_encoded, classes, weight, class_weights, samples)
 
     def data(
         self,
-        reader: Reader,
+        estimator: FittedInputs,
         parameters: Parameters,
         targets: Targets,
         settings: Settings,
-        own_rows: OwnRows,
+        validation_data: ValidationData,
         rng: np.random.Generator,
-        goes_on: bool,
+        is_warm_start: bool,
     ) -> Data:
-        holds_out = settings.early_stopping and not own_rows.are_given
+        holds_out = settings.early_stopping and not validation_data.are_given
         n_to_encoder = n_encoder_rows(
             parameters, self.n_columns, self.most_encoder_rows
         )
         uses = uses_of_rows(
-            self.codes,
-            mask_of(targets.samples.rows, len(self.codes)),
+            self.y_encoded,
+            mask_of(targets.samples.rows, len(self.y_encoded)),
             settings.validation_fraction if holds_out else 0.0,
-            0 if goes_on else n_to_encoder,
+            0 if is_warm_start else n_to_encoder,
             rng,
         )
         sample = None
-        if not goes_on:
-            sample = self.fit_encoder(reader, parameters, targets, uses, rng)
-        samples, held_out = self.encode(reader, parameters, targets, uses, sample, rng)
-        if own_rows.are_given:
-            held_out = own_held_out(reader, parameters.dtype, targets, own_rows)
-        elif held_out is None and holds_out:
-            warn_of_no_split(parameters, settings, targets.samples.codes)
+        if not is_warm_start:
+            sample = self.fit_encoder(estimator, parameters, targets, uses, rng)
+        samples, validation = self.encode(
+            estimator, parameters, targets, uses, sample, rng
+        )
+        if validation_data.are_given:
+            validation = encode_validation_data(
+                estimator, parameters.dtype, targets, validation_data
+            )
+        elif validation is None and holds_out:
+            warn_of_no_split(parameters, settings, targets.samples.y_encoded)
         n_members = settings.n_estimators
         return data_on(
-            reader,
+            estimator,
             samples.x,
             samples.for_each(n_members),
-            None if held_out is None else held_out.for_each(n_members),
+            None if validation is None else validation.for_each(n_members),
             targets,
         )
 
     def fit_encoder(
         self,
-        reader: Reader,
+        estimator: FittedInputs,
         parameters: Parameters,
         targets: Targets,
         uses: np.ndarray,
@@ -357,11 +368,11 @@ class InParts(AbstractContextManager, ABC):
         is_meant = uses == Use.TRAINING_AND_ENCODER
         weight = targets.sample_weight
         of_sample = targets._replace(
-            y=targets.classes[self.codes[is_meant]],
+            y=targets.classes[self.y_encoded[is_meant]],
             sample_weight=None if weight is None else weight[is_meant],
         )
         rows = self.rows(is_meant)
-        return dense(fit_inputs(reader, parameters, rows, of_sample, None, rng))
+        return dense(fit_inputs(estimator, parameters, rows, of_sample, None, rng))
 
 
 class LabelsOfPart(NamedTuple):
@@ -395,8 +406,8 @@ class LabelsOfPart(NamedTuple):
 
     def codes_among(self, classes: np.ndarray) -> np.ndarray:
         """The code of each row, in the smallest type that has room for all classes."""
-        codes = find_labels(self.different, classes)
-        return codes.astype(np.min_scalar_type(len(classes)))[self.of_row]
+        y_encoded = find_labels(self.different, classes)
+        return y_encoded.astype(np.min_scalar_type(len(classes)))[self.of_row]
 
 
 def different_labels(parts: Sequence[LabelsOfPart]) -> np.ndarray:
@@ -458,7 +469,7 @@ class InFiles(InParts):
 
     def encode(
         self,
-        reader: Reader,
+        estimator: FittedInputs,
         parameters: Parameters,
         targets: Targets,
         uses: np.ndarray,
@@ -469,7 +480,9 @@ class InFiles(InParts):
         is_training = (uses == Use.TRAINING) | (uses == Use.TRAINING_AND_ENCODER)
         n_rows, writer = int(is_training.sum()), None
         weight = weight_of_all(targets, len(uses))
-        given = {"codes": self.codes} | ({} if weight is None else {"weight": weight})
+        given = {"y_encoded": self.y_encoded} | (
+            {} if weight is None else {"weight": weight}
+        )
         held_out_x = []
         start = n_sampled = 0
         for piece in self.data_set.pieces(self.columns.features):
@@ -481,7 +494,7 @@ class InFiles(InParts):
             if sample is not None:
                 known = sample[n_sampled : n_sampled + n_of_sample]
                 n_sampled += n_of_sample
-            x = encoded(reader, parameters.dtype, piece, use, known)
+            x = encoded(estimator, parameters.dtype, piece, use, known)
             held_out_x.append(x[use == Use.HELD_OUT])
             if writer is None:
                 file = MatrixFile(n_rows, x.shape[1], x.dtype)
@@ -501,13 +514,13 @@ class InFiles(InParts):
         assert writer is not None, "there are more rows than the encoder sees"
         writer.finish()
         is_held_out = uses == Use.HELD_OUT
-        held_out = None
+        validation = None
         if is_held_out.any():
-            held_out = Samples(
+            validation = Samples(
                 np.concatenate(held_out_x),
                 **{name: values[is_held_out] for name, values in given.items()},
             )
-        return Samples(file, **writer.columns), held_out
+        return Samples(file, **writer.columns), validation
 
 
 def mask_of(rows: np.ndarray | None, n_rows: int) -> np.ndarray | None:
@@ -530,21 +543,25 @@ def weight_of_all(targets: Targets, n_rows: int) -> np.ndarray | None:
 
 
 def encoded(
-    reader: Reader, dtype: str, piece: Any, use: np.ndarray, known: np.ndarray | None
+    estimator: FittedInputs,
+    dtype: str,
+    piece: Any,
+    use: np.ndarray,
+    known: np.ndarray | None,
 ) -> np.ndarray:
     """Rows of a piece, of which those that the encoder was fitted on are known.
 
     Means of the target that a row itself had a part in would be trusted too much.
     """
     if known is None or len(known) == 0:
-        return dense(read_inputs(reader, piece, dtype))
+        return dense(read_inputs(estimator, piece, dtype))
     is_known = use == Use.TRAINING_AND_ENCODER
     if is_known.all():
         return known
     x = np.empty((len(use), known.shape[1]), known.dtype)
     x[is_known] = known
     others = rows_where(~is_known, piece)
-    x[~is_known] = dense(read_inputs(reader, others, dtype))
+    x[~is_known] = dense(read_inputs(estimator, others, dtype))
     return x
 
 

@@ -18,17 +18,17 @@ from skmlp.fitting.recipe import (
     numbers_to_embed,
     settle,
 )
-from skmlp.fitting.solvers import SOLVERS, stacked_state
+from skmlp.fitting.solvers import SOLVERS, stack_states
 from skmlp.fitting.targets import Targets, check_label_types, have_same_labels
-from skmlp.fitting.task import Data, Goal, Learnt, Member, Memory, Outcome, Task
+from skmlp.fitting.task import Data, Goal, Learnt, Member, Memory, Task, TrainResult
 from skmlp.nn.activations import as_activation
 from skmlp.nn.network import Architecture
-from skmlp.optim.optimizers import RuleState
+from skmlp.optim.optimizers import OptimizerState
 from skmlp.saving.checkpoints import Checkpoint, fit_in_words
 from skmlp.tabular.labels import read_labels
 from skmlp.tabular.names import list_some
 from skmlp.training.batches import Rows, Samples
-from skmlp.training.endings import Ending
+from skmlp.training.endings import StopReason
 from skmlp.training.monitor import Plateau
 
 MOST_WEIGHTS = 2**40
@@ -45,11 +45,11 @@ class Fitted(Protocol):
     best_iter_: int | np.ndarray
     temperature_: float
     t_: int
-    _rule_state: RuleState | None
+    _optimizer_state: OptimizerState | None
     _plateau: Plateau | None
 
 
-class Past(NamedTuple):
+class FittedState(NamedTuple):
     """What a model has become so far, for training to go on from.
 
     Its encoder is not here: it stays with the estimator, which reads X by it.
@@ -83,8 +83,10 @@ class Past(NamedTuple):
             # those from before there were two engines say nothing of it
             vars(estimator).get("engine_", NUMPY),
         )
-        rule_state = estimator._rule_state and stacked_state(estimator._rule_state)
-        memory = Memory(rule_state, estimator._plateau, estimator.t_)
+        optimizer_state = estimator._optimizer_state and stack_states(
+            estimator._optimizer_state
+        )
+        memory = Memory(optimizer_state, estimator._plateau, estimator.t_)
         return cls(estimator.classes_, learnt, memory)
 
     @property
@@ -129,7 +131,7 @@ class Past(NamedTuple):
         return self.learnt.parameters
 
     def check_layers(
-        self, architecture: Architecture, n_estimators: int, starts_anew: bool = False
+        self, architecture: Architecture, n_estimators: int, reinitializes: bool = False
     ) -> None:
         """Raise unless networks keep their layers, and their inputs if they go on."""
         former = self.learnt.architecture
@@ -140,7 +142,7 @@ class Past(NamedTuple):
                 (n_estimators, architecture),
             ]
         )
-        same_inputs = starts_anew or former.n_periodic == architecture.n_periodic
+        same_inputs = reinitializes or former.n_periodic == architecture.n_periodic
         if before != now or not same_inputs:
             embedding = " (with another numeric_embedding; sparse X has none)"
             raise ValueError(
@@ -150,32 +152,34 @@ class Past(NamedTuple):
                 "with warm_start=False."
             )
 
-    def followed_by(self, outcome: Outcome) -> Learnt:
+    def followed_by(self, train_result: TrainResult) -> Learnt:
         """What is learnt now, with the epochs from before in front of its history."""
-        now, before = outcome.learnt, self.learnt
+        now, before = train_result.learnt, self.learnt
         if before.history.keys() != now.history.keys():
             return now
         history = {
             name: before.history[name] + values for name, values in now.history.items()
         }
-        has_diverged = outcome.ending == Ending.DIVERGED
+        has_diverged = train_result.stop_reason == StopReason.DIVERGED
         offset = before.best_epochs if has_diverged else self.n_epochs
         return now._replace(history=history, best_epochs=now.best_epochs + offset)
 
 
-def all_classes(classes: ArrayLike | None, past: Past | None) -> np.ndarray:
+def all_classes(
+    classes: ArrayLike | None, fitted_state: FittedState | None
+) -> np.ndarray:
     """The classes of a first call of `partial_fit`, which others may only repeat."""
     if classes is None:
-        if past is not None:
-            return past.classes
+        if fitted_state is not None:
+            return fitted_state.classes
         raise ValueError("classes must be passed on the first call to partial_fit.")
     labels = np.asarray(read_labels(classes, "classes"))
     check_label_types(labels, "classes")
     labels = np.unique(labels)
-    if past is not None and not have_same_labels(labels, past.classes):
+    if fitted_state is not None and not have_same_labels(labels, fitted_state.classes):
         raise ValueError(
             f"classes={list_some(labels)} differs from what the network was "
-            f"built for, {list_some(past.classes)}; leave classes out."
+            f"built for, {list_some(fitted_state.classes)}; leave classes out."
         )
     if len(labels) < 2:
         raise ValueError(
@@ -188,21 +192,21 @@ def all_classes(classes: ArrayLike | None, past: Past | None) -> np.ndarray:
 # Settings
 
 
-def settle_fit(
+def resolve_defaults(
     parameters: Parameters,
     targets: Targets,
     n_columns: int,
-    past: Past | None,
+    fitted_state: FittedState | None,
     in_parts: bool = False,
 ) -> Settings:
     """All that the table, the solver and a former network decide."""
-    if past is not None:
-        past.check_classes(targets.classes)
+    if fitted_state is not None:
+        fitted_state.check_classes(targets.classes)
     auto_of_solver = SOLVERS[parameters.solver].auto
-    n_samples = len(targets.samples.codes)
+    n_samples = len(targets.samples.y_encoded)
     settings = settle(parameters, n_samples, n_columns, auto_of_solver, in_parts)
-    if past is not None:
-        settings = past.shaped(settings, parameters)
+    if fitted_state is not None:
+        settings = fitted_state.shaped(settings, parameters)
     if in_parts:
         return settings._replace(max_iter=1)
     if targets.have_one_class:
@@ -304,16 +308,16 @@ def one_per_layer(name: str, given: Any, sizes: Sequence[int]) -> list:
     return entries
 
 
-def start_values(
+def init_parameters(
     network: Architecture,
     members: Sequence[Member],
     rng: np.random.Generator,
-    class_shares: np.ndarray | None = None,
+    class_priors: np.ndarray | None = None,
 ) -> np.ndarray:
     """Where training starts: a stack of vectors, one per network."""
     frequencies = [member.frequency for member in members]
     return np.stack(
-        [network.start_values(rng, class_shares, factor) for factor in frequencies]
+        [network.init_parameters(rng, class_priors, factor) for factor in frequencies]
     )
 
 
@@ -322,57 +326,57 @@ def task_of(
     settings: Settings,
     data: Data,
     rng: np.random.Generator,
-    past: Past | None,
+    fitted_state: FittedState | None,
     in_parts: bool = False,
-    starts_anew: bool = False,
+    reinitializes: bool = False,
 ) -> Task:
     """What is to be trained, from where, and what it is to reach.
 
-    A network that `starts_anew` keeps the layers of its past, but not its weights.
+    A network that `reinitializes` keeps the layers of its past, but not its weights.
     """
-    samples, held_out, classes, n_numbers = data
+    samples, validation, classes, n_numbers = data
     architecture = architecture_of(
         parameters, settings, samples.x, n_numbers, len(classes)
     )
     members = members_of(parameters, settings, architecture.hidden_layer_sizes)
-    if past is not None and starts_anew:
-        past.check_layers(architecture, settings.n_estimators, starts_anew)
-        past = None
-    if past is None:
+    if fitted_state is not None and reinitializes:
+        fitted_state.check_layers(architecture, settings.n_estimators, reinitializes)
+        fitted_state = None
+    if fitted_state is None:
         # first rows need not be like the rest
-        shares = None if in_parts else samples.class_shares(len(classes))
-        weights = start_values(architecture, members, rng, shares)
+        ensemble_weights = None if in_parts else samples.class_priors(len(classes))
+        weights = init_parameters(architecture, members, rng, ensemble_weights)
         past_epochs, memory = 0, Memory()
     else:
-        weights = past.weights(architecture, settings.n_estimators)
-        past_epochs, memory = past.n_epochs, past.memory
+        weights = fitted_state.weights(architecture, settings.n_estimators)
+        past_epochs, memory = fitted_state.n_epochs, fitted_state.memory
         if not in_parts:
             # a fit watches another loss, on other rows, than the calls before it
             memory = memory._replace(plateau=None)
-    is_planned = in_parts or is_laid_out(parameters, samples)
+    has_fixed_budget = in_parts or has_fixed_length(parameters, samples)
     return Task(
         architecture,
         members,
         weights,
         samples,
-        held_out,
+        validation,
         classes,
         rng,
-        goal_of(parameters, settings, is_planned),
+        goal_of(parameters, settings, has_fixed_budget),
         memory,
         past_epochs if in_parts else 0,
         parameters.verbose,
     )
 
 
-def is_laid_out(parameters: Parameters, samples: Samples) -> bool:
+def has_fixed_length(parameters: Parameters, samples: Samples) -> bool:
     """Whether the epochs are what is wanted, rather than as many as it takes."""
     is_by_recipe = is_auto(parameters.max_iter)
-    has_one_class = bool(np.ptp(samples.codes) == 0)
+    has_one_class = bool(np.ptp(samples.y_encoded) == 0)
     return has_one_class or (is_by_recipe and SOLVERS[parameters.solver].plans_epochs)
 
 
-def goal_of(parameters: Parameters, settings: Settings, is_planned: bool) -> Goal:
+def goal_of(parameters: Parameters, settings: Settings, has_fixed_budget: bool) -> Goal:
     """What the parameters say that training is to reach."""
     return Goal(
         settings.label_smoothing,
@@ -381,10 +385,10 @@ def goal_of(parameters: Parameters, settings: Settings, is_planned: bool) -> Goa
         parameters.temperature,
         parameters.member_weights,
         settings.max_iter,
-        is_planned,
+        has_fixed_budget,
         parameters.tol,
         settings.n_iter_no_change,
-        settings.first_patience,
+        settings.initial_patience,
     )
 
 
@@ -392,7 +396,7 @@ def checkpoint_of(
     parameters: Parameters,
     all_given: Callable[[], Mapping[str, object]],
     given: Callable[[], Mapping[str, object]],
-    past: Past | None,
+    fitted_state: FittedState | None,
     rng: np.random.Generator,
 ) -> Checkpoint | None:
     """Where the state of this fit is saved, or was by one that was cut off.
@@ -406,7 +410,7 @@ def checkpoint_of(
     path = os.fspath(parameters.checkpoint)
     solver = SOLVERS[parameters.solver]
     solver.check_takes(parameters, "checkpoint", f"checkpoint={path!r}")
-    former = None if past is None else past.learnt.parameters
+    former = None if fitted_state is None else fitted_state.learnt.parameters
     fit = fit_in_words(
         {**all_given(), **vars(parameters)},
         {**given(), "start (the former weights)": former},

@@ -15,7 +15,7 @@ from sklearn.base import clone
 
 from skmlp._estimators import as_generator
 from skmlp.fitting.inputs import (
-    Reader,
+    FittedInputs,
     fit_encoder,
     fit_inputs,
     generator_of_encoder,
@@ -45,7 +45,7 @@ So a stream of single rows is gone over two or three times on top.
 """
 
 
-class Streaming(Reader, Protocol):
+class Streaming(FittedInputs, Protocol):
     """An estimator that may keep the first rows that it is given."""
 
     classes_: np.ndarray
@@ -63,7 +63,7 @@ class Call(NamedTuple):
         Their labels and weights.
     rng : numpy.random.Generator
         Source of the draws.
-    starts_anew : bool
+    reinitializes : bool
         Whether the network is to be a new one, whatever there was before.
     verbose : bool or int
         What is shown of it.
@@ -72,17 +72,17 @@ class Call(NamedTuple):
     x: RowsInMemory
     targets: Targets
     rng: np.random.Generator
-    starts_anew: bool
+    reinitializes: bool
     verbose: bool | int
 
 
 def calls_to_learn(
-    reader: Streaming,
+    estimator: Streaming,
     parameters: Parameters,
     X: TableLike,
     targets: Targets,
     rng: np.random.Generator,
-    goes_on: bool,
+    is_warm_start: bool,
 ) -> list[Call]:
     """The present call alone or, where the encoder was fitted anew, all calls so far.
 
@@ -96,21 +96,21 @@ def calls_to_learn(
         What the present call has brought.
     rng : numpy.random.Generator
         Source of the draws of this call.
-    goes_on : bool
+    is_warm_start : bool
         Whether there was a fit, or another call, before.
     """
-    if not goes_on:
-        x = first_inputs(reader, parameters, X, targets, rng)
+    if not is_warm_start:
+        x = first_inputs(estimator, parameters, X, targets, rng)
         return [Call(x, targets, rng, True, parameters.verbose)]
     # names and kinds of the columns are checked by the present encoder
-    x = read_inputs(reader, X, parameters.dtype)
-    if reader._first_rows is None:
+    x = read_inputs(estimator, X, parameters.dtype)
+    if estimator._first_rows is None:
         return [Call(x, targets, rng, False, parameters.verbose)]
-    first_rows = reader._first_rows.followed_by(kept_call(X, targets))
-    if not is_due(len(first_rows.fitted.codes), first_rows.n_rows):
-        reader._first_rows = first_rows
+    first_rows = estimator._first_rows.followed_by(kept_call(X, targets))
+    if not is_due(len(first_rows.fitted.y_encoded), first_rows.n_rows):
+        estimator._first_rows = first_rows
         return [Call(x, targets, rng, False, parameters.verbose)]
-    return calls_anew(reader, parameters, first_rows.joined(), rng)
+    return calls_anew(estimator, parameters, first_rows.joined(), rng)
 
 
 def is_due(n_fitted: int, n_rows: int) -> bool:
@@ -121,17 +121,17 @@ def is_due(n_fitted: int, n_rows: int) -> bool:
 
 
 def calls_anew(
-    reader: Streaming, parameters: Parameters, kept: Kept, rng: np.random.Generator
+    estimator: Streaming, parameters: Parameters, kept: Kept, rng: np.random.Generator
 ) -> list[Call]:
     """Fit the encoder on all rows, and give all calls as it encodes them."""
-    x = fit_anew(reader, parameters, kept, rng)
+    x = fit_anew(estimator, parameters, kept, rng)
     parts = kept.parts()
     former = [
         Call(
             x[part],
-            targets_of(reader, parameters, kept, part),
+            targets_of(estimator, parameters, kept, part),
             as_generator(parameters.random_state) if place else rng,
-            starts_anew=place == 0,
+            reinitializes=place == 0,
             verbose=False,
         )
         for place, part in enumerate(parts)
@@ -140,69 +140,69 @@ def calls_anew(
 
 
 def fit_anew(
-    reader: Streaming, parameters: Parameters, kept: Kept, rng: np.random.Generator
+    estimator: Streaming, parameters: Parameters, kept: Kept, rng: np.random.Generator
 ) -> RowsInMemory:
     """Fit the encoder on all rows, which it is settled on if they are enough."""
-    encoder = clone(reader.encoder_)
+    encoder = clone(estimator.encoder_)
     # has its seeds already; but the network is to start as it did in the first call
     generator_of_encoder(rng)
-    targets = targets_of(reader, parameters, kept)
+    targets = targets_of(estimator, parameters, kept)
     rows = targets.samples.rows
-    x = fit_encoder(reader, encoder, parameters.dtype, kept.X, targets, rows)
-    if is_enough(encoder, len(kept.codes)):
-        settle(reader, encoder, len(kept.codes), parameters.verbose)
+    x = fit_encoder(estimator, encoder, parameters.dtype, kept.X, targets, rows)
+    if is_enough(encoder, len(kept.y_encoded)):
+        settle(estimator, encoder, len(kept.y_encoded), parameters.verbose)
     else:
-        reader._first_rows = FirstRows(kept)
+        estimator._first_rows = FirstRows(kept)
     return x
 
 
 def targets_of(
-    reader: Streaming,
+    estimator: Streaming,
     parameters: Parameters,
     kept: Kept,
     part: slice = slice(None),
 ) -> Targets:
     """What some of the kept rows are to be learnt as."""
-    codes = kept.codes[part]
+    y_encoded = kept.y_encoded[part]
     weight = None if kept.weight is None else kept.weight[part]
-    y = reader.classes_[codes]
-    class_weights = weights_of_classes(parameters.class_weight, reader.classes_, y)
-    samples = weighted_samples(codes, weight, class_weights)
-    return Targets(y, reader.classes_, weight, class_weights, samples)
+    y = estimator.classes_[y_encoded]
+    class_weights = weights_of_classes(parameters.class_weight, estimator.classes_, y)
+    samples = weighted_samples(y_encoded, weight, class_weights)
+    return Targets(y, estimator.classes_, weight, class_weights, samples)
 
 
 # Keeping
 
 
 def first_inputs(
-    reader: Streaming,
+    estimator: Streaming,
     parameters: Parameters,
     X: TableLike,
     targets: Targets,
     rng: np.random.Generator,
 ) -> RowsInMemory:
     """The matrix of a first call, on which an encoder is fitted unless it is so."""
-    reader._first_rows = None
+    estimator._first_rows = None
     given = parameters.preprocessing
     if not isinstance(given, str | None) and is_fitted(given):
-        take_encoder(reader, deepcopy(given))
-        remember_names(reader, None)
-        return read_inputs(reader, X, parameters.dtype)
-    x = fit_inputs(reader, parameters, X, targets, targets.samples.rows, rng)
-    encoder, n_rows = reader.encoder_, len(targets.y)
+        take_encoder(estimator, deepcopy(given))
+        remember_names(estimator, None)
+        return read_inputs(estimator, X, parameters.dtype)
+    x = fit_inputs(estimator, parameters, X, targets, targets.samples.rows, rng)
+    encoder, n_rows = estimator.encoder_, len(targets.y)
     if not isinstance(encoder, TableEncoder):
         return x
     if is_enough(encoder, n_rows):
-        settle(reader, encoder, n_rows, parameters.verbose)
+        settle(estimator, encoder, n_rows, parameters.verbose)
     else:
-        reader._first_rows = FirstRows(kept_call(X, targets))
+        estimator._first_rows = FirstRows(kept_call(X, targets))
     return x
 
 
 def kept_call(X: TableLike, targets: Targets) -> Kept:
     """Copies of the rows of a call."""
-    codes = np.searchsorted(targets.classes, targets.y)
-    return keep(X, codes, targets.sample_weight)
+    y_encoded = np.searchsorted(targets.classes, targets.y)
+    return keep(X, y_encoded, targets.sample_weight)
 
 
 def is_enough(encoder: TableEncoder, n_rows: int) -> bool:
@@ -211,10 +211,10 @@ def is_enough(encoder: TableEncoder, n_rows: int) -> bool:
 
 
 def settle(
-    reader: Streaming, encoder: TableEncoder, n_rows: int, verbose: bool | int
+    estimator: Streaming, encoder: TableEncoder, n_rows: int, verbose: bool | int
 ) -> None:
     """Keep the encoder, which is fitted on so many rows, and no rows any more."""
-    reader._first_rows = None
+    estimator._first_rows = None
     say(
         verbose,
         f"encoder settled on the first {n_rows} rows: {encoder.n_features_in_} columns "
@@ -223,19 +223,25 @@ def settle(
     warn_of_columns_without_use(encoder, n_rows)
 
 
-def end_stream(reader: Streaming, goes_on: bool) -> None:
+def end_stream(estimator: Streaming, is_warm_start: bool) -> None:
     """Settle on the encoder that there is, and keep no rows any more.
 
     Parameters
     ----------
     reader : Streaming
         An estimator in `fit`.
-    goes_on : bool
+    is_warm_start : bool
         Whether the encoder is one of `partial_fit`, with which training goes on.
     """
-    first_rows, reader._first_rows = reader._first_rows, None
-    if goes_on and first_rows is not None and isinstance(reader.encoder_, TableEncoder):
-        warn_of_columns_without_use(reader.encoder_, len(first_rows.fitted.codes))
+    first_rows, estimator._first_rows = estimator._first_rows, None
+    if (
+        is_warm_start
+        and first_rows is not None
+        and isinstance(estimator.encoder_, TableEncoder)
+    ):
+        warn_of_columns_without_use(
+            estimator.encoder_, len(first_rows.fitted.y_encoded)
+        )
 
 
 def warn_of_columns_without_use(encoder: TableEncoder, n_rows: int) -> None:

@@ -53,7 +53,7 @@ class Targets(NamedTuple):
     @property
     def have_one_class(self) -> bool:
         """Whether all rows that count are of the same class."""
-        return bool(np.ptp(self.samples.codes) == 0)
+        return bool(np.ptp(self.samples.y_encoded) == 0)
 
 
 def read_targets(
@@ -67,22 +67,24 @@ def read_targets(
     refuse_lazy(X=X, y=y, sample_weight=sample_weight)
     check_is_table("X", X)
     labels = labels_of_rows(X, y)
-    classes, codes = encode_labels(labels, classes)
-    labels = classes[codes]
+    classes, y_encoded = encode_labels(labels, classes)
+    labels = classes[y_encoded]
     class_weights = weights_of_classes(parameters.class_weight, classes, labels)
     weight = sample_weight
     if weight is not None:
         weight = check_weights(weight, len(labels))
-    samples = weighted_samples(codes, weight, class_weights)
+    samples = weighted_samples(y_encoded, weight, class_weights)
     return Targets(labels, classes, weight, class_weights, samples)
 
 
 def weighted_samples(
-    codes: np.ndarray, sample_weight: ArrayLike | None, class_weights: np.ndarray | None
+    y_encoded: np.ndarray,
+    sample_weight: ArrayLike | None,
+    class_weights: np.ndarray | None,
 ) -> Samples:
     """Rows with their weight; those of weight 0 are left out, as if not there."""
-    weight = row_weights(codes, sample_weight, class_weights)
-    samples = Samples(NO_ROWS, codes, weight)
+    weight = row_weights(y_encoded, sample_weight, class_weights)
+    samples = Samples(NO_ROWS, y_encoded, weight)
     if weight is None or weight.all():
         return samples
     return samples.take(np.flatnonzero(weight))
@@ -167,18 +169,18 @@ def encode_labels(
     """
     if classes is None:
         encoder = LabelEncoder()
-        codes = encoder.fit_transform(y)
-        return encoder.classes_, codes
+        y_encoded = encoder.fit_transform(y)
+        return encoder.classes_, y_encoded
     classes = np.unique(classes)
-    codes = find_labels(y, classes)
-    is_unseen = codes < 0
+    y_encoded = find_labels(y, classes)
+    is_unseen = y_encoded < 0
     if is_unseen.any():
         raise ValueError(
             f"{name} contains {list_some(np.unique(y[is_unseen]))}, but the classes "
             f"are {list_some(classes)}; give every class to the first call, as "
             "partial_fit(..., classes=...) or in the y of fit."
         )
-    return classes, codes
+    return classes, y_encoded
 
 
 def have_same_labels(one: np.ndarray, other: np.ndarray) -> bool:
@@ -193,8 +195,8 @@ def accuracy_of(
     sample_weight: ArrayLike | None,
 ) -> float:
     """Part of the rows, by weight, whose label, in whichever type, is predicted."""
-    codes, predicted = find_labels(y, classes), find_labels(predicted, classes)
-    return float(accuracy_score(codes, predicted, sample_weight=sample_weight))
+    y_encoded, predicted = find_labels(y, classes), find_labels(predicted, classes)
+    return float(accuracy_score(y_encoded, predicted, sample_weight=sample_weight))
 
 
 def weights_of_classes(
@@ -229,16 +231,16 @@ def weights_of_classes(
 
 @np.errstate(all="ignore")
 def row_weights(
-    codes: np.ndarray,
+    y_encoded: np.ndarray,
     sample_weight: ArrayLike | None = None,
     class_weights: np.ndarray | None = None,
 ) -> np.ndarray | None:
     """Class weight x sample_weight per row in float64; None where none is given."""
     if sample_weight is None and class_weights is None:
         return None
-    weight = check_weights(sample_weight, len(codes))
+    weight = check_weights(sample_weight, len(y_encoded))
     if class_weights is not None:
-        weight = in_range(weight * class_weights[codes])
+        weight = in_range(weight * class_weights[y_encoded])
     if not weight.any():
         raise ValueError(
             "all weights are zero: sample_weight times class_weight must be positive "
@@ -247,8 +249,8 @@ def row_weights(
     return weight
 
 
-def split_held_out(
-    codes: np.ndarray,
+def split_validation(
+    y_encoded: np.ndarray,
     fraction: float,
     rng: np.random.Generator,
     n_members: int = 1,
@@ -265,15 +267,15 @@ def split_held_out(
     turns.
     """
     n_folds = min(n_members, n_folds or n_members)
-    counts = np.bincount(codes)
+    counts = np.bincount(y_encoded)
     is_large = (counts >= 2) & (counts * fraction >= 0.5)
     n_held_out = np.clip(np.rint(fraction * counts).astype(int), 1, counts - 1)
     n_held_out[~is_large] = 0
     # class by class, in random order within each: a window of each class is held out
-    order = rng.permutation(len(codes))
-    order = order[np.argsort(codes[order], kind="stable")]
-    of_row = codes[order]
-    place = np.arange(len(codes)) - (np.cumsum(counts) - counts)[of_row]
+    order = rng.permutation(len(y_encoded))
+    order = order[np.argsort(y_encoded[order], kind="stable")]
+    of_row = y_encoded[order]
+    place = np.arange(len(y_encoded)) - (np.cumsum(counts) - counts)[of_row]
     first, second = [], []
     for fold in range(n_folds):
         start = fold * counts // n_folds
@@ -292,21 +294,21 @@ def split(
 ) -> tuple[Samples, Samples | None]:
     """Training part, and a held-out part if there is to be one, for each network."""
     if settings.early_stopping:
-        rows, held_out = split_held_out(
-            samples.codes,
+        rows, validation = split_validation(
+            samples.y_encoded,
             settings.validation_fraction,
             rng,
             settings.n_estimators,
             settings.n_folds,
         )
-        if held_out.size > 0:
-            return samples.take(rows), samples.take(held_out)
-        warn_of_no_split(parameters, settings, samples.codes)
+        if validation.size > 0:
+            return samples.take(rows), samples.take(validation)
+        warn_of_no_split(parameters, settings, samples.y_encoded)
     return samples.for_each(settings.n_estimators), None
 
 
 def warn_of_no_split(
-    parameters: Parameters, settings: Settings, codes: np.ndarray
+    parameters: Parameters, settings: Settings, y_encoded: np.ndarray
 ) -> None:
     """Say that no rows are held out, to whoever has asked for some."""
     if is_auto(parameters.early_stopping):
@@ -314,7 +316,7 @@ def warn_of_no_split(
     warnings.warn(
         "no class has enough rows to hold out a part of "
         f"{settings.validation_fraction:g} (the largest has "
-        f"{np.bincount(codes).max()}), so training uses every row and stops on the "
+        f"{np.bincount(y_encoded).max()}), so training uses every row and stops on the "
         "training loss; raise validation_fraction or pass X_val and y_val.",
         stacklevel=4,
     )

@@ -10,10 +10,10 @@ from skmlp._sklearn import FitTask
 from skmlp.fitting.parameters import Auto, Scoring
 from skmlp.nn.losses import SoftmaxCrossEntropy
 from skmlp.nn.network import Architecture
-from skmlp.optim.optimizers import Decay, RuleState
+from skmlp.optim.optimizers import OptimizerState, Regularization
 from skmlp.saving.checkpoints import Checkpoint
 from skmlp.training.batches import Samples
-from skmlp.training.endings import Ending
+from skmlp.training.endings import StopReason
 from skmlp.training.monitor import Plateau
 
 
@@ -22,7 +22,7 @@ class Memory(NamedTuple):
 
     Attributes
     ----------
-    rule_state : dict or None
+    optimizer_state : dict or None
         What the update rule remembers.
     plateau : Plateau or None
         How long the loss has not moved.
@@ -30,7 +30,7 @@ class Memory(NamedTuple):
         Training rows seen so far, each epoch counted.
     """
 
-    rule_state: RuleState | None = None
+    optimizer_state: OptimizerState | None = None
     plateau: Plateau | None = None
     samples_seen: int = 0
 
@@ -66,7 +66,7 @@ class Data(NamedTuple):
 
     Attributes
     ----------
-    samples, held_out : Samples
+    samples, validation : Samples
         The rows to train on and those to score after each epoch, or None.
     classes : ndarray of shape (n_classes,)
         The labels that codes stand for.
@@ -75,7 +75,7 @@ class Data(NamedTuple):
     """
 
     samples: Samples
-    held_out: Samples | None
+    validation: Samples | None
     classes: np.ndarray
     n_numbers: int
 
@@ -97,13 +97,13 @@ class Goal(NamedTuple):
         What networks count for: "auto" is to be found there as well.
     max_iter : int
         Most epochs or iterations.
-    is_planned : bool
+    has_fixed_budget : bool
         Whether so many are wanted, rather than as many as it takes.
     tol : float
         By how much the watched value must improve.
     patience : float
         Epochs without improvement, beyond which a plateau is reached.
-    first_patience : float, default=inf
+    initial_patience : float, default=inf
         As many beside those that have led to the best epoch, if that is less.
     """
 
@@ -113,10 +113,10 @@ class Goal(NamedTuple):
     temperature: float | Auto | None
     member_weights: Auto | None
     max_iter: int
-    is_planned: bool
+    has_fixed_budget: bool
     tol: float
     patience: float
-    first_patience: float = math.inf
+    initial_patience: float = math.inf
 
 
 @dataclass(frozen=True)
@@ -131,7 +131,7 @@ class Task:
         The networks; one, if it is no ensemble.
     parameters : ndarray of shape (n_members, n_parameters)
         Where training starts; never written. One network is a stack of one.
-    samples, held_out : Samples
+    samples, validation : Samples
         The rows to train on and those to score after each epoch, or None; a stack, of
         a line per network.
     classes : ndarray of shape (n_classes,)
@@ -160,7 +160,7 @@ class Task:
     members: tuple[Member, ...]
     parameters: np.ndarray
     samples: Samples
-    held_out: Samples | None
+    validation: Samples | None
     classes: np.ndarray
     rng: np.random.Generator
     goal: Goal
@@ -175,7 +175,7 @@ class Task:
     @property
     def n_samples(self) -> int:
         """Training rows per network."""
-        return self.samples.codes.shape[-1]
+        return self.samples.y_encoded.shape[-1]
 
     @property
     def n_penalised(self) -> float:
@@ -199,10 +199,10 @@ class Task:
         """What the training rows are measured by."""
         return SoftmaxCrossEntropy(self.goal.label_smoothing)
 
-    def decay(self, weight_decay: float = 0.0) -> Decay:
+    def regularization(self, weight_decay: float = 0.0) -> Regularization:
         """The L2 penalty and the decay of weights, which leave biases alone."""
-        strength = self.goal.alpha / self.n_penalised
-        return Decay(strength, self.architecture.n_weights, weight_decay)
+        l2 = self.goal.alpha / self.n_penalised
+        return Regularization(l2, self.architecture.n_weights, weight_decay)
 
 
 def alone_or_stack(vectors: np.ndarray) -> np.ndarray:
@@ -241,7 +241,7 @@ class Learnt(NamedTuple):
     history: dict[str, list[float]]
     best_epochs: np.ndarray
     temperature: float
-    shares: np.ndarray
+    ensemble_weights: np.ndarray
     engine: str = "numpy"
 
     def attributes(self) -> dict[str, object]:
@@ -252,12 +252,12 @@ class Learnt(NamedTuple):
             "history_": self.history,
             "best_iter_": best_iter_of(self.best_epochs),
             "temperature_": self.temperature,
-            "member_weights_": self.shares,
+            "member_weights_": self.ensemble_weights,
             "engine_": self.engine,
         }
 
 
-class Outcome(NamedTuple):
+class TrainResult(NamedTuple):
     """What came of a task.
 
     Attributes
@@ -273,7 +273,7 @@ class Outcome(NamedTuple):
     """
 
     learnt: Learnt
-    ending: Ending
+    stop_reason: StopReason
     memory: Memory
     scores_say_nothing: bool
 

@@ -10,7 +10,7 @@ from skmlp.nn.losses import SoftmaxCrossEntropy
 SPREAD_OF_LOG_TEMPERATURE = 1.0
 """Standard deviation of the temperature's logarithm, before any row is seen."""
 
-ROWS_FOR_EQUAL_SHARES = 5
+PRIOR_ROWS_OF_EQUAL_WEIGHTS = 5
 """Rows that speak for all parts of a mixture alike, beside those that are seen."""
 
 N_ROUNDS = 100
@@ -18,8 +18,8 @@ N_ROUNDS = 100
 
 
 @np.errstate(all="ignore")
-def best_temperature(
-    logits: np.ndarray, codes: np.ndarray, weight: np.ndarray | None = None
+def fit_temperature(
+    logits: np.ndarray, y_encoded: np.ndarray, weight: np.ndarray | None = None
 ) -> float:
     """The most probable temperature, given rows with their classes (Guo et al., 2017).
 
@@ -36,10 +36,10 @@ def best_temperature(
         Weight of each row, 1 on average; None means 1.
     """
     loss = SoftmaxCrossEntropy()
-    prior = 0.5 / (len(codes) * SPREAD_OF_LOG_TEMPERATURE**2)
+    prior = 0.5 / (len(y_encoded) * SPREAD_OF_LOG_TEMPERATURE**2)
     result = minimize_scalar(
         lambda log_t: (
-            loss.value(logits / math.exp(log_t), codes, weight) + prior * log_t**2
+            loss.value(logits / math.exp(log_t), y_encoded, weight) + prior * log_t**2
         ),
         bounds=(-3, 3),
         method="bounded",
@@ -47,7 +47,7 @@ def best_temperature(
     return math.exp(result.x)
 
 
-def best_shares(
+def fit_ensemble_weights(
     probabilities: np.ndarray, weight: np.ndarray | None = None
 ) -> np.ndarray:
     """What each part of a mixture gets, so that rows are as probable as can be.
@@ -70,15 +70,15 @@ def best_shares(
     Examples
     --------
     >>> import numpy as np
-    >>> best_shares(np.array([[0.9, 0.5]] * 95)).round(2)
+    >>> fit_ensemble_weights(np.array([[0.9, 0.5]] * 95)).round(2)
     array([0.95, 0.05])
     """
     n_samples, n_parts = probabilities.shape
-    shares = np.full(n_parts, 1 / n_parts)
+    ensemble_weights = np.full(n_parts, 1 / n_parts)
     weight = np.ones(n_samples) if weight is None else weight
     for _ in range(N_ROUNDS):
-        parts = probabilities * shares
+        parts = probabilities * ensemble_weights
         parts *= (weight / parts.sum(axis=1))[:, np.newaxis]
-        shares = parts.sum(axis=0) + ROWS_FOR_EQUAL_SHARES / n_parts
-        shares /= shares.sum()
-    return shares
+        ensemble_weights = parts.sum(axis=0) + PRIOR_ROWS_OF_EQUAL_WEIGHTS / n_parts
+        ensemble_weights /= ensemble_weights.sum()
+    return ensemble_weights

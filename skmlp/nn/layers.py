@@ -31,7 +31,7 @@ class SparseRows(Protocol):
 Rows = np.ndarray | SparseRows
 """What a network takes: an array, or sparse rows if the first layer is `Dense`."""
 
-StartValues = Mapping[str, float | np.ndarray]
+InitialValues = Mapping[str, float | np.ndarray]
 """Values before training, by the names of a layer's parameters."""
 
 
@@ -68,7 +68,7 @@ class Layer:
         self.p = SimpleNamespace(**parameters)
         self.g = SimpleNamespace(**gradients)
 
-    def start_values(self, rng: np.random.Generator) -> StartValues:
+    def init_parameters(self, rng: np.random.Generator) -> InitialValues:
         """Values of the parameters before training, by name."""
         return {}
 
@@ -79,10 +79,10 @@ class Layer:
         """
         raise NotImplementedError
 
-    def backward(self, delta: np.ndarray, need_input: bool = True) -> np.ndarray:
+    def backward(self, grad: np.ndarray, need_input_grad: bool = True) -> np.ndarray:
         """Write the gradients; turn d loss / d output into d loss / d input.
 
-        May overwrite `delta`. Without `need_input` the return value means nothing.
+        May overwrite `grad`. Without `need_input_grad` the return value means nothing.
         """
         raise NotImplementedError
 
@@ -144,7 +144,7 @@ class Dense(Layer):
         self.initializer = initializer
         self.order = order
 
-    def start_values(self, rng: np.random.Generator) -> StartValues:
+    def init_parameters(self, rng: np.random.Generator) -> InitialValues:
         fan_in, fan_out = self.shapes["weight"]
         return {"weight": self.initializer((fan_in, fan_out), rng), "bias": 0.0}
 
@@ -157,16 +157,16 @@ class Dense(Layer):
         y += self.p.bias[..., np.newaxis, :]
         return y
 
-    def backward(self, delta: np.ndarray, need_input: bool = True) -> np.ndarray:
-        product(transpose(self.x), delta, self.g.weight)
+    def backward(self, grad: np.ndarray, need_input_grad: bool = True) -> np.ndarray:
+        product(transpose(self.x), grad, self.g.weight)
         # a product with ones sums the rows in less than half the time of sum(axis=-2)
-        np.matmul(self.ones(delta.shape[-2], delta.dtype), delta, out=self.g.bias)
-        if not need_input:
-            return delta
+        np.matmul(self.ones(grad.shape[-2], grad.dtype), grad, out=self.g.bias)
+        if not need_input_grad:
+            return grad
         weight = self.p.weight
-        shape = (*delta.shape[:-1], weight.shape[-2])
+        shape = (*grad.shape[:-1], weight.shape[-2])
         out = self.scratch("delta", shape, weight.dtype)
-        return product(delta, weight.mT, out)
+        return product(grad, weight.mT, out)
 
     def ones(self, n_rows: int, dtype: np.typing.DTypeLike) -> np.ndarray:
         """A reused vector of ones."""
@@ -223,7 +223,7 @@ class PeriodicEmbedding(Layer):
             "mix": (n_numbers, self.n_waves, self.n_outputs),
         }
 
-    def start_values(self, rng: np.random.Generator) -> StartValues:
+    def init_parameters(self, rng: np.random.Generator) -> InitialValues:
         shape = (self.n_numbers, self.n_waves)
         scale = np.geomspace(self.slowest, self.fastest, self.n_waves)
         frequency = rng.normal(0.0, scale, shape)
@@ -250,18 +250,18 @@ class PeriodicEmbedding(Layer):
         y[..., self.n_inputs :] = curves.reshape(flat).mT
         return y
 
-    def backward(self, delta: np.ndarray, need_input: bool = True) -> np.ndarray:
-        shape = (*self.cosine.shape[:-2], self.n_outputs, delta.shape[-2])
-        by_curve = delta[..., self.n_inputs :].mT.reshape(shape)
+    def backward(self, grad: np.ndarray, need_input_grad: bool = True) -> np.ndarray:
+        shape = (*self.cosine.shape[:-2], self.n_outputs, grad.shape[-2])
+        by_curve = grad[..., self.n_inputs :].mT.reshape(shape)
         np.matmul(self.cosine, by_curve.mT, out=self.g.mix)
         slope = np.sin(self.angle, out=self.angle)
         np.negative(slope, out=slope)
         slope *= np.matmul(self.p.mix, by_curve, out=self.cosine)
         np.matmul(slope, self.x.mT, out=self.g.wave)
-        if not need_input:
-            return delta
-        out = self.scratch("delta", (*delta.shape[:-1], self.n_inputs), delta.dtype)
-        out[...] = delta[..., : self.n_inputs]
+        if not need_input_grad:
+            return grad
+        out = self.scratch("delta", (*grad.shape[:-1], self.n_inputs), grad.dtype)
+        out[...] = grad[..., : self.n_inputs]
         of_numbers = np.matmul(self.p.wave[..., :1].mT, slope)[..., 0, :]
         out[..., : self.n_numbers] += of_numbers.mT
         return out
@@ -297,7 +297,7 @@ class Activate(Layer):
         by_row = {name: array[..., np.newaxis, :] for name, array in parameters.items()}
         self.by_row: Views = SimpleNamespace(**by_row)
 
-    def start_values(self, rng: np.random.Generator) -> StartValues:
+    def init_parameters(self, rng: np.random.Generator) -> InitialValues:
         return self.activation.initial
 
     def forward(self, x: np.ndarray, training: bool = False) -> np.ndarray:
@@ -305,19 +305,19 @@ class Activate(Layer):
         self.y = x if self.in_place else self.scratch("y", x.shape, x.dtype)
         return self.activation.value(x, self.y, self.by_row)
 
-    def backward(self, delta: np.ndarray, need_input: bool = True) -> np.ndarray:
+    def backward(self, grad: np.ndarray, need_input_grad: bool = True) -> np.ndarray:
         if self.in_place:
-            delta *= self.activation.derivative_from_value(self.y, self.y, self.by_row)
-            return delta
+            grad *= self.activation.derivative_from_value(self.y, self.y, self.by_row)
+            return grad
         out = self.y
         derivatives = self.activation.parameter_derivatives(self.x, out, self.by_row)
         for name, derivative in derivatives:
-            total = np.einsum("...ij,...ij->...j", delta, derivative)
+            total = np.einsum("...ij,...ij->...j", grad, derivative)
             if self.activation.shared:
                 total = total.sum(axis=-1, keepdims=True)
             getattr(self.g, name)[:] = total
-        delta *= self.activation.derivative(self.x, out, self.by_row)
-        return delta
+        grad *= self.activation.derivative(self.x, out, self.by_row)
+        return grad
 
 
 class Dropout(Layer):
@@ -353,6 +353,6 @@ class Dropout(Layer):
         np.multiply(draws >= self.threshold, x.dtype.type(self.scale), out=self.mask)
         return np.multiply(x, self.mask, out=self.scratch("y", x.shape, x.dtype))
 
-    def backward(self, delta: np.ndarray, need_input: bool = True) -> np.ndarray:
-        delta *= self.mask
-        return delta
+    def backward(self, grad: np.ndarray, need_input_grad: bool = True) -> np.ndarray:
+        grad *= self.mask
+        return grad

@@ -45,7 +45,9 @@ def softmax(logits: np.ndarray) -> np.ndarray:
 
 @np.errstate(all="ignore")
 def mean_probabilities(
-    logits: np.ndarray, temperature: float = 1.0, shares: np.ndarray | None = None
+    logits: np.ndarray,
+    temperature: float = 1.0,
+    ensemble_weights: np.ndarray | None = None,
 ) -> np.ndarray:
     """Probabilities of a network, or their mean over a stack of them.
 
@@ -61,23 +63,25 @@ def mean_probabilities(
         the same.
     """
     if logits.ndim == 3:
-        logits = log_mean_probabilities(logits, shares)
+        logits = log_mean_probabilities(logits, ensemble_weights)
     if temperature != 1:
         logits /= temperature
     return softmax(logits)
 
 
 def log_mean_probabilities(
-    logits: np.ndarray, shares: np.ndarray | None = None
+    logits: np.ndarray, ensemble_weights: np.ndarray | None = None
 ) -> np.ndarray:
     """Logarithm of the mean probabilities of a stack, overwriting `logits`."""
     probabilities = softmax(logits)
-    if shares is None:
+    if ensemble_weights is None:
         mean = probabilities.mean(axis=0)
     else:
         # member by member, in an order that does not depend on the number of rows
         mean = np.zeros(probabilities.shape[1:], probabilities.dtype)
-        for share, of_member in zip(shares.tolist(), probabilities, strict=True):
+        for share, of_member in zip(
+            ensemble_weights.tolist(), probabilities, strict=True
+        ):
             of_member *= share
             mean += of_member
     return log_of(mean)
@@ -116,7 +120,7 @@ class SoftmaxCrossEntropy:
     --------
     >>> import numpy as np
     >>> loss = SoftmaxCrossEntropy()
-    >>> value, delta = loss.value_and_delta(np.zeros((1, 2)), np.array([0]))
+    >>> value, delta = loss.loss_and_grad(np.zeros((1, 2)), np.array([0]))
     >>> round(value, 4), delta
     (0.6931, array([[-0.5,  0.5]]))
     """
@@ -124,10 +128,10 @@ class SoftmaxCrossEntropy:
     def __init__(self, label_smoothing: float = 0.0) -> None:
         self.label_smoothing = label_smoothing
 
-    def value_and_delta(
+    def loss_and_grad(
         self,
         logits: np.ndarray,
-        codes: np.ndarray,
+        y_encoded: np.ndarray,
         weight: np.ndarray | None = None,
     ) -> tuple[float, np.ndarray]:
         """The loss, and d loss / d logits; may overwrite `logits`.
@@ -151,11 +155,15 @@ class SoftmaxCrossEntropy:
         # one row per class: reductions then run along whole rows, and the logits that
         # `Dense(order="F")` gives need no copy to be numbered through
         probabilities = np.ascontiguousarray(classes_first(logits))
-        n_classes, n_samples, n_rows = len(probabilities), codes.shape[-1], codes.size
+        n_classes, n_samples, n_rows = (
+            len(probabilities),
+            y_encoded.shape[-1],
+            y_encoded.size,
+        )
         smoothing = self.label_smoothing
         # small types of integers would not hold it
-        own_class = np.multiply(codes, n_rows, dtype=np.intp)
-        own_class += np.arange(n_rows).reshape(codes.shape)
+        own_class = np.multiply(y_encoded, n_rows, dtype=np.intp)
+        own_class += np.arange(n_rows).reshape(y_encoded.shape)
 
         probabilities -= np.maximum.reduce(probabilities, axis=0)
         losses = probabilities.take(own_class)
@@ -182,9 +190,9 @@ class SoftmaxCrossEntropy:
     def value(
         self,
         logits: np.ndarray,
-        codes: np.ndarray,
+        y_encoded: np.ndarray,
         weight: np.ndarray | None = None,
     ) -> float:
         """The loss alone; overwrites `logits`."""
-        value, _ = self.value_and_delta(logits, codes, weight)
+        value, _ = self.loss_and_grad(logits, y_encoded, weight)
         return value

@@ -68,7 +68,7 @@ class Architecture:
     >>> architecture = Architecture(4, (8,), 3, (ReLU(),), (0.0,), "float32")
     >>> architecture.layout.size
     67
-    >>> parameters = architecture.start_values(np.random.default_rng(0))
+    >>> parameters = architecture.init_parameters(np.random.default_rng(0))
     >>> Network(architecture, parameters).forward(np.ones((2, 4), "float32")).shape
     (2, 3)
     """
@@ -134,16 +134,16 @@ class Architecture:
         return layers
 
     @np.errstate(all="ignore")
-    def start_values(
+    def init_parameters(
         self,
         rng: np.random.Generator,
-        class_shares: np.ndarray | None = None,
+        class_priors: np.ndarray | None = None,
         frequency: float = 1.0,
     ) -> np.ndarray:
         """A parameter vector to start training from.
 
         The draws are made in float64 and rounded, so that one seed gives networks of
-        either type the same start. With `class_shares` (n_classes,), the last biases
+        either type the same start. With `class_priors` (n_classes,), the last biases
         start at their logarithms, so that the network need not learn first which
         classes are rare. The waves of the periodic embedding start `frequency` times as
         fast.
@@ -151,13 +151,13 @@ class Architecture:
         parameters = np.empty(self.layout.size, self.dtype)
         views = self.layout.views(parameters)
         for index, layer in enumerate(self.layers()):
-            for name, value in layer.start_values(rng).items():
+            for name, value in layer.init_parameters(rng).items():
                 views[index, name][:] = value
         if self.n_periodic:
             views[0, "wave"][..., 0] *= frequency
-        if class_shares is not None:
+        if class_priors is not None:
             self.dense(parameters, "bias")[-1][:] = np.log(
-                np.maximum(class_shares, SMALLEST_SHARE)
+                np.maximum(class_priors, SMALLEST_SHARE)
             )
         return parameters
 
@@ -262,11 +262,11 @@ class Network:
             y = layer.forward(y, training)
         return y
 
-    def backward(self, delta: np.ndarray) -> None:
+    def backward(self, grad: np.ndarray) -> None:
         """Fill the gradient from d loss / d logits, which is overwritten."""
         first = self.layers[0]
         for layer in reversed(self.layers):
-            delta = layer.backward(delta, need_input=layer is not first)
+            grad = layer.backward(grad, need_input_grad=layer is not first)
 
     @np.errstate(all="ignore")
     def logits(self, x: Rows, rows: np.ndarray | None = None) -> np.ndarray:

@@ -8,17 +8,17 @@ from typing import Any, Protocol, Self
 import numpy as np
 from scipy.optimize import OptimizeResult, minimize
 
-RuleState = dict[str, Any]
+OptimizerState = dict[str, Any]
 """What an update rule remembers: its vectors by name, and "t", the steps so far."""
 
-NOTHING = 1e-18
+NEGLIGIBLE = 1e-18
 """What is smaller changes no network; its square is still a normal number."""
 
-FORGET_EVERY = 64
+FLUSH_EVERY = 64
 """Steps between two looks for what has faded; each takes as long as 3 vector sums."""
 
 
-def forget(vector: np.ndarray, smallest: float, scratch: np.ndarray) -> None:
+def flush_subnormals(vector: np.ndarray, smallest: float, scratch: np.ndarray) -> None:
     """Set what is below `smallest` to 0, overwriting `vector` and `scratch`.
 
     The momentum of a unit that is off for all rows, or its weights under a penalty,
@@ -28,7 +28,7 @@ def forget(vector: np.ndarray, smallest: float, scratch: np.ndarray) -> None:
     vector[np.abs(vector, out=scratch) < smallest] = 0
 
 
-class RuleParameters(Protocol):
+class OptimizerParameters(Protocol):
     """What all update rules together ask for."""
 
     @property
@@ -43,7 +43,7 @@ class RuleParameters(Protocol):
     def epsilon(self) -> float: ...
 
 
-class Rule(ABC):
+class Optimizer(ABC):
     """A first-order update rule with vectors of memory, such as momentum.
 
     Attributes
@@ -56,10 +56,12 @@ class Rule(ABC):
 
     @classmethod
     @abstractmethod
-    def of(cls, parameters: RuleParameters) -> Self:
+    def of(cls, parameters: OptimizerParameters) -> Self:
         """The rule that the parameters of an estimator describe."""
 
-    def start(self, parameters: np.ndarray, state: RuleState | None = None) -> Self:
+    def start(
+        self, parameters: np.ndarray, state: OptimizerState | None = None
+    ) -> Self:
         """Set the memory to zero, or to a copy of what `state` gave earlier.
 
         The state of another rule is of no use and counts as none.
@@ -72,7 +74,7 @@ class Rule(ABC):
         self.step = np.empty_like(parameters)
         return self
 
-    def state(self) -> RuleState:
+    def state(self) -> OptimizerState:
         """What `start` needs to go on from here."""
         return {name: getattr(self, name) for name in ("t", *self.memory)}
 
@@ -81,7 +83,7 @@ class Rule(ABC):
         """The step, to be subtracted from the parameters; valid until the next."""
 
 
-class Sgd(Rule):
+class SGD(Optimizer):
     """Stochastic gradient descent with (Nesterov) momentum.
 
     v <- momentum * v + gradient; the step is v, or gradient + momentum * v with
@@ -103,15 +105,15 @@ class Sgd(Rule):
         self.nesterovs_momentum = nesterovs_momentum
 
     @classmethod
-    def of(cls, parameters: RuleParameters) -> Self:
+    def of(cls, parameters: OptimizerParameters) -> Self:
         return cls(parameters.momentum, parameters.nesterovs_momentum)
 
     def direction(self, gradient: np.ndarray, learning_rate: float = 1.0) -> np.ndarray:
         self.t += 1
         self.velocity *= self.momentum
         self.velocity += gradient
-        if self.t % FORGET_EVERY == 0:
-            forget(self.velocity, NOTHING, self.step)
+        if self.t % FLUSH_EVERY == 0:
+            flush_subnormals(self.velocity, NEGLIGIBLE, self.step)
         if not self.nesterovs_momentum:
             return np.multiply(self.velocity, learning_rate, out=self.step)
         np.multiply(self.velocity, self.momentum, out=self.step)
@@ -120,7 +122,7 @@ class Sgd(Rule):
         return self.step
 
 
-class Adam(Rule):
+class Adam(Optimizer):
     """Steps scaled by running moments of the gradient (Kingma and Ba, 2015).
 
     The step is c * m / (sqrt(v) + epsilon) with c = sqrt(1 - beta_2^t) /
@@ -148,7 +150,7 @@ class Adam(Rule):
         self.epsilon = epsilon
 
     @classmethod
-    def of(cls, parameters: RuleParameters) -> Self:
+    def of(cls, parameters: OptimizerParameters) -> Self:
         return cls(parameters.beta_1, parameters.beta_2, parameters.epsilon)
 
     def direction(self, gradient: np.ndarray, learning_rate: float = 1.0) -> np.ndarray:
@@ -158,9 +160,9 @@ class Adam(Rule):
         m += gradient
         v *= self.beta_2
         v += np.multiply(gradient, gradient, out=step)
-        if self.t % FORGET_EVERY == 0:
-            forget(m, NOTHING, step)
-            forget(v, NOTHING**2, step)
+        if self.t % FLUSH_EVERY == 0:
+            flush_subnormals(m, NEGLIGIBLE, step)
+            flush_subnormals(v, NEGLIGIBLE**2, step)
 
         root = math.sqrt(1 - self.beta_2)
         np.sqrt(v, out=step)
@@ -171,11 +173,11 @@ class Adam(Rule):
         return step
 
 
-OPTIMIZERS: dict[str, type[Rule]] = {"sgd": Sgd, "adam": Adam}
+OPTIMIZERS: dict[str, type[Optimizer]] = {"sgd": SGD, "adam": Adam}
 """Update rules by the name that `MLPSoftmaxClassifier(solver=...)` takes."""
 
 
-class Decay:
+class Regularization:
     """What pulls the first part of a parameter vector towards 0.
 
     Parameters
@@ -190,19 +192,17 @@ class Decay:
         the update rule (Loshchilov and Hutter, 2019).
     """
 
-    def __init__(
-        self, strength: float, n_weights: int, weight_decay: float = 0.0
-    ) -> None:
-        self.strength = strength
+    def __init__(self, l2: float, n_weights: int, weight_decay: float = 0.0) -> None:
+        self.l2 = l2
         self.weight_decay = weight_decay
-        self.part = np.s_[..., : n_weights if strength > 0 else 0]
+        self.part = np.s_[..., : n_weights if l2 > 0 else 0]
         self.decaying = np.s_[..., :n_weights]
 
     def value(self, parameters: np.ndarray) -> float:
         """The penalty itself; its mean for a stack of vectors."""
         weights = parameters[self.part].ravel()
         n_members = parameters.size // parameters.shape[-1]
-        return 0.5 * self.strength * float(np.dot(weights, weights)) / n_members
+        return 0.5 * self.l2 * float(np.dot(weights, weights)) / n_members
 
     def add_gradient(
         self, parameters: np.ndarray, gradient: np.ndarray, scratch: np.ndarray
@@ -210,7 +210,7 @@ class Decay:
         """Add the penalty's gradient, overwriting `gradient` and `scratch`."""
         part = self.part
         of_weights = gradient[part]
-        of_weights += np.multiply(parameters[part], self.strength, out=scratch[part])
+        of_weights += np.multiply(parameters[part], self.l2, out=scratch[part])
 
     def shrink(self, parameters: np.ndarray, learning_rate: float) -> None:
         """Take off the weight decay of one step."""
@@ -218,7 +218,7 @@ class Decay:
             parameters[self.decaying] *= 1 - learning_rate * self.weight_decay
 
 
-class Optimizer:
+class ParameterUpdater:
     """Moves parameters along the direction that a rule gives.
 
     Parameters
@@ -235,40 +235,42 @@ class Optimizer:
 
     def __init__(
         self,
-        rule: Rule,
+        optimizer: Optimizer,
         parameters: np.ndarray,
         gradient: np.ndarray,
-        decay: Decay,
+        regularization: Regularization,
         factors: np.ndarray | None = None,
     ) -> None:
-        self.rule = rule
+        self.optimizer = optimizer
         self.parameters = parameters
         self.gradient = gradient
-        self.decay = decay
+        self.regularization = regularization
         self.factors = factors
 
     def step(self, learning_rate: float) -> None:
         """Take one step against the gradient, overwriting the parameters."""
-        self.decay.add_gradient(self.parameters, self.gradient, self.rule.step)
-        step = self.rule.direction(self.gradient, learning_rate)
+        self.regularization.add_gradient(
+            self.parameters, self.gradient, self.optimizer.step
+        )
+        step = self.optimizer.direction(self.gradient, learning_rate)
         if self.factors is not None:
             step[..., -len(self.factors) :] *= self.factors
-        self.decay.shrink(self.parameters, learning_rate)
+        self.regularization.shrink(self.parameters, learning_rate)
         self.parameters -= step
-        if self.rule.t % FORGET_EVERY == 0:
-            forget(self.parameters, NOTHING, step)
+        if self.optimizer.t % FLUSH_EVERY == 0:
+            flush_subnormals(self.parameters, NEGLIGIBLE, step)
 
     @np.errstate(all="ignore")
     def penalty(self) -> float:
         """Value of the penalty at the present parameters."""
-        return self.decay.value(self.parameters)
+        return self.regularization.value(self.parameters)
 
 
 def minimize_lbfgs(
     objective: Callable[[], float],
     parameters: np.ndarray,
     gradient: np.ndarray,
-    decay: Decay,
+    regularization: Regularization,
     end_iteration: Callable[[float, np.ndarray], bool],
     *,
     max_iter: int,
@@ -304,8 +306,8 @@ def minimize_lbfgs(
 
     def value_and_gradient(x: np.ndarray) -> tuple[float, np.ndarray]:
         parameters[...] = x.reshape(shape)
-        value = objective() + decay.value(parameters)
-        decay.add_gradient(parameters, gradient, scratch)
+        value = objective() + regularization.value(parameters)
+        regularization.add_gradient(parameters, gradient, scratch)
         return value * n_members, gradient.flatten()
 
     def callback(intermediate_result: OptimizeResult) -> None:

@@ -19,7 +19,7 @@ class Schedule:
 
     Attributes
     ----------
-    has_end : bool
+    has_fixed_length : bool
         Whether the schedule is laid out for a known number of epochs.
     plateau_factor : float or None
         Further factor at each plateau of the loss; None ends training there.
@@ -27,7 +27,7 @@ class Schedule:
         Where it has fallen to this, a plateau ends training.
     """
 
-    has_end = False
+    has_fixed_length = False
     plateau_factor: float | None = None
     smallest_factor = 0.0
 
@@ -82,7 +82,7 @@ class InverseScaling(Schedule):
 class Cosine(Schedule):
     """Half a cosine wave from 1 to 0 (Loshchilov and Hutter, 2017)."""
 
-    has_end = True
+    has_fixed_length = True
 
     def __call__(self, progress: float) -> float:
         return 0.5 * (1 + math.cos(math.pi * progress))
@@ -94,7 +94,7 @@ class OneCycle(Schedule):
     Both arcs are half cosine waves.
     """
 
-    has_end = True
+    has_fixed_length = True
     warm_up = 0.3
     first = 1 / 25
     last = 1e-4 / 25

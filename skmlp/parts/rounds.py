@@ -28,7 +28,7 @@ class State(NamedTuple):
     ----------
     parameters : ndarray of shape (n_members, n_parameters)
         The weights.
-    rule_state : dict or None
+    optimizer_state : dict or None
         What the update rule remembers: vectors of the shape of the parameters by their
         names, and "t", the steps so far. None before the first step.
     draws : tuple of dict
@@ -43,7 +43,7 @@ class State(NamedTuple):
     """
 
     parameters: np.ndarray
-    rule_state: dict[str, Any] | None
+    optimizer_state: dict[str, Any] | None
     draws: Draws
     weight: float = 0.0
     loss: float = 0.0
@@ -68,15 +68,15 @@ def mean_of_two(first: State, second: State) -> State:
     def mean(a: Any, b: Any) -> Any:
         return a + (b - a) * share
 
-    assert first.rule_state is not None, "it has visited rows"
-    assert second.rule_state is not None, "so has this"
+    assert first.optimizer_state is not None, "it has visited rows"
+    assert second.optimizer_state is not None, "so has this"
     vectors = {
-        name: mean(memory, second.rule_state[name])
-        for name, memory in first.rule_state.items()
+        name: mean(memory, second.optimizer_state[name])
+        for name, memory in first.optimizer_state.items()
         if name != "t"
     }
     # unequal shards take unequal numbers of steps; the moments are as old as the oldest
-    n_steps = max(first.rule_state["t"], second.rule_state["t"])
+    n_steps = max(first.optimizer_state["t"], second.optimizer_state["t"])
     return State(
         mean(first.parameters, second.parameters),
         {"t": n_steps, **vectors},

@@ -15,7 +15,7 @@ class Use(IntEnum):
 
 
 def uses_of_rows(
-    codes: np.ndarray,
+    y_encoded: np.ndarray,
     counts: np.ndarray | None,
     fraction: float,
     n_to_encoder: int,
@@ -41,11 +41,11 @@ def uses_of_rows(
     uses : ndarray of uint8 of shape (n_rows,)
         Members of `Use`.
     """
-    uses = np.full(len(codes), Use.TRAINING, np.uint8)
+    uses = np.full(len(y_encoded), Use.TRAINING, np.uint8)
     if counts is not None:
         uses[~counts] = Use.NOTHING
-    for code in range(int(codes.max()) + 1) if fraction > 0 else ():
-        rows = np.flatnonzero((codes == code) & (uses == Use.TRAINING))
+    for code in range(int(y_encoded.max()) + 1) if fraction > 0 else ():
+        rows = np.flatnonzero((y_encoded == code) & (uses == Use.TRAINING))
         # as in memory: a class is split where that leaves rows on either side
         if len(rows) < 2 or len(rows) * fraction < 0.5:
             continue

@@ -458,7 +458,7 @@ IN_KEPT: dict[str, Check] = {
         isinstance(value, Columns | csr_array | csr_matrix)
         or is_array("biufcUSmMO", 2)(value)
     ),
-    "codes": lambda value: is_array("i", 1)(value) and bool(np.min(value) >= 0),
+    "y_encoded": lambda value: is_array("i", 1)(value) and bool(np.min(value) >= 0),
     "weight": lambda value: value is None or is_finite_array("float64", low=0)(value),
     "sizes": lambda value: is_array("i", 1)(value) and bool(np.min(value) > 0),
 }
@@ -472,7 +472,7 @@ def build_kept(state: State) -> Kept:
         state = state | {"table": np.stack(columns, axis=1)}
     check_state("Kept", state, IN_KEPT)
     kept = Kept(**cast(Any, state))
-    n_rows = len(kept.codes)
+    n_rows = len(kept.y_encoded)
     n_weights = n_rows if kept.weight is None else len(kept.weight)
     # of numbers this large the sum overflows
     has_sizes = kept.sizes.max() <= n_rows and kept.sizes.sum() == n_rows

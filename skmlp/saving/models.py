@@ -60,7 +60,7 @@ FITTED: dict[str, Check] = {
     "temperature_": is_number,
     "t_": is_count_below(2**63),
     "n_features_in_": is_count,
-    "_rule_state": is_a(dict, type(None)),
+    "_optimizer_state": is_a(dict, type(None)),
     "_plateau": is_a(Plateau, type(None)),
 }
 """What a fitted classifier holds."""
@@ -126,7 +126,7 @@ class Fitted(TypedDict):
     history_: dict[str, list[float]]
     t_: int
     temperature_: float
-    _rule_state: dict[str, object] | None
+    _optimizer_state: dict[str, object] | None
 
 
 def check_fits(state: Fitted, is_of_old_version: bool) -> None:
@@ -154,7 +154,7 @@ def check_fits(state: Fitted, is_of_old_version: bool) -> None:
     check_curves(state)
     check_members(state)
     check_first_rows(state, is_of_old_version)
-    check_moments(state["_rule_state"], parameters)
+    check_moments(state["_optimizer_state"], parameters)
 
 
 def check_encoder(state: Fitted) -> None:
@@ -217,7 +217,7 @@ def check_first_rows(state: Fitted, is_of_old_version: bool) -> None:
     names = as_index(get_column_names(encoder))
     for kept in (first_rows.fitted, *first_rows.since):
         n_columns, n_classes = state["n_features_in_"], len(state["classes_"])
-        if kept.table.shape[1] != n_columns or kept.codes.max() >= n_classes:
+        if kept.table.shape[1] != n_columns or kept.y_encoded.max() >= n_classes:
             raise ValueError("kept rows have other columns or classes than the model")
         if is_sparse(kept.table) != encoder._is_sparse:
             raise ValueError("kept rows are not as sparse as those of the encoder")
@@ -228,19 +228,21 @@ def check_first_rows(state: Fitted, is_of_old_version: bool) -> None:
 
 
 def check_moments(
-    rule_state: Mapping[str, object] | None, parameters: np.ndarray
+    optimizer_state: Mapping[str, object] | None, parameters: np.ndarray
 ) -> None:
     """Raise unless the optimizer has a finite number per parameter in its memory."""
-    if rule_state is None:
+    if optimizer_state is None:
         return
-    n_steps, *others = rule_state.get("t"), *(rule_state.keys() - {"t"})
-    if not any(set(others) == set(rule.memory) for rule in OPTIMIZERS.values()):
+    n_steps, *others = optimizer_state.get("t"), *(optimizer_state.keys() - {"t"})
+    if not any(
+        set(others) == set(optimizer.memory) for optimizer in OPTIMIZERS.values()
+    ):
         raise ValueError("the memory of the optimizer is that of none there is")
     if not is_count_below(2**63)(n_steps):
         raise ValueError("the number of the optimizer's steps is wrong")
     is_like_parameters = is_array("f", parameters.ndim)
     for name in others:
-        moment = rule_state[name]
+        moment = optimizer_state[name]
         if not is_like_parameters(moment) or moment.shape != parameters.shape:
             raise ValueError("the memory of the optimizer has another shape")
         if not moment.flags.c_contiguous or np.isnan(moment).any():

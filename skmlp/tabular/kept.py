@@ -77,7 +77,7 @@ class Kept(NamedTuple):
     """
 
     table: KeptTable
-    codes: np.ndarray
+    y_encoded: np.ndarray
     weight: np.ndarray | None
     sizes: np.ndarray
 
@@ -108,7 +108,9 @@ class FirstRows(NamedTuple):
     @property
     def n_rows(self) -> int:
         """How many rows there are."""
-        return len(self.fitted.codes) + sum(len(kept.codes) for kept in self.since)
+        return len(self.fitted.y_encoded) + sum(
+            len(kept.y_encoded) for kept in self.since
+        )
 
     def followed_by(self, kept: Kept) -> "FirstRows":
         """These and further rows, if they can come together."""
@@ -127,9 +129,9 @@ class FirstRows(NamedTuple):
         return join([self.fitted, *self.since])
 
 
-def keep(X: TableLike, codes: np.ndarray, weight: np.ndarray | None) -> Kept:
+def keep(X: TableLike, y_encoded: np.ndarray, weight: np.ndarray | None) -> Kept:
     """Copies of the rows of one call."""
-    return Kept(kept_table(X), codes, weight, np.array([len(codes)]))
+    return Kept(kept_table(X), y_encoded, weight, np.array([len(y_encoded)]))
 
 
 def kept_table(X: TableLike) -> KeptTable:
@@ -168,13 +170,13 @@ def join(parts: Sequence[Kept]) -> Kept:
     weight = None
     if any(kept.weight is not None for kept in parts):
         weights = [
-            np.ones(len(kept.codes)) if kept.weight is None else kept.weight
+            np.ones(len(kept.y_encoded)) if kept.weight is None else kept.weight
             for kept in parts
         ]
         weight = np.concatenate(weights)
     return Kept(
         join_tables([kept.table for kept in parts]),
-        np.concatenate([kept.codes for kept in parts]),
+        np.concatenate([kept.y_encoded for kept in parts]),
         weight,
         np.concatenate([kept.sizes for kept in parts]),
     )

@@ -96,7 +96,7 @@ class Samples(NamedTuple):
     """
 
     x: Rows
-    codes: np.ndarray
+    y_encoded: np.ndarray
     weight: np.ndarray | None = None
     rows: np.ndarray | None = None
 
@@ -104,7 +104,7 @@ class Samples(NamedTuple):
         """The samples at the given indices, on the same `x`."""
         return Samples(
             self.x,
-            self.codes[part],
+            self.y_encoded[part],
             None if self.weight is None else self.weight[part],
             part if self.rows is None else self.rows[part],
         )
@@ -117,7 +117,7 @@ class Samples(NamedTuple):
 
         return Samples(
             self.x,
-            ordered(self.codes),
+            ordered(self.y_encoded),
             None if self.weight is None else ordered(self.weight),
             order if self.rows is None else ordered(self.rows),
         )
@@ -130,28 +130,28 @@ class Samples(NamedTuple):
 
     def members(self, part: slice | int) -> "Samples":
         """Those of some networks of a stack, or of one by itself."""
-        x, codes, weight, rows = self
+        x, y_encoded, weight, rows = self
         return Samples(
             x,
-            codes[part],
+            y_encoded[part],
             None if weight is None else weight[part],
             None if rows is None else rows[part],
         )
 
     def each(self) -> list["Samples"]:
         """Those of each network of a stack by itself."""
-        return [self.members(member) for member in range(len(self.codes))]
+        return [self.members(member) for member in range(len(self.y_encoded))]
 
     def for_each(self, n_members: int) -> "Samples":
         """A stack in which so many networks see these samples, all of them the same."""
-        x, codes, weight, rows = self
+        x, y_encoded, weight, rows = self
 
         def stack(line: np.ndarray) -> np.ndarray:
             return np.broadcast_to(line, (n_members, len(line)))
 
         return Samples(
             x,
-            stack(codes),
+            stack(y_encoded),
             None if weight is None else stack(weight),
             None if rows is None else stack(rows),
         )
@@ -159,18 +159,18 @@ class Samples(NamedTuple):
     def total_weight(self) -> float:
         """Sum of the weights, per network."""
         if self.weight is None:
-            return float(self.codes.shape[-1])
-        n_members = self.codes.size // self.codes.shape[-1]
+            return float(self.y_encoded.shape[-1])
+        n_members = self.y_encoded.size // self.y_encoded.shape[-1]
         return float(self.weight.sum(dtype=np.float64)) / n_members
 
-    def class_shares(self, n_classes: int) -> np.ndarray:
+    def class_priors(self, n_classes: int) -> np.ndarray:
         """Part of the total weight that each class has."""
         totals = np.zeros(n_classes)
         # of very many rows, copies as wide integers would be large
-        for start in range(0, self.codes.shape[-1], ROWS_TO_COUNT):
+        for start in range(0, self.y_encoded.shape[-1], ROWS_TO_COUNT):
             part = (..., slice(start, start + ROWS_TO_COUNT))
             weight = None if self.weight is None else self.weight[part].ravel()
-            totals += np.bincount(self.codes[part].ravel(), weight, n_classes)
+            totals += np.bincount(self.y_encoded[part].ravel(), weight, n_classes)
         return totals / totals.sum()
 
     @np.errstate(all="ignore")
@@ -178,7 +178,7 @@ class Samples(NamedTuple):
         """The same rows, their weights scaled so that the learning rate keeps."""
         if self.weight is None:
             return self
-        factor = self.codes.shape[-1] / self.total_weight()
+        factor = self.y_encoded.shape[-1] / self.total_weight()
         return self._replace(weight=(self.weight * factor).astype(dtype))
 
 
@@ -198,7 +198,7 @@ class Batches:
     --------
     >>> import numpy as np
     >>> samples = Samples(np.eye(5), np.arange(5))
-    >>> [batch.codes.tolist() for batch in Batches(samples, 2, rngs=None)]
+    >>> [batch.y_encoded.tolist() for batch in Batches(samples, 2, rngs=None)]
     [[0, 1], [2, 3], [4]]
     """
 
@@ -211,7 +211,7 @@ class Batches:
         self.samples = samples
         self.batch_size = batch_size
         self.rngs = rngs
-        *self.stack, self.n_samples = samples.codes.shape
+        *self.stack, self.n_samples = samples.y_encoded.shape
         self.in_order = rngs is None and samples.rows is None and not self.stack
         elsewhere = RowsInFile | RowsInShards
         assert not isinstance(samples.x, elsewhere), "these are for others"
@@ -253,20 +253,22 @@ class Batches:
     def order(self) -> np.ndarray:
         """The samples in the order of one epoch, each network's own."""
         if self.rngs is None:
-            return np.broadcast_to(np.arange(self.n_samples), self.samples.codes.shape)
+            return np.broadcast_to(
+                np.arange(self.n_samples), self.samples.y_encoded.shape
+            )
         orders = [rng.permutation(self.n_samples) for rng in self.rngs]
         return np.stack(orders) if self.stack else orders[0]
 
     def cut(self, part: slice) -> Samples:
         """A run of adjacent rows, as views."""
-        _, codes, weight, _ = self.samples
+        _, y_encoded, weight, _ = self.samples
         return Samples(
-            self.x[part], codes[part], None if weight is None else weight[part]
+            self.x[part], y_encoded[part], None if weight is None else weight[part]
         )
 
     def gather(self, part: np.ndarray) -> Samples:
         """The given samples; dense rows are valid until the next call."""
-        x, (_, codes, weight, rows) = self.x, self.samples
+        x, (_, y_encoded, weight, rows) = self.x, self.samples
         chosen: np.ndarray | tuple[np.ndarray, np.ndarray] = part
         if self.stack:
             member = np.arange(*self.stack)[:, np.newaxis]
@@ -279,7 +281,7 @@ class Batches:
             x = np.take(x, place, axis=0, out=out, mode="clip")
         else:
             x = x[place.ravel()]
-        return Samples(x, codes[chosen], None if weight is None else weight[chosen])
+        return Samples(x, y_encoded[chosen], None if weight is None else weight[chosen])
 
 
 class BatchesOfFile:
@@ -310,7 +312,7 @@ class BatchesOfFile:
         self.file = samples.x
         self.batch_size = batch_size
         self.rngs = rngs
-        self.n_samples = samples.codes.shape[-1]
+        self.n_samples = samples.y_encoded.shape[-1]
         self.n_blocks = -(-self.n_samples // self.file.block_size)
         self.buffer: np.ndarray | None = None
 
@@ -352,10 +354,10 @@ class BatchesOfFile:
         for place in places:
             start, end = end, end + place.stop - place.start
             self.file.read(place.start, self.buffer[start:end])
-        _, codes, weight, _ = self.samples
+        _, y_encoded, weight, _ = self.samples
         return Samples(
             self.buffer[:end],
-            np.concatenate([codes[..., place] for place in places], axis=-1),
+            np.concatenate([y_encoded[..., place] for place in places], axis=-1),
             None
             if weight is None
             else np.concatenate([weight[..., place] for place in places], axis=-1),

@@ -3,7 +3,7 @@
 from enum import StrEnum
 
 
-class Ending(StrEnum):
+class StopReason(StrEnum):
     """Why a run of training went no further.
 
     The values are what checkpoints hold.
@@ -24,8 +24,8 @@ class Ending(StrEnum):
     BY_CALLBACK = "callback"
     """A callback of scikit-learn's asked for it."""
 
-    AS_PLANNED = "schedule"
+    COMPLETED = "schedule"
     """All epochs that were wanted are over."""
 
-    CUT_SHORT = "epochs"
+    MAX_ITER_REACHED = "epochs"
     """The most epochs that there may be are over, and the loss had not settled."""

@@ -20,28 +20,28 @@ class Network(Protocol):
 
     def forward(self, x: Any, training: bool = False) -> np.ndarray: ...
 
-    def backward(self, delta: np.ndarray) -> None: ...
+    def backward(self, grad: np.ndarray) -> None: ...
 
 
 class Loss(Protocol):
     """Gives the value of logits and its derivative, their delta."""
 
-    def value_and_delta(
-        self, logits: np.ndarray, codes: np.ndarray, weight: np.ndarray | None
+    def loss_and_grad(
+        self, logits: np.ndarray, y_encoded: np.ndarray, weight: np.ndarray | None
     ) -> tuple[float, np.ndarray]: ...
 
 
-class Rule(Protocol):
+class Optimizer(Protocol):
     """Turns gradients into steps; its state is what it needs to go on later."""
 
     def state(self) -> dict[str, Any]: ...
 
 
-class Optimizer(Protocol):
+class ParameterUpdater(Protocol):
     """Turns the gradient into a step of the parameters."""
 
     @property
-    def rule(self) -> Rule: ...
+    def optimizer(self) -> Optimizer: ...
 
     def step(self, learning_rate: float) -> None: ...
 
@@ -71,7 +71,7 @@ class Learner(Protocol):
     def penalty(self) -> float:
         """The penalty on the present weights, its mean for a stack."""
 
-    def rule_state(self) -> dict[str, Any]:
+    def optimizer_state(self) -> dict[str, Any]:
         """What the update rule remembers, vectors of the shape of the parameters."""
 
 
@@ -95,7 +95,7 @@ class NumpyLearner(NamedTuple):
 
     network: Network
     loss: Loss
-    optimizer: Optimizer
+    updater: ParameterUpdater
     batches: Batches | BatchesOfFile
     rngs: Sequence[np.random.Generator]
 
@@ -124,11 +124,11 @@ class NumpyLearner(NamedTuple):
         with np.errstate(all="ignore"):
             for batch, rate in zip(part.in_order_of(order), rates, strict=False):
                 logits = self.network.forward(batch.x, training=True)
-                value, delta = self.loss.value_and_delta(
-                    logits, batch.codes, batch.weight
+                value, grad = self.loss.loss_and_grad(
+                    logits, batch.y_encoded, batch.weight
                 )
-                self.network.backward(delta)
-                self.optimizer.step(rate)
+                self.network.backward(grad)
+                self.updater.step(rate)
                 values.append(value)
                 if is_over():
                     break
@@ -136,11 +136,11 @@ class NumpyLearner(NamedTuple):
 
     def penalty(self) -> float:
         """The penalty on the present weights."""
-        return self.optimizer.penalty()
+        return self.updater.penalty()
 
-    def rule_state(self) -> dict[str, Any]:
+    def optimizer_state(self) -> dict[str, Any]:
         """What the update rule remembers."""
-        return self.optimizer.rule.state()
+        return self.updater.optimizer.state()
 
 
 def train(
@@ -177,7 +177,7 @@ def train(
     """
     sizes = np.array(learners[0].sizes())
     n_steps = n_epochs * len(sizes)
-    if monitor.ending is not None:
+    if monitor.stop_reason is not None:
         return
     active = with_members(learners)
     for epoch in range(monitor.n_epochs, n_epochs):
@@ -226,12 +226,12 @@ def full_batch(
     def objective() -> float:
         value = 0.0
         total.fill(0)
-        for x, codes, weight, _ in batches:
-            share = codes.shape[-1] / batches.n_samples
+        for x, y_encoded, weight, _ in batches:
+            share = y_encoded.shape[-1] / batches.n_samples
             logits = network.forward(x, training=True)
-            part, delta = loss.value_and_delta(logits, codes, weight)
-            delta *= share
-            network.backward(delta)
+            part, grad = loss.loss_and_grad(logits, y_encoded, weight)
+            grad *= share
+            network.backward(grad)
             np.add(total, network.gradient, out=total)
             value += share * part
         network.gradient[...] = total

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from skmlp.training.endings import Ending
+from skmlp.training.endings import StopReason
 
 SMALLEST_LEARNING_RATE = 1e-6
 """Where a learning rate that falls at each plateau has fallen far enough."""
@@ -54,7 +54,7 @@ class Plateau:
 Evaluate = Callable[..., tuple[np.ndarray, np.ndarray]]
 """Gives losses and scores of some networks, by their numbers, on the held-out part.
 
-It may take the keyword `crew`, threads that work on several networks at a time.
+It may take the keyword `workers`, threads that work on several networks at a time.
 """
 
 
@@ -85,7 +85,7 @@ class Monitor:
         By how much a watched value must improve.
     patience : float
         Epochs without improvement, beyond which a plateau is reached.
-    first_patience : float, default=inf
+    initial_patience : float, default=inf
         Where it is less: patience is only so many epochs and as many more as have led
         to the best one. A network that was best early is not waited for long.
     learning_rate : float, default=inf
@@ -114,7 +114,7 @@ class Monitor:
         Epochs that they are from, counted from 1; 0 for the weights before training.
     plateaus : list of Plateau
         One for all networks, or one for each.
-    held_out : ndarray of shape (2, n_members)
+    validation : ndarray of shape (2, n_members)
         Latest loss and score of each network on the held-out part.
     ending : Ending or None
         How training ended; None as long as it may go on. An observer may set it, and so
@@ -129,7 +129,7 @@ class Monitor:
         *,
         tol: float,
         patience: float,
-        first_patience: float = math.inf,
+        initial_patience: float = math.inf,
         learning_rate: float = math.inf,
         plateau_factor: float | None = None,
         smallest_factor: float = 0.0,
@@ -140,7 +140,7 @@ class Monitor:
     ) -> None:
         self.tol = tol
         self.patience = patience
-        self.first_patience = first_patience
+        self.initial_patience = initial_patience
         self.learning_rate = learning_rate
         self.plateau_factor = plateau_factor
         self.smallest_factor = smallest_factor
@@ -157,10 +157,10 @@ class Monitor:
         self.plateaus = [Plateau() for _ in range(n_members if watches_each else 1)]
         if plateau is not None:
             self.plateaus = [replace(plateau)]
-        self.held_out = np.full((2, n_members), np.nan)
-        self.evaluations: list[np.ndarray] = []  # held_out after each epoch
+        self.validation = np.full((2, n_members), np.nan)
+        self.evaluations: list[np.ndarray] = []  # validation after each epoch
         self.best_epochs = np.zeros(n_members, dtype=int)
-        self.ending: Ending | None = None
+        self.stop_reason: StopReason | None = None
         self.best = parameters.copy()
         self.parameters = parameters.copy()
         self._limit = math.inf
@@ -180,7 +180,7 @@ class Monitor:
         return len(self.plateaus) > 1 and self._is_over(member)
 
     def _is_over(self, member: int) -> bool:
-        patience = self.first_patience + self.best_epochs[member]
+        patience = self.initial_patience + self.best_epochs[member]
         return self.plateaus[member].n_bad_epochs > min(patience, self.patience)
 
     def is_out_of_time(self) -> bool:
@@ -208,9 +208,9 @@ class Monitor:
         self._judge(loss, parameters, learning_rate, penalty)
         for observer in self.observers:
             observer.end_epoch(self)
-        if self.ending is None and self.is_out_of_time():
-            self.ending = Ending.OUT_OF_TIME
-        return self.ending is not None
+        if self.stop_reason is None and self.is_out_of_time():
+            self.stop_reason = StopReason.OUT_OF_TIME
+        return self.stop_reason is not None
 
     def _judge(
         self,
@@ -220,21 +220,21 @@ class Monitor:
         penalty: float,
     ) -> None:
         if not loss <= self._limit:
-            self.ending = Ending.DIVERGED
+            self.stop_reason = StopReason.DIVERGED
         loss += penalty
         if not (np.isfinite(loss) and np.isfinite(parameters).all()):
-            self.ending = Ending.DIVERGED
+            self.stop_reason = StopReason.DIVERGED
         entry = {"loss": loss, "learning_rate": learning_rate}
         if self.evaluate is not None:
             self._look_at_held_out(self.evaluate)
-            self.evaluations.append(self.held_out.copy())
-            held_out_loss, score = self.held_out.mean(axis=1)
+            self.evaluations.append(self.validation.copy())
+            held_out_loss, score = self.validation.mean(axis=1)
             entry |= {"validation_loss": held_out_loss, "validation_score": score}
             if not held_out_loss <= self._limit:
-                self.ending = Ending.DIVERGED
+                self.stop_reason = StopReason.DIVERGED
         for name, value in entry.items():
             self.history[name].append(float(value))
-        if self.ending == Ending.DIVERGED:
+        if self.stop_reason == StopReason.DIVERGED:
             return
 
         improved = self._take_epoch(loss, self.n_epochs)
@@ -253,7 +253,7 @@ class Monitor:
 
     def _update_plateaus(self, loss: float) -> np.ndarray:
         """Update the plateaus by one epoch; return which members improved."""
-        n_members, scores = len(self.best), self.held_out[1]
+        n_members, scores = len(self.best), self.validation[1]
         if self.evaluate is None:
             self.plateaus[0].update(loss, self.tol)
             return np.full(n_members, True)
@@ -273,8 +273,8 @@ class Monitor:
             number for number in range(len(self.best)) if not self.has_ended(number)
         ]
         # a scorer may refuse what a network says that has diverged
-        ran_away = self.ending == Ending.DIVERGED
-        self.held_out[:, members] = math.nan if ran_away else evaluate(members)
+        ran_away = self.stop_reason == StopReason.DIVERGED
+        self.validation[:, members] = math.nan if ran_away else evaluate(members)
 
     def kept(self) -> tuple[np.ndarray, np.ndarray]:
         """The weights to keep if training ended here, and the epochs they are from.
@@ -282,11 +282,11 @@ class Monitor:
         These are the best, or the last ones where nothing speaks for others.
         """
         no_score_spoke = self.best_epochs == 0
-        if self.ending == Ending.DIVERGED:
+        if self.stop_reason == StopReason.DIVERGED:
             return self.best, self.best_epochs
         if self.evaluate is None:
             no_score_spoke[:] = True
-        elif self.ending == Ending.INTERRUPTED:
+        elif self.stop_reason == StopReason.INTERRUPTED:
             no_score_spoke[:] = False
         return (
             np.where(no_score_spoke[:, np.newaxis], self.parameters, self.best),
@@ -308,11 +308,13 @@ class Monitor:
         """
         return {
             "history": self.history,
-            "evaluations": np.array(self.evaluations).reshape(-1, *self.held_out.shape),
+            "evaluations": np.array(self.evaluations).reshape(
+                -1, *self.validation.shape
+            ),
             "best": self.best,
             "parameters": self.parameters,
             "limit": self._limit,
-            "ending": None if self.ending is None else self.ending.value,
+            "ending": None if self.stop_reason is None else self.stop_reason.value,
         }
 
     def restore(self, state: Mapping[str, Any]) -> None:
@@ -323,15 +325,15 @@ class Monitor:
         """
         start = self.best.copy()
         self._limit = state["limit"]
-        has_diverged = state["ending"] == Ending.DIVERGED
+        has_diverged = state["ending"] == StopReason.DIVERGED
         self._record(state["history"], state["evaluations"])
         for epoch in range(self.n_epochs - has_diverged):
             self._replay(epoch)
         if has_diverged:
-            self.ending = Ending.DIVERGED
+            self.stop_reason = StopReason.DIVERGED
             if self.evaluations:
-                self.held_out[:] = self.evaluations[-1]
-        if self.ending != state["ending"]:
+                self.validation[:] = self.evaluations[-1]
+        if self.stop_reason != state["ending"]:
             raise ValueError("training has not ended as it should have")
         self.best[:], self.parameters[:] = state["best"], state["parameters"]
         for epochs, weights in (0, start), (self.n_epochs, self.parameters):
@@ -354,7 +356,7 @@ class Monitor:
 
     def _replay(self, epoch: int) -> None:
         """Take in an epoch by what was recorded of it."""
-        if self.ending is not None:
+        if self.stop_reason is not None:
             raise ValueError("training went on after it had ended")
         loss, rate = self.history["loss"][epoch], self.history["learning_rate"][epoch]
         if not (LOWEST_LOSS <= loss < math.inf and 0 <= rate < math.inf):
@@ -367,7 +369,7 @@ class Monitor:
         """Take in losses and scores of one epoch."""
         found = self.evaluations[epoch]
         over = [member for member in range(len(self.best)) if self.has_ended(member)]
-        if not np.array_equal(found[:, over], self.held_out[:, over]):
+        if not np.array_equal(found[:, over], self.validation[:, over]):
             raise ValueError("a network was evaluated after its training had ended")
         curves = [
             self.history[f"validation_{name}"][epoch] for name in ("loss", "score")
@@ -376,7 +378,7 @@ class Monitor:
             raise ValueError("the history is not the mean of the evaluations")
         if not LOWEST_LOSS <= curves[0] <= self._limit:
             raise ValueError("a validation loss is out of range")
-        self.held_out[:] = found
+        self.validation[:] = found
 
     def _act_on_plateau(self) -> None:
         is_small = (
@@ -384,7 +386,7 @@ class Monitor:
             or self.factor < self.smallest_factor * 1.01  # powers are rounded
         )
         if self.plateau_factor is None or is_small:
-            self.ending = Ending.CONVERGED
+            self.stop_reason = StopReason.CONVERGED
             return
         self.plateaus[0].factor *= self.plateau_factor
         self.plateaus[0].n_bad_epochs = 0

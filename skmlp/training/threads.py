@@ -158,7 +158,7 @@ if hasattr(os, "register_at_fork"):  # Windows has no fork
     )
 
 
-class Crew(NamedTuple):
+class Workers(NamedTuple):
     """Threads that work side by side.
 
     Attributes
@@ -173,12 +173,12 @@ class Crew(NamedTuple):
     map: Map = map
 
 
-ALONE = Crew()
+SERIAL = Workers()
 """The thread that asks."""
 
 
 @contextmanager
-def suitable_threads(n_multiplications: int) -> Iterator[Crew]:
+def limit_blas_threads(n_multiplications: int) -> Iterator[Workers]:
     """A block in which products of this size run on as many threads as they deserve.
 
     It comes with a crew of one, since BLAS has the threads.
@@ -189,14 +189,14 @@ def suitable_threads(n_multiplications: int) -> Iterator[Crew]:
         rows x fan_in x fan_out of the largest product.
     """
     if n_multiplications >= SMALLEST_SHARED_PRODUCT:
-        yield ALONE
+        yield SERIAL
         return
     with ONE_THREAD.hold():
-        yield ALONE
+        yield SERIAL
 
 
 @contextmanager
-def side_by_side(n_tasks: int) -> Iterator[Crew]:
+def open_workers(n_tasks: int) -> Iterator[Workers]:
     """A block with a crew for so many tasks.
 
     Each task runs on one BLAS thread, and there are as many tasks at a time as BLAS
@@ -211,13 +211,13 @@ def side_by_side(n_tasks: int) -> Iterator[Crew]:
                 n_started = start_threads(pool, n_threads)
                 if n_started == n_threads:
                     try:
-                        yield Crew(n_threads, pool.map)
+                        yield Workers(n_threads, pool.map)
                     finally:
                         # after an interrupt, don't wait for tasks that have not begun
                         pool.shutdown(wait=False, cancel_futures=True)
                     return
             n_threads = n_started
-        yield ALONE
+        yield SERIAL
 
 
 def start_threads(pool: ThreadPoolExecutor, n_threads: int) -> int:

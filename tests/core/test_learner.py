@@ -14,20 +14,20 @@ from numpy.testing import assert_allclose, assert_array_equal
 from skmlp.core.layout import ACTIVATIONS as KNOWN
 from skmlp.core.learner import CoreLearner
 from skmlp.core.library import library
-from skmlp.fitting.engines import RULES as RULES_OF_THE_CORE
+from skmlp.fitting.engines import CORE_OPTIMIZERS as RULES_OF_THE_CORE
 from skmlp.nn.activations import ACTIVATIONS, ELU, LeakyReLU, PReLU, ReLU, Tanh
 from skmlp.nn.layers import Dropout
-from skmlp.optim.optimizers import OPTIMIZERS, Adam, Sgd
-from skmlp.training.threads import Crew
+from skmlp.optim.optimizers import OPTIMIZERS, SGD, Adam
+from skmlp.training.threads import Workers
 
 pytestmark = pytest.mark.skipif(library() is None, reason="the core is not in use")
 
 SHARED = {"shared prelu": PReLU(shared=True), "elu of 0.4": ELU(0.4)}
 EACH = {kind.__name__: kind() for kind in KNOWN} | SHARED
-RULES = {
+CORE_OPTIMIZERS = {
     **OPTIMIZERS,
-    "plain momentum": partial(Sgd, nesterovs_momentum=False),
-    "no momentum": partial(Sgd, momentum=0.0),
+    "plain momentum": partial(SGD, nesterovs_momentum=False),
+    "no momentum": partial(SGD, momentum=0.0),
     "other betas": partial(Adam, 0.8, 0.95, 1e-5),
 }
 NETWORKS = {
@@ -50,10 +50,10 @@ def test_knows_activations_of_the_table():
 
 def gradients(architecture, samples, **given):
     """What each engine says the gradient is: Sgd's velocity after a first step."""
-    n_samples = len(samples.codes)
-    learners = twins(architecture, samples, Sgd, batch_size=n_samples, **given)
+    n_samples = len(samples.y_encoded)
+    learners = twins(architecture, samples, SGD, batch_size=n_samples, **given)
     losses = [one.epoch([0.1], never) for one in learners]
-    return losses, [one.rule_state()["velocity"] for one in learners]
+    return losses, [one.optimizer_state()["velocity"] for one in learners]
 
 
 @pytest.mark.parametrize("name", EACH)
@@ -81,16 +81,18 @@ def test_loss_and_gradient_of_each_network(name, n_samples, relative_error):
             assert relative_error(views(by_core)[key], expected) < 2e-5, key
 
 
-@pytest.mark.parametrize("rule", RULES)
+@pytest.mark.parametrize("optimizer", CORE_OPTIMIZERS)
 @pytest.mark.parametrize(
     "given",
     [{}, {"alpha": 0.3}, {"weight_decay": 0.2}, {"alpha": 0.1, "smoothing": 0.2}],
     ids=str,
 )
-def test_some_epochs_with_each_rule(rule, given):
+def test_some_epochs_with_each_rule(optimizer, given):
     architecture = build(PReLU(), n_periodic=2)
     samples = some_samples(architecture, 50, weighted=True, with_rows=True)
-    by_numpy, by_core = twins(architecture, samples, RULES[rule], **given)
+    by_numpy, by_core = twins(
+        architecture, samples, CORE_OPTIMIZERS[optimizer], **given
+    )
     for rate in (0.01, 0.02, 0.005):
         rates = [rate] * len(by_numpy.sizes())
         expected = by_numpy.epoch(rates, never)
@@ -98,7 +100,7 @@ def test_some_epochs_with_each_rule(rule, given):
         assert_allclose(by_core.penalty(), by_numpy.penalty(), rtol=1e-5)
     assert_allclose(by_core.parameters, by_numpy.network.parameters, atol=2e-5)
     assert by_core.sizes() == by_numpy.sizes()
-    states = by_numpy.rule_state(), by_core.rule_state()
+    states = by_numpy.optimizer_state(), by_core.optimizer_state()
     assert states[0].keys() == states[1].keys()
     assert states[0]["t"] == states[1]["t"] == 12
     for name, expected in states[0].items():
@@ -178,8 +180,8 @@ def test_dropout_leaves_what_its_rate_says():
     architecture = build(ReLU(), hidden=(400,), dropout=0.3)
     seeds = range(20)
     left = [next(masks(architecture, s, 0, 100)) > 0 for s in seeds]
-    shares = np.mean(left, axis=(1, 2))
-    assert_allclose(shares, 0.7, atol=0.012)  # 5 standard deviations
+    ensemble_weights = np.mean(left, axis=(1, 2))
+    assert_allclose(ensemble_weights, 0.7, atol=0.012)  # 5 standard deviations
     pairs = np.corrcoef([one.ravel() for one in left]) - np.eye(len(left))
     assert np.abs(pairs).max() < 0.025
 
@@ -191,9 +193,9 @@ def test_threads_change_no_bit(n_threads, n_periodic):
     samples = some_samples(architecture, 130, weighted=True)
     _, alone = twins(architecture, samples, Adam, batch_size=50, alpha=0.1)
     with ThreadPoolExecutor(n_threads) as pool:
-        crew = Crew(n_threads, pool.map)
+        workers = Workers(n_threads, pool.map)
         _, shared = twins(
-            architecture, samples, Adam, batch_size=50, alpha=0.1, crew=crew
+            architecture, samples, Adam, batch_size=50, alpha=0.1, workers=workers
         )
         for _ in range(5):
             losses = [one.epoch([0.01] * 3, never) for one in (alone, shared)]
@@ -222,7 +224,7 @@ def test_goes_on_from_what_was_remembered(monkeypatch):
     _, resumed = twins(
         architecture,
         samples,
-        partial(Resumed, learner.rule_state()),
+        partial(Resumed, learner.optimizer_state()),
         vector=learner.parameters,
     )
     resumed.rngs[0].permutation(40)  # as the first epoch has done
@@ -236,7 +238,7 @@ def test_an_end_by_the_clock_comes_behind_a_batch():
     _, learner = twins(architecture, samples, Adam, batch_size=10)
     values = learner.epoch([0.001] * 2000, lambda: True)
     assert 0 < len(values) < 2000
-    assert learner.rule_state()["t"] == len(values)
+    assert learner.optimizer_state()["t"] == len(values)
     assert np.isfinite(values).all()
 
 
@@ -257,15 +259,15 @@ def test_no_subnormal_number_slows_it_down():
     """What separable classes leave of the deltas, and of dead units' moments."""
     architecture = build(ReLU(), (30,), n_inputs=2)
     rng = np.random.default_rng(0)
-    codes = rng.integers(3, size=90)
+    y_encoded = rng.integers(3, size=90)
     centres = np.array([[0, 9], [9, -9], [-9, -9]], np.float32)
-    x = centres[codes] + rng.normal(size=(90, 2)).astype(np.float32)
-    samples = some_samples(architecture, 90)._replace(x=x, codes=codes)
+    x = centres[y_encoded] + rng.normal(size=(90, 2)).astype(np.float32)
+    samples = some_samples(architecture, 90)._replace(x=x, y_encoded=y_encoded)
     _, learner = twins(architecture, samples, Adam, batch_size=30)
     for _ in range(400):
         learner.epoch([0.05] * 3, never)
     tiny = np.finfo(np.float32).tiny
-    for vector in (learner.parameters, *list(learner.rule_state().values())):
+    for vector in (learner.parameters, *list(learner.optimizer_state().values())):
         size = np.abs(vector)
         assert not ((size > 0) & (size < tiny)).any()
 
@@ -281,20 +283,20 @@ def test_the_processor_gets_its_mode_back():
     ("change", "sentence"),
     [
         (
-            {"codes": np.array([0, 3])},
+            {"y_encoded": np.array([0, 3])},
             "classes are from 0 to 2, and these go",
         ),
-        ({"codes": np.array([-1, 1])}, "classes are from 0 to 2"),
+        ({"y_encoded": np.array([-1, 1])}, "classes are from 0 to 2"),
         ({"rows": np.array([0, 2])}, "rows are from 0 to 1, and these go"),
         ({"rows": np.array([-1, 0])}, "rows are from 0 to 1"),
-        ({"codes": np.array([0])}, "1 classes were given for 2 rows"),
+        ({"y_encoded": np.array([0])}, "1 classes were given for 2 rows"),
         ({"weight": np.ones(3, "f4")}, "3 weights were given for 2 rows"),
         (
-            {"codes": np.array([0.0, 1.0])},
+            {"y_encoded": np.array([0.0, 1.0])},
             "1-D array of integers as numbers of classes",
         ),
         (
-            {"codes": np.array([[0], [1]])},
+            {"y_encoded": np.array([[0], [1]])},
             "1-D array of integers as numbers of classes",
         ),
         ({"rows": np.array([0, np.nan])}, "1-D array of integers as numbers of rows"),
@@ -363,7 +365,7 @@ def test_state_of_another_network_raises(change, monkeypatch):
     samples = some_samples(architecture, 20)
     _, learner = twins(architecture, samples, Adam)
     for name in Adam.memory:
-        state = learner.rule_state()
+        state = learner.optimizer_state()
         state[name] = change(state[name])
         with pytest.raises(ValueError, match=r"expected a vector of \d+ float32"):
             twins(architecture, samples, partial(Resumed, state))
@@ -403,8 +405,10 @@ def test_learner_ends_where_a_part_is_not_submitted(n_threads, error):
     samples = some_samples(architecture, 200)
     for number in range(2 * n_threads):
         with Failing(n_threads, number, error) as pool:
-            crew = Crew(n_threads, pool.map)
-            _, learner = twins(architecture, samples, Adam, batch_size=100, crew=crew)
+            workers = Workers(n_threads, pool.map)
+            _, learner = twins(
+                architecture, samples, Adam, batch_size=100, workers=workers
+            )
             with pytest.raises(error):
                 epochs(learner)
 
@@ -420,8 +424,8 @@ def test_learner_ends_where_another_part_fails(monkeypatch):
 
     monkeypatch.setattr(CoreLearner, "take_part", fail_second)
     with ThreadPoolExecutor(2) as pool:
-        crew = Crew(2, pool.map)
-        _, learner = twins(architecture, samples, Adam, batch_size=100, crew=crew)
+        workers = Workers(2, pool.map)
+        _, learner = twins(architecture, samples, Adam, batch_size=100, workers=workers)
         with pytest.raises(TypeError):
             epochs(learner)
 
@@ -436,7 +440,7 @@ def test_threads_left_behind_have_all_they_need():
         threads.extend(threading.Thread(target=function, args=(n,)) for n in numbers)
         raise KeyboardInterrupt
 
-    _, learner = twins(architecture, samples, Adam, crew=Crew(2, interrupted))
+    _, learner = twins(architecture, samples, Adam, workers=Workers(2, interrupted))
     network = weakref.ref(learner.network)
     with pytest.raises(KeyboardInterrupt):
         learner.epoch([0.01] * len(learner.sizes()), never)

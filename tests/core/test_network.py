@@ -9,7 +9,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 
 from skmlp.core.layout import PaddedVectors, ParametersToRead
 from skmlp.core.library import library
-from skmlp.core.network import BLOCK, CoreNetwork, CoreReader, samples_of, takes
+from skmlp.core.network import BLOCK, CoreNetwork, CorePredictor, samples_of, takes
 from skmlp.nn.activations import ACTIVATIONS, PReLU, ReLU
 from skmlp.nn.network import Architecture, Network
 
@@ -28,7 +28,7 @@ def test_logits_with_each_activation(activation, scale):
     vector, x = start(architecture), rows(architecture, 100, scale)
     expected = Network(architecture, vector).logits(x)
     size = np.abs(expected).max()
-    actual = CoreReader(architecture, vector).logits(x)
+    actual = CorePredictor(architecture, vector).logits(x)
     assert_allclose(actual, expected, atol=4e-6 * size, rtol=0)
 
 
@@ -43,7 +43,7 @@ def test_logits_of_stacks(n_rows, n_periodic, n_members):
         vectors = vectors[0]
     x = rows(architecture, n_rows)
     expected = Network(architecture, vectors).logits(x)
-    actual = CoreReader(architecture, vectors).logits(x)
+    actual = CorePredictor(architecture, vectors).logits(x)
     assert actual.shape == expected.shape
     assert actual.dtype == np.float32
     assert_allclose(actual, expected, atol=3e-6)
@@ -52,14 +52,17 @@ def test_logits_of_stacks(n_rows, n_periodic, n_members):
 @pytest.mark.parametrize("hidden", [(), (16, 48), (256,)])
 def test_a_row_is_the_same_wherever_it_stands(hidden):
     architecture = build(ReLU(), hidden, n_periodic=2)
-    reader, x = CoreReader(architecture, start(architecture)), rows(architecture, 77)
-    whole = reader.logits(x)
+    predictor, x = (
+        CorePredictor(architecture, start(architecture)),
+        rows(architecture, 77),
+    )
+    whole = predictor.logits(x)
     chosen = np.array([76, 3, 3, 40])
-    assert_array_equal(reader.logits(x, chosen), whole[chosen])
-    assert_array_equal(reader.logits(x[::-2]), whole[::-2])
-    assert_array_equal(reader.logits(np.asfortranarray(x)), whole)
+    assert_array_equal(predictor.logits(x, chosen), whole[chosen])
+    assert_array_equal(predictor.logits(x[::-2]), whole[::-2])
+    assert_array_equal(predictor.logits(np.asfortranarray(x)), whole)
     for row in (0, 5, 76):
-        assert_array_equal(reader.logits(x[[row]])[0], whole[row])
+        assert_array_equal(predictor.logits(x[[row]])[0], whole[row])
 
 
 def test_waves_of_large_numbers():
@@ -70,7 +73,7 @@ def test_waves_of_large_numbers():
     views[1, "weight"][0] = 0  # of the number itself
     for scale in (1.0, 100.0, 1e4, 1e8, 1e30):
         x = rows(architecture, 200, scale)
-        actual = CoreReader(architecture, vector).logits(x)
+        actual = CorePredictor(architecture, vector).logits(x)
         assert np.isfinite(actual).all()
         if scale <= 100:
             expected = Network(architecture, vector).logits(x)
@@ -89,7 +92,7 @@ def test_numbers_that_run_away_show(activation, bad):
         architecture.layout.views(vector)[layer, "bias"][0] = bad
         with np.errstate(all="ignore"):
             expected = Network(architecture, vector).logits(rows(architecture, 3))
-        actual = CoreReader(architecture, vector).logits(rows(architecture, 3))
+        actual = CorePredictor(architecture, vector).logits(rows(architecture, 3))
         assert_array_equal(np.isnan(actual), np.isnan(expected))
 
 
@@ -107,17 +110,17 @@ def test_what_it_takes():
 @pytest.mark.parametrize("bad", [[5], [-1]])
 def test_refuses_rows_that_are_not_there(bad):
     architecture = build(ReLU())
-    reader = CoreReader(architecture, start(architecture))
+    predictor = CorePredictor(architecture, start(architecture))
     with pytest.raises(ValueError, match="numbers of rows are from 0 to 4"):
-        reader.logits(rows(architecture, 5), np.array(bad))
+        predictor.logits(rows(architecture, 5), np.array(bad))
 
 
 def test_refuses_numbers_between_which_lie_parts_of_others():
     architecture = build(ReLU())
-    reader = CoreReader(architecture, start(architecture))
+    predictor = CorePredictor(architecture, start(architecture))
     packed = np.zeros(4, np.dtype([("flag", "i1"), ("x", "f4", 5)]))["x"]
     with pytest.raises(ValueError, match="bytes apart; copy them"):
-        reader.logits(packed)
+        predictor.logits(packed)
     shifted = np.zeros(
         4,
         np.dtype(
@@ -125,36 +128,39 @@ def test_refuses_numbers_between_which_lie_parts_of_others():
         ),
     )["x"]
     with pytest.raises(ValueError, match="bytes apart; copy them"):
-        reader.logits(shifted)
+        predictor.logits(shifted)
 
 
 @pytest.mark.parametrize("hidden", [(), (16, 5)])
 def test_parameters_are_read_anew(hidden):
     architecture = build(PReLU(), hidden, n_periodic=2)
     vector, x = start(architecture), rows(architecture, 40)
-    reader = CoreReader(architecture, vector)
+    predictor = CorePredictor(architecture, vector)
     for seed, n_rows in [(1, 3), (2, 40), (3, 20)]:
         vector[:] = start(architecture, seed)
-        fresh = CoreReader(architecture, vector.copy())
-        assert_array_equal(reader.logits(x[:n_rows]), fresh.logits(x[:n_rows]))
+        fresh = CorePredictor(architecture, vector.copy())
+        assert_array_equal(predictor.logits(x[:n_rows]), fresh.logits(x[:n_rows]))
 
 
 def test_many_threads_read_at_once():
     architecture = build(ReLU(), (48, 48), n_periodic=5)
-    reader, x = CoreReader(architecture, start(architecture)), rows(architecture, 3000)
-    expected = reader.logits(x)
+    predictor, x = (
+        CorePredictor(architecture, start(architecture)),
+        rows(architecture, 3000),
+    )
+    expected = predictor.logits(x)
     parts = [slice(i, i + 100) for i in range(0, 3000, 100)]
     with ThreadPoolExecutor(8) as pool:
-        actual = list(pool.map(lambda part: reader.logits(x[part]), parts * 5))
+        actual = list(pool.map(lambda part: predictor.logits(x[part]), parts * 5))
     assert_array_equal(np.concatenate(actual), np.tile(expected, (5, 1)))
 
 
 @pytest.mark.parametrize("bad", [[0.0], [[0]], [True], ["0"], [None]])
 def test_rows_that_are_no_numbers_of_rows_raise(bad):
     architecture = build(ReLU())
-    reader = CoreReader(architecture, start(architecture))
+    predictor = CorePredictor(architecture, start(architecture))
     with pytest.raises(ValueError, match="expected a 1-D array of integers"):
-        reader.logits(rows(architecture, 5), np.array(bad))
+        predictor.logits(rows(architecture, 5), np.array(bad))
 
 
 LAYOUTS = {
@@ -172,23 +178,25 @@ def test_parameters_in_any_layout_give_the_same_logits(layout, hidden):
     architecture = build(PReLU(), hidden, n_inputs=16, n_classes=16, n_periodic=2)
     vectors = np.stack([start(architecture, seed) for seed in range(3)])
     x = rows(architecture, 40)
-    expected = CoreReader(architecture, vectors).logits(x)
-    actual = CoreReader(architecture, LAYOUTS[layout](vectors)).logits(x)
+    expected = CorePredictor(architecture, vectors).logits(x)
+    actual = CorePredictor(architecture, LAYOUTS[layout](vectors)).logits(x)
     assert_array_equal(actual, expected)
 
 
 def test_misaligned_parameters_give_the_same_logits(shifted_by_a_byte):
     architecture = build(ReLU(), (16,), n_inputs=16, n_classes=16)
     vector, x = start(architecture), rows(architecture, 40)
-    reader = CoreReader(architecture, shifted_by_a_byte(vector))
-    assert_array_equal(reader.logits(x), CoreReader(architecture, vector).logits(x))
+    predictor = CorePredictor(architecture, shifted_by_a_byte(vector))
+    assert_array_equal(
+        predictor.logits(x), CorePredictor(architecture, vector).logits(x)
+    )
 
 
 @pytest.mark.parametrize("change", [lambda v: v[:-1], lambda v: np.append(v, 0), len])
 def test_parameters_of_another_network_raise(change):
     architecture = build(ReLU())
     with pytest.raises(ValueError, match=r"expected vectors of \d+ parameters"):
-        CoreReader(architecture, change(start(architecture)))
+        CorePredictor(architecture, change(start(architecture)))
 
 
 ARRAYS = build(PReLU(), (20, 7), n_periodic=2)
@@ -207,11 +215,11 @@ def test_network_with_other_arrays_raises(key, learns, change):
         CoreNetwork(ARRAYS, arrays, 5, learns)
 
 
-@pytest.mark.parametrize("name", ["rows", "codes", "weight"])
+@pytest.mark.parametrize("name", ["rows", "y_encoded", "weight"])
 @pytest.mark.parametrize("change", [np.float16, np.int32, lambda array: array[:-1]])
 def test_samples_with_other_arrays_raise(name, change):
     x, numbers = np.zeros((6, 5), np.float32), np.arange(6) % 3
-    given = {"rows": numbers, "codes": numbers, "weight": np.ones(6, np.float32)}
+    given = {"rows": numbers, "y_encoded": numbers, "weight": np.ones(6, np.float32)}
     samples_of(x, **given)
     given[name] = change(given[name])
     with pytest.raises(ValueError, match=r"expected (rows|classes|weights) of type"):
@@ -221,5 +229,5 @@ def test_samples_with_other_arrays_raise(name, change):
 def test_parameters_of_another_type_are_converted():
     architecture = build(ReLU())
     vector, x = start(architecture), rows(architecture, 5)
-    double = CoreReader(architecture, vector.astype(np.float64)).logits(x)
-    assert_array_equal(double, CoreReader(architecture, vector).logits(x))
+    double = CorePredictor(architecture, vector.astype(np.float64)).logits(x)
+    assert_array_equal(double, CorePredictor(architecture, vector).logits(x))

@@ -11,7 +11,7 @@ from skmlp.core.layout import BLOCK, PADDING
 from skmlp.nn.layers import PeriodicEmbedding
 
 SOURCE = Path(structures.__file__).with_name("core.c").read_text(encoding="utf-8")
-NAMES = ["Layer", "Embedding", "Network", "Samples", "Rule", "Epoch", "Team"]
+NAMES = ["Layer", "Embedding", "Network", "Samples", "Optimizer", "Epoch", "Team"]
 TYPES = {
     "int64_t": ctypes.c_int64,
     "int32_t": ctypes.c_int32,

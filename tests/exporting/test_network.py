@@ -31,7 +31,7 @@ def networks(n_members=None, *, activations=("relu",), n_periodic=0, hidden=6):
         N_INPUTS, sizes, N_CLASSES, kinds, (0.5,) * len(kinds), "float32", n_periodic
     )
     rng = np.random.default_rng(0)
-    members = [architecture.start_values(rng) for _ in range(n_members or 1)]
+    members = [architecture.init_parameters(rng) for _ in range(n_members or 1)]
     parameters = np.stack(members) if n_members else members[0]
     # also what starts at 0 or at one value has to arrive
     parameters += rng.normal(scale=0.1, size=parameters.shape).astype("float32")
@@ -43,11 +43,13 @@ def rows(n_rows):
     return x.astype("float32")
 
 
-def compare(architecture, parameters, x, shares=None, temperature=1.0):
+def compare(architecture, parameters, x, ensemble_weights=None, temperature=1.0):
     graph = Graph()
-    name = probabilities(graph, "x", architecture, parameters, shares, temperature)
+    name = probabilities(
+        graph, "x", architecture, parameters, ensemble_weights, temperature
+    )
     logits = Network(architecture, parameters).logits(x)
-    wanted = mean_probabilities(logits, temperature, shares)
+    wanted = mean_probabilities(logits, temperature, ensemble_weights)
     result = evaluate(graph, name, x=x)
     assert result.dtype == np.float32
     assert result.shape == (len(x), N_CLASSES)
@@ -100,8 +102,8 @@ def test_any_number_of_rows_goes_through_in_blocks(n_rows):
 @pytest.mark.parametrize("temperature", [0.5, 1.0, 2.0])
 def test_temperature_and_shares(n_members, temperature):
     architecture, parameters = networks(n_members)
-    shares = None if n_members is None else np.array([0.5, 0.2, 0.3])
-    compare(architecture, parameters, rows(20), shares, temperature)
+    ensemble_weights = None if n_members is None else np.array([0.5, 0.2, 0.3])
+    compare(architecture, parameters, rows(20), ensemble_weights, temperature)
 
 
 def test_sure_networks_are_not_infinitely_sure():

@@ -18,8 +18,8 @@ from skmlp.fitting.recipe import FEWEST_JUDGES
 from skmlp.fitting.task import Member
 from skmlp.nn.calibration import (
     SPREAD_OF_LOG_TEMPERATURE,
-    best_shares,
-    best_temperature,
+    fit_ensemble_weights,
+    fit_temperature,
 )
 from skmlp.training.batches import Samples
 
@@ -42,9 +42,9 @@ def folds(n_networks, n_folds, weight=None):
     return Samples(X, CODES[rows], None if weight is None else weight[rows], rows)
 
 
-def task_of(kinds, held_out, goal=AUTO):
+def task_of(kinds, validation, goal=AUTO):
     members = [Member(kind, 1.0, (), 0.0) for kind in kinds]
-    return regression(len(kinds), members=members, held_out=held_out, goal=goal)
+    return regression(len(kinds), members=members, validation=validation, goal=goal)
 
 
 # Who judges
@@ -58,20 +58,20 @@ def task_of(kinds, held_out, goal=AUTO):
 )
 def test_a_row_is_judged_by_those_alone_that_held_it_out(kinds, n_folds, weighted):
     weight = np.random.default_rng(1).uniform(0.5, 2, 60) if weighted else None
-    held_out = folds(len(kinds), n_folds, weight)
+    validation = folds(len(kinds), n_folds, weight)
     parameters = vectors(len(kinds))
-    judged = judge(task_of(kinds, held_out), parameters, np.array(kinds))
-    known = sorted(set(held_out.rows.ravel()))
+    judged = judge(task_of(kinds, validation), parameters, np.array(kinds))
+    known = sorted(set(validation.rows.ravel()))
     assert judged.probabilities.shape == (max(kinds) + 1, len(known), 3)
     for place, row in enumerate(known):
-        assert judged.codes[place] == CODES[row]
+        assert judged.y_encoded[place] == CODES[row]
         if weighted:
             assert judged.weight[place] == weight[row]
         for kind in range(max(kinds) + 1):
             judges = [
                 number
                 for number in range(len(kinds))
-                if kinds[number] == kind and row in held_out.rows[number]
+                if kinds[number] == kind and row in validation.rows[number]
             ]
             assert judged.n_judges[kind, place] == len(judges)
             expected = np.zeros(3)
@@ -87,7 +87,7 @@ def test_rows_of_ones_own_are_judged_by_all():
     kinds = np.array([0, 0, 1, 1])
     judged = judge(task_of(kinds, own), parameters, kinds)
     assert_array_equal(judged.n_judges, np.full((2, 15), 2))
-    assert_array_equal(judged.codes, CODES[::4])
+    assert_array_equal(judged.y_encoded, CODES[::4])
     for kind in range(2):
         of_kind = [probabilities(one, X[::4]) for one in parameters[kinds == kind]]
         assert_allclose(judged.probabilities[kind], np.mean(of_kind, axis=0))
@@ -104,9 +104,9 @@ def test_rows_that_are_taken_weigh_one_on_average():
     part = judged.take(np.array([True, False, True, False]))
     assert_array_equal(part.probabilities, judged.probabilities[:, [0, 2]])
     assert_array_equal(part.n_judges, judged.n_judges[:, [0, 2]])
-    assert_array_equal(part.codes, [0, 2])
+    assert_array_equal(part.y_encoded, [0, 2])
     assert_array_equal(part.weight, [0.5, 1.5])
-    assert judged._replace(weight=None).take(judged.codes == 0).weight is None
+    assert judged._replace(weight=None).take(judged.y_encoded == 0).weight is None
     assert judged.take(np.zeros(4, dtype=bool)) is None
     assert_array_equal(weight, [1, 2, 3, 6])
 
@@ -117,7 +117,7 @@ TWO_KINDS = [0, 0, 0, 1, 1, 1]
 
 
 @pytest.mark.parametrize(
-    ("kinds", "member_weights", "held_out"),
+    ("kinds", "member_weights", "validation"),
     [
         ([0] * 6, "auto", folds(6, 3)),
         (TWO_KINDS, None, folds(6, 3)),
@@ -127,34 +127,36 @@ TWO_KINDS = [0, 0, 0, 1, 1, 1]
 )
 @pytest.mark.parametrize("temperature", [None, 2.0, "auto"])
 def test_shares_are_equal_where_nothing_is_weighed(
-    kinds, member_weights, held_out, temperature
+    kinds, member_weights, validation, temperature
 ):
     goal = GOAL._replace(member_weights=member_weights, temperature=temperature)
-    shares, _ = combination(task_of(kinds, held_out, goal), vectors(6))
-    assert_allclose(shares, np.full(6, 1 / 6))
+    ensemble_weights, _ = combination(task_of(kinds, validation, goal), vectors(6))
+    assert_allclose(ensemble_weights, np.full(6, 1 / 6))
 
 
 def test_networks_of_a_kind_share_alike_what_the_kind_gets():
     parameters = vectors(6)
-    held_out = folds(6, 3)
+    validation = folds(6, 3)
     goal = AUTO._replace(temperature=None)
-    shares, temperature = combination(task_of(TWO_KINDS, held_out, goal), parameters)
+    ensemble_weights, temperature = combination(
+        task_of(TWO_KINDS, validation, goal), parameters
+    )
     assert temperature == 1
     of_class = np.empty((60, 2))
     for number, kind in enumerate(TWO_KINDS):
-        rows = held_out.rows[number]
+        rows = validation.rows[number]
         p = probabilities(parameters[number], X[rows])
         of_class[rows, kind] = p[np.arange(len(rows)), CODES[rows]]
-    expected = best_shares(of_class)
+    expected = fit_ensemble_weights(of_class)
     assert abs(expected[0] - 0.5) > 0.05
-    assert_allclose(shares, np.repeat(expected / 3, 3))
+    assert_allclose(ensemble_weights, np.repeat(expected / 3, 3))
 
 
 def test_kinds_with_fewer_networks_are_weighed_as_kinds():
     parameters = vectors(4)
     own = HELD_OUT.members(0).for_each(4)
     kinds = np.array([0, 0, 0, 1])
-    shares, _ = combination(task_of(kinds, own), parameters)
+    ensemble_weights, _ = combination(task_of(kinds, own), parameters)
     of_class = [
         np.mean(
             [probabilities(one, X[::4]) for one in parameters[kinds == kind]], axis=0
@@ -162,19 +164,19 @@ def test_kinds_with_fewer_networks_are_weighed_as_kinds():
         for kind in range(2)
     ]
     of_class = np.stack([p[np.arange(15), CODES[::4]] for p in of_class], axis=1)
-    first, second = best_shares(of_class)
-    assert_allclose(shares, [first / 3, first / 3, first / 3, second])
+    first, second = fit_ensemble_weights(of_class)
+    assert_allclose(ensemble_weights, [first / 3, first / 3, first / 3, second])
 
 
 def test_a_kind_that_knows_more_gets_more():
     good, bad = np.array([3.0, 0, -3, 0, 0, 0, 0, 0, 0]), np.zeros(9)
     good[:3] = [-3, 0, 3]  # the class grows with the first number
     own = HELD_OUT.members(0).for_each(4)
-    shares, _ = combination(
+    ensemble_weights, _ = combination(
         task_of([0, 0, 1, 1], own), np.array([bad, bad, good, good])
     )
-    assert shares[0] == shares[1] < 0.2
-    assert shares[2] == shares[3] > 0.3
+    assert ensemble_weights[0] == ensemble_weights[1] < 0.2
+    assert ensemble_weights[2] == ensemble_weights[3] > 0.3
 
 
 def test_only_rows_that_all_kinds_have_judged_are_a_comparison():
@@ -182,14 +184,14 @@ def test_only_rows_that_all_kinds_have_judged_are_a_comparison():
     rows = np.array([np.arange(0, 30), np.arange(20, 50)])
     parameters = vectors(2)
     task = task_of(kinds, Samples(X, CODES[rows], None, rows))
-    shares = shares_of(judge(task, parameters, kinds), kinds)
+    ensemble_weights = shares_of(judge(task, parameters, kinds), kinds)
     both = np.arange(20, 30)
     of_class = [probabilities(one)[both, CODES[both]] for one in parameters]
-    assert_allclose(shares, best_shares(np.stack(of_class, axis=1)))
+    assert_allclose(ensemble_weights, fit_ensemble_weights(np.stack(of_class, axis=1)))
     # and where there is none, all count the same
     rows = np.array([np.arange(0, 30), np.arange(30, 60)])
     task = task_of(kinds, Samples(X, CODES[rows], None, rows))
-    assert_array_equal(combination(task, parameters).shares, [0.5, 0.5])
+    assert_array_equal(combination(task, parameters).ensemble_weights, [0.5, 0.5])
 
 
 def test_a_network_that_rules_out_what_happens_spoils_nothing():
@@ -198,9 +200,9 @@ def test_a_network_that_rules_out_what_happens_spoils_nothing():
     own = HELD_OUT.members(0).for_each(2)
     ran_away = np.array([np.full(9, np.nan), sure[1]])
     for parameters in (sure, ran_away):
-        shares, temperature = combination(task_of([0, 1], own), parameters)
-        assert shares.sum() == pytest.approx(1)
-        assert 0 < shares[0] < shares[1]
+        ensemble_weights, temperature = combination(task_of([0, 1], own), parameters)
+        assert ensemble_weights.sum() == pytest.approx(1)
+        assert 0 < ensemble_weights[0] < ensemble_weights[1]
         assert np.isfinite(temperature)
 
 
@@ -211,21 +213,21 @@ def test_rows_of_weight_2_count_as_rows_that_come_twice(n_folds):
     parts = np.arange(60).reshape(n_folds, -1)[np.arange(6) % n_folds]
     repeated = np.array([np.flatnonzero(np.isin(twice, part)) for part in parts])
     found = [
-        combination(task_of(TWO_KINDS, held_out), 2 * vectors(6))
-        for held_out in (
+        combination(task_of(TWO_KINDS, validation), 2 * vectors(6))
+        for validation in (
             Samples(X, CODES[parts], times[parts].astype(float), parts),
             Samples(X[twice], CODES[twice][repeated], None, repeated),
         )
     ]
-    assert_allclose(found[0].shares, found[1].shares, rtol=1e-9)
-    assert np.ptp(found[0].shares) > 0.01
+    assert_allclose(found[0].ensemble_weights, found[1].ensemble_weights, rtol=1e-9)
+    assert np.ptp(found[0].ensemble_weights) > 0.01
     assert found[0].temperature == pytest.approx(found[1].temperature, rel=1e-6) != 1
 
 
 def test_rows_that_weigh_nothing_say_nothing():
     weight = np.zeros(60)
     found = combination(task_of(TWO_KINDS, folds(6, 2, weight)), vectors(6))
-    assert_allclose(found.shares, np.full(6, 1 / 6))
+    assert_allclose(found.ensemble_weights, np.full(6, 1 / 6))
     assert found.temperature == 1
 
 
@@ -234,10 +236,10 @@ def test_rows_that_weigh_nothing_say_nothing():
 SURE = np.array([[-9.0, 0, 9, 0, 0, 0, 0, 0, 0]])  # too sure of the rows in X
 
 
-def temperature(given, held_out, vector=SURE, kinds=None):
+def temperature(given, validation, vector=SURE, kinds=None):
     goal = GOAL._replace(temperature=given)
     kinds = kinds or [0] * len(vector)
-    return combination(task_of(kinds, held_out, goal), vector).temperature
+    return combination(task_of(kinds, validation, goal), vector).temperature
 
 
 def test_a_temperature_is_as_given_or_1_where_no_row_tells():
@@ -302,18 +304,23 @@ def test_a_few_rows_that_folds_share_do_not_speak_for_all():
 def test_what_was_done_to_probabilities_is_undone(factor):
     rng = np.random.default_rng(0)
     true = softmax(rng.normal(size=(20_000, 3)), axis=1)
-    codes = (true.cumsum(axis=1) < rng.random((20_000, 1))).sum(axis=1)
+    y_encoded = (true.cumsum(axis=1) < rng.random((20_000, 1))).sum(axis=1)
     said = softmax(factor * np.log(true), axis=1)
     # two kinds of which the mean, at shares of 3 to 1, is what is said
     apart = rng.uniform(0, 0.2, size=(20_000, 1)) * np.minimum(said, 0.01)
     apart = apart - apart.mean(axis=1, keepdims=True)
     kinds = np.repeat([0, 1], 3)
-    shares = np.repeat([0.25, 0.75 / 9], [3, 3])
-    shares = shares / shares.sum()
+    ensemble_weights = np.repeat([0.25, 0.75 / 9], [3, 3])
+    ensemble_weights = ensemble_weights / ensemble_weights.sum()
     judged = Judged(
-        np.stack([said + apart, said - 3 * apart]), np.full((2, 20_000), 3), codes, None
+        np.stack([said + apart, said - 3 * apart]),
+        np.full((2, 20_000), 3),
+        y_encoded,
+        None,
     )
-    assert temperature_of(judged, kinds, shares) == pytest.approx(factor, rel=0.05)
+    assert temperature_of(judged, kinds, ensemble_weights) == pytest.approx(
+        factor, rel=0.05
+    )
 
 
 def test_the_mean_that_is_tempered_has_each_judge_by_its_share():
@@ -321,24 +328,26 @@ def test_the_mean_that_is_tempered_has_each_judge_by_its_share():
     said = rng.dirichlet(np.ones(3), size=(2, 40))
     n_judges = np.stack([rng.integers(0, 4, 40), np.full(40, 3)])
     kinds = np.array([0, 0, 0, 1, 1, 1])
-    shares = np.array([0.25, 0.25, 0.25, 0.25 / 3, 0.25 / 3, 0.25 / 3])
-    codes = rng.integers(3, size=40)
+    ensemble_weights = np.array([0.25, 0.25, 0.25, 0.25 / 3, 0.25 / 3, 0.25 / 3])
+    y_encoded = rng.integers(3, size=40)
     mean = np.empty((40, 3))
     for row in range(40):
-        counted = n_judges[:, row] * shares[[0, 3]]
+        counted = n_judges[:, row] * ensemble_weights[[0, 3]]
         mean[row] = counted @ said[:, row] / counted.sum()
-    expected = best_temperature(np.log(mean), codes)
-    found = temperature_of(Judged(said, n_judges, codes, None), kinds, shares)
+    expected = fit_temperature(np.log(mean), y_encoded)
+    found = temperature_of(
+        Judged(said, n_judges, y_encoded, None), kinds, ensemble_weights
+    )
     assert found == pytest.approx(expected, rel=1e-6)
 
 
 def test_a_task_and_its_weights_are_left_as_they_were():
     parameters = vectors(6)
     weight = np.random.default_rng(1).uniform(0.5, 2, 60)
-    held_out = folds(6, 3, weight)
-    before = parameters.copy(), held_out.weight.copy(), held_out.codes.copy()
-    combination(task_of(TWO_KINDS, held_out), parameters)
+    validation = folds(6, 3, weight)
+    before = parameters.copy(), validation.weight.copy(), validation.y_encoded.copy()
+    combination(task_of(TWO_KINDS, validation), parameters)
     for one, other in zip(
-        before, (parameters, held_out.weight, held_out.codes), strict=True
+        before, (parameters, validation.weight, validation.y_encoded), strict=True
     ):
         assert_array_equal(one, other)

@@ -10,24 +10,24 @@ from tasks import ARCHITECTURE, parameters
 
 from skmlp.fitting.endings import advise, epochs_in_words, warn_of
 from skmlp.fitting.solvers import SOLVERS
-from skmlp.fitting.task import Learnt, Memory, Outcome
-from skmlp.training.endings import Ending
+from skmlp.fitting.task import Learnt, Memory, TrainResult
+from skmlp.training.endings import StopReason
 
 EXPECTED = {  # after 7 epochs, of which 5 is the best, with adam on rows as they come
-    Ending.CONVERGED: None,
-    Ending.DIVERGED: (
+    StopReason.CONVERGED: None,
+    StopReason.DIVERGED: (
         "training diverged in epoch 7: the loss became 1.23e+06. The last good weights,"
         " those of epoch 5, are kept. Lower learning_rate_init=0.5, or scale X.",
         ConvergenceWarning,
     ),
-    Ending.OUT_OF_TIME: None,
-    Ending.INTERRUPTED: (
+    StopReason.OUT_OF_TIME: None,
+    StopReason.INTERRUPTED: (
         "Training interrupted by user in epoch 8; the weights of epoch 5 are kept.",
         UserWarning,
     ),
-    Ending.BY_CALLBACK: None,
-    Ending.AS_PLANNED: None,
-    Ending.CUT_SHORT: (
+    StopReason.BY_CALLBACK: None,
+    StopReason.COMPLETED: None,
+    StopReason.MAX_ITER_REACHED: (
         'solver="adam" ended after 7 iterations, before the loss had settled. Raise '
         "max_iter=9, scale X, or let early_stopping=True or "
         'learning_rate="cosine" decide when to end.',
@@ -36,7 +36,7 @@ EXPECTED = {  # after 7 epochs, of which 5 is the best, with adam on rows as the
 }
 
 
-def outcome_of(ending, n_epochs=7, best_epochs=(5,), scores_say_nothing=False):
+def outcome_of(stop_reason, n_epochs=7, best_epochs=(5,), scores_say_nothing=False):
     losses = [1.0] * (n_epochs - 1) + [1234567.0] if n_epochs else []
     n_networks = len(best_epochs)
     learnt = Learnt(
@@ -47,36 +47,36 @@ def outcome_of(ending, n_epochs=7, best_epochs=(5,), scores_say_nothing=False):
         1.0,
         np.full(n_networks, 1 / n_networks),
     )
-    return Outcome(learnt, ending, Memory(), scores_say_nothing)
+    return TrainResult(learnt, stop_reason, Memory(), scores_say_nothing)
 
 
-def warning_of(outcome, solver="adam", is_scaled=False, scoring="f1"):
+def warning_of(train_result, solver="adam", is_scaled=False, scoring="f1"):
     """What is said of an outcome, and its kind; None for nothing."""
     given = parameters(solver=solver, scoring=scoring, learning_rate_init=0.5)
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
-        warn_of(outcome, advise(given, 9, is_scaled))
+        warn_of(train_result, advise(given, 9, is_scaled))
     assert len(caught) <= 1
     return (str(caught[0].message), caught[0].category) if caught else None
 
 
-@pytest.mark.parametrize("ending", Ending)
-def test_what_is_said_of_each_ending(ending):
-    assert warning_of(outcome_of(ending)) == EXPECTED[ending]
+@pytest.mark.parametrize("stop_reason", StopReason)
+def test_what_is_said_of_each_ending(stop_reason):
+    assert warning_of(outcome_of(stop_reason)) == EXPECTED[stop_reason]
 
 
 @pytest.mark.parametrize("solver", SOLVERS)
 @pytest.mark.parametrize("is_scaled", [False, True])
 @pytest.mark.parametrize("n_epochs", [0, 1])
-@pytest.mark.parametrize("ending", Ending)
-def test_every_sentence_is_whole(ending, n_epochs, is_scaled, solver):
-    said = warning_of(outcome_of(ending, n_epochs, (0,)), solver, is_scaled)
+@pytest.mark.parametrize("stop_reason", StopReason)
+def test_every_sentence_is_whole(stop_reason, n_epochs, is_scaled, solver):
+    said = warning_of(outcome_of(stop_reason, n_epochs, (0,)), solver, is_scaled)
     if said is not None:
         sentence, _ = said
         assert sentence.endswith(".")
         assert not re.search(r"[{}]|None|  | [,.]|,,|\.\.", sentence)
         assert not (is_scaled and "scale X" in sentence)
-    if ending == Ending.CUT_SHORT:
+    if stop_reason == StopReason.MAX_ITER_REACHED:
         assert SOLVERS[solver].way_out in sentence
 
 
@@ -92,20 +92,20 @@ def test_every_sentence_is_whole(ending, n_epochs, is_scaled, solver):
 def test_divergence_by_decay_does_not_blame_the_learning_rate(params, remedy):
     given = parameters(learning_rate_init=0.5, **params)
     with pytest.warns(ConvergenceWarning, match=rf"Lower {re.escape(remedy)}\.$"):
-        warn_of(outcome_of(Ending.DIVERGED), advise(given, 9, is_scaled=True))
+        warn_of(outcome_of(StopReason.DIVERGED), advise(given, 9, is_scaled=True))
 
 
 def test_divergence_by_the_learning_rate_does_not_blame_a_small_penalty():
     given = parameters(learning_rate_init=1e9, alpha=0.1)
     with pytest.warns(ConvergenceWarning, match=r"Lower learning_rate_init=1e\+09\.$"):
-        warn_of(outcome_of(Ending.DIVERGED), advise(given, 9, is_scaled=True))
+        warn_of(outcome_of(StopReason.DIVERGED), advise(given, 9, is_scaled=True))
 
 
 def test_weights_from_before_the_first_epoch_are_called_so():
     for none in [(0,), (0, 0)]:
-        sentence, _ = warning_of(outcome_of(Ending.DIVERGED, best_epochs=none))
+        sentence, _ = warning_of(outcome_of(StopReason.DIVERGED, best_epochs=none))
         assert "those at the start, are kept" in sentence
-        sentence, _ = warning_of(outcome_of(Ending.INTERRUPTED, best_epochs=none))
+        sentence, _ = warning_of(outcome_of(StopReason.INTERRUPTED, best_epochs=none))
         assert "the weights at the start are kept" in sentence
 
 
@@ -120,16 +120,16 @@ def test_weights_from_before_the_first_epoch_are_called_so():
 )
 def test_epochs_of_several_networks_are_from_one_to_another(epochs, words):
     assert epochs_in_words(np.array(epochs)) == words
-    interrupted, _ = warning_of(outcome_of(Ending.INTERRUPTED, 7, epochs))
+    interrupted, _ = warning_of(outcome_of(StopReason.INTERRUPTED, 7, epochs))
     assert f"the weights of {words} are kept" in interrupted
-    diverged, _ = warning_of(outcome_of(Ending.DIVERGED, 7, epochs))
+    diverged, _ = warning_of(outcome_of(StopReason.DIVERGED, 7, epochs))
     assert f"those of {words}, are kept" in diverged
 
 
-@pytest.mark.parametrize("ending", Ending)
-def test_scores_that_say_nothing_are_named_unless_there_is_worse_to_say(ending):
-    said = warning_of(outcome_of(ending, scores_say_nothing=True))
-    expected = EXPECTED[ending] or (
+@pytest.mark.parametrize("stop_reason", StopReason)
+def test_scores_that_say_nothing_are_named_unless_there_is_worse_to_say(stop_reason):
+    said = warning_of(outcome_of(stop_reason, scores_say_nothing=True))
+    expected = EXPECTED[stop_reason] or (
         "scoring='f1' gave no finite score on the held-out rows in any epoch; the last "
         "weights are kept.",
         UserWarning,
@@ -138,6 +138,6 @@ def test_scores_that_say_nothing_are_named_unless_there_is_worse_to_say(ending):
 
 
 def test_a_name_with_braces_is_no_field():
-    outcome = outcome_of(Ending.AS_PLANNED, scores_say_nothing=True)
-    sentence, _ = warning_of(outcome, scoring="{loss}")
+    train_result = outcome_of(StopReason.COMPLETED, scores_say_nothing=True)
+    sentence, _ = warning_of(train_result, scoring="{loss}")
     assert sentence.startswith("scoring='{loss}' gave")

@@ -17,15 +17,15 @@ from threadpoolctl import threadpool_limits
 from skmlp import ACTIVATIONS, MLPSoftmaxClassifier, ReLU, load
 from skmlp.core.learner import CoreLearner
 from skmlp.core.library import engine, library
-from skmlp.core.network import CoreReader
+from skmlp.core.network import CorePredictor
 from skmlp.fitting import engines
 from skmlp.fitting.engines import (
+    CORE_OPTIMIZERS,
     NUMPY,
     READERS,
-    RULES,
     engine_of,
+    make_predictor,
     probabilities_of,
-    reader_of,
 )
 from skmlp.nn.losses import mean_probabilities
 from skmlp.nn.network import Architecture, Network
@@ -70,17 +70,19 @@ def test_what_the_core_does_not_take_is_for_numpy(case, monkeypatch):
 def test_without_a_core_all_is_for_numpy(monkeypatch):
     monkeypatch.setattr(engines, "engine", lambda: "numpy")
     assert engine_of(architecture(), ROWS, Adam()) == NUMPY
-    reader = reader_of(architecture(), np.zeros(43, "f4"), ROWS)
-    assert isinstance(reader, Network)
+    predictor = make_predictor(architecture(), np.zeros(43, "f4"), ROWS)
+    assert isinstance(predictor, Network)
 
 
 def test_knows_rules_of_the_table():
-    assert RULES.keys() <= set(OPTIMIZERS.values())
+    assert CORE_OPTIMIZERS.keys() <= set(OPTIMIZERS.values())
 
 
 @needs_core
 def test_rows_are_read_by_the_core():
-    assert isinstance(reader_of(architecture(), np.zeros(43, "f4"), ROWS), CoreReader)
+    assert isinstance(
+        make_predictor(architecture(), np.zeros(43, "f4"), ROWS), CorePredictor
+    )
 
 
 def fitted(engine_name, monkeypatch, **params):
@@ -155,14 +157,16 @@ def test_networks_of_several_kinds_end_and_agree_one_by_one(monkeypatch):
 def test_shares_are_minded_by_either_reader_and_in_parts(n_members, monkeypatch):
     network = architecture()
     rng = np.random.default_rng(0)
-    vectors = np.stack([network.start_values(rng) for _ in range(n_members)])
-    shares = rng.dirichlet(np.ones(n_members))
+    vectors = np.stack([network.init_parameters(rng) for _ in range(n_members)])
+    ensemble_weights = rng.dirichlet(np.ones(n_members))
     x = rng.normal(size=(500, 4)).astype("f4")
-    reader = reader_of(network, vectors, x)
-    whole = probabilities_of(reader, x, 1.5, shares)
+    predictor = make_predictor(network, vectors, x)
+    whole = probabilities_of(predictor, x, 1.5, ensemble_weights)
     monkeypatch.setattr(engines, "ROWS_PER_PART", 64)
-    assert_array_equal(probabilities_of(reader, x, 1.5, shares), whole)
-    expected = mean_probabilities(Network(network, vectors).logits(x), 1.5, shares)
+    assert_array_equal(probabilities_of(predictor, x, 1.5, ensemble_weights), whole)
+    expected = mean_probabilities(
+        Network(network, vectors).logits(x), 1.5, ensemble_weights
+    )
     assert_allclose(whole, expected, atol=1e-6)
 
 
@@ -214,12 +218,12 @@ def test_the_number_of_threads_changes_no_bit(params):
 def test_probabilities_of_many_rows_are_those_of_few(n_members, monkeypatch):
     network = architecture()
     rng = np.random.default_rng(0)
-    vectors = np.stack([network.start_values(rng) for _ in range(n_members)])
+    vectors = np.stack([network.init_parameters(rng) for _ in range(n_members)])
     x = rng.normal(size=(500, 4)).astype("f4")
-    reader = reader_of(network, vectors, x)
-    whole = probabilities_of(reader, x, 1.5)
+    predictor = make_predictor(network, vectors, x)
+    whole = probabilities_of(predictor, x, 1.5)
     monkeypatch.setattr(engines, "ROWS_PER_PART", 64)
-    assert_array_equal(probabilities_of(reader, x, 1.5), whole)
+    assert_array_equal(probabilities_of(predictor, x, 1.5), whole)
     expected = mean_probabilities(Network(network, vectors).logits(x), 1.5)
     assert_allclose(whole, expected, atol=1e-6)
 
@@ -275,18 +279,18 @@ def test_a_row_is_predicted_alone_as_among_others(dtype, kind):
 def test_a_reader_is_kept_while_its_owner_has_the_parameters():
     model = classic((5,), max_iter=3, early_stopping=True).fit(X, Y)
     before = model.predict_proba(X)
-    reader = READERS[model]
+    predictor = READERS[model]
     assert_array_equal(model.predict_proba(X), before)
-    assert READERS[model] is reader
+    assert READERS[model] is predictor
     model.coefs_[0][:] *= 2  # a view of what was learnt
     changed = model.predict_proba(X)
     assert not np.allclose(changed, before)
-    assert READERS[model] is reader
+    assert READERS[model] is predictor
     assert_array_equal(clone_of(model).predict_proba(X), changed)
     model.fit(X[::2], Y[::2])
     fresh = clone_of(model)
     assert_array_equal(model.predict_proba(X), fresh.predict_proba(X))
-    assert READERS[model] is not reader
+    assert READERS[model] is not predictor
     n_kept = len(READERS)
     del model, fresh
     gc.collect()

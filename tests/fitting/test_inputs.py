@@ -23,7 +23,7 @@ from tasks import CODES, SETTINGS, X
 from skmlp import TableEncoder
 from skmlp.fitting import inputs
 from skmlp.fitting.inputs import (
-    OwnRows,
+    ValidationData,
     as_encoder,
     as_matrix,
     check_encoded,
@@ -39,7 +39,7 @@ from skmlp.fitting.inputs import (
 )
 from skmlp.fitting.targets import read_targets
 
-NOBODYS = OwnRows(None, None, None)
+NOBODYS = ValidationData(None, None, None)
 TWO_NETWORKS = SETTINGS._replace(n_estimators=2)
 FRAME = pd.DataFrame({"width": X[:, 0], "side": np.where(X[:, 1] > 0, "left", "right")})
 
@@ -52,8 +52,8 @@ def straight(**params):
     return classic(preprocessing=None, **params)
 
 
-def targets_of(reader, sample_weight=None):
-    return read_targets(reader, X, CODES, sample_weight)
+def targets_of(estimator, sample_weight=None):
+    return read_targets(estimator, X, CODES, sample_weight)
 
 
 # The encoder
@@ -86,12 +86,12 @@ def test_seeds_are_those_of_the_generator():
 
 def test_an_encoder_of_the_users_own_is_cloned():
     own = KBinsDiscretizer(3)
-    reader = classic(preprocessing=own)
-    encoder = as_encoder(reader, rng())
+    estimator = classic(preprocessing=own)
+    encoder = as_encoder(estimator, rng())
     assert isinstance(encoder, KBinsDiscretizer)
     assert encoder.random_state is not None
     assert own.random_state is None
-    assert as_encoder(reader).random_state is None
+    assert as_encoder(estimator).random_state is None
 
 
 def test_an_encoder_of_ours_is_told_of_types_and_categories():
@@ -116,20 +116,20 @@ def test_who_is_ready_to_transform(preprocessing, expected):
 
 
 def test_the_encoder_says_which_columns_there_are():
-    reader = straight()
+    estimator = straight()
     named = StandardScaler().fit(FRAME[["width"]])
-    take_encoder(reader, named)
-    assert (reader.n_features_in_, *reader.feature_names_in_) == (1, "width")
-    take_encoder(reader, StandardScaler().fit(X))
-    assert reader.n_features_in_ == 2
-    assert not hasattr(reader, "feature_names_in_")
+    take_encoder(estimator, named)
+    assert (estimator.n_features_in_, *estimator.feature_names_in_) == (1, "width")
+    take_encoder(estimator, StandardScaler().fit(X))
+    assert estimator.n_features_in_ == 2
+    assert not hasattr(estimator, "feature_names_in_")
 
 
 @pytest.mark.parametrize("sample_weight", [None, np.linspace(0.5, 2, 60)])
 def test_an_encoder_learns_of_the_rows_to_train_on_only(sample_weight):
-    reader, rows = classic(preprocessing=StandardScaler()), np.arange(20, 60)
-    targets = targets_of(reader, sample_weight)
-    matrix = fit_inputs(reader, reader, X, targets, rows, rng())
+    estimator, rows = classic(preprocessing=StandardScaler()), np.arange(20, 60)
+    targets = targets_of(estimator, sample_weight)
+    matrix = fit_inputs(estimator, estimator, X, targets, rows, rng())
     weight = None if sample_weight is None else sample_weight[rows]
     center = np.average(X[rows], axis=0, weights=weight)
     spread = np.average((X[rows] - center) ** 2, axis=0, weights=weight) ** 0.5
@@ -137,9 +137,9 @@ def test_an_encoder_learns_of_the_rows_to_train_on_only(sample_weight):
 
 
 def test_an_encoder_that_takes_no_weights_gets_none():
-    reader = classic(preprocessing=MinMaxScaler())
-    targets = targets_of(reader, np.linspace(0.5, 2, 60))
-    matrix = fit_inputs(reader, reader, X, targets, np.arange(20), rng())
+    estimator = classic(preprocessing=MinMaxScaler())
+    targets = targets_of(estimator, np.linspace(0.5, 2, 60))
+    matrix = fit_inputs(estimator, estimator, X, targets, np.arange(20), rng())
     assert_allclose([matrix.min(), matrix.max()], [0, 1], atol=1e-6)
 
 
@@ -148,19 +148,19 @@ def test_an_encoder_that_takes_no_weights_gets_none():
 )
 def test_draws_behind_the_encoder_are_the_same_for_any(preprocessing):
     drawn = []
-    for reader in (straight(), classic(preprocessing=preprocessing)):
+    for estimator in (straight(), classic(preprocessing=preprocessing)):
         source = rng()
-        fit_inputs(reader, reader, X, targets_of(reader), None, source)
+        fit_inputs(estimator, estimator, X, targets_of(estimator), None, source)
         drawn.append(source.random())
     assert drawn[0] == drawn[1]
 
 
 def test_an_encoder_that_is_given_is_fitted_on_some_rows_and_encodes_all():
-    reader, encoder = straight(dtype="float64"), StandardScaler()
+    estimator, encoder = straight(dtype="float64"), StandardScaler()
     matrix = fit_encoder(
-        reader, encoder, "float64", X, targets_of(reader), np.arange(10)
+        estimator, encoder, "float64", X, targets_of(estimator), np.arange(10)
     )
-    assert reader.encoder_ is encoder
+    assert estimator.encoder_ is encoder
     assert_allclose(encoder.mean_, X[:10].mean(axis=0))
     assert_array_equal(matrix, encoder.transform(X))
 
@@ -169,107 +169,129 @@ def test_an_encoder_that_is_given_is_fitted_on_some_rows_and_encodes_all():
 
 
 def test_all_rows_are_learnt_from_where_none_are_held_out():
-    reader = straight(dtype="float64")
+    estimator = straight(dtype="float64")
     data = data_of_fit(
-        reader, reader, X, targets_of(reader), SETTINGS, NOBODYS, rng(), False
+        estimator, estimator, X, targets_of(estimator), SETTINGS, NOBODYS, rng(), False
     )
     assert_array_equal(data.samples.x, X)
-    assert_array_equal(data.samples.codes, [CODES])
-    assert (data.samples.rows, data.samples.weight, data.held_out) == (None, None, None)
+    assert_array_equal(data.samples.y_encoded, [CODES])
+    assert (data.samples.rows, data.samples.weight, data.validation) == (
+        None,
+        None,
+        None,
+    )
     assert_array_equal(data.classes, [0, 1, 2])
     assert data.n_numbers == 2
 
 
 def test_held_out_rows_and_the_others_are_all_rows_of_one_matrix():
-    reader, settings = straight(), SETTINGS._replace(early_stopping=True)
+    estimator, settings = straight(), SETTINGS._replace(early_stopping=True)
     weight = np.linspace(0.5, 2, 60)
-    targets = targets_of(reader, weight)
-    samples, held_out, *_ = data_of_fit(
-        reader, reader, X, targets, settings, NOBODYS, rng(), False
+    targets = targets_of(estimator, weight)
+    samples, validation, *_ = data_of_fit(
+        estimator, estimator, X, targets, settings, NOBODYS, rng(), False
     )
-    assert samples.x is held_out.x
-    assert_array_equal(np.sort([*samples.rows[0], *held_out.rows[0]]), np.arange(60))
-    for part in (samples, held_out):
-        assert_array_equal(part.codes, CODES[part.rows])
+    assert samples.x is validation.x
+    assert_array_equal(np.sort([*samples.rows[0], *validation.rows[0]]), np.arange(60))
+    for part in (samples, validation):
+        assert_array_equal(part.y_encoded, CODES[part.rows])
         assert_array_equal(part.weight, weight[part.rows])
 
 
 @pytest.mark.parametrize("settings", [SETTINGS, TWO_NETWORKS])
 def test_rows_of_ones_own_leave_all_others_to_each_network(settings):
-    reader = straight(dtype="float64", class_weight={0: 1, 1: 2, 2: 3})
-    own_rows = OwnRows(X[:3] + 1, [0, 1, 2], [4, 5, 6])
+    estimator = straight(dtype="float64", class_weight={0: 1, 1: 2, 2: 3})
+    validation_data = ValidationData(X[:3] + 1, [0, 1, 2], [4, 5, 6])
     settings = settings._replace(early_stopping=True)
-    samples, held_out, *_ = data_of_fit(
-        reader, reader, X, targets_of(reader), settings, own_rows, rng(), False
+    samples, validation, *_ = data_of_fit(
+        estimator,
+        estimator,
+        X,
+        targets_of(estimator),
+        settings,
+        validation_data,
+        rng(),
+        False,
     )
     n_networks = settings.n_estimators
-    assert samples.codes.size == n_networks * 60
-    assert_array_equal(held_out.x, X[:3] + 1)
-    for part in held_out.each():
-        assert_array_equal(part.codes, [0, 1, 2])
+    assert samples.y_encoded.size == n_networks * 60
+    assert_array_equal(validation.x, X[:3] + 1)
+    for part in validation.each():
+        assert_array_equal(part.y_encoded, [0, 1, 2])
         assert_array_equal(part.weight, [4, 10, 18])
-    assert len(held_out.each()) == n_networks
+    assert len(validation.each()) == n_networks
 
 
 @pytest.mark.parametrize(
-    ("own_rows", "are_given"),
+    ("validation_data", "are_given"),
     [
         (NOBODYS, False),
-        (OwnRows(None, None, [1.0]), False),
-        (OwnRows(X, None, None), True),
-        (OwnRows(None, CODES, None), True),
+        (ValidationData(None, None, [1.0]), False),
+        (ValidationData(X, None, None), True),
+        (ValidationData(None, CODES, None), True),
     ],
 )
-def test_half_of_ones_own_rows_are_refused(own_rows, are_given):
-    assert own_rows.are_given == are_given
+def test_half_of_ones_own_rows_are_refused(validation_data, are_given):
+    assert validation_data.are_given == are_given
     if are_given:
-        reader = straight()
+        estimator = straight()
         with pytest.raises(ValueError, match=r"_val is given without ._val; pass both"):
             data_of_fit(
-                reader, reader, X, targets_of(reader), SETTINGS, own_rows, rng(), False
+                estimator,
+                estimator,
+                X,
+                targets_of(estimator),
+                SETTINGS,
+                validation_data,
+                rng(),
+                False,
             )
 
 
 def test_the_encoder_says_which_columns_of_the_matrix_are_numbers():
-    reader = classic()
-    targets = targets_of(reader)
-    data = data_of_fit(reader, reader, FRAME, targets, SETTINGS, NOBODYS, rng(), False)
-    assert data.n_numbers == reader.encoder_.n_numbers_ == 1
+    estimator = classic()
+    targets = targets_of(estimator)
+    data = data_of_fit(
+        estimator, estimator, FRAME, targets, SETTINGS, NOBODYS, rng(), False
+    )
+    assert data.n_numbers == estimator.encoder_.n_numbers_ == 1
     assert data.samples.x.shape[1] > 1
 
 
 def test_who_goes_on_reads_by_what_is_there():
-    reader = classic(dtype="float64", preprocessing=StandardScaler())
-    take_encoder(reader, FunctionTransformer(lambda X: 10 * X).fit(X))
-    targets = targets_of(reader)
-    data = data_of_fit(reader, reader, X, targets, SETTINGS, NOBODYS, rng(), True)
+    estimator = classic(dtype="float64", preprocessing=StandardScaler())
+    take_encoder(estimator, FunctionTransformer(lambda X: 10 * X).fit(X))
+    targets = targets_of(estimator)
+    data = data_of_fit(estimator, estimator, X, targets, SETTINGS, NOBODYS, rng(), True)
     assert_array_equal(data.samples.x, 10 * X)
 
 
 @pytest.mark.parametrize("settings", [SETTINGS, TWO_NETWORKS])
 def test_samples_on_a_matrix_are_those_of_the_targets(settings):
-    reader = straight(dtype="float64")
-    targets = targets_of(reader)
-    x = fit_inputs(reader, reader, X, targets, None, rng())
+    estimator = straight(dtype="float64")
+    targets = targets_of(estimator)
+    x = fit_inputs(estimator, estimator, X, targets, None, rng())
     given = targets.samples.for_each(settings.n_estimators)
-    samples, held_out, classes, n_numbers = data_on(reader, x, given, None, targets)
-    assert held_out is None
+    samples, validation, classes, n_numbers = data_on(
+        estimator, x, given, None, targets
+    )
+    assert validation is None
     assert (len(classes), n_numbers) == (3, 2)
     assert len(samples.each()) == settings.n_estimators
     for part in samples.each():
         assert_array_equal(part.inputs(), X)
-        assert_array_equal(part.codes, CODES)
+        assert_array_equal(part.y_encoded, CODES)
 
 
 # The matrix
 
 
 def test_columns_whose_names_are_no_text_are_remembered_too():
-    reader, frame = straight(dtype="float64"), pd.DataFrame(X)
-    fit_inputs(reader, reader, frame, targets_of(reader), None, rng())
-    assert_array_equal(read_inputs(reader, frame, "float64"), X)
+    estimator, frame = straight(dtype="float64"), pd.DataFrame(X)
+    fit_inputs(estimator, estimator, frame, targets_of(estimator), None, rng())
+    assert_array_equal(read_inputs(estimator, frame, "float64"), X)
     with pytest.raises(ValueError, match="in the order of fit"):
-        read_inputs(reader, frame[[1, 0]], "float64")
+        read_inputs(estimator, frame[[1, 0]], "float64")
 
 
 KINDS = {
@@ -313,9 +335,9 @@ def test_what_is_right_already_is_not_copied():
     single = X.astype("float32")
     assert as_matrix(X, "float64") is X
     assert check_encoded(single, "float32") is single
-    reader = straight()
-    check_rows(reader, X, "float64", reset=True)
-    assert check_rows(reader, X, "float64") is X
+    estimator = straight()
+    check_rows(estimator, X, "float64", reset=True)
+    assert check_rows(estimator, X, "float64") is X
 
 
 @pytest.mark.parametrize("kind", [np.asarray, sparse.csr_array])
@@ -331,8 +353,8 @@ WRONG = {"NaN": np.nan, "infinity": np.inf, "too large for float32": 1e300}
 @pytest.mark.parametrize("X_new", [X[:5], X[:5].astype("float32"), X[:0], X[:5, :1]])
 @pytest.mark.parametrize("value", [None, *WRONG.values()])
 def test_the_short_way_in_ends_where_the_long_one_ends(X_new, value, monkeypatch):
-    reader = straight()
-    check_rows(reader, X, "float32", reset=True)
+    estimator = straight()
+    check_rows(estimator, X, "float32", reset=True)
     X_new = X_new.copy()
     if value is not None and len(X_new):
         with np.errstate(over="ignore"):
@@ -340,12 +362,12 @@ def test_the_short_way_in_ends_where_the_long_one_ends(X_new, value, monkeypatch
 
     def result():
         try:
-            return check_rows(reader, X_new, "float32")
+            return check_rows(estimator, X_new, "float32")
         except ValueError as error:
             return str(error)
 
     short = result()
-    monkeypatch.setattr(inputs, "looks_plain", lambda X, reader: False)
+    monkeypatch.setattr(inputs, "looks_plain", lambda X, estimator: False)
     assert_array_equal(short, result())
 
 

@@ -24,7 +24,7 @@ from skmlp.optim.schedules import SCHEDULES
 from skmlp.tabular.tables import n_columns_of
 
 OF_KINDS = ["dropout", "weight_decay"]
-NOT_GIVEN = {"kinds", "n_folds", "first_patience"}
+NOT_GIVEN = {"kinds", "n_folds", "initial_patience"}
 """Settings that are no parameters: what they are of is given otherwise."""
 
 SIZES = [2, 10, 150, 299, 300, 1000, 5000, 20_000, 100_000, 10**6, 3 * 10**6, 10**8]
@@ -53,7 +53,7 @@ def test_the_rows_that_are_looked_at_are_bounded(n_columns):
         assert visits <= max(10**7, n_samples)
         assert 2 * visits > 10**7
         assert round(settings.validation_fraction * n_samples) == 100_000
-        assert SCHEDULES[settings.learning_rate].has_end
+        assert SCHEDULES[settings.learning_rate].has_fixed_length
 
 
 @pytest.mark.parametrize("n_samples", SIZES)
@@ -82,7 +82,7 @@ def test_what_is_given_is_not_changed(name, n_samples):
     if name == "n_estimators" and n_samples < MANY_ROWS:
         others["label_smoothing"] = 0.0  # no row is held out by enough of them
     if name == "n_iter_no_change":
-        others["first_patience"] = np.inf
+        others["initial_patience"] = np.inf
     if name != "learning_rate":
         assert settings == Settings(**others)
 

@@ -24,68 +24,70 @@ from threadpoolctl import threadpool_limits
 
 from skmlp.core.library import library
 from skmlp.fitting.combining import combination
-from skmlp.fitting.run import carry_out, evaluation
+from skmlp.fitting.run import evaluation, run_training
 from skmlp.fitting.solvers import SOLVERS, Descent
 from skmlp.fitting.task import Member, Memory
 from skmlp.nn.network import Architecture
 from skmlp.training.batches import Samples
-from skmlp.training.endings import Ending
+from skmlp.training.endings import StopReason
 from skmlp.training.monitor import Plateau
-from skmlp.training.threads import Crew
+from skmlp.training.threads import Workers
 
 # How it ends
 
 HUGE = {"learning_rate_init": 1e9}
 STILL = GOAL._replace(tol=10.0, patience=1)
-PLANNED = GOAL._replace(is_planned=True)
+PLANNED = GOAL._replace(has_fixed_budget=True)
 ENDINGS = {  # changes of the task, of the solver; how it ends, after how many epochs
-    "over too early": ({}, {}, Ending.CUT_SHORT, 3),
-    "as many as wanted": ({"goal": PLANNED}, {}, Ending.AS_PLANNED, 3),
-    "held-out rows choose": ({"held_out": HELD_OUT}, {}, Ending.AS_PLANNED, 3),
-    "a schedule's end": ({}, {"learning_rate": "cosine"}, Ending.AS_PLANNED, 3),
-    "a plateau": ({"goal": STILL}, {}, Ending.CONVERGED, 3),
-    "a steep rate": ({}, HUGE, Ending.DIVERGED, 1),
-    "a deadline gone by": ({"deadline": 0.0}, {}, Ending.OUT_OF_TIME, 1),
+    "over too early": ({}, {}, StopReason.MAX_ITER_REACHED, 3),
+    "as many as wanted": ({"goal": PLANNED}, {}, StopReason.COMPLETED, 3),
+    "held-out rows choose": ({"validation": HELD_OUT}, {}, StopReason.COMPLETED, 3),
+    "a schedule's end": ({}, {"learning_rate": "cosine"}, StopReason.COMPLETED, 3),
+    "a plateau": ({"goal": STILL}, {}, StopReason.CONVERGED, 3),
+    "a steep rate": ({}, HUGE, StopReason.DIVERGED, 1),
+    "a deadline gone by": ({"deadline": 0.0}, {}, StopReason.OUT_OF_TIME, 1),
 }
 
 
 @pytest.mark.parametrize("case", ENDINGS)
 def test_how_descent_ends(case):
-    changes, given, ending, n_epochs = ENDINGS[case]
-    outcome = carry_out(regression(**changes), solver("sgd", **given))
-    assert (outcome.ending, outcome.n_epochs) == (ending, n_epochs)
+    changes, given, stop_reason, n_epochs = ENDINGS[case]
+    train_result = run_training(regression(**changes), solver("sgd", **given))
+    assert (train_result.stop_reason, train_result.n_epochs) == (stop_reason, n_epochs)
 
 
 @pytest.mark.parametrize(
-    ("changes", "ending"),
+    ("changes", "stop_reason"),
     [
-        ({}, Ending.CUT_SHORT),
-        ({"deadline": 0.0}, Ending.OUT_OF_TIME),
-        ({"goal": GOAL._replace(max_iter=1000)}, Ending.CONVERGED),
+        ({}, StopReason.MAX_ITER_REACHED),
+        ({"deadline": 0.0}, StopReason.OUT_OF_TIME),
+        ({"goal": GOAL._replace(max_iter=1000)}, StopReason.CONVERGED),
         # patience is for those who watch the training loss
-        ({"goal": STILL._replace(tol=1e-4, max_iter=2)}, Ending.CUT_SHORT),
+        ({"goal": STILL._replace(tol=1e-4, max_iter=2)}, StopReason.MAX_ITER_REACHED),
     ],
 )
-def test_how_a_full_batch_ends(changes, ending):
-    assert carry_out(regression(**changes), solver("lbfgs")).ending == ending
+def test_how_a_full_batch_ends(changes, stop_reason):
+    assert (
+        run_training(regression(**changes), solver("lbfgs")).stop_reason == stop_reason
+    )
 
 
 class Interrupted(Descent):
     """Is interrupted once its epochs are over."""
 
-    def train(self, task, parameters, monitor, crew):
-        super().train(task, parameters, monitor, crew)
-        monitor.ending = None
+    def train(self, task, parameters, monitor, workers):
+        super().train(task, parameters, monitor, workers)
+        monitor.stop_reason = None
         raise KeyboardInterrupt
 
 
 def test_an_interruption_keeps_what_was_learnt_and_what_was_remembered():
-    memory = carry_out(regression(), solver("adam")).memory
+    memory = run_training(regression(), solver("adam")).memory
     pressed = Interrupted(**vars(solver("adam")))
-    outcome = carry_out(regression(memory=memory), pressed)
-    assert outcome.ending == Ending.INTERRUPTED
-    assert outcome.n_epochs == outcome.learnt.best_epochs == 3
-    assert outcome.memory.rule_state is memory.rule_state
+    train_result = run_training(regression(memory=memory), pressed)
+    assert train_result.stop_reason == StopReason.INTERRUPTED
+    assert train_result.n_epochs == train_result.learnt.best_epochs == 3
+    assert train_result.memory.optimizer_state is memory.optimizer_state
 
 
 def in_threads(n_networks, **changes):
@@ -97,20 +99,20 @@ def in_threads(n_networks, **changes):
 class InterruptedBesideThreads(Descent):
     """Is interrupted while other threads are in the midst of an epoch."""
 
-    def train(self, task, parameters, monitor, crew):
+    def train(self, task, parameters, monitor, workers):
         def epoch(network):
             while not monitor.is_out_of_time():
                 time.sleep(0.01)
 
-        crew.map(epoch, range(2))
+        workers.map(epoch, range(2))
         raise KeyboardInterrupt
 
 
 def test_threads_end_their_epoch_once_training_is_interrupted():
     pressed = InterruptedBesideThreads(**vars(solver("adam")))
     with threadpool_limits(2, user_api="blas"):
-        outcome = carry_out(in_threads(2), pressed)
-    assert outcome.ending == Ending.INTERRUPTED
+        train_result = run_training(in_threads(2), pressed)
+    assert train_result.stop_reason == StopReason.INTERRUPTED
 
 
 @pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="there are no timers")
@@ -212,16 +214,19 @@ class Callbacks:
 
 def test_a_callback_is_told_what_is_learnt_and_may_end_training():
     callbacks = Callbacks()
-    outcome = carry_out(regression(fit_task=callbacks), solver("adam"))
-    assert (outcome.ending, outcome.n_epochs) == (Ending.BY_CALLBACK, 2)
+    train_result = run_training(regression(fit_task=callbacks), solver("adam"))
+    assert (train_result.stop_reason, train_result.n_epochs) == (
+        StopReason.BY_CALLBACK,
+        2,
+    )
     assert callbacks.heard == ["begin", 1, "begin", 2]
 
 
 def test_a_callback_does_not_hide_that_training_diverged():
     callbacks = Callbacks()
     callbacks.heard.append("begin")
-    outcome = carry_out(regression(fit_task=callbacks), solver("sgd", **HUGE))
-    assert outcome.ending == Ending.DIVERGED
+    train_result = run_training(regression(fit_task=callbacks), solver("sgd", **HUGE))
+    assert train_result.stop_reason == StopReason.DIVERGED
 
 
 # What is kept
@@ -232,8 +237,8 @@ def test_a_callback_does_not_hide_that_training_diverged():
 def test_a_task_stays_as_it_was(name, n_networks):
     task = regression(n_networks, memory=Memory(None, Plateau(5.0, 1), 7))
     before = deepcopy(task)
-    outcome = carry_out(task, solver(name))
-    assert not np.array_equal(outcome.learnt.parameters, before.parameters)
+    train_result = run_training(task, solver(name))
+    assert not np.array_equal(train_result.learnt.parameters, before.parameters)
     assert_array_equal(task.parameters, before.parameters)
     assert_array_equal(task.samples.x, before.samples.x)
     assert task.memory == before.memory
@@ -242,23 +247,26 @@ def test_a_task_stays_as_it_was(name, n_networks):
 @pytest.mark.parametrize("name", SOLVERS)
 def test_rows_are_counted_on_from_former_calls(name):
     memory = Memory(samples_seen=1000)
-    outcome = carry_out(regression(memory=memory), solver(name))
-    assert outcome.memory.samples_seen == 1000 + outcome.n_epochs * 60
+    train_result = run_training(regression(memory=memory), solver(name))
+    assert train_result.memory.samples_seen == 1000 + train_result.n_epochs * 60
 
 
 def test_a_plateau_is_gone_on_from():
     memory = Memory(None, Plateau(lowest=0.0, n_bad_epochs=1), 0)
     task = regression(goal=GOAL._replace(patience=2), memory=memory)
-    outcome = carry_out(task, solver("sgd"))
-    assert (outcome.ending, outcome.n_epochs) == (Ending.CONVERGED, 2)
-    assert outcome.memory.plateau == Plateau(lowest=0.0, n_bad_epochs=3)
+    train_result = run_training(task, solver("sgd"))
+    assert (train_result.stop_reason, train_result.n_epochs) == (
+        StopReason.CONVERGED,
+        2,
+    )
+    assert train_result.memory.plateau == Plateau(lowest=0.0, n_bad_epochs=3)
 
 
 def test_a_divergence_keeps_the_start():
     start = np.arange(9.0)[np.newaxis]
-    outcome = carry_out(regression(parameters=start), solver("sgd", **HUGE))
-    assert_array_equal(outcome.learnt.parameters, start)
-    assert outcome.learnt.best_epochs == 0
+    train_result = run_training(regression(parameters=start), solver("sgd", **HUGE))
+    assert_array_equal(train_result.learnt.parameters, start)
+    assert train_result.learnt.best_epochs == 0
 
 
 @pytest.mark.parametrize("name", SOLVERS)
@@ -267,11 +275,11 @@ def test_weights_come_in_the_type_of_the_network(name):
     x, start = X.astype("float32"), np.zeros((1, 9), "float32")
     rows, goal = Samples(x, CODES[np.newaxis]), GOAL._replace(max_iter=50)
     task = regression(architecture=single, parameters=start, samples=rows, goal=goal)
-    learnt = carry_out(task, solver(name)).learnt
+    learnt = run_training(task, solver(name)).learnt
     assert learnt.architecture is single
     assert learnt.parameters.dtype == "float32"
     rows = Samples(x.astype("float64"), CODES[np.newaxis])
-    double = carry_out(regression(samples=rows, goal=goal), solver(name)).learnt
+    double = run_training(regression(samples=rows, goal=goal), solver(name)).learnt
     # one that has a type of its own computes in it either way
     tolerance = 1e-4 if SOLVERS[name].dtype is None else 1e-7
     assert_allclose(learnt.parameters, double.parameters, rtol=tolerance, atol=1e-7)
@@ -280,12 +288,14 @@ def test_weights_come_in_the_type_of_the_network(name):
 @pytest.mark.parametrize("score", [np.nan, -np.inf, 0.5])
 def test_scores_without_a_finite_one_say_nothing(score):
     goal = GOAL._replace(scoring=lambda model, X, y: score)
-    outcome = carry_out(regression(held_out=HELD_OUT, goal=goal), solver("adam"))
-    assert outcome.scores_say_nothing == (score != 0.5)
-    assert outcome.learnt.history["validation_score"][0] == pytest.approx(
+    train_result = run_training(
+        regression(validation=HELD_OUT, goal=goal), solver("adam")
+    )
+    assert train_result.scores_say_nothing == (score != 0.5)
+    assert train_result.learnt.history["validation_score"][0] == pytest.approx(
         score, nan_ok=True
     )
-    assert not carry_out(regression(goal=goal), solver("adam")).scores_say_nothing
+    assert not run_training(regression(goal=goal), solver("adam")).scores_say_nothing
 
 
 # Held-out rows
@@ -304,7 +314,7 @@ def test_the_log_loss_of_each_network_is_that_on_rows_of_its_own():
         )
         for vector, part, of_part in zip(parameters, rows, weight, strict=True)
     ]
-    task = regression(2, held_out=Samples(X, CODES[rows], weight, rows))
+    task = regression(2, validation=Samples(X, CODES[rows], weight, rows))
     evaluate = evaluation(task, parameters)
     losses, scores = evaluate([0, 1])
     assert_allclose(losses, expected)
@@ -325,30 +335,30 @@ def test_networks_are_scored_by_the_map_of_the_solver(name):
 
     @contextmanager
     def watched(threads):
-        with threads as crew:
+        with threads as workers:
 
             def count(function, tasks):
                 tasks = list(tasks)
                 seen.append(len(tasks))
-                return crew.map(function, tasks)
+                return workers.map(function, tasks)
 
-            yield crew._replace(map=count)
+            yield workers._replace(map=count)
 
-    task = regression(3, held_out=HELD_OUT.members(0).for_each(3))
-    outcome = carry_out(task, Watched(**vars(solver(name))))
-    assert seen.count(3) == outcome.n_epochs
+    task = regression(3, validation=HELD_OUT.members(0).for_each(3))
+    train_result = run_training(task, Watched(**vars(solver(name))))
+    assert seen.count(3) == train_result.n_epochs
 
 
 @pytest.mark.parametrize("name", SOLVERS)
 @pytest.mark.parametrize("scoring", ["neg_log_loss", "accuracy"])
 def test_threads_have_no_say_in_losses_and_scores(name, scoring):
-    held_out = Samples(X, CODES[::4], None, np.arange(60)[::4]).for_each(5)
+    validation = Samples(X, CODES[::4], None, np.arange(60)[::4]).for_each(5)
     histories = []
     for n_threads in (1, 2, 4):
         goal = GOAL._replace(scoring=scoring)
-        task = in_threads(5, held_out=held_out, goal=goal)
+        task = in_threads(5, validation=validation, goal=goal)
         with threadpool_limits(n_threads, user_api="blas"):
-            histories.append(carry_out(task, solver(name)).learnt.history)
+            histories.append(run_training(task, solver(name)).learnt.history)
     assert histories[0] == histories[1] == histories[2]
 
 
@@ -359,27 +369,27 @@ def test_a_scorer_is_called_in_one_thread():
         threads.add(threading.current_thread())
         return model.score(X, y)
 
-    held_out = HELD_OUT.members(0).for_each(4)
-    task = in_threads(4, held_out=held_out, goal=GOAL._replace(scoring=score))
+    validation = HELD_OUT.members(0).for_each(4)
+    task = in_threads(4, validation=validation, goal=GOAL._replace(scoring=score))
     with threadpool_limits(4, user_api="blas"):
-        carry_out(task, solver("adam"))
+        run_training(task, solver("adam"))
     assert threads == {threading.current_thread()}
 
 
 def test_a_loss_that_runs_away_gives_no_warning_in_a_thread():
     parameters = np.full((2, 9), np.inf)
-    task = regression(2, held_out=HELD_OUT.members(0).for_each(2))
+    task = regression(2, validation=HELD_OUT.members(0).for_each(2))
     with ThreadPoolExecutor(2) as pool:
-        losses, _ = evaluation(task, parameters)([0, 1], crew=Crew(2, pool.map))
+        losses, _ = evaluation(task, parameters)([0, 1], workers=Workers(2, pool.map))
     assert np.isnan(losses).all()
 
 
 def test_nothing_is_scored_of_one_class_or_of_a_network_that_ran_away():
     goal = GOAL._replace(scoring=lambda model, X, y: pytest.fail("was asked"))
-    alone = regression(held_out=HELD_OUT, goal=goal, classes=np.arange(1))
+    alone = regression(validation=HELD_OUT, goal=goal, classes=np.arange(1))
     (loss,), (score,) = evaluation(alone, np.zeros((1, 9)))([0])
     assert loss == -score == pytest.approx(np.log(3))
-    ran_away = regression(held_out=HELD_OUT, goal=goal)
+    ran_away = regression(validation=HELD_OUT, goal=goal)
     assert np.isnan(evaluation(ran_away, np.full((1, 9), np.nan))([0])).all()
 
 
@@ -390,13 +400,13 @@ def test_shares_and_a_temperature_are_found_where_training_ends():
     goal = GOAL._replace(temperature="auto", member_weights="auto")
     members = [Member(kind, 1.0, (), 0.0) for kind in (0, 1)]
     changes = {"members": members, "goal": goal}
-    changes["held_out"] = HELD_OUT.members(0).for_each(2)
+    changes["validation"] = HELD_OUT.members(0).for_each(2)
     start = np.zeros((2, 9))
     start[0, 2] = 2.0  # the first one starts elsewhere
     task = regression(2, parameters=start, **changes)
-    learnt = carry_out(task, solver("sgd")).learnt
+    learnt = run_training(task, solver("sgd")).learnt
     expected = combination(task, learnt.parameters)
-    assert_array_equal(learnt.shares, expected.shares)
+    assert_array_equal(learnt.ensemble_weights, expected.ensemble_weights)
     assert learnt.temperature == expected.temperature != 1
-    assert learnt.shares.sum() == pytest.approx(1)
-    assert learnt.shares[0] != learnt.shares[1]
+    assert learnt.ensemble_weights.sum() == pytest.approx(1)
+    assert learnt.ensemble_weights[0] != learnt.ensemble_weights[1]

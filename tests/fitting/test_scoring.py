@@ -354,15 +354,15 @@ def test_a_class_that_one_network_alone_has_no_row_of_is_absent():
     start = np.zeros((2, architecture.layout.size), np.float32)
     rows = np.array([[0, 1, 2, 3], [4, 5, 6, 7]])
     x = X[:8].astype(np.float32)
-    for codes in ([0, 1, 2, 0], [0, 1, 1, 0]):
-        held_out = Samples(x, np.array([[0, 1, 2, 0], codes]), None, rows)
+    for y_encoded in ([0, 1, 2, 0], [0, 1, 1, 0]):
+        validation = Samples(x, np.array([[0, 1, 2, 0], y_encoded]), None, rows)
         task = SimpleNamespace(
             architecture=architecture,
-            held_out=held_out,
+            validation=validation,
             classes=LETTERS,
             goal=SimpleNamespace(scoring="roc_auc_ovr"),
         )
-        if 2 in codes:
+        if 2 in y_encoded:
             _, scores = evaluation(task, start)(range(2))
             assert_array_equal(scores, [0.5, 0.5])
         else:

@@ -12,15 +12,15 @@ from tasks import CODES, GOAL, HELD_OUT, X, regression, solver
 
 import skmlp
 from skmlp.fitting import shards
-from skmlp.fitting.run import carry_out
+from skmlp.fitting.run import run_training
 from skmlp.fitting.shards import Course, InTurn, OnShards, Report, mean_loss
 from skmlp.fitting.solvers import first_state
 from skmlp.fitting.task import Member
 from skmlp.nn.network import Architecture
 from skmlp.parts.rounds import Visit
 from skmlp.training.batches import RowsInShards, Samples
-from skmlp.training.endings import Ending
-from skmlp.training.threads import ALONE
+from skmlp.training.endings import StopReason
+from skmlp.training.threads import SERIAL
 
 RNG = np.random.default_rng(0)
 
@@ -28,7 +28,7 @@ RNG = np.random.default_rng(0)
 def layered(n_networks=1, dtype="float32", **changes):
     """A task of networks with a hidden layer, some of which have dropout."""
     architecture = Architecture(2, (8,), 3, (skmlp.PReLU(),), (0.0,), dtype)
-    start = [architecture.start_values(np.random.default_rng(1))] * n_networks
+    start = [architecture.init_parameters(np.random.default_rng(1))] * n_networks
     parts = {
         "architecture": architecture,
         "parameters": np.stack(start),
@@ -44,53 +44,56 @@ def on_shards(task, *parts):
     """The task with its rows in shards, which are given by their places."""
     rows = task.samples.members(0)
     parts = [
-        Samples(rows.x, rows.codes, rows.weight, np.arange(60)).take(
+        Samples(rows.x, rows.y_encoded, rows.weight, np.arange(60)).take(
             np.array(part, int)
         )
         for part in parts
     ]
-    sizes = tuple(len(part.codes) for part in parts)
+    sizes = tuple(len(part.y_encoded) for part in parts)
     x = RowsInShards(rows.x.shape, sizes, parts)
     return replace(task, samples=task.samples._replace(x=x))
 
 
 def carried_out(task, descent, n_rounds=1):
-    return carry_out(task, OnShards(descent, InTurn(task.samples.x), n_rounds))
+    return run_training(task, OnShards(descent, InTurn(task.samples.x), n_rounds))
 
 
-def assert_same_outcome(outcome, expected):
-    assert_array_equal(outcome.learnt.parameters, expected.learnt.parameters)
-    assert outcome.learnt.history == expected.learnt.history
-    assert_array_equal(outcome.learnt.best_epochs, expected.learnt.best_epochs)
-    assert outcome.ending == expected.ending
-    memory, expected_memory = outcome.memory.rule_state, expected.memory.rule_state
+def assert_same_outcome(train_result, expected):
+    assert_array_equal(train_result.learnt.parameters, expected.learnt.parameters)
+    assert train_result.learnt.history == expected.learnt.history
+    assert_array_equal(train_result.learnt.best_epochs, expected.learnt.best_epochs)
+    assert train_result.stop_reason == expected.stop_reason
+    memory, expected_memory = (
+        train_result.memory.optimizer_state,
+        expected.memory.optimizer_state,
+    )
     assert memory["t"] == expected_memory["t"]
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 @pytest.mark.parametrize("n_networks", [1, 3])
-@pytest.mark.parametrize("held_out", [False, True])
+@pytest.mark.parametrize("validation", [False, True])
 @pytest.mark.parametrize("schedule", ["one_cycle", "constant", "adaptive"])
-def test_one_shard_in_one_round_is_a_plain_fit(dtype, n_networks, held_out, schedule):
+def test_one_shard_in_one_round_is_a_plain_fit(dtype, n_networks, validation, schedule):
     descent = solver("adam", learning_rate=schedule, batch_size=16)
     goal = GOAL._replace(max_iter=12, patience=1, tol=0.01)
     given = {"goal": goal}
-    if held_out:
+    if validation:
         rows = Samples(X[::4].astype(dtype), CODES[::4])
-        given["held_out"] = rows.for_each(n_networks)
+        given["validation"] = rows.for_each(n_networks)
     task = layered(n_networks, dtype, **given)
-    expected = carry_out(deepcopy(task), descent)
-    outcome = carried_out(on_shards(deepcopy(task), range(60)), descent)
-    assert_same_outcome(outcome, expected)
+    expected = run_training(deepcopy(task), descent)
+    train_result = carried_out(on_shards(deepcopy(task), range(60)), descent)
+    assert_same_outcome(train_result, expected)
 
 
 def test_networks_whose_part_is_over_are_left_alone():
     """Those of a fit end one by one, at different epochs."""
     descent = solver("adam", batch_size=16, learning_rate_init=0.3)
-    held_out = Samples(X[::4].astype(np.float32), RNG.integers(0, 3, 15))
+    validation = Samples(X[::4].astype(np.float32), RNG.integers(0, 3, 15))
     goal = GOAL._replace(max_iter=30, patience=3)
-    task = layered(4, goal=goal, held_out=held_out.for_each(4))
-    expected = carry_out(deepcopy(task), descent)
+    task = layered(4, goal=goal, validation=validation.for_each(4))
+    expected = run_training(deepcopy(task), descent)
     assert len(set(expected.learnt.best_epochs)) > 1
     assert_same_outcome(
         carried_out(on_shards(deepcopy(task), range(60)), descent), expected
@@ -100,14 +103,14 @@ def test_networks_whose_part_is_over_are_left_alone():
 def test_several_shards_learn_what_one_machine_learns():
     descent = solver("adam", learning_rate="cosine", batch_size=5)
     task = layered(2, goal=GOAL._replace(max_iter=40))
-    expected = carry_out(deepcopy(task), descent).learnt.history
+    expected = run_training(deepcopy(task), descent).learnt.history
     parts = [range(number, 60, 4) for number in range(4)]
-    outcome = carried_out(on_shards(task, *parts), descent, n_rounds=2)
-    assert outcome.learnt.history["loss"][-1] == pytest.approx(
+    train_result = carried_out(on_shards(task, *parts), descent, n_rounds=2)
+    assert train_result.learnt.history["loss"][-1] == pytest.approx(
         expected["loss"][-1], abs=0.05
     )
-    assert outcome.memory.samples_seen == 40 * 60
-    assert outcome.ending == Ending.AS_PLANNED
+    assert train_result.memory.samples_seen == 40 * 60
+    assert train_result.stop_reason == StopReason.COMPLETED
 
 
 def test_the_learning_rate_that_is_told_is_that_of_the_last_step():
@@ -128,17 +131,17 @@ def test_divergence_is_seen():
     x[7] = 1e30
     task = layered(samples=Samples(x, CODES).for_each(1))
     task = on_shards(task, range(20), range(20, 40), range(40, 60))
-    outcome = carried_out(task, solver("sgd", batch_size=10))
-    assert outcome.ending == Ending.DIVERGED
-    assert np.isfinite(outcome.learnt.parameters).all()
+    train_result = carried_out(task, solver("sgd", batch_size=10))
+    assert train_result.stop_reason == StopReason.DIVERGED
+    assert np.isfinite(train_result.learnt.parameters).all()
 
 
 def test_a_deadline_ends_it_behind_a_round_that_has_visited_rows():
     task = on_shards(layered(deadline=0.0), range(30), range(30, 60))
-    outcome = carried_out(task, solver("adam", batch_size=20), n_rounds=8)
-    assert outcome.ending == Ending.OUT_OF_TIME
-    assert outcome.memory.rule_state["t"] == 1
-    assert outcome.n_epochs == 1
+    train_result = carried_out(task, solver("adam", batch_size=20), n_rounds=8)
+    assert train_result.stop_reason == StopReason.OUT_OF_TIME
+    assert train_result.memory.optimizer_state["t"] == 1
+    assert train_result.n_epochs == 1
 
 
 def checkpoint(saved, training=None):
@@ -163,22 +166,22 @@ def test_a_fit_goes_on_from_each_epoch_that_was_saved(schedule):
     saved = []
     parts = range(25), range(25, 60)
 
-    def outcome(training=None):
+    def train_result(training=None):
         task = layered(2, goal=GOAL._replace(max_iter=4))
         task = replace(task, checkpoint=checkpoint(saved, training))
         return carried_out(on_shards(task, *parts), descent, n_rounds=3)
 
-    expected = outcome()
+    expected = train_result()
     assert len(saved) == 4
     for training in deepcopy(saved):
-        assert_same_outcome(outcome(training), expected)
+        assert_same_outcome(train_result(training), expected)
 
 
 def test_what_goes_to_shards_is_light_and_knows_of_no_rows():
     many = Samples(np.zeros((10_000, 2)), np.zeros(10_000, int))
     goal = GOAL._replace(scoring=lambda *given: 1.0)  # which pickle would refuse
     task = layered(
-        samples=many.for_each(1), held_out=many.for_each(1), goal=goal, fit_task=open
+        samples=many.for_each(1), validation=many.for_each(1), goal=goal, fit_task=open
     )
     course = pickle.loads(pickle.dumps(Course.of(solver("adam"), task)))
     assert len(pickle.dumps(course)) < 10_000
@@ -191,7 +194,7 @@ def test_another_engine_on_a_shard_is_refused():
     course = Course.of(descent, replace(task, engine="another"))
     state, rounds = first_state(task), shards.Round(Visit(0, 0, 1), 0.1)
     with pytest.raises(RuntimeError, match="and 'another' where fit was called"):
-        course.take(task.samples.members(0), state, rounds, 0, ALONE)
+        course.take(task.samples.members(0), state, rounds, 0, SERIAL)
 
 
 def test_losses_count_by_the_weight_of_the_rows():
@@ -204,7 +207,7 @@ def test_losses_count_by_the_weight_of_the_rows():
 def test_held_out_rows_choose_the_epoch():
     task = layered(
         goal=GOAL._replace(max_iter=5),
-        held_out=HELD_OUT._replace(x=HELD_OUT.x.astype(np.float32)),
+        validation=HELD_OUT._replace(x=HELD_OUT.x.astype(np.float32)),
     )
     task = on_shards(task, range(30), range(30, 60))
     learnt = carried_out(task, solver("adam", batch_size=10), n_rounds=2).learnt

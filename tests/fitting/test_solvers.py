@@ -19,7 +19,7 @@ from tasks import CODES, GOAL, X, parameters, regression, solver
 import skmlp
 from skmlp import MLPSoftmaxClassifier
 from skmlp.fitting.recipe import Settings
-from skmlp.fitting.run import carry_out
+from skmlp.fitting.run import run_training
 from skmlp.fitting.solvers import (
     MEMBERS_TOGETHER,
     SMALLEST_SHARED_LAYER,
@@ -37,9 +37,9 @@ from skmlp.nn.network import Architecture
 from skmlp.optim.optimizers import OPTIMIZERS
 from skmlp.parts.rounds import State, Visit, draws_of, mean_of
 from skmlp.training.batches import Samples
-from skmlp.training.endings import Ending
+from skmlp.training.endings import StopReason
 from skmlp.training.monitor import Monitor
-from skmlp.training.threads import ALONE, side_by_side
+from skmlp.training.threads import SERIAL, open_workers
 
 # The bottom of a bowl
 
@@ -73,12 +73,12 @@ def test_softmax_regression_ends_where_scikit_learns_ends(name, weighted, n_netw
     weight = np.tile([1.0, 3.0], 30) if weighted else np.ones(60)
     task = regression(n_networks, goal=GOAL._replace(max_iter=200, tol=1e-6))
     if weighted:
-        shape = task.samples.codes.shape
+        shape = task.samples.y_encoded.shape
         samples = task.samples._replace(weight=np.broadcast_to(weight, shape))
         task = regression(n_networks, samples=samples, goal=task.goal)
     start = task.parameters.copy()
     monitor = Monitor(start, tol=task.goal.tol, patience=np.inf)
-    solver(name, learning_rate="cosine").train(task, start, monitor, ALONE)
+    solver(name, learning_rate="cosine").train(task, start, monitor, SERIAL)
     lowest, expected = optimum(weight)
     for vector in start:
         assert objective(vector, weight) < lowest + 1e-4
@@ -89,23 +89,23 @@ def test_softmax_regression_ends_where_scikit_learns_ends(name, weighted, n_netw
 @pytest.mark.parametrize("name", SOLVERS)
 def test_the_loss_at_the_bottom_is_that_of_one_network(name, n_networks):
     task = regression(n_networks)
-    shape = task.samples.codes.shape
-    codes = np.broadcast_to(np.tile(np.arange(3), 20), shape)
-    samples = task.samples._replace(x=np.zeros((60, 2)), codes=codes)
-    outcome = carry_out(
+    shape = task.samples.y_encoded.shape
+    y_encoded = np.broadcast_to(np.tile(np.arange(3), 20), shape)
+    samples = task.samples._replace(x=np.zeros((60, 2)), y_encoded=y_encoded)
+    train_result = run_training(
         regression(n_networks, samples=samples), solver(name, batch_size=60)
     )
-    assert_allclose(outcome.learnt.history["loss"], np.log(3))
+    assert_allclose(train_result.learnt.history["loss"], np.log(3))
 
 
 @pytest.mark.parametrize("name", SOLVERS)
 def test_a_solver_leaves_what_it_goes_on_from_as_it_was(name):
-    before = carry_out(regression(), solver(name)).memory
+    before = run_training(regression(), solver(name)).memory
     kept = deepcopy(before)
-    carry_out(regression(memory=before), solver(name))
+    run_training(regression(memory=before), solver(name))
     assert before.plateau == kept.plateau
-    for key, memory in (kept.rule_state or {}).items():
-        assert_array_equal(before.rule_state[key], memory)
+    for key, memory in (kept.optimizer_state or {}).items():
+        assert_array_equal(before.optimizer_state[key], memory)
 
 
 # What a solver says of itself
@@ -204,10 +204,8 @@ def sizes_of_stacks(n_networks, **changes):
     """Networks that each learner has, by a solver whose batches have 20 rows."""
     task = regression(n_networks, **changes)
     rngs = generators_for(task.rng, n_networks)
-    learners = solver("adam").learners(task, task.parameters, None, rngs, ALONE)
-    return [
-        one.optimizer.parameters.size // task.parameters.shape[1] for one in learners
-    ]
+    learners = solver("adam").learners(task, task.parameters, None, rngs, SERIAL)
+    return [one.updater.parameters.size // task.parameters.shape[1] for one in learners]
 
 
 def test_an_ensemble_is_trained_in_stacks():
@@ -226,7 +224,10 @@ def test_networks_with_wide_layers_are_trained_two_at_a_time():
 
 def members(*ways):
     """Networks that are trained in such ways, of kinds of their own each."""
-    return [Member(kind, 1.0, (), decay) for kind, decay in enumerate(ways)]
+    return [
+        Member(kind, 1.0, (), regularization)
+        for kind, regularization in enumerate(ways)
+    ]
 
 
 @pytest.mark.parametrize(
@@ -264,10 +265,14 @@ def test_each_stack_has_the_dropout_and_the_decay_of_its_networks():
     )
     descent = solver("adam")
     rngs = generators_for(task.rng, 4)
-    learners = descent.learners(task, task.parameters, None, rngs, ALONE)
+    learners = descent.learners(task, task.parameters, None, rngs, SERIAL)
     assert [len(one.rngs) for one in learners] == [2, 1, 1]
     assert len(descent.stacks(task)) == 3
-    assert [one.optimizer.decay.weight_decay for one in learners] == [0.0, 0.5, 0.5]
+    assert [one.updater.regularization.weight_decay for one in learners] == [
+        0.0,
+        0.5,
+        0.5,
+    ]
     rates = [
         [layer.threshold for layer in one.network.layers if isinstance(layer, Dropout)]
         for one in learners
@@ -286,9 +291,9 @@ def test_what_rules_remember_of_a_stack_is_what_they_remember_of_its_parts(name)
     gradient = np.random.default_rng(0).normal(size=(5, 3))
 
     def learner(gradient, state=None):
-        rule = OPTIMIZERS[name]().start(np.zeros_like(gradient), state)
-        rule.direction(gradient)
-        return SimpleNamespace(rule_state=rule.state)
+        optimizer = OPTIMIZERS[name]().start(np.zeros_like(gradient), state)
+        optimizer.direction(gradient)
+        return SimpleNamespace(optimizer_state=optimizer.state)
 
     whole = state_of_all([learner(gradient)])
     parts = [slice(0, 2), slice(2, 4), 4]  # the last one alone
@@ -306,32 +311,34 @@ def test_what_rules_remember_of_a_stack_is_what_they_remember_of_its_parts(name)
 def test_steps_are_counted_by_those_that_have_gone_on(name):
     learners = []
     for n_steps in (2, 5, 5, 3):
-        rule = OPTIMIZERS[name]().start(np.zeros(3))
+        optimizer = OPTIMIZERS[name]().start(np.zeros(3))
         for _ in range(n_steps):
-            rule.direction(np.ones(3))
-        learners.append(SimpleNamespace(rule_state=rule.state))
+            optimizer.direction(np.ones(3))
+        learners.append(SimpleNamespace(optimizer_state=optimizer.state))
     assert state_of_all(learners)["t"] == 5
 
 
 @pytest.mark.parametrize(
-    ("n_epochs", "ending", "is_late", "is_saved"),
+    ("n_epochs", "stop_reason", "is_late", "is_saved"),
     [
         (1, None, False, False),
         (2, None, False, True),
-        (3, Ending.CONVERGED, False, True),
+        (3, StopReason.CONVERGED, False, True),
         (5, None, False, True),
         (2, None, True, False),
         (5, None, True, False),
     ],
     ids=["not due", "due", "over", "last", "due but cut short", "last but cut short"],
 )
-def test_a_state_that_can_be_gone_on_from_is_saved(n_epochs, ending, is_late, is_saved):
+def test_a_state_that_can_be_gone_on_from_is_saved(
+    n_epochs, stop_reason, is_late, is_saved
+):
     saved = []
     checkpoint = SimpleNamespace(save=saved.append, is_due=lambda n: n % 2 == 0)
     monitor = Monitor(np.zeros((1, 9)), tol=0.0, patience=np.inf)
     for _ in range(n_epochs):
         monitor.end_epoch(1.0, np.zeros((1, 9)))
-    monitor.ending = ending
+    monitor.stop_reason = stop_reason
     monitor.deadline = 0 if is_late else np.inf
     goal = GOAL._replace(max_iter=5)
     task = regression(goal=goal)
@@ -356,7 +363,7 @@ def layered(dropouts=(0.0,), weighted=False, dtype="float32", x=X):
     """A task of networks with a hidden layer, which the core takes in float32."""
     architecture = Architecture(2, (8,), 3, (skmlp.PReLU(),), (0.0,), dtype)
     n_networks, rng = len(dropouts), np.random.default_rng(1)
-    start = [architecture.start_values(rng) for _ in dropouts]
+    start = [architecture.init_parameters(rng) for _ in dropouts]
     weight = RNG.uniform(0.5, 2, len(x)).astype(dtype) if weighted else None
     if not sparse.issparse(x):
         x = x.astype(dtype)
@@ -382,7 +389,7 @@ def plain_fit(task, descent):
     """Weights, memory of the rule and penalised losses of a fit that has no rounds."""
     parameters = task.parameters.copy()
     monitor = Monitor(parameters, tol=0.0, patience=np.inf)
-    memory = descent.train(task, parameters, monitor, ALONE)
+    memory = descent.train(task, parameters, monitor, SERIAL)
     return parameters, memory, monitor.history["loss"]
 
 
@@ -416,9 +423,9 @@ def shards_of(task, *parts):
 
 def assert_same_state(state, parameters, memory):
     assert_array_equal(state.parameters, parameters)
-    assert state.rule_state.keys() == memory.keys()
+    assert state.optimizer_state.keys() == memory.keys()
     for name, expected in memory.items():
-        assert_array_equal(state.rule_state[name], expected)
+        assert_array_equal(state.optimizer_state[name], expected)
 
 
 ENGINES = pytest.mark.parametrize("by_numpy", [True, False], ids=["numpy", "core"])
@@ -436,7 +443,7 @@ def test_an_epoch_of_one_round_on_one_shard_is_that_of_a_fit(
     parameters, memory, losses = plain_fit(deepcopy(task), descent)
     states = in_rounds(shards_of(deepcopy(task), range(60)), descent, n_rounds=1)
     assert_same_state(states[-1], parameters, memory)
-    penalties = [task.decay().value(state.parameters) for state in states[1:]]
+    penalties = [task.regularization().value(state.parameters) for state in states[1:]]
     found = [state.loss for state in states[1:]]
     assert_allclose(np.add(found, penalties), losses, rtol=1e-6)
 
@@ -456,7 +463,7 @@ def test_one_shard_takes_the_steps_of_a_fit_in_however_many_rounds(
     weights = [state.weight for state in first]
     assert sum(weights) == pytest.approx(task.samples.total_weight())
     mean = np.average([state.loss for state in first], weights=weights)
-    penalty = task.decay().value(first[-1].parameters)
+    penalty = task.regularization().value(first[-1].parameters)
     assert mean + penalty == pytest.approx(losses[0])
 
 
@@ -477,11 +484,11 @@ def test_a_round_depends_on_its_arguments_and_overwrites_none(by_numpy):
     untouched = deepcopy(given)
     once = descent.take_round(*given)
     rng_state = task.rng.bit_generator.state
-    with side_by_side(2) as crew:
-        again = descent.take_round(*given, crew)
-    assert_same_state(again, once.parameters, once.rule_state)
+    with open_workers(2) as workers:
+        again = descent.take_round(*given, workers)
+    assert_same_state(again, once.parameters, once.optimizer_state)
     assert again[2:] == once[2:]
-    assert_same_state(state, untouched[1].parameters, untouched[1].rule_state)
+    assert_same_state(state, untouched[1].parameters, untouched[1].optimizer_state)
     assert state[2:] == untouched[1][2:]
     assert_array_equal(task.samples.weight, untouched[0].samples.weight)
     assert_array_equal(task.parameters, untouched[0].parameters)
@@ -493,7 +500,9 @@ def test_each_round_of_an_epoch_drops_other_units(by_numpy):
     """From the same weights, on the same rows: only the seed of dropout differs."""
     descent = solver("sgd", batch_size=60, shuffle=False)
     task = on_engine(layered([0.5], x=np.tile(X[:1], (120, 1))), descent, by_numpy)
-    task = replace(task, samples=task.samples._replace(codes=np.zeros((1, 120), int)))
+    task = replace(
+        task, samples=task.samples._replace(y_encoded=np.zeros((1, 120), int))
+    )
     state = first_state(task)
     losses = [
         descent.take_round(
@@ -510,7 +519,7 @@ def visited_rows(task, descent, n_rounds, shard=0, n_shards=2):
     for number in range(n_rounds):
         visit = Visit(0, number, n_rounds, shard, n_shards)
         rngs = visit.generators(generators_for(np.random.default_rng(0), 1))
-        learner = descent.learner(task, state.parameters, None, 0, rngs, ALONE, visit)
+        learner = descent.learner(task, state.parameters, None, 0, rngs, SERIAL, visit)
         found.append(learner.batches.samples.rows.tolist())
     return found
 
@@ -534,10 +543,10 @@ def test_shards_learn_what_one_machine_learns():
     parts = [range(number, 60, 4) for number in range(4)]
     loss = plain_fit(deepcopy(task), descent)[2][-1]
     states = in_rounds(shards_of(task, *parts), descent, n_rounds=3, n_epochs=40)
-    penalty = task.decay().value(states[-1].parameters)
+    penalty = task.regularization().value(states[-1].parameters)
     found = np.mean([state.loss for state in states[-3:]]) + penalty
     assert found == pytest.approx(loss, abs=0.03)
-    assert states[-1].rule_state["t"] == 40 * 3
+    assert states[-1].optimizer_state["t"] == 40 * 3
     assert states[-1].weight == 20
 
 
@@ -616,4 +625,4 @@ def test_a_shard_that_runs_away_is_seen(by_numpy):
 def test_shards_bear_their_shares_of_the_penalty():
     task = layered([0.0])
     for shard in shards_of(task, range(45), range(45, 60)):
-        assert shard.decay().strength == pytest.approx(task.decay().strength)
+        assert shard.regularization().l2 == pytest.approx(task.regularization().l2)

@@ -226,17 +226,17 @@ def test_the_rows_are_all_there_once_with_their_labels(folder):
         targets = source.targets(given)
         settings = sources.Settings(**TINY)
         given.classes_ = targets.classes
-        own = sources.OwnRows(None, None, None)
+        own = sources.ValidationData(None, None, None)
         data = source.data(given, given, targets, settings, own, rng, False)
-        samples, held_out = data.samples, data.held_out
+        samples, validation = data.samples, data.validation
         x = np.empty(samples.x.shape, samples.x.dtype)
         samples.x.read(0, x)
-    numbers = np.rint(np.concatenate([x, held_out.x])[:, 0] * N_ROWS).astype(int)
+    numbers = np.rint(np.concatenate([x, validation.x])[:, 0] * N_ROWS).astype(int)
     counted = np.flatnonzero(TABLE.weight > 0)
     assert_array_equal(np.sort(numbers), counted)
-    for part, rows in ((samples, x), (held_out, held_out.x)):
+    for part, rows in ((samples, x), (validation, validation.x)):
         number = np.rint(rows[:, 0] * N_ROWS).astype(int)
-        assert_array_equal(part.codes[0], number % 3)
+        assert_array_equal(part.y_encoded[0], number % 3)
         assert_array_equal(part.weight[1], TABLE.weight[number])
     order = numbers[: len(x)]
     assert abs(np.corrcoef(order[:-1], order[1:])[0, 1]) < 0.1
@@ -349,8 +349,8 @@ EXACT = {
 @pytest.mark.parametrize("encoder_rows", ["auto", 50])
 @pytest.mark.parametrize("kind", EXACT)
 def test_labels_and_ids_of_files_are_exact(kind, encoder_rows, tmp_path):
-    codes = np.arange(300) % 3
-    values = np.array(EXACT[kind], dtype=object)[codes]
+    y_encoded = np.arange(300) % 3
+    values = np.array(EXACT[kind], dtype=object)[y_encoded]
     column = pa.array(values.tolist(), pa.uint64() if kind == "uint64" else None)
     table = pa.table({"id": column, "label": column})
     pq.write_table(table[:120], tmp_path / "a.parquet")

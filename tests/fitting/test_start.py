@@ -11,21 +11,21 @@ from skmlp.fitting.parameters import resolve_parameters
 from skmlp.fitting.recipe import FEWEST_JUDGES, Kind, by_size, settle
 from skmlp.fitting.solvers import SOLVERS
 from skmlp.fitting.start import (
-    Past,
+    FittedState,
     all_classes,
     architecture_of,
     checkpoint_of,
-    is_laid_out,
+    has_fixed_length,
+    init_parameters,
     members_of,
-    settle_fit,
-    start_values,
+    resolve_defaults,
     task_of,
 )
 from skmlp.fitting.targets import read_targets
-from skmlp.fitting.task import Data, Learnt, Member, Memory, Outcome
+from skmlp.fitting.task import Data, Learnt, Member, Memory, TrainResult
 from skmlp.nn.network import Architecture
 from skmlp.training.batches import Samples
-from skmlp.training.endings import Ending
+from skmlp.training.endings import StopReason
 from skmlp.training.monitor import Plateau
 
 # The past
@@ -37,39 +37,39 @@ def model(**given):
 
 
 def test_who_is_not_fitted_has_no_past():
-    assert Past.of(model()) is None
+    assert FittedState.of(model()) is None
 
 
 def test_a_fit_leaves_weights_but_no_moments():
     fitted = model().fit(X, CODES)
-    past = Past.of(fitted)
-    assert past.classes is fitted.classes_
-    assert np.shares_memory(past.learnt.parameters, fitted.parameters_)
-    assert past.learnt.parameters.shape == (1, fitted.n_parameters_)
-    assert past.memory == Memory(None, None, 2 * 60)
-    assert (past.n_estimators, past.n_epochs) == (1, 2)
+    fitted_state = FittedState.of(fitted)
+    assert fitted_state.classes is fitted.classes_
+    assert np.shares_memory(fitted_state.learnt.parameters, fitted.parameters_)
+    assert fitted_state.learnt.parameters.shape == (1, fitted.n_parameters_)
+    assert fitted_state.memory == Memory(None, None, 2 * 60)
+    assert (fitted_state.n_estimators, fitted_state.n_epochs) == (1, 2)
 
 
 def test_a_warm_start_goes_on_from_moments_but_from_no_plateau():
     fitted = model(warm_start=True).fit(X, CODES)
-    rule_state, plateau, samples_seen = Past.of(fitted).memory
-    assert rule_state["t"] == 2 * 2  # 32 and 28 rows make two steps per epoch
+    optimizer_state, plateau, samples_seen = FittedState.of(fitted).memory
+    assert optimizer_state["t"] == 2 * 2  # 32 and 28 rows make two steps per epoch
     assert (plateau, samples_seen) == (None, 2 * 60)
     fitted.fit(X, CODES)
-    assert Past.of(fitted).memory.rule_state["t"] == 4 * 2
-    assert Past.of(fitted).memory.samples_seen == 4 * 60
-    assert Past.of(fitted).n_epochs == 2, "each fit has a history of its own"
+    assert FittedState.of(fitted).memory.optimizer_state["t"] == 4 * 2
+    assert FittedState.of(fitted).memory.samples_seen == 4 * 60
+    assert FittedState.of(fitted).n_epochs == 2, "each fit has a history of its own"
 
 
 def test_rows_in_parts_go_on_from_all():
     fitted = model(learning_rate="constant")
     for _ in range(3):
         fitted.partial_fit(X, CODES, classes=[0, 1, 2])
-    past = Past.of(fitted)
-    assert past.memory.rule_state["t"] == 3 * 2
-    assert past.memory.samples_seen == 3 * 60
-    assert past.memory.plateau.lowest == min(fitted.loss_curve_)
-    assert past.n_epochs == fitted.best_iter_ == 3
+    fitted_state = FittedState.of(fitted)
+    assert fitted_state.memory.optimizer_state["t"] == 3 * 2
+    assert fitted_state.memory.samples_seen == 3 * 60
+    assert fitted_state.memory.plateau.lowest == min(fitted.loss_curve_)
+    assert fitted_state.n_epochs == fitted.best_iter_ == 3
 
 
 LAYERS = (4, (5, 3), 3, (ReLU(), Tanh()), (0.0, 0.0), "float64")
@@ -77,9 +77,11 @@ TWO_LAYERS = Architecture(*LAYERS)
 
 
 def learnt(weights, history, best_epochs, temperature=1.0, architecture=ARCHITECTURE):
-    shares = np.full(len(weights), 1 / len(weights))
+    ensemble_weights = np.full(len(weights), 1 / len(weights))
     best_epochs = np.broadcast_to(best_epochs, len(weights))
-    return Learnt(architecture, weights, history, best_epochs, temperature, shares)
+    return Learnt(
+        architecture, weights, history, best_epochs, temperature, ensemble_weights
+    )
 
 
 def past_of(architecture=ARCHITECTURE, n_networks=1, history=None, best_epochs=2):
@@ -87,19 +89,19 @@ def past_of(architecture=ARCHITECTURE, n_networks=1, history=None, best_epochs=2
     weights = np.arange(np.prod(shape), dtype=float).reshape(shape)
     history = history or {"loss": [3.0, 2.0]}
     before = learnt(weights, history, best_epochs, architecture=architecture)
-    return Past(np.arange(3), before, Memory({"t": 4}, Plateau(2.0), 120))
+    return FittedState(np.arange(3), before, Memory({"t": 4}, Plateau(2.0), 120))
 
 
 def test_networks_keep_their_shape_where_the_recipe_is_asked():
-    past, settings = past_of(TWO_LAYERS, n_networks=7), by_size(100, 10)
-    shaped = past.shaped(settings, parameters())
+    fitted_state, settings = past_of(TWO_LAYERS, n_networks=7), by_size(100, 10)
+    shaped = fitted_state.shaped(settings, parameters())
     assert shaped == settings._replace(
         hidden_layer_sizes=(5, 3), activation=(ReLU(), Tanh()), n_estimators=7
     )
     given = parameters(hidden_layer_sizes=(48, 48), n_estimators=10)
-    assert past.shaped(settings, given) == settings
+    assert fitted_state.shaped(settings, given) == settings
     given = parameters(activation="relu")
-    assert past.shaped(settings, given).activation == settings.activation
+    assert fitted_state.shaped(settings, given).activation == settings.activation
     assert past_of().shaped(settings, parameters()).n_estimators == 1
 
 
@@ -114,9 +116,9 @@ OTHERS = {
 
 @pytest.mark.parametrize("case", FITTING)
 def test_weights_fit_networks_that_differ_in_what_is_not_learnt(case):
-    past = past_of(TWO_LAYERS)
-    weights = past.weights(Architecture(*FITTING[case]), 1)
-    assert weights is past.learnt.parameters
+    fitted_state = past_of(TWO_LAYERS)
+    weights = fitted_state.weights(Architecture(*FITTING[case]), 1)
+    assert weights is fitted_state.learnt.parameters
 
 
 @pytest.mark.parametrize("case", OTHERS)
@@ -142,65 +144,70 @@ def test_weights_of_another_embedding_are_refused():
 
 
 @pytest.mark.parametrize(
-    ("ending", "best_before", "best_now", "expected"),
+    ("stop_reason", "best_before", "best_now", "expected"),
     [
-        (Ending.AS_PLANNED, 2, 1, 3),
+        (StopReason.COMPLETED, 2, 1, 3),
         # nothing is kept of the epoch that diverged, so the former best stays
-        (Ending.DIVERGED, 2, 0, 2),
-        (Ending.DIVERGED, 1, 0, 1),
-        (Ending.AS_PLANNED, [2, 1], [1, 0], [3, 2]),
-        (Ending.DIVERGED, [2, 1], [0, 0], [2, 1]),
-        (Ending.DIVERGED, [2, 1], [1, 0], [3, 1]),
+        (StopReason.DIVERGED, 2, 0, 2),
+        (StopReason.DIVERGED, 1, 0, 1),
+        (StopReason.COMPLETED, [2, 1], [1, 0], [3, 2]),
+        (StopReason.DIVERGED, [2, 1], [0, 0], [2, 1]),
+        (StopReason.DIVERGED, [2, 1], [1, 0], [3, 1]),
     ],
 )
-def test_a_history_goes_on(ending, best_before, best_now, expected):
+def test_a_history_goes_on(stop_reason, best_before, best_now, expected):
     n_networks = np.size(expected)
-    past = past_of(n_networks=n_networks, best_epochs=best_before)
+    fitted_state = past_of(n_networks=n_networks, best_epochs=best_before)
     now = learnt(np.ones((n_networks, 9)), {"loss": [1.5]}, best_now, 1.5)
-    joined = past.followed_by(Outcome(now, ending, Memory(), False))
+    joined = fitted_state.followed_by(TrainResult(now, stop_reason, Memory(), False))
     assert joined.history == {"loss": [3.0, 2.0, 1.5]}
     assert_array_equal(joined.best_epochs, np.atleast_1d(expected))
     assert joined.parameters is now.parameters
     assert joined.temperature == 1.5
-    assert past.learnt.history == {"loss": [3.0, 2.0]}
+    assert fitted_state.learnt.history == {"loss": [3.0, 2.0]}
 
 
 def test_a_history_of_other_columns_is_not_gone_on_with():
-    past = past_of(history={"loss": [3.0], "validation_score": [0.5]})
+    fitted_state = past_of(history={"loss": [3.0], "validation_score": [0.5]})
     now = learnt(np.ones((1, 9)), {"loss": [1.5]}, 1)
-    assert past.followed_by(Outcome(now, Ending.AS_PLANNED, Memory(), False)) is now
+    assert (
+        fitted_state.followed_by(
+            TrainResult(now, StopReason.COMPLETED, Memory(), False)
+        )
+        is now
+    )
 
 
 # Classes
 
 
 def test_all_classes_are_named_first_and_may_be_repeated():
-    past = past_of()
+    fitted_state = past_of()
     assert_array_equal(all_classes(["b", "a", "b"], None), ["a", "b"])
-    assert all_classes(None, past) is past.classes
-    assert_array_equal(all_classes([2, 0, 1], past), past.classes)
+    assert all_classes(None, fitted_state) is fitted_state.classes
+    assert_array_equal(all_classes([2, 0, 1], fitted_state), fitted_state.classes)
 
 
 @pytest.mark.parametrize(
-    ("classes", "past", "message"),
+    ("classes", "fitted_state", "message"),
     [
         (None, None, "must be passed on the first call"),
         ([0, 1], past_of(), r"classes=\[0, 1\] differs .* \[0, 1, 2\]; leave classes"),
         (["a"], None, r"at least 2 classes, but classes has only \['a'\]"),
     ],
 )
-def test_other_classes_are_refused(classes, past, message):
+def test_other_classes_are_refused(classes, fitted_state, message):
     with pytest.raises(ValueError, match=message):
-        all_classes(classes, past)
+        all_classes(classes, fitted_state)
 
 
 # Settings
 
 
-def settled(y=CODES, past=None, in_parts=False, **given):
+def settled(y=CODES, fitted_state=None, in_parts=False, **given):
     chosen = parameters(**given)
     targets = read_targets(chosen, X, y, classes=np.arange(3) if in_parts else None)
-    return settle_fit(chosen, targets, 10, past, in_parts)
+    return resolve_defaults(chosen, targets, 10, fitted_state, in_parts)
 
 
 def test_the_rows_decide():
@@ -226,10 +233,10 @@ def test_rows_in_parts_are_passed_once():
 
 
 def test_what_was_before_decides_too():
-    settings = settled(past=past_of(TWO_LAYERS, n_networks=7))
+    settings = settled(fitted_state=past_of(TWO_LAYERS, n_networks=7))
     assert (settings.hidden_layer_sizes, settings.n_estimators) == ((5, 3), 7)
     with pytest.raises(ValueError, match="warm_start can only be used"):
-        settled(CODES + 1, past=past_of())
+        settled(CODES + 1, fitted_state=past_of())
 
 
 # The network
@@ -339,12 +346,12 @@ def test_a_solver_without_dropout_takes_no_kind_with_it(name):
 RARE = np.repeat([0, 1, 2], [45, 10, 5])
 
 
-def task(past=None, in_parts=False, settings=SETTINGS, samples=None, **given):
+def task(fitted_state=None, in_parts=False, settings=SETTINGS, samples=None, **given):
     samples = samples or Samples(X, RARE).for_each(1)
     data = Data(samples, None, np.arange(3), 0)
     chosen = parameters(dtype="float64", **{"max_iter": 3} | given)
     rng = np.random.default_rng(0)
-    return task_of(chosen, settings, data, rng, past, in_parts)
+    return task_of(chosen, settings, data, rng, fitted_state, in_parts)
 
 
 def test_biases_start_at_the_shares_of_the_classes():
@@ -373,10 +380,10 @@ def test_waves_start_as_fast_as_the_kind_says():
     )
     embedded = Architecture(2, (4,), 3, (ReLU(),), (0.0,), "float64", n_periodic=2)
     ways = members_of(parameters(), settings, (4,))
-    found = start_values(embedded, ways, np.random.default_rng(0))
+    found = init_parameters(embedded, ways, np.random.default_rng(0))
     rng = np.random.default_rng(0)
     for one, vector in zip(ways, found, strict=True):
-        plain = embedded.start_values(rng)
+        plain = embedded.init_parameters(rng)
         waves, expected = (
             embedded.layout.views(values)[0, "wave"] for values in (vector, plain)
         )
@@ -387,12 +394,12 @@ def test_waves_start_as_fast_as_the_kind_says():
 
 
 def test_a_past_is_gone_on_from():
-    past = past_of()
+    fitted_state = past_of()
     for in_parts, epochs_before in [(False, 0), (True, 2)]:
-        now = task(past, in_parts)
-        assert now.parameters is past.learnt.parameters
-        plateau = past.memory.plateau if in_parts else None
-        assert now.memory == past.memory._replace(plateau=plateau)
+        now = task(fitted_state, in_parts)
+        assert now.parameters is fitted_state.learnt.parameters
+        plateau = fitted_state.memory.plateau if in_parts else None
+        assert now.memory == fitted_state.memory._replace(plateau=plateau)
         assert now.epochs_before == epochs_before
     assert task().memory == Memory()
 
@@ -400,11 +407,15 @@ def test_a_past_is_gone_on_from():
 def test_the_goal_is_what_the_parameters_say():
     given = {"alpha": 2.0, "tol": 0.4}
     given |= {"scoring": "accuracy", "temperature": 5.0, "member_weights": None}
-    settings = SETTINGS._replace(max_iter=6, n_iter_no_change=7, first_patience=2)
+    settings = SETTINGS._replace(max_iter=6, n_iter_no_change=7, initial_patience=2)
     settings = settings._replace(label_smoothing=0.1)
     goal = task(settings=settings, **given).goal
-    expected = given | {"label_smoothing": 0.1, "max_iter": 6, "is_planned": False}
-    expected |= {"patience": 7, "first_patience": 2}
+    expected = given | {
+        "label_smoothing": 0.1,
+        "max_iter": 6,
+        "has_fixed_budget": False,
+    }
+    expected |= {"patience": 7, "initial_patience": 2}
     assert goal._asdict() == expected
 
 
@@ -412,20 +423,20 @@ def test_the_goal_is_what_the_parameters_say():
 def test_epochs_are_planned_by_the_recipe_for_one_class_or_in_parts(name):
     rows, alone = Samples(X, RARE), Samples(X, np.zeros(60, int))
     given, recipe = (parameters(solver=name, max_iter=n) for n in (3, "auto"))
-    assert is_laid_out(recipe, rows) == SOLVERS[name].plans_epochs
-    assert not is_laid_out(given, rows)
-    assert is_laid_out(given, alone)
-    assert task(in_parts=True, solver=name).goal.is_planned
-    assert not task(solver=name).goal.is_planned
+    assert has_fixed_length(recipe, rows) == SOLVERS[name].plans_epochs
+    assert not has_fixed_length(given, rows)
+    assert has_fixed_length(given, alone)
+    assert task(in_parts=True, solver=name).goal.has_fixed_budget
+    assert not task(solver=name).goal.has_fixed_budget
 
 
 # The checkpoint
 
 
-def opened(fit, data, past, rng):
+def opened(fit, data, fitted_state, rng):
     """The checkpoint of a fit on these data."""
     resolved = resolve_parameters(fit)
-    return checkpoint_of(resolved, fit.get_params, lambda: data, past, rng)
+    return checkpoint_of(resolved, fit.get_params, lambda: data, fitted_state, rng)
 
 
 def test_nothing_is_saved_unless_asked_for():

@@ -45,8 +45,8 @@ def rng(seed=0):
     return np.random.default_rng(seed)
 
 
-def targets_of(reader):
-    return read_targets(reader, X, CODES)
+def targets_of(estimator):
+    return read_targets(estimator, X, CODES)
 
 
 def small(**params):
@@ -396,10 +396,10 @@ def test_a_clone_has_kept_nothing():
 
 def test_a_first_batch_is_read_by_a_fitted_encoder_as_it_is():
     own = StandardScaler().fit(2 * X)
-    reader = classic(preprocessing=own, dtype="float64")
-    matrix = first_inputs(reader, reader, X, targets_of(reader), rng())
+    estimator = classic(preprocessing=own, dtype="float64")
+    matrix = first_inputs(estimator, estimator, X, targets_of(estimator), rng())
     assert_array_equal(matrix, own.transform(X))
-    assert reader.encoder_ is not own
+    assert estimator.encoder_ is not own
 
 
 @pytest.mark.parametrize(
@@ -422,11 +422,13 @@ def test_an_encoder_of_ours_with_settings_is_fitted_anew():
 
 
 def test_a_call_by_itself_goes_on_by_the_encoder_that_there_is():
-    reader = small().partial_fit(X, CODES, [0, 1, 2])
-    reader._first_rows = None
-    (call,) = calls_to_learn(reader, reader, X, targets_of(reader), rng(), goes_on=True)
-    assert_array_equal(call.x, reader.encoder_.transform(X))
-    assert not call.starts_anew
+    estimator = small().partial_fit(X, CODES, [0, 1, 2])
+    estimator._first_rows = None
+    (call,) = calls_to_learn(
+        estimator, estimator, X, targets_of(estimator), rng(), is_warm_start=True
+    )
+    assert_array_equal(call.x, estimator.encoder_.transform(X))
+    assert not call.reinitializes
 
 
 def test_fit_settles_the_encoder():

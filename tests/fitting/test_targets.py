@@ -18,7 +18,7 @@ from skmlp.fitting.targets import (
     have_same_labels,
     is_unknown_to_sklearn,
     row_weights,
-    split_held_out,
+    split_validation,
     weights_of_classes,
 )
 
@@ -115,9 +115,9 @@ OBJECTS = [
 def test_numbers_that_numpy_has_no_type_for_are_labels(y):
     labels = check_labels(y)
     assert is_unknown_to_sklearn(labels)
-    classes, codes = encode_labels(labels)
+    classes, y_encoded = encode_labels(labels)
     assert classes.tolist() == sorted(set(y))
-    assert classes[codes].tolist() == y
+    assert classes[y_encoded].tolist() == y
     with pytest.warns(DataConversionWarning, match="column-vector"):
         assert check_labels(labels[:, np.newaxis]).tolist() == y
 
@@ -154,15 +154,15 @@ def test_accuracy_of_counts_rows_by_weight_and_unknown_labels_as_wrong():
     ],
 )
 def test_codes_are_places_among_the_sorted_classes(y, classes):
-    found, codes = encode_labels(np.array(y))
+    found, y_encoded = encode_labels(np.array(y))
     assert_array_equal(found, classes)
-    assert_array_equal(found[codes], y)
+    assert_array_equal(found[y_encoded], y)
 
 
 def test_codes_follow_given_classes_even_if_some_have_no_row():
-    classes, codes = encode_labels(np.array(["d", "b"]), np.array(["d", "a", "b"]))
+    classes, y_encoded = encode_labels(np.array(["d", "b"]), np.array(["d", "a", "b"]))
     assert_array_equal(classes, ["a", "b", "d"])
-    assert_array_equal(codes, [2, 1])
+    assert_array_equal(y_encoded, [2, 1])
 
 
 def test_unseen_labels_are_named():
@@ -266,12 +266,15 @@ def test_weights_that_make_no_sense_are_errors(sample_weight, class_weights, mes
 
 def split(counts, fraction, seed=0):
     """The classes' numbers of rows in either part; checks that none is lost."""
-    codes = np.repeat(np.arange(len(counts)), counts)
-    codes = np.random.default_rng(99).permutation(codes)
-    (rows,), (held_out,) = split_held_out(codes, fraction, np.random.default_rng(seed))
-    assert_array_equal(np.sort(np.append(rows, held_out)), np.arange(len(codes)))
+    y_encoded = np.repeat(np.arange(len(counts)), counts)
+    y_encoded = np.random.default_rng(99).permutation(y_encoded)
+    (rows,), (validation,) = split_validation(
+        y_encoded, fraction, np.random.default_rng(seed)
+    )
+    assert_array_equal(np.sort(np.append(rows, validation)), np.arange(len(y_encoded)))
     return tuple(
-        np.bincount(codes[part], minlength=len(counts)) for part in (rows, held_out)
+        np.bincount(y_encoded[part], minlength=len(counts))
+        for part in (rows, validation)
     )
 
 
@@ -282,74 +285,78 @@ def split(counts, fraction, seed=0):
     ids=str,
 )
 def test_each_class_gives_its_part_within_a_row(counts, fraction):
-    _, held_out = split(counts, fraction)
-    assert_allclose(held_out, np.array(counts) * fraction, atol=1)
+    _, validation = split(counts, fraction)
+    assert_allclose(validation, np.array(counts) * fraction, atol=1)
 
 
 @pytest.mark.parametrize("fraction", [0.1, 0.5, 0.9])
 def test_a_class_with_one_row_stays_in_training(fraction):
-    rows, held_out = split((40, 1, 20), fraction)
+    rows, validation = split((40, 1, 20), fraction)
     assert rows[1] == 1
-    assert held_out[0] > 0 < held_out[2]
+    assert validation[0] > 0 < validation[2]
 
 
 def test_a_class_too_small_for_the_fraction_stays_in_training():
     rows, _ = split((4, 40), fraction=0.1)
     assert rows[0] == 4
-    _, held_out = split((5, 40), fraction=0.1)
-    assert held_out[1] == 4
+    _, validation = split((5, 40), fraction=0.1)
+    assert validation[1] == 4
 
 
 @pytest.mark.parametrize("counts", [(2, 2), (5, 5, 5, 5), (10, 5)], ids=str)
 def test_small_tables_hold_out_a_row_of_each_class(counts):
-    _, held_out = split(counts, fraction=0.25)
-    assert (held_out >= 1).all()
+    _, validation = split(counts, fraction=0.25)
+    assert (validation >= 1).all()
 
 
 @pytest.mark.parametrize("fraction", [0.5, 0.7, 0.8, 0.9])
 @pytest.mark.parametrize("counts", [(3, 6, 2), (2, 2, 2), (2, 1), (30, 4)], ids=str)
 def test_every_class_keeps_a_row_to_train_on(counts, fraction):
-    rows, held_out = split(counts, fraction)
+    rows, validation = split(counts, fraction)
     assert (rows >= 1).all()
-    assert held_out.sum() >= 1
+    assert validation.sum() >= 1
 
 
 @pytest.mark.parametrize(
     ("counts", "fraction"), [((4, 3), 0.1), ((1, 1), 0.5)], ids=["small", "one each"]
 )
 def test_where_nothing_can_be_held_out_all_rows_train(counts, fraction):
-    rows, held_out = split(counts, fraction)
+    rows, validation = split(counts, fraction)
     assert_array_equal(rows, counts)
-    assert held_out.sum() == 0
+    assert validation.sum() == 0
 
 
 @pytest.mark.parametrize("n_members", [2, 5, 8])
 @pytest.mark.parametrize("fraction", [0.1, 0.15, 0.5])
 def test_members_hold_out_parts_of_one_size_that_overlap_little(n_members, fraction):
-    codes = np.random.default_rng(1).permutation(np.repeat([0, 1, 2], [101, 40, 7]))
+    y_encoded = np.random.default_rng(1).permutation(np.repeat([0, 1, 2], [101, 40, 7]))
     rng = np.random.default_rng(0)
-    rows, held_out = split_held_out(codes, fraction, rng, n_members)
-    assert len(rows) == len(held_out) == n_members
-    for training, others in zip(rows, held_out, strict=True):
-        assert_array_equal(np.sort(np.append(training, others)), np.arange(len(codes)))
-        assert_array_equal(np.bincount(codes[others]), np.bincount(codes[held_out[0]]))
-    times = np.bincount(held_out.ravel(), minlength=len(codes))
+    rows, validation = split_validation(y_encoded, fraction, rng, n_members)
+    assert len(rows) == len(validation) == n_members
+    for training, others in zip(rows, validation, strict=True):
+        assert_array_equal(
+            np.sort(np.append(training, others)), np.arange(len(y_encoded))
+        )
+        assert_array_equal(
+            np.bincount(y_encoded[others]), np.bincount(y_encoded[validation[0]])
+        )
+    times = np.bincount(validation.ravel(), minlength=len(y_encoded))
     for code in range(3):
-        assert np.ptp(times[codes == code]) <= 1 + (code == 2)
+        assert np.ptp(times[y_encoded == code]) <= 1 + (code == 2)
 
 
 @pytest.mark.parametrize("n_members", [1, 3, 5, 12])
 @pytest.mark.parametrize("n_folds", [1, 2, 5])
 def test_members_take_turns_at_the_folds(n_members, n_folds):
-    codes = np.random.default_rng(1).permutation(np.repeat([0, 1, 2], [50, 21, 7]))
-    rows, held_out = split_held_out(
-        codes, 0.2, np.random.default_rng(0), n_members, n_folds
+    y_encoded = np.random.default_rng(1).permutation(np.repeat([0, 1, 2], [50, 21, 7]))
+    rows, validation = split_validation(
+        y_encoded, 0.2, np.random.default_rng(0), n_members, n_folds
     )
-    assert len(rows) == len(held_out) == n_members
+    assert len(rows) == len(validation) == n_members
     for member in range(n_members - n_folds):
-        assert_array_equal(held_out[member], held_out[member + n_folds])
+        assert_array_equal(validation[member], validation[member + n_folds])
         assert_array_equal(rows[member], rows[member + n_folds])
-    of_folds = {tuple(line) for line in held_out}
+    of_folds = {tuple(line) for line in validation}
     assert len(of_folds) == min(n_members, n_folds)
 
 
@@ -358,17 +365,17 @@ def test_members_take_turns_at_the_folds(n_members, n_folds):
 def test_folds_hold_out_every_row_of_a_class_as_far_as_they_reach(
     counts, fraction, n_folds
 ):
-    codes = np.repeat(np.arange(len(counts) + 1), (*counts, 1))
-    codes = np.random.default_rng(1).permutation(codes)
-    _, held_out = split_held_out(
-        codes, fraction, np.random.default_rng(0), 2 * n_folds, n_folds
+    y_encoded = np.repeat(np.arange(len(counts) + 1), (*counts, 1))
+    y_encoded = np.random.default_rng(1).permutation(y_encoded)
+    _, validation = split_validation(
+        y_encoded, fraction, np.random.default_rng(0), 2 * n_folds, n_folds
     )
-    times = np.bincount(held_out[:n_folds].ravel(), minlength=len(codes))
-    assert times[codes == len(counts)] == 0, "a class of one row is not split"
+    times = np.bincount(validation[:n_folds].ravel(), minlength=len(y_encoded))
+    assert times[y_encoded == len(counts)] == 0, "a class of one row is not split"
     for code, count in enumerate(counts):
         # of a class each fold has the same number, which is rounded
-        in_all_folds = n_folds * np.sum(codes[held_out[0]] == code)
-        of_class = times[codes == code]
+        in_all_folds = n_folds * np.sum(y_encoded[validation[0]] == code)
+        of_class = times[y_encoded == code]
         assert abs(in_all_folds - count) <= n_folds
         assert of_class.max() <= 2
         assert np.sum(of_class > 0) == min(count, in_all_folds)
@@ -376,15 +383,15 @@ def test_folds_hold_out_every_row_of_a_class_as_far_as_they_reach(
 
 @pytest.mark.parametrize("counts", [(50, 50), (100, 40, 5), (33, 9, 18)], ids=str)
 def test_five_folds_of_a_fifth_hold_out_every_row(counts):
-    codes = np.repeat(np.arange(len(counts)), counts)
-    _, held_out = split_held_out(codes, 0.2, np.random.default_rng(0), 5, 5)
-    assert_array_equal(np.unique(held_out), np.arange(len(codes)))
+    y_encoded = np.repeat(np.arange(len(counts)), counts)
+    _, validation = split_validation(y_encoded, 0.2, np.random.default_rng(0), 5, 5)
+    assert_array_equal(np.unique(validation), np.arange(len(y_encoded)))
 
 
 def test_there_are_as_many_folds_as_members_unless_told():
-    codes = np.arange(90) % 3
+    y_encoded = np.arange(90) % 3
     given, default = (
-        split_held_out(codes, 0.1, np.random.default_rng(0), 4, n_folds)
+        split_validation(y_encoded, 0.1, np.random.default_rng(0), 4, n_folds)
         for n_folds in (4, None)
     )
     for one, other in zip(given, default, strict=True):
@@ -392,14 +399,15 @@ def test_there_are_as_many_folds_as_members_unless_told():
 
 
 def test_the_held_out_rows_repeat_with_the_seed():
-    codes = np.arange(60) % 3
+    y_encoded = np.arange(60) % 3
     first, again, other = (
-        split_held_out(codes, 0.2, np.random.default_rng(seed))[1] for seed in (0, 0, 1)
+        split_validation(y_encoded, 0.2, np.random.default_rng(seed))[1]
+        for seed in (0, 0, 1)
     )
     assert_array_equal(first, again)
     assert set(first[0]) != set(other[0])
 
 
 def test_the_rows_to_train_on_keep_their_order():
-    rows, _ = split_held_out(np.arange(60) % 3, 0.2, np.random.default_rng(0))
+    rows, _ = split_validation(np.arange(60) % 3, 0.2, np.random.default_rng(0))
     assert (np.diff(rows) > 0).all()

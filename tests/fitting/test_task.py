@@ -6,9 +6,9 @@ from numpy.testing import assert_array_equal
 from tasks import ARCHITECTURE, CODES, GOAL, X, regression
 
 from skmlp import MLPSoftmaxClassifier
-from skmlp.fitting.start import Past
-from skmlp.fitting.task import Learnt, Member, Memory, Outcome, best_iter_of
-from skmlp.training.endings import Ending
+from skmlp.fitting.start import FittedState
+from skmlp.fitting.task import Learnt, Member, Memory, TrainResult, best_iter_of
+from skmlp.training.endings import StopReason
 
 STRENGTHS = {  # alpha is 3, and there are 60 rows
     "no weights": (None, 3 / 60),
@@ -24,18 +24,18 @@ def test_a_row_of_weight_2_counts_as_two_and_none_for_less_than_one(case, n_netw
     weight, expected = STRENGTHS[case]
     samples = regression(n_networks).samples
     if weight is not None:
-        shape = samples.codes.shape
+        shape = samples.y_encoded.shape
         samples = samples._replace(weight=np.broadcast_to(weight, shape))
     task = regression(samples=samples, goal=GOAL._replace(alpha=3.0))
     assert task.n_samples == 60
-    decay = task.decay(0.1)
-    assert decay.strength == pytest.approx(expected)
-    assert decay.weight_decay == 0.1
+    regularization = task.regularization(0.1)
+    assert regularization.l2 == pytest.approx(expected)
+    assert regularization.weight_decay == 0.1
 
 
 def test_biases_do_not_decay():
     # 2 inputs x 3 classes; the 3 biases are behind the weights
-    penalty = regression(goal=GOAL._replace(alpha=60.0)).decay()
+    penalty = regression(goal=GOAL._replace(alpha=60.0)).regularization()
     assert penalty.value(np.array([1.0, 2, 3, 4, 5, 6, 9, 9, 9])) == 91 / 2
 
 
@@ -54,11 +54,11 @@ def test_tasks_share_no_memory():
 
 def test_what_is_learnt_is_what_a_fitted_estimator_stores():
     model = MLPSoftmaxClassifier((), n_estimators=1, max_iter=1).fit(X, CODES)
-    attributes = Past.of(model).learnt.attributes()
+    attributes = FittedState.of(model).learnt.attributes()
     assert_array_equal(attributes.pop("parameters_"), model.parameters_)
     assert attributes.pop("best_iter_") == model.best_iter_ == 1
     assert all(getattr(model, name) is value for name, value in attributes.items())
-    besides = {"classes_", "encoder_", "n_features_in_", "t_", "_rule_state"}
+    besides = {"classes_", "encoder_", "n_features_in_", "t_", "_optimizer_state"}
     stored = vars(model).keys() - model.get_params(deep=False).keys()
     besides |= {"parameters_", "best_iter_", "_plateau", "_first_rows"}
     assert stored == attributes.keys() | besides
@@ -69,7 +69,9 @@ def test_an_outcome_counts_the_epochs_of_its_history():
     learnt = Learnt(
         ARCHITECTURE, np.zeros((1, 9)), history, np.ones(1, int), 1.0, np.ones(1)
     )
-    assert Outcome(learnt, Ending.CUT_SHORT, Memory(), False).n_epochs == 2
+    assert (
+        TrainResult(learnt, StopReason.MAX_ITER_REACHED, Memory(), False).n_epochs == 2
+    )
     assert_array_equal(learnt.attributes()["history_"]["loss"], [3, 2])
 
 

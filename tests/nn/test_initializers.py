@@ -74,7 +74,7 @@ def test_weights_before_an_activation_start_with_the_variance_it_needs(name):
     architecture = Architecture(
         FAN_IN, (FAN_OUT,), 2, (as_activation(name),), (0.0,), "float64"
     )
-    parameters = architecture.start_values(np.random.default_rng(0))
+    parameters = architecture.init_parameters(np.random.default_rng(0))
     hidden, output = architecture.dense(parameters, "weight")
     assert_allclose(hidden.var(), VARIANCES[CHOICES[name]], rtol=0.02)
     assert_allclose(output.var(), 2 / (FAN_OUT + 2), rtol=0.1)
@@ -82,4 +82,4 @@ def test_weights_before_an_activation_start_with_the_variance_it_needs(name):
 
 def test_softmax_regression_starts_at_zero():
     architecture = Architecture(4, (), 3, (), (), "float64")
-    assert_array_equal(architecture.start_values(np.random.default_rng(0)), 0)
+    assert_array_equal(architecture.init_parameters(np.random.default_rng(0)), 0)

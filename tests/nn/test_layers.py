@@ -39,8 +39,8 @@ def rows(n_rows, width=N_INPUTS, seed=1):
 def passes(layer, n_rows):
     """Copies of what one forward and one backward pass give for `n_rows` rows."""
     y = layer.forward(rows(n_rows), training=True).copy()
-    delta = layer.backward(rows(*y.shape, seed=2)).copy()
-    return [y, delta, *(gradient.copy() for gradient in vars(layer.g).values())]
+    grad = layer.backward(rows(*y.shape, seed=2)).copy()
+    return [y, grad, *(gradient.copy() for gradient in vars(layer.g).values())]
 
 
 @EVERY_LAYER
@@ -49,10 +49,10 @@ def test_backward_turns_slopes_of_the_output_into_slopes_of_all_inputs(
 ):
     layer = bound(make())
     x = rows(6)
-    delta = rows(*layer.forward(x).shape, seed=2)
+    grad = rows(*layer.forward(x).shape, seed=2)
 
     def total(x):
-        return np.sum(delta * layer.forward(x))
+        return np.sum(grad * layer.forward(x))
 
     def total_given(name, values):
         layer.bind(vars(layer.p) | {name: values}, vars(layer.g))
@@ -68,7 +68,7 @@ def test_backward_turns_slopes_of_the_output_into_slopes_of_all_inputs(
 
     layer = bound(make())
     layer.forward(x, training=True)
-    assert relative_error(layer.backward(delta.copy()), slopes) < 1e-7
+    assert relative_error(layer.backward(grad.copy()), slopes) < 1e-7
     assert parameter_slopes.keys() == layer.shapes.keys()
     for name, expected in parameter_slopes.items():
         assert relative_error(getattr(layer.g, name), expected) < 1e-7
@@ -78,17 +78,17 @@ def test_backward_turns_slopes_of_the_output_into_slopes_of_all_inputs(
 def test_the_same_memory_serves_batch_after_batch(make):
     layer = bound(make())
     y = layer.forward(rows(6), training=True)
-    delta = layer.backward(rows(*y.shape))
+    grad = layer.backward(rows(*y.shape))
     memory = {name: id(array) for name, array in layer.memory.items()}
     for n_rows in (6, 2, 6):
-        own_rows = rows(n_rows)
-        next_y = layer.forward(own_rows, training=True)
-        in_place = np.shares_memory(next_y, own_rows)
+        validation_data = rows(n_rows)
+        next_y = layer.forward(validation_data, training=True)
+        in_place = np.shares_memory(next_y, validation_data)
         assert in_place or np.shares_memory(next_y, y)
         own_delta = rows(n_rows, y.shape[1])
         next_delta = layer.backward(own_delta)
         in_place = np.shares_memory(next_delta, own_delta)
-        assert in_place or np.shares_memory(next_delta, delta)
+        assert in_place or np.shares_memory(next_delta, grad)
     assert {name: id(array) for name, array in layer.memory.items()} == memory
 
 
@@ -118,8 +118,8 @@ def test_gradients_are_written_and_not_accumulated(make):
 def test_float32_stays_float32(make):
     layer = bound(make(), np.float32)
     y = layer.forward(rows(5).astype(np.float32), training=True)
-    delta = layer.backward(rows(*y.shape).astype(np.float32))
-    assert y.dtype == delta.dtype == np.float32
+    grad = layer.backward(rows(*y.shape).astype(np.float32))
+    assert y.dtype == grad.dtype == np.float32
 
 
 def test_dense_is_an_affine_map():
@@ -135,10 +135,10 @@ def test_dense_is_an_affine_map():
 
 def test_the_first_layer_need_not_give_a_delta_for_the_data():
     layer, twin = (bound(Dense(N_INPUTS, N_OUTPUTS, glorot_uniform)) for _ in range(2))
-    delta = rows(5, N_OUTPUTS)
-    for each, need_input in ((layer, True), (twin, False)):
+    grad = rows(5, N_OUTPUTS)
+    for each, need_input_grad in ((layer, True), (twin, False)):
         each.forward(rows(5), training=True)
-        each.backward(delta.copy(), need_input=need_input)
+        each.backward(grad.copy(), need_input_grad=need_input_grad)
     assert_array_equal(layer.g.weight, twin.g.weight)
     assert_array_equal(layer.g.bias, twin.g.bias)
     assert len(twin.memory) < len(layer.memory)
@@ -148,8 +148,8 @@ def test_activate_takes_the_derivative_at_its_input():
     # gelu falls on the left of its minimum, so that its value says nothing of its slope
     layer = bound(Activate(GELU(), 1))
     layer.forward(np.array([[-3.0], [-0.1]]), training=True)
-    delta = layer.backward(np.ones((2, 1)))
-    assert delta[0, 0] < 0 < delta[1, 0]
+    grad = layer.backward(np.ones((2, 1)))
+    assert grad[0, 0] < 0 < grad[1, 0]
 
 
 def trained_dropout(rate, shape, seed=0, dtype=np.float64):
@@ -176,8 +176,8 @@ def test_dropout_keeps_the_mean(rate, dtype):
 
 def test_dropout_drops_the_same_units_on_the_way_back():
     layer, y = trained_dropout(0.4, (20, 30))
-    delta = rows(20, 30)
-    assert_array_equal(layer.backward(delta.copy()), delta * y)
+    grad = rows(20, 30)
+    assert_array_equal(layer.backward(grad.copy()), grad * y)
 
 
 def test_dropout_draws_anew_for_each_batch_and_repeats_with_the_seed():

@@ -18,7 +18,7 @@ def logits():
 
 
 @pytest.fixture
-def codes():
+def y_encoded():
     # the last class has no row
     return np.random.default_rng(1).integers(N_CLASSES - 1, size=N_SAMPLES)
 
@@ -32,18 +32,18 @@ def weight(request):
     return weight
 
 
-def one_hot_loss(logits, codes, weight, smoothing):
+def one_hot_loss(logits, y_encoded, weight, smoothing):
     """The formula as it is written in papers, with the targets spread out."""
     n_classes = logits.shape[1]
-    targets = (1 - smoothing) * np.eye(n_classes)[codes] + smoothing / n_classes
+    targets = (1 - smoothing) * np.eye(n_classes)[y_encoded] + smoothing / n_classes
     losses = -(targets * special.log_softmax(logits, axis=1)).sum(axis=1)
     return float(np.mean(losses if weight is None else weight * losses))
 
 
-def test_agrees_with_scikit_learn(logits, codes, weight):
-    value = SoftmaxCrossEntropy().value(logits.copy(), codes, weight)
+def test_agrees_with_scikit_learn(logits, y_encoded, weight):
+    value = SoftmaxCrossEntropy().value(logits.copy(), y_encoded, weight)
     expected = log_loss(
-        codes,
+        y_encoded,
         special.softmax(logits, axis=1),
         sample_weight=weight,
         normalize=False,
@@ -53,53 +53,55 @@ def test_agrees_with_scikit_learn(logits, codes, weight):
 
 
 @pytest.mark.parametrize("smoothing", SMOOTHINGS)
-def test_agrees_with_the_one_hot_formula(logits, codes, weight, smoothing):
+def test_agrees_with_the_one_hot_formula(logits, y_encoded, weight, smoothing):
     loss = SoftmaxCrossEntropy(smoothing)
-    expected = one_hot_loss(logits, codes, weight, smoothing)
-    assert loss.value(logits.copy(), codes, weight) == pytest.approx(expected, 1e-12)
-    value, _ = loss.value_and_delta(logits.copy(), codes, weight)
+    expected = one_hot_loss(logits, y_encoded, weight, smoothing)
+    assert loss.value(logits.copy(), y_encoded, weight) == pytest.approx(
+        expected, 1e-12
+    )
+    value, _ = loss.loss_and_grad(logits.copy(), y_encoded, weight)
     assert value == pytest.approx(expected, 1e-12)
 
 
 @pytest.mark.parametrize("smoothing", SMOOTHINGS)
 def test_delta_is_the_slope_of_the_loss(
-    logits, codes, weight, smoothing, central_differences, relative_error
+    logits, y_encoded, weight, smoothing, central_differences, relative_error
 ):
     expected = central_differences(
-        lambda z: one_hot_loss(z, codes, weight, smoothing), logits
+        lambda z: one_hot_loss(z, y_encoded, weight, smoothing), logits
     )
-    _, delta = SoftmaxCrossEntropy(smoothing).value_and_delta(logits, codes, weight)
-    assert relative_error(delta, expected) < 1e-8
+    _, grad = SoftmaxCrossEntropy(smoothing).loss_and_grad(logits, y_encoded, weight)
+    assert relative_error(grad, expected) < 1e-8
 
 
-def test_delta_takes_the_place_of_column_by_column_logits(logits, codes):
+def test_delta_takes_the_place_of_column_by_column_logits(logits, y_encoded):
     columns = np.asfortranarray(logits)
-    _, delta = SoftmaxCrossEntropy(0.1).value_and_delta(columns, codes)
-    assert np.shares_memory(delta, columns)
+    _, grad = SoftmaxCrossEntropy(0.1).loss_and_grad(columns, y_encoded)
+    assert np.shares_memory(grad, columns)
 
 
-def test_column_by_column_logits_give_the_same(logits, codes, weight):
+def test_column_by_column_logits_give_the_same(logits, y_encoded, weight):
     loss = SoftmaxCrossEntropy(0.1)
     columns = np.asfortranarray(logits)
-    by_row, row_delta = loss.value_and_delta(logits, codes, weight)
-    by_column, column_delta = loss.value_and_delta(columns, codes, weight)
+    by_row, row_delta = loss.loss_and_grad(logits, y_encoded, weight)
+    by_column, column_delta = loss.loss_and_grad(columns, y_encoded, weight)
     assert by_column == pytest.approx(by_row, rel=1e-14)
     assert_allclose(column_delta, row_delta, rtol=1e-12)
 
 
-def test_rows_and_weights_are_left_alone(logits, codes, weight):
-    before = codes.copy(), None if weight is None else weight.copy()
-    SoftmaxCrossEntropy(0.1).value_and_delta(logits, codes, weight)
-    assert_array_equal(codes, before[0])
+def test_rows_and_weights_are_left_alone(logits, y_encoded, weight):
+    before = y_encoded.copy(), None if weight is None else weight.copy()
+    SoftmaxCrossEntropy(0.1).loss_and_grad(logits, y_encoded, weight)
+    assert_array_equal(y_encoded, before[0])
     assert_array_equal(weight, before[1])
 
 
-def test_float32_stays_float32(logits, codes, weight):
-    expected = one_hot_loss(logits, codes, weight, 0.1)
+def test_float32_stays_float32(logits, y_encoded, weight):
+    expected = one_hot_loss(logits, y_encoded, weight, 0.1)
     logits = logits.astype(np.float32)
-    value, delta = SoftmaxCrossEntropy(0.1).value_and_delta(logits, codes, weight)
+    value, grad = SoftmaxCrossEntropy(0.1).loss_and_grad(logits, y_encoded, weight)
     assert type(value) is float
-    assert delta.dtype == np.float32
+    assert grad.dtype == np.float32
     assert value == pytest.approx(expected, rel=1e-5)
 
 
@@ -118,12 +120,12 @@ def test_one_large_loss_does_not_swallow_many_small_ones(weight):
 @pytest.mark.parametrize("smoothing", SMOOTHINGS)
 def test_huge_logits_give_finite_numbers(dtype, smoothing):
     logits = np.array([[1e4, -1e4, 0], [1e4, -1e4, 0], [-1e4] * 3, [1e4] * 3], dtype)
-    codes = np.array([0, 1, 2, 2])
-    expected = one_hot_loss(logits.astype(np.float64), codes, None, smoothing)
-    value, delta = SoftmaxCrossEntropy(smoothing).value_and_delta(logits, codes)
+    y_encoded = np.array([0, 1, 2, 2])
+    expected = one_hot_loss(logits.astype(np.float64), y_encoded, None, smoothing)
+    value, grad = SoftmaxCrossEntropy(smoothing).loss_and_grad(logits, y_encoded)
     assert value == pytest.approx(expected, rel=1e-6)
-    assert np.isfinite(delta).all()
-    assert_allclose(delta.sum(axis=1), 0, atol=1e-6)
+    assert np.isfinite(grad).all()
+    assert_allclose(grad.sum(axis=1), 0, atol=1e-6)
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
@@ -148,16 +150,18 @@ def test_a_stack_is_judged_by_the_mean_of_its_probabilities():
 
 def test_networks_of_a_stack_count_for_their_shares():
     logits = np.random.default_rng(0).normal(size=(3, 50, 4))
-    shares = np.array([0.5, 0.1, 0.4])
-    mean = np.tensordot(shares, softmax(logits.copy()), axes=1)
-    given = mean_probabilities(logits.copy(), shares=shares)
+    ensemble_weights = np.array([0.5, 0.1, 0.4])
+    mean = np.tensordot(ensemble_weights, softmax(logits.copy()), axes=1)
+    given = mean_probabilities(logits.copy(), ensemble_weights=ensemble_weights)
     assert_allclose(given, mean, rtol=1e-12)
     sharper = mean**2 / (mean**2).sum(axis=1, keepdims=True)
-    tempered = mean_probabilities(logits.copy(), 0.5, shares)
+    tempered = mean_probabilities(logits.copy(), 0.5, ensemble_weights)
     assert_allclose(tempered, sharper, rtol=1e-10)
-    equal = mean_probabilities(logits.copy(), shares=np.full(3, 1 / 3))
+    equal = mean_probabilities(logits.copy(), ensemble_weights=np.full(3, 1 / 3))
     assert_allclose(equal, mean_probabilities(logits.copy()), rtol=1e-12)
-    alone = mean_probabilities(logits.copy(), shares=np.array([0.0, 1.0, 0.0]))
+    alone = mean_probabilities(
+        logits.copy(), ensemble_weights=np.array([0.0, 1.0, 0.0])
+    )
     assert_allclose(alone, softmax(logits[1].copy()), rtol=1e-12)
 
 
@@ -165,13 +169,13 @@ def test_networks_of_a_stack_count_for_their_shares():
 def test_shares_of_a_stack_leave_the_type_and_each_rows_digits(n_members):
     rng = np.random.default_rng(0)
     logits = rng.normal(size=(n_members, 33, 5)).astype(np.float32)
-    shares = rng.dirichlet(np.ones(n_members))
-    of_all = mean_probabilities(logits.copy(), 1.3, shares)
+    ensemble_weights = rng.dirichlet(np.ones(n_members))
+    of_all = mean_probabilities(logits.copy(), 1.3, ensemble_weights)
     assert of_all.dtype == np.float32
     for start in range(33):
         for n_rows in (1, 2, 3):
             rows = slice(start, start + n_rows)
-            part = mean_probabilities(logits[:, rows].copy(), 1.3, shares)
+            part = mean_probabilities(logits[:, rows].copy(), 1.3, ensemble_weights)
             assert_array_equal(part, of_all[rows])
 
 
@@ -205,7 +209,7 @@ def test_a_lone_row_gets_the_probabilities_that_it_gets_among_others(n_classes):
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_deltas_of_classes_ruled_out_are_neither_lost_nor_subnormal(dtype):
     logits = np.array([[0, -95, -720, -1e4]], dtype)
-    value, delta = SoftmaxCrossEntropy().value_and_delta(logits, np.array([0]))
+    value, grad = SoftmaxCrossEntropy().loss_and_grad(logits, np.array([0]))
     assert value == 0
-    assert delta[0, 1:].min() > np.sqrt(np.finfo(dtype).tiny)
-    assert delta[0, 1:].max() < np.finfo(dtype).eps
+    assert grad[0, 1:].min() > np.sqrt(np.finfo(dtype).tiny)
+    assert grad[0, 1:].max() < np.finfo(dtype).eps

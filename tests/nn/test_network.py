@@ -83,8 +83,8 @@ def gradient_of(architecture, parameters, x=X, weight=None, smoothing=0.0, seed=
     network.seed_dropout([np.random.default_rng(seed)])
     logits = network.forward(x, training=True)
     loss = SoftmaxCrossEntropy(smoothing)
-    _, delta = loss.value_and_delta(logits, CODES, weight)
-    network.backward(delta)
+    _, grad = loss.loss_and_grad(logits, CODES, weight)
+    network.backward(grad)
     return gradient
 
 
@@ -218,10 +218,10 @@ def test_float32_stays_float32_from_layer_to_layer(name, relative_error):
     for layer in network.layers:
         x = layer.forward(x, training=True)
         assert x.dtype == np.float32
-    _, delta = SoftmaxCrossEntropy(0.1).value_and_delta(x, CODES, WEIGHT)
+    _, grad = SoftmaxCrossEntropy(0.1).loss_and_grad(x, CODES, WEIGHT)
     for layer in reversed(network.layers):
-        assert delta.dtype == np.float32
-        delta = layer.backward(delta)
+        assert grad.dtype == np.float32
+        grad = layer.backward(grad)
     assert gradient.dtype == np.float32
 
     in_double = build([name, name])
@@ -238,8 +238,8 @@ def test_batches_leave_no_traces_in_one_another():
     results = []
     for rows in (slice(None), slice(3), slice(None)):
         logits = network.forward(X[rows], training=True)
-        _, delta = SoftmaxCrossEntropy().value_and_delta(logits, CODES[rows])
-        network.backward(delta)
+        _, grad = SoftmaxCrossEntropy().loss_and_grad(logits, CODES[rows])
+        network.backward(grad)
         results.append(gradient.copy())
     assert_array_equal(results[0], results[2])
     assert (results[0] != results[1]).any()
@@ -320,18 +320,18 @@ def test_start_values_repeat_with_the_seed_and_float32_is_their_rounding():
     architecture = build(["relu", "prelu"])
     single = build(["relu", "prelu"], "float32")
     first, again, other = (
-        architecture.start_values(np.random.default_rng(seed)) for seed in (0, 0, 1)
+        architecture.init_parameters(np.random.default_rng(seed)) for seed in (0, 0, 1)
     )
     assert_array_equal(first, again)
     assert (first != other).any()
-    rounded = single.start_values(np.random.default_rng(0))
+    rounded = single.init_parameters(np.random.default_rng(0))
     assert rounded.dtype == np.float32
     assert_array_equal(rounded, first.astype(np.float32))
 
 
 def test_biases_start_at_zero_and_learnt_numbers_at_their_initial_value():
     architecture = build([PReLU(init=0.1), "relu", PReLU(init=-2, shared=True)])
-    parameters = architecture.start_values(np.random.default_rng(0))
+    parameters = architecture.init_parameters(np.random.default_rng(0))
     for bias in architecture.dense(parameters, "bias"):
         assert_array_equal(bias, 0)
     views = architecture.layout.views(parameters)
@@ -341,21 +341,23 @@ def test_biases_start_at_zero_and_learnt_numbers_at_their_initial_value():
 
 def test_softmax_regression_starts_at_the_class_shares():
     architecture = build([])
-    shares = np.array([0.5, 0.2, 0.3])
-    start = architecture.start_values(np.random.default_rng(0), shares)
+    ensemble_weights = np.array([0.5, 0.2, 0.3])
+    start = architecture.init_parameters(np.random.default_rng(0), ensemble_weights)
     logits = Network(architecture, start).logits(X)
-    assert_allclose(np.exp(logits), np.tile(shares, (N_SAMPLES, 1)), rtol=1e-12)
+    assert_allclose(
+        np.exp(logits), np.tile(ensemble_weights, (N_SAMPLES, 1)), rtol=1e-12
+    )
 
 
 def test_class_shares_only_set_the_last_biases_and_may_be_zero():
     architecture = build(["relu"])
-    shares = np.array([0.75, 0.25, 0.0])
-    plain = architecture.start_values(np.random.default_rng(0))
-    start = architecture.start_values(np.random.default_rng(0), shares)
+    ensemble_weights = np.array([0.75, 0.25, 0.0])
+    plain = architecture.init_parameters(np.random.default_rng(0))
+    start = architecture.init_parameters(np.random.default_rng(0), ensemble_weights)
     changed = np.flatnonzero(start != plain)
     bias = architecture.dense(start, "bias")[-1]
     assert_array_equal(start[changed], bias)
-    assert_allclose(bias[:2], np.log(shares[:2]))
+    assert_allclose(bias[:2], np.log(ensemble_weights[:2]))
     assert np.isfinite(bias).all()
     assert bias[2] < -10
 

@@ -7,7 +7,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 from skmlp.nn.activations import ACTIVATIONS
 from skmlp.nn.losses import SoftmaxCrossEntropy, softmax
 from skmlp.nn.network import Architecture, Network
-from skmlp.optim.optimizers import OPTIMIZERS, Decay, Optimizer
+from skmlp.optim.optimizers import OPTIMIZERS, ParameterUpdater, Regularization
 
 N_MEMBERS, N_ROWS, N_INPUTS, N_CLASSES = 3, 7, 5, 4
 
@@ -30,24 +30,24 @@ def rng():
 
 
 def start(architecture, rng):
-    return np.stack([architecture.start_values(rng) for _ in range(N_MEMBERS)])
+    return np.stack([architecture.init_parameters(rng) for _ in range(N_MEMBERS)])
 
 
 def data(rng):
     x = rng.normal(size=(N_MEMBERS, N_ROWS, N_INPUTS))
-    codes = rng.integers(N_CLASSES, size=(N_MEMBERS, N_ROWS))
-    weight = rng.uniform(0, 2, codes.shape)
-    return x, codes, weight
+    y_encoded = rng.integers(N_CLASSES, size=(N_MEMBERS, N_ROWS))
+    weight = rng.uniform(0, 2, y_encoded.shape)
+    return x, y_encoded, weight
 
 
-def passes(architecture, parameters, x, codes, weight):
+def passes(architecture, parameters, x, y_encoded, weight):
     """Loss and gradient of a batch."""
     gradient = np.full_like(parameters, np.nan)
     network = Network(architecture, parameters, gradient)
     loss = SoftmaxCrossEntropy(0.1)
     logits = network.forward(x, training=True)
-    value, delta = loss.value_and_delta(logits, codes, weight)
-    network.backward(delta)
+    value, grad = loss.loss_and_grad(logits, y_encoded, weight)
+    network.backward(grad)
     return value, gradient
 
 
@@ -56,47 +56,47 @@ def passes(architecture, parameters, x, codes, weight):
 def test_loss_and_gradients_are_those_of_each_network(activation, weighted, rng):
     architecture = build(activation)
     parameters = start(architecture, rng)
-    x, codes, weight = data(rng)
+    x, y_encoded, weight = data(rng)
     weights = weight if weighted else [None] * N_MEMBERS
     values, gradients = zip(
         *(
             passes(architecture, *of_one)
-            for of_one in zip(parameters, x, codes, weights, strict=True)
+            for of_one in zip(parameters, x, y_encoded, weights, strict=True)
         ),
         strict=True,
     )
     weight = weight if weighted else None
-    value, gradient = passes(architecture, parameters, x, codes, weight)
+    value, gradient = passes(architecture, parameters, x, y_encoded, weight)
     assert value == pytest.approx(np.mean(values), rel=1e-12)
     assert_allclose(gradient, np.stack(gradients), rtol=1e-10, atol=1e-14)
 
 
-@pytest.mark.parametrize("rule", OPTIMIZERS)
-def test_steps_are_those_of_each_network(rule, rng):
+@pytest.mark.parametrize("optimizer", OPTIMIZERS)
+def test_steps_are_those_of_each_network(optimizer, rng):
     architecture = build("prelu")
     parameters = start(architecture, rng)
-    x, codes, weight = data(rng)
+    x, y_encoded, weight = data(rng)
 
-    def train(parameters, x, codes, weight):
+    def train(parameters, x, y_encoded, weight):
         parameters = parameters.copy()
         gradient = np.empty_like(parameters)
         network = Network(architecture, parameters, gradient)
-        optimizer = Optimizer(
-            OPTIMIZERS[rule]().start(parameters),
+        updater = ParameterUpdater(
+            OPTIMIZERS[optimizer]().start(parameters),
             parameters,
             gradient,
-            Decay(0.1, architecture.n_weights, weight_decay=0.5),
+            Regularization(0.1, architecture.n_weights, weight_decay=0.5),
             architecture.learning_rate_factors(),
         )
         for _ in range(5):
             logits = network.forward(x, training=True)
-            _, delta = SoftmaxCrossEntropy().value_and_delta(logits, codes, weight)
-            network.backward(delta)
-            optimizer.step(0.05)
-        return parameters, optimizer.penalty()
+            _, grad = SoftmaxCrossEntropy().loss_and_grad(logits, y_encoded, weight)
+            network.backward(grad)
+            updater.step(0.05)
+        return parameters, updater.penalty()
 
-    alone = [train(*one) for one in zip(parameters, x, codes, weight, strict=True)]
-    together, penalty = train(parameters, x, codes, weight)
+    alone = [train(*one) for one in zip(parameters, x, y_encoded, weight, strict=True)]
+    together, penalty = train(parameters, x, y_encoded, weight)
     assert_allclose(together, np.stack([p for p, _ in alone]), rtol=1e-9, atol=1e-12)
     assert penalty == pytest.approx(np.mean([penalty for _, penalty in alone]))
 

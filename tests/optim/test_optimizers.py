@@ -10,12 +10,12 @@ from scipy.optimize import check_grad
 from sklearn.neural_network._stochastic_optimizers import AdamOptimizer, SGDOptimizer
 
 from skmlp.optim.optimizers import (
-    FORGET_EVERY,
+    FLUSH_EVERY,
     OPTIMIZERS,
+    SGD,
     Adam,
-    Decay,
-    Optimizer,
-    Sgd,
+    ParameterUpdater,
+    Regularization,
     minimize_lbfgs,
 )
 
@@ -24,12 +24,12 @@ GRADIENTS = np.random.default_rng(0).normal(size=(20, 4))
 START = np.array([3.0, -2.0, 0.5, 0.0])
 
 
-def run(rule, gradients=GRADIENTS, start=START, learning_rate=0.1):
-    """Parameters after each step; `rule` is a started one."""
+def run(optimizer, gradients=GRADIENTS, start=START, learning_rate=0.1):
+    """Parameters after each step; `optimizer` is a started one."""
     x = start.copy()
     path = []
     for gradient in gradients:
-        x -= rule.direction(gradient, learning_rate)
+        x -= optimizer.direction(gradient, learning_rate)
         path.append(x.copy())
     return np.array(path)
 
@@ -39,19 +39,19 @@ def run(rule, gradients=GRADIENTS, start=START, learning_rate=0.1):
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_reaches_the_bottom_of_a_bowl(name, curvatures, dtype):
     x = np.array([3.0, -2.0], dtype)
-    rule = OPTIMIZERS[name]().start(x)
+    optimizer = OPTIMIZERS[name]().start(x)
     for _ in range(2000):
-        x -= 0.01 * rule.direction(np.array(curvatures, dtype) * x)
+        x -= 0.01 * optimizer.direction(np.array(curvatures, dtype) * x)
     assert np.abs(x).max() < 0.05
 
 
 @EVERY_RULE
 def test_leaves_the_gradient_alone_and_keeps_float32(name):
     gradient = GRADIENTS[0].astype(np.float32)
-    rule = OPTIMIZERS[name]().start(np.zeros(4, np.float32))
-    step = rule.direction(gradient, 0.1)
+    optimizer = OPTIMIZERS[name]().start(np.zeros(4, np.float32))
+    step = optimizer.direction(gradient, 0.1)
     assert step.dtype == np.float32
-    assert {a.dtype for a in rule.state().values() if np.ndim(a)} == {step.dtype}
+    assert {a.dtype for a in optimizer.state().values() if np.ndim(a)} == {step.dtype}
     assert_array_equal(gradient, GRADIENTS[0].astype(np.float32))
 
 
@@ -97,7 +97,7 @@ ADAM_SETTINGS = pytest.mark.parametrize(
 
 @SGD_SETTINGS
 def test_sgd_agrees_with_the_formula_in_plain_numbers(momentum, nesterov):
-    actual = run(Sgd(momentum, nesterov).start(START), start=np.zeros(4))
+    actual = run(SGD(momentum, nesterov).start(START), start=np.zeros(4))
     for unit, gradients in enumerate(GRADIENTS.T.tolist()):
         expected = sgd_by_hand(gradients, momentum, nesterov, 0.1)
         assert_allclose(actual[:, unit], expected, rtol=1e-12, atol=1e-14)
@@ -113,10 +113,10 @@ def test_adam_agrees_with_the_formula_in_plain_numbers(beta_1, beta_2, epsilon):
 
 def run_scikit_learn(make_optimizer):
     parameters = [START.copy()]
-    optimizer = make_optimizer(parameters)
+    updater = make_optimizer(parameters)
     path = []
     for gradient in GRADIENTS:
-        optimizer.update_params(parameters, [gradient])
+        updater.update_params(parameters, [gradient])
         path.append(parameters[0].copy())
     return path
 
@@ -128,7 +128,7 @@ def test_sgd_walks_with_scikit_learn(momentum, nesterov):
             parameters, learning_rate_init=0.1, momentum=momentum, nesterov=nesterov
         )
     )
-    actual = run(Sgd(momentum, nesterov).start(START))
+    actual = run(SGD(momentum, nesterov).start(START))
     assert_allclose(actual, expected, rtol=1e-12, atol=1e-14)
 
 
@@ -159,9 +159,9 @@ def test_goes_on_from_a_state_as_if_never_interrupted(name):
 
 @EVERY_RULE
 def test_start_copies_the_state(name):
-    rule = OPTIMIZERS[name]().start(START)
-    run(rule)
-    state = {key: np.copy(value) for key, value in rule.state().items()}
+    optimizer = OPTIMIZERS[name]().start(START)
+    run(optimizer)
+    state = {key: np.copy(value) for key, value in optimizer.state().items()}
     given = {key: np.copy(value) for key, value in state.items()}
     run(OPTIMIZERS[name]().start(START, given))
     for key, value in given.items():
@@ -170,61 +170,63 @@ def test_start_copies_the_state(name):
 
 @EVERY_RULE
 def test_starts_anew_when_started_again(name):
-    rule = OPTIMIZERS[name]().start(START)
-    assert_array_equal(run(rule), run(rule.start(START)))
+    optimizer = OPTIMIZERS[name]().start(START)
+    assert_array_equal(run(optimizer), run(optimizer.start(START)))
 
 
 @pytest.mark.parametrize(("name", "other"), permutations(OPTIMIZERS, 2))
 def test_the_state_of_another_rule_counts_as_none(name, other):
     predecessor = OPTIMIZERS[other]().start(START)
     run(predecessor)
-    rule = OPTIMIZERS[name]().start(START, predecessor.state())
-    assert_array_equal(run(rule), run(OPTIMIZERS[name]().start(START)))
+    optimizer = OPTIMIZERS[name]().start(START, predecessor.state())
+    assert_array_equal(run(optimizer), run(OPTIMIZERS[name]().start(START)))
 
 
 def test_decay_is_half_the_squared_length_of_the_weights():
-    decay = Decay(0.5, n_weights=2)
-    assert decay.value(START) == 0.25 * (3**2 + 2**2)
+    regularization = Regularization(0.5, n_weights=2)
+    assert regularization.value(START) == 0.25 * (3**2 + 2**2)
 
 
-@pytest.mark.parametrize("strength", [0.0, 0.5, 3.0])
-def test_the_gradient_of_decay_is_its_slope_and_comes_on_top(strength):
-    decay = Decay(strength, n_weights=3)
+@pytest.mark.parametrize("l2", [0.0, 0.5, 3.0])
+def test_the_gradient_of_decay_is_its_slope_and_comes_on_top(l2):
+    regularization = Regularization(l2, n_weights=3)
 
     def gradient(x):
         total = np.full_like(x, 7.0)
-        decay.add_gradient(x, total, np.empty_like(x))
+        regularization.add_gradient(x, total, np.empty_like(x))
         return total - 7
 
-    assert check_grad(decay.value, gradient, START) < 1e-6
+    assert check_grad(regularization.value, gradient, START) < 1e-6
     assert gradient(START)[3:] == 0
 
 
 @EVERY_RULE
 def test_a_step_moves_the_parameters_in_place_along_gradient_plus_decay(name):
     parameters, gradient = START.copy(), np.empty(4)
-    rule = OPTIMIZERS[name]().start(parameters)
-    optimizer = Optimizer(rule, parameters, gradient, Decay(0.2, n_weights=2))
+    optimizer = OPTIMIZERS[name]().start(parameters)
+    updater = ParameterUpdater(
+        optimizer, parameters, gradient, Regularization(0.2, n_weights=2)
+    )
     expected = START.copy()
     twin = OPTIMIZERS[name]().start(expected)
     shrinking = np.array([0.2, 0.2, 0, 0])
     for row in GRADIENTS:
         gradient[:] = row
-        optimizer.step(0.1)
+        updater.step(0.1)
         expected -= twin.direction(row + shrinking * expected, 0.1)
     assert_allclose(parameters, expected, rtol=1e-12)
-    assert optimizer.penalty() == pytest.approx(0.1 * np.sum(expected[:2] ** 2))
+    assert updater.penalty() == pytest.approx(0.1 * np.sum(expected[:2] ** 2))
 
 
 class Quadratic:
     """1/2 x'Ax - b'x with known minimum, written as L-BFGS wants it."""
 
-    def __init__(self, n=30, strength=0.0):
+    def __init__(self, n=30, l2=0.0):
         rng = np.random.default_rng(0)
         root = rng.normal(size=(n, n))
         self.a = root @ root.T / n + 0.1 * np.eye(n)
         self.b = rng.normal(size=n)
-        self.strength = strength
+        self.l2 = l2
         self.parameters = np.zeros(n)
         self.gradient = np.empty(n)
         self.n_calls = 0
@@ -236,7 +238,7 @@ class Quadratic:
         return 0.5 * self.parameters @ (self.gradient - self.b)
 
     def bottom(self):
-        penalty = self.strength * np.eye(len(self.b))
+        penalty = self.l2 * np.eye(len(self.b))
         return np.linalg.solve(self.a + penalty, self.b)
 
     def minimize(self, end_iteration=None, max_iter=1000, max_fun=1000, tol=1e-8):
@@ -248,7 +250,7 @@ class Quadratic:
             self.objective,
             self.parameters,
             self.gradient,
-            Decay(self.strength, n_weights=len(self.b)),
+            Regularization(self.l2, n_weights=len(self.b)),
             watch,
             max_iter=max_iter,
             max_fun=max_fun,
@@ -256,13 +258,13 @@ class Quadratic:
         )
 
 
-@pytest.mark.parametrize("strength", [0.0, 0.7])
-def test_lbfgs_reaches_the_bottom_of_a_quadratic(strength):
-    problem = Quadratic(strength=strength)
+@pytest.mark.parametrize("l2", [0.0, 0.7])
+def test_lbfgs_reaches_the_bottom_of_a_quadratic(l2):
+    problem = Quadratic(l2=l2)
     result = problem.minimize()
     assert result.success
     assert_allclose(problem.parameters, problem.bottom(), atol=1e-4)
-    penalty = 0.5 * strength * np.sum(problem.parameters**2)
+    penalty = 0.5 * l2 * np.sum(problem.parameters**2)
     assert problem.values[-1] == pytest.approx(problem.objective() + penalty)
 
 
@@ -304,22 +306,27 @@ def test_lbfgs_stops_when_told_and_keeps_the_parameters_of_that_iteration():
     assert problem.values == sorted(problem.values, reverse=True)
 
 
-@pytest.mark.parametrize("rule", [Sgd(0.9), Adam(beta_2=0.9)], ids=["sgd", "adam"])
-def test_what_fades_becomes_zero(rule):
+@pytest.mark.parametrize("optimizer", [SGD(0.9), Adam(beta_2=0.9)], ids=["sgd", "adam"])
+def test_what_fades_becomes_zero(optimizer):
     parameters, gradient = np.ones(4, np.float32), np.ones(4, np.float32)
-    decay = Decay(0.0, 4, weight_decay=0.5)
-    optimizer = Optimizer(rule.start(parameters), parameters, gradient, decay)
-    optimizer.step(0.1)
+    regularization = Regularization(0.0, 4, weight_decay=0.5)
+    updater = ParameterUpdater(
+        optimizer.start(parameters), parameters, gradient, regularization
+    )
+    updater.step(0.1)
     gradient[:] = 0
-    for _ in range(20 * FORGET_EVERY):
-        optimizer.step(0.1)
-    for vector in [parameters, *(getattr(rule, name) for name in rule.memory)]:
+    for _ in range(20 * FLUSH_EVERY):
+        updater.step(0.1)
+    for vector in [
+        parameters,
+        *(getattr(optimizer, name) for name in optimizer.memory),
+    ]:
         assert_array_equal(vector, 0)
 
 
 @EVERY_RULE
 def test_steps_are_counted(name):
-    rule = OPTIMIZERS[name]().start(START)
+    optimizer = OPTIMIZERS[name]().start(START)
     for gradient in GRADIENTS:
-        rule.direction(gradient)
-    assert rule.state()["t"] == len(GRADIENTS)
+        optimizer.direction(gradient)
+    assert optimizer.state()["t"] == len(GRADIENTS)

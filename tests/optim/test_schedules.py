@@ -55,13 +55,13 @@ def test_does_not_jump_unless_it_goes_by_epochs(name):
 @pytest.mark.parametrize("name", SCHEDULES)
 def test_says_whether_it_is_laid_out_for_a_known_number_of_epochs(name):
     schedule = build(name)
-    assert schedule.has_end == (schedule(1.0) < 1e-3)
+    assert schedule.has_fixed_length == (schedule(1.0) < 1e-3)
 
 
 @pytest.mark.parametrize("name", SCHEDULES)
 def test_two_of_them_go_on_after_a_plateau(name):
-    goes_on = name in {"adaptive", "reduce_on_plateau"}
-    assert build(name).plateau_factor == (0.2 if goes_on else None)
+    is_warm_start = name in {"adaptive", "reduce_on_plateau"}
+    assert build(name).plateau_factor == (0.2 if is_warm_start else None)
     # 1e-6 of the learning rate ends the other
     assert build(name).smallest_factor == (0.04 if name == "reduce_on_plateau" else 0)
 

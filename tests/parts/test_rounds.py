@@ -27,16 +27,16 @@ def state(weight, n_members=2, t=3, loss=1.0, scale=1.0):
     parameters, first, second = scale * RNG.normal(size=(3, n_members, 5)).astype(
         np.float32
     )
-    rule_state = {"t": t, "first_moment": first, "second_moment": second**2}
-    return State(parameters, rule_state, draws_of([RNG]), weight, loss, loss + 1)
+    optimizer_state = {"t": t, "first_moment": first, "second_moment": second**2}
+    return State(parameters, optimizer_state, draws_of([RNG]), weight, loss, loss + 1)
 
 
 def assert_same(one, other):
     """The same to the last bit."""
     assert_array_equal(one.parameters, other.parameters)
-    assert one.rule_state.keys() == other.rule_state.keys()
-    for name, memory in one.rule_state.items():
-        assert_array_equal(memory, other.rule_state[name])
+    assert one.optimizer_state.keys() == other.optimizer_state.keys()
+    for name, memory in one.optimizer_state.items():
+        assert_array_equal(memory, other.optimizer_state[name])
     assert one[2:] == other[2:]
 
 
@@ -57,22 +57,22 @@ def test_the_mean_counts_states_by_their_weights(n_states):
     close = {"rtol": 1e-5, "atol": 1e-6}
     assert_allclose(mean.parameters, expected([s.parameters for s in states]), **close)
     for name in ("first_moment", "second_moment"):
-        vectors = [s.rule_state[name] for s in states]
-        assert_allclose(mean.rule_state[name], expected(vectors), **close)
+        vectors = [s.optimizer_state[name] for s in states]
+        assert_allclose(mean.optimizer_state[name], expected(vectors), **close)
     assert mean.loss == pytest.approx(expected([s.loss for s in states]))
     assert mean.first_loss == pytest.approx(1 + mean.loss)
     assert mean.weight == sum(weights)
-    assert mean.rule_state["t"] == n_states - 1
+    assert mean.optimizer_state["t"] == n_states - 1
     assert mean.parameters.dtype == np.float32
-    assert mean.rule_state["first_moment"].dtype == np.float32
+    assert mean.optimizer_state["first_moment"].dtype == np.float32
 
 
 def test_no_state_is_overwritten():
     first, second = state(2.0), state(1.0)
-    kept = first.parameters.copy(), second.rule_state["second_moment"].copy()
+    kept = first.parameters.copy(), second.optimizer_state["second_moment"].copy()
     mean_of_two(first, second)
     assert_array_equal(first.parameters, kept[0])
-    assert_array_equal(second.rule_state["second_moment"], kept[1])
+    assert_array_equal(second.optimizer_state["second_moment"], kept[1])
 
 
 def test_the_mean_of_equal_states_is_that_state():
@@ -85,10 +85,10 @@ def test_squares_do_not_become_negative():
     """Roots are taken of second moments."""
     for _ in range(200):
         pair = [state(weight=RNG.exponential(), scale=10 ** RNG.normal()) for _ in "ab"]
-        pair[0].rule_state["second_moment"][0] = 0
-        pair[1].rule_state["second_moment"][1] = 0
+        pair[0].optimizer_state["second_moment"][0] = 0
+        pair[1].optimizer_state["second_moment"][1] = 0
         for states in (pair, pair[::-1]):
-            assert mean_of(states).rule_state["second_moment"].min() >= 0
+            assert mean_of(states).optimizer_state["second_moment"].min() >= 0
 
 
 @pytest.mark.parametrize("n_states", [2, 5, 16])
@@ -115,7 +115,7 @@ def test_a_tree_is_no_deeper_than_it_must_be():
 
 def test_what_has_visited_no_rows_has_no_say():
     one, other = state(2.0), state(3.0)
-    nothing = state(0.0, loss=np.nan)._replace(rule_state=None)
+    nothing = state(0.0, loss=np.nan)._replace(optimizer_state=None)
     expected = mean_of([one, other])
     assert_same(mean_of([nothing, one, nothing, other]), expected)
     assert mean_of([nothing, nothing]) is nothing

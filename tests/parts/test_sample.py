@@ -15,8 +15,8 @@ def uses(fraction=0.1, n_to_encoder=100, counts=None, seed=0):
 
 
 def test_each_class_is_held_out_by_itself():
-    held_out = CODES[uses() == Use.HELD_OUT]
-    assert_array_equal(np.bincount(held_out), [60, 30])
+    validation = CODES[uses() == Use.HELD_OUT]
+    assert_array_equal(np.bincount(validation), [60, 30])
 
 
 @pytest.mark.parametrize(("n", "expected"), [(0, 0), (100, 100), (10_000, 811)])

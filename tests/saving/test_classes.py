@@ -185,7 +185,7 @@ def test_rows_that_came_since_are_one_part():
 
 PLAIN_ROWS = {
     "table": np.ones((2, 1)),
-    "codes": np.arange(2),
+    "y_encoded": np.arange(2),
     "weight": None,
     "sizes": np.array([2]),
 }
@@ -202,8 +202,8 @@ SPARSE_ROWS = {
     [
         ("Kept", PLAIN_ROWS, {"table": np.ones((3, 1))}),
         ("Kept", PLAIN_ROWS, {"table": np.ones(2)}),
-        ("Kept", PLAIN_ROWS, {"codes": np.array([0, -1])}),
-        ("Kept", PLAIN_ROWS, {"codes": np.arange(3)}),
+        ("Kept", PLAIN_ROWS, {"y_encoded": np.array([0, -1])}),
+        ("Kept", PLAIN_ROWS, {"y_encoded": np.arange(3)}),
         ("Kept", PLAIN_ROWS, {"weight": np.ones(1)}),
         ("Kept", PLAIN_ROWS, {"sizes": np.array([2, 0])}),
         ("Kept", PLAIN_ROWS, {"sizes": np.array([1])}),

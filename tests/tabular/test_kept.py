@@ -70,7 +70,7 @@ def encoded(X):
 def test_parts_together_mean_what_the_whole_means(X):
     joined = join(in_parts(X))
     assert joined.sizes.tolist() == [7, 7, 7, 7, 2]
-    assert_array_equal(joined.codes, CODES)
+    assert_array_equal(joined.y_encoded, CODES)
     (matrix, names), (expected, expected_names) = encoded(joined.X), encoded(X)
     assert names == expected_names
     assert_array_equal(matrix, expected)

@@ -182,8 +182,8 @@ def test_odds_are_those_of_naive_bayes():
     weight, y = rng.uniform(1, 3, 60), rng.integers(0, 2, 60)
     odds = log_odds(matrix, np.arange(60), Target(y, ["no", "yes"]), Rows.of(weight))
     theirs = MultinomialNB().fit(matrix, y, weight)
-    shares = theirs.feature_log_prob_
-    assert_allclose(odds[:, 0], shares[1] - shares[0])
+    ensemble_weights = theirs.feature_log_prob_
+    assert_allclose(odds[:, 0], ensemble_weights[1] - ensemble_weights[0])
     three = log_odds(matrix, np.arange(60), Target(y, list("abc")), ALL)
     assert three.shape == (9, 3)
     assert_allclose(three[:, 0], -three[:, 1])

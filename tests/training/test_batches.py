@@ -23,13 +23,13 @@ def numbered(convert=np.asarray, weighted=True):
 def contents(batches):
     """Copies of the batches, dense, since buffers are reused."""
     return [
-        (x.toarray() if sparse.issparse(x) else x.copy(), codes.copy(), weight)
-        for x, codes, weight, _ in batches
+        (x.toarray() if sparse.issparse(x) else x.copy(), y_encoded.copy(), weight)
+        for x, y_encoded, weight, _ in batches
     ]
 
 
 def orders(batches):
-    return [codes.tolist() for _, codes, _ in contents(batches)]
+    return [y_encoded.tolist() for _, y_encoded, _ in contents(batches)]
 
 
 CONVERSIONS = pytest.mark.parametrize(
@@ -56,13 +56,13 @@ def test_every_row_comes_once_with_its_label_and_weight(
     for _ in range(2):
         pieces = contents(batches)
         assert len(pieces) == len(batches)
-        assert all(len(codes) == batch_size for _, codes, _ in pieces[:-1])
-        x, codes, weight = (np.concatenate(c) for c in zip(*pieces, strict=True))
-        order = np.sort(codes) if shuffle else codes
+        assert all(len(y_encoded) == batch_size for _, y_encoded, _ in pieces[:-1])
+        x, y_encoded, weight = (np.concatenate(c) for c in zip(*pieces, strict=True))
+        order = np.sort(y_encoded) if shuffle else y_encoded
         assert_array_equal(order, np.sort(expected) if shuffle else expected)
-        assert_array_equal(x[:, 0], codes)
-        assert_array_equal(x[:, 1], codes % 3)
-        assert_array_equal(weight, codes / 10)
+        assert_array_equal(x[:, 0], y_encoded)
+        assert_array_equal(x[:, 1], y_encoded % 3)
+        assert_array_equal(weight, y_encoded / 10)
         assert x.dtype == np.float32
 
 
@@ -80,7 +80,7 @@ def test_an_order_can_be_drawn_before_its_batches():
     order = batches.order()
     (rng,) = batches.rngs
     state = rng.bit_generator.state
-    pieces = [codes.tolist() for _, codes, *_ in batches.in_order_of(order)]
+    pieces = [y_encoded.tolist() for _, y_encoded, *_ in batches.in_order_of(order)]
     assert_array_equal(np.concatenate(pieces), order)
     assert pieces == orders(Batches(numbered(), 4, [np.random.default_rng(0)]))
     assert rng.bit_generator.state == state
@@ -133,7 +133,7 @@ def test_a_part_of_a_part_shares_the_table(convert):
     if sparse.issparse(inputs):
         inputs = inputs.toarray()
     assert_array_equal(inputs[:, 0], [2, 9])
-    assert_array_equal(part.codes, [2, 9])
+    assert_array_equal(part.y_encoded, [2, 9])
     assert_array_equal(part.weight, [0.2, 0.9])
 
 
@@ -180,11 +180,11 @@ def test_total_weight_adds_small_numbers_in_double_precision():
 
 
 def test_class_shares_are_parts_of_the_weight():
-    codes = np.array([0, 2, 2, 0])
-    samples = Samples(np.zeros((4, 1)), codes, np.array([1.0, 2.0, 3.0, 4.0]))
-    assert_allclose(samples.class_shares(4), [0.5, 0, 0.5, 0])
+    y_encoded = np.array([0, 2, 2, 0])
+    samples = Samples(np.zeros((4, 1)), y_encoded, np.array([1.0, 2.0, 3.0, 4.0]))
+    assert_allclose(samples.class_priors(4), [0.5, 0, 0.5, 0])
     without = samples._replace(weight=None).take(np.array([0, 1, 2]))
-    assert_allclose(without.class_shares(3), [1 / 3, 0, 2 / 3])
+    assert_allclose(without.class_priors(3), [1 / 3, 0, 2 / 3])
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
@@ -228,11 +228,11 @@ def test_every_row_of_a_file_comes_once(block_size, batch_size, shuffle):
     assert isinstance(batches, BatchesOfFile)
     for _ in range(2):
         pieces = contents(batches)
-        assert [len(codes) for _, codes, _ in pieces] == batches.sizes()
-        x, codes, weight = (np.concatenate(c) for c in zip(*pieces, strict=True))
-        assert_array_equal(np.sort(codes) if shuffle else codes, NUMBERS)
-        assert_array_equal(x[:, 0], codes)
-        assert_allclose(weight, codes / 10)
+        assert [len(y_encoded) for _, y_encoded, _ in pieces] == batches.sizes()
+        x, y_encoded, weight = (np.concatenate(c) for c in zip(*pieces, strict=True))
+        assert_array_equal(np.sort(y_encoded) if shuffle else y_encoded, NUMBERS)
+        assert_array_equal(x[:, 0], y_encoded)
+        assert_allclose(weight, y_encoded / 10)
 
 
 def test_a_file_of_one_block_comes_in_the_order_of_an_array():
@@ -260,9 +260,9 @@ def test_few_rows_of_a_file_are_in_memory():
 def test_each_network_of_a_stack_has_its_own_order_of_a_file():
     rngs = [np.random.default_rng(seed) for seed in (0, 1)]
     stack = in_file(20).for_each(2)
-    (codes,) = (part.codes for part in batches_of(stack, 50, rngs))
-    assert_array_equal(np.sort(codes), [NUMBERS, NUMBERS])
-    assert (codes[0] != codes[1]).any()
+    (y_encoded,) = (part.y_encoded for part in batches_of(stack, 50, rngs))
+    assert_array_equal(np.sort(y_encoded), [NUMBERS, NUMBERS])
+    assert (y_encoded[0] != y_encoded[1]).any()
 
 
 def test_arrays_are_batches_of_one_part():

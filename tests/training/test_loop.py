@@ -24,7 +24,7 @@ class Recorder:
         self.factor = 1.0
         self.n_epochs_left = n_epochs_until_stop
         self.n_epochs = 0
-        self.ending = None
+        self.stop_reason = None
         self.ended = set()
         self.batches_left = batches_left
         self.factors = iter(factors)
@@ -36,13 +36,13 @@ class Recorder:
         self.calls.append(("forward", x[:, 0].tolist(), training))
         return "logits"
 
-    def value_and_delta(self, logits, codes, weight):
+    def loss_and_grad(self, logits, y_encoded, weight):
         weight = None if weight is None else weight.tolist()
-        self.calls.append(("loss", logits, codes.tolist(), weight))
-        return float(codes[0]), "delta"
+        self.calls.append(("loss", logits, y_encoded.tolist(), weight))
+        return float(y_encoded[0]), "delta"
 
-    def backward(self, delta):
-        self.calls.append(("backward", delta))
+    def backward(self, grad):
+        self.calls.append(("backward", grad))
 
     def step(self, learning_rate):
         self.calls.append(("step", learning_rate))
@@ -158,7 +158,7 @@ def test_a_monitor_that_knows_of_epochs_is_gone_on_with():
     recorder.n_epochs = 3
     go_on(4)
     assert seen == [step / 12 for step in range(9, 12)]
-    recorder.ending = "converged"
+    recorder.stop_reason = "converged"
     go_on(10)
     assert len(seen) == 3
 
@@ -179,7 +179,7 @@ class Steady:
         self.asked.append((rates, is_over()))
         return self.losses
 
-    def rule_state(self):
+    def optimizer_state(self):
         raise AssertionError("it is for those who save it")
 
 
@@ -220,14 +220,14 @@ def test_a_learner_is_run_until_all_its_networks_have_ended():
     alone, stack = Steady([1.0] * 3, 0.5), Steady([4.0] * 3, 2.0, n_networks=2)
     last = Steady([7.0] * 3, 0.0)
 
-    class Ending(Recorder):
+    class StopReason(Recorder):
         """Ends the part of one network behind each epoch: number 1, 0, 2, then 3."""
 
         def end_epoch(self, *args):
             self.ended.add([1, 0, 2, 3][len(self.ended)])
             return super().end_epoch(*args) or len(self.ended) == 4
 
-    recorder = Ending()
+    recorder = StopReason()
     train(
         [alone, stack, last],
         recorder.parameters,
@@ -266,13 +266,13 @@ def test_a_network_that_has_ended_before_is_not_begun_with():
 
 def test_a_learner_speaks_for_its_parts():
     recorder = Recorder()
-    recorder.rule = SimpleNamespace(state=lambda: {"t": 7})
+    recorder.optimizer = SimpleNamespace(state=lambda: {"t": 7})
     samples = Samples(np.zeros((5, 1)), np.arange(5))
     batches = Batches(samples, 2, None)
     learner = NumpyLearner(recorder, recorder, recorder, batches, [None])
     assert learner.sizes() == [2, 2, 1]
     assert learner.penalty() == 0.125
-    assert learner.rule_state() == {"t": 7}
+    assert learner.optimizer_state() == {"t": 7}
 
 
 @pytest.mark.parametrize("shuffle", [True, False])
@@ -286,12 +286,12 @@ def test_an_epoch_draws_an_order_and_if_there_is_dropout_a_seed(
     parameters = np.zeros((*stack, architecture.layout.size))
     seeds = range(max(n_members, 1))
     rngs, twins = ([np.random.default_rng(seed) for seed in seeds] for _ in range(2))
-    codes = np.zeros((*stack, 7), int)
+    y_encoded = np.zeros((*stack, 7), int)
     learner = NumpyLearner(
         Network(architecture, parameters, np.empty_like(parameters)),
         SoftmaxCrossEntropy(),
         SimpleNamespace(step=lambda rate: None),
-        Batches(Samples(np.ones((7, 4)), codes), 2, rngs if shuffle else None),
+        Batches(Samples(np.ones((7, 4)), y_encoded), 2, rngs if shuffle else None),
         rngs,
     )
     for _ in range(2):
@@ -316,14 +316,14 @@ def full_batch_result(architecture, batch_size, convert, weighted):
     """Loss and gradient of all samples, in batches of a given size."""
     rng = np.random.default_rng(0)
     x = rng.normal(size=(N_SAMPLES, 4))
-    codes = rng.integers(3, size=N_SAMPLES)
+    y_encoded = rng.integers(3, size=N_SAMPLES)
     weight = rng.uniform(0, 2, N_SAMPLES) if weighted else None
     parameters = rng.normal(size=architecture.layout.size)
     gradient = np.full_like(parameters, np.nan)
     objective = full_batch(
         Network(architecture, parameters, gradient),
         SoftmaxCrossEntropy(0.1),
-        Batches(Samples(convert(x), codes, weight), batch_size, rngs=None),
+        Batches(Samples(convert(x), y_encoded, weight), batch_size, rngs=None),
     )
     first = objective(), gradient.copy()
     gradient.fill(np.nan)

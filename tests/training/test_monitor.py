@@ -8,7 +8,7 @@ import pytest
 from interrupts import InterruptAtCall
 from numpy.testing import assert_array_equal
 
-from skmlp.training.endings import Ending
+from skmlp.training.endings import StopReason
 from skmlp.training.monitor import DIVERGED, Monitor, Observer, Plateau
 
 NAN, INF = math.nan, math.inf
@@ -28,13 +28,13 @@ class Scenario:
         self.asked = []
         if scores is not None:
             losses = validation_losses or [1.0] * len(scores)
-            held_out = iter(zip(losses, scores, strict=True))
+            validation = iter(zip(losses, scores, strict=True))
 
             def evaluate(members):
                 self.asked.append(list(members))
                 return tuple(
                     np.broadcast_to(values, n_networks)[members]
-                    for values in next(held_out)
+                    for values in next(validation)
                 )
 
             params["evaluate"] = evaluate
@@ -60,38 +60,38 @@ class Scenario:
 
 def test_a_falling_loss_goes_on_and_the_last_weights_are_kept():
     monitor = Scenario().run([3, 2, 1])
-    assert monitor.ending is None
+    assert monitor.stop_reason is None
     assert monitor.n_epochs == monitor.best_epochs == 3
     assert_array_equal(monitor.best, [[3, 3]])
 
 
 def test_a_loss_that_stands_still_ends_after_patience_is_used_up():
     monitor = Scenario(patience=2).run([3, 2] + [2.5] * 10)
-    assert monitor.ending == "converged"
+    assert monitor.stop_reason == "converged"
     assert monitor.n_epochs == 2 + 3
     assert_array_equal(monitor.best, [[5, 5]])
 
 
 def test_patience_starts_again_with_each_improvement():
     monitor = Scenario(patience=2).run([5, 5.5, 5.5, 4, 4.5, 4.5, 3, 3.5, 3.5])
-    assert monitor.ending is None
+    assert monitor.stop_reason is None
 
 
 def test_a_network_that_was_best_early_is_not_waited_for_long():
-    early = Scenario([0.5] + [0.4] * 30, patience=8, first_patience=2)
+    early = Scenario([0.5] + [0.4] * 30, patience=8, initial_patience=2)
     assert early.run([1] * 31).n_epochs == 1 + (2 + 1) + 1
     late = [0.1 * epoch for epoch in range(1, 11)]
-    late = Scenario(late + [0.4] * 30, patience=8, first_patience=2)
+    late = Scenario(late + [0.4] * 30, patience=8, initial_patience=2)
     assert late.run([1] * 40).n_epochs == 10 + 8 + 1
 
 
 def test_infinite_patience_never_ends():
-    assert Scenario(patience=INF).run([1] * 50).ending is None
+    assert Scenario(patience=INF).run([1] * 50).stop_reason is None
 
 
 def test_an_improvement_by_less_than_tol_is_none():
     assert Scenario(tol=0.25).run([3, 2.875, 2.8125, 2.78125, 2]).n_epochs == 4
-    assert Scenario(tol=0.25).run([3, 2.75, 2.5, 2.25, 2, 1.75]).ending is None
+    assert Scenario(tol=0.25).run([3, 2.75, 2.5, 2.25, 2, 1.75]).stop_reason is None
 
 
 def test_the_loss_in_the_history_holds_the_penalty():
@@ -129,14 +129,14 @@ def test_the_weights_of_the_best_score_are_kept():
 
 def test_a_score_that_stands_still_ends_training_though_the_loss_falls():
     monitor = Scenario([0.5] + [0.4] * 20, patience=3).run(range(30, 0, -1))
-    assert monitor.ending == "converged"
+    assert monitor.stop_reason == "converged"
     assert monitor.n_epochs == 1 + 4
     assert monitor.best_epochs == 1
 
 
 def test_a_score_better_by_less_than_tol_is_kept_though_patience_runs_on():
     monitor = Scenario([0.5, 0.501, 0.502, 0.503], tol=0.01).run([1] * 4)
-    assert monitor.ending == "converged"
+    assert monitor.stop_reason == "converged"
     assert monitor.best_epochs == 4
 
 
@@ -149,7 +149,7 @@ def test_a_score_that_says_nothing_is_no_improvement(no_score):
     monitor = Scenario([no_score, 0.5, no_score, 0.4]).run([1] * 4)
     assert monitor.best_epochs == 2
     monitor = Scenario([no_score] * 10, patience=2).run([1] * 10)
-    assert monitor.ending == "converged"
+    assert monitor.stop_reason == "converged"
     assert monitor.n_epochs == 3
     # no epoch is known to be the best, so the last weights are kept
     assert monitor.best_epochs == 3
@@ -159,7 +159,7 @@ def test_a_score_that_says_nothing_is_no_improvement(no_score):
 @pytest.mark.parametrize("bad_loss", [NAN, INF, -INF, DIVERGED * 2.1])
 def test_a_loss_that_runs_away_ends_with_weights_from_before(bad_loss):
     monitor = Scenario().run([2, 1.5, bad_loss, 1])
-    assert monitor.ending == "diverged"
+    assert monitor.stop_reason == "diverged"
     assert monitor.n_epochs == 3
     # the loss of epoch 2 was measured with the weights at its start
     assert monitor.best_epochs == 1
@@ -167,27 +167,27 @@ def test_a_loss_that_runs_away_ends_with_weights_from_before(bad_loss):
 
 
 def test_a_high_loss_is_measured_by_the_first_batch():
-    assert Scenario().run([500, DIVERGED * 400]).ending is None
-    assert Scenario().run([1e-3, 0.9 * DIVERGED]).ending is None
-    assert Scenario().run([1e-3, 1.1 * DIVERGED]).ending == "diverged"
+    assert Scenario().run([500, DIVERGED * 400]).stop_reason is None
+    assert Scenario().run([1e-3, 0.9 * DIVERGED]).stop_reason is None
+    assert Scenario().run([1e-3, 1.1 * DIVERGED]).stop_reason == "diverged"
 
 
 def test_a_run_that_diverges_at_once_keeps_the_weights_before_training():
     monitor = Scenario().run([NAN])
-    assert monitor.ending == "diverged"
+    assert monitor.stop_reason == "diverged"
     assert monitor.best_epochs == 0
     assert_array_equal(monitor.best, 0)
 
 
 def test_a_run_that_diverges_keeps_the_best_score():
     monitor = Scenario([0.5, 0.8, 0.7, 0.9]).run([1, 1, 1, INF])
-    assert monitor.ending == "diverged"
+    assert monitor.stop_reason == "diverged"
     assert monitor.best_epochs == 2
 
 
 def test_a_held_out_loss_that_runs_away_ends_training_too():
     monitor = Scenario([0.5, 0.9], [1, NAN]).run([1, 1])
-    assert monitor.ending == "diverged"
+    assert monitor.stop_reason == "diverged"
     assert monitor.best_epochs == 1
 
 
@@ -196,7 +196,7 @@ def test_weights_that_are_not_finite_are_never_kept():
     scenario.epoch(2)
     scenario.parameters[0, 0] = INF
     assert scenario.epoch(1)
-    assert scenario.monitor.ending == "diverged"
+    assert scenario.monitor.stop_reason == "diverged"
     assert np.isfinite(scenario.monitor.best).all()
 
 
@@ -210,7 +210,7 @@ def test_a_scorer_that_refuses_nan_does_not_hide_that_training_diverged():
     scenario.epoch(1)
     scenario.parameters[:] = NAN
     assert scenario.epoch(NAN)
-    assert scenario.monitor.ending == "diverged"
+    assert scenario.monitor.stop_reason == "diverged"
     assert scenario.monitor.best_epochs == 1
 
 
@@ -224,7 +224,7 @@ def test_an_adaptive_rate_falls_at_each_plateau_and_ends_at_a_millionth():
     # one epoch sets the mark; two without improvement make a plateau
     expected = [1, 1] + [0.2**n for n in (1, 1, 2, 2, 3, 3)]
     assert factors == pytest.approx(expected, rel=1e-12)
-    assert scenario.monitor.ending == "converged"
+    assert scenario.monitor.stop_reason == "converged"
 
 
 def test_a_rate_falls_no_further_than_to_the_smallest_factor():
@@ -236,7 +236,7 @@ def test_a_rate_falls_no_further_than_to_the_smallest_factor():
             break
         factors.append(scenario.monitor.factor)
     assert factors == pytest.approx([1, 0.2, 0.04], rel=1e-12)
-    assert scenario.monitor.ending == "converged"
+    assert scenario.monitor.stop_reason == "converged"
 
 
 def test_training_goes_on_from_a_plateau_of_an_earlier_call():
@@ -278,16 +278,16 @@ def test_iterations_of_a_solver_count_as_epochs():
 class Witness(Observer):
     """Writes down what it is told of, and may set how training ends."""
 
-    def __init__(self, ending=None):
+    def __init__(self, stop_reason=None):
         self.seen = []
-        self.ending = ending
+        self.stop_reason = stop_reason
 
     def begin_epoch(self, monitor):
         self.seen.append(("begin", monitor.n_epochs))
 
     def end_epoch(self, monitor):
-        self.seen.append(("end", monitor.n_epochs, monitor.ending))
-        monitor.ending = monitor.ending or self.ending
+        self.seen.append(("end", monitor.n_epochs, monitor.stop_reason))
+        monitor.stop_reason = monitor.stop_reason or self.stop_reason
 
 
 def test_observers_see_each_epoch_with_the_verdict_on_it():
@@ -305,7 +305,11 @@ def test_observers_see_each_epoch_with_the_verdict_on_it():
 
 def test_an_observer_may_end_training():
     monitor = Scenario([0.5, 0.75], observers=[Witness("enough")]).run([2, 1.5])
-    assert (monitor.ending, monitor.n_epochs, monitor.best_epochs) == ("enough", 1, 1)
+    assert (monitor.stop_reason, monitor.n_epochs, monitor.best_epochs) == (
+        "enough",
+        1,
+        1,
+    )
 
 
 def test_the_deadline_ends_training_at_the_best_weights_so_far():
@@ -314,7 +318,7 @@ def test_the_deadline_ends_training_at_the_best_weights_so_far():
     scenario.monitor.deadline = 0
     assert scenario.epoch(1)
     scenario.monitor.finish()
-    assert scenario.monitor.ending == "time"
+    assert scenario.monitor.stop_reason == "time"
     assert_array_equal(scenario.monitor.best, [[2, 2]])
 
 
@@ -359,7 +363,7 @@ def test_a_network_ends_by_itself_and_training_once_all_have():
     seen = []
     for loss in range(6, 0, -1):
         is_over = scenario.epoch(loss)
-        seen.append((ended(scenario.monitor), scenario.monitor.ending))
+        seen.append((ended(scenario.monitor), scenario.monitor.stop_reason))
         if is_over:
             break
     assert seen == [
@@ -380,7 +384,7 @@ def test_a_network_that_has_ended_is_not_looked_at_again():
     monitor = scenario.run([1] * 5)
     assert scenario.asked == [[0, 1]] * 3 + [[1]] * 2
     # its latest values stay in the means
-    assert_array_equal(monitor.held_out, [[3, 2], [0.3, 0.5]])
+    assert_array_equal(monitor.validation, [[3, 2], [0.3, 0.5]])
     assert monitor.history["validation_loss"] == [1.5, 1.5, 2.5, 2.5, 2.5]
     assert monitor.history["validation_score"][-2:] == [0.35, 0.4]
 
@@ -423,7 +427,7 @@ def test_networks_without_held_out_rows_are_watched_as_one():
         monitor.end_epoch(loss, parameters)
         assert ended(monitor) == []
     monitor.finish()
-    assert monitor.ending == "converged"
+    assert monitor.stop_reason == "converged"
     assert_array_equal(monitor.best_epochs, [4, 4, 4])
 
 
@@ -431,7 +435,7 @@ def test_networks_without_held_out_rows_are_watched_as_one():
 def test_scores_of_one_network_that_say_nothing_have_no_say_in_another(no_score):
     scores = [(no_score, 0.5), (no_score, 0.7), (no_score, 0.6), (0.9, 0.6)]
     monitor = Scenario(scores, patience=2).run([1] * 4)
-    assert (monitor.n_epochs, monitor.ending) == (4, None)
+    assert (monitor.n_epochs, monitor.stop_reason) == (4, None)
     assert ended(monitor) == [0]
     # no epoch of the first is known to be its best
     assert_array_equal(monitor.best_epochs, [4, 2])
@@ -447,7 +451,7 @@ def test_a_score_that_is_infinitely_good_is_kept():
 def test_one_network_whose_loss_runs_away_ends_training_of_all():
     scores, losses = [(0.5, 0.5), (0.4, 0.6), (0.9, 0.9)], [(1, 1), (1, 1), (1, NAN)]
     monitor = Scenario(scores, losses).run([1] * 3)
-    assert (monitor.ending, monitor.n_epochs) == ("diverged", 3)
+    assert (monitor.stop_reason, monitor.n_epochs) == ("diverged", 3)
     assert_array_equal(monitor.best_epochs, [1, 2])
 
 
@@ -455,7 +459,7 @@ def test_an_interruption_keeps_the_best_of_each_and_otherwise_the_start():
     scenario = Scenario([(0.5, NAN), (0.4, NAN)])
     for _ in range(2):
         scenario.epoch(1)
-    scenario.monitor.ending = Ending.INTERRUPTED
+    scenario.monitor.stop_reason = StopReason.INTERRUPTED
     scenario.monitor.finish()
     assert_array_equal(scenario.monitor.best_epochs, [1, 0])
     assert_array_equal(scenario.monitor.best, [[1, 1], [0, 0]])
@@ -507,13 +511,13 @@ def test_a_restored_monitor_goes_on_as_if_nothing_had_happened(
     second = Scenario(None if scores is None else scores[n_before:], **params)
     second.monitor.restore(copy.deepcopy(first.monitor.state()))
     second.parameters += n_before
-    if second.monitor.ending is None:
+    if second.monitor.stop_reason is None:
         monitor = second.run(losses[n_before:])
     else:
         monitor = second.run([])
     assert monitor.history == whole.history
-    assert monitor.ending == whole.ending
+    assert monitor.stop_reason == whole.stop_reason
     assert monitor.plateaus == whole.plateaus
     assert_array_equal(monitor.best_epochs, whole.best_epochs)
-    assert_array_equal(monitor.held_out, whole.held_out)
+    assert_array_equal(monitor.validation, whole.validation)
     assert_array_equal(monitor.best, whole.best)

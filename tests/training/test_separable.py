@@ -12,7 +12,7 @@ from tasks import GOAL, regression, solver
 from skmlp.nn.activations import ACTIVATIONS
 from skmlp.nn.network import Architecture
 from skmlp.training.batches import Samples
-from skmlp.training.threads import ALONE
+from skmlp.training.threads import SERIAL
 
 X, CODES = make_blobs(400, n_features=6, centers=3, random_state=0)
 N_EPOCHS = 300
@@ -31,32 +31,32 @@ def trained(name, activation, **goal):
     x = (X / 2).astype(np.float32)
     task = regression(
         architecture=architecture,
-        parameters=architecture.start_values(rng)[np.newaxis],
+        parameters=architecture.init_parameters(rng)[np.newaxis],
         samples=Samples(x, CODES).for_each(1),
         rng=rng,
         goal=GOAL._replace(**goal),
     )
     rate = {"adam": 0.01, "sgd": 0.1}[name]
     descent = solver(name, len(X), learning_rate_init=rate, batch_size=50)
-    (learner,) = descent.learners(task, task.parameters.copy(), None, [rng], ALONE)
+    (learner,) = descent.learners(task, task.parameters.copy(), None, [rng], SERIAL)
     for _ in range(N_EPOCHS):
         learner.epoch([rate] * 8, lambda: False)
     logits = learner.network.forward(x)
-    _, delta = learner.loss.value_and_delta(logits, CODES, None)
-    return learner, delta
+    _, grad = learner.loss.loss_and_grad(logits, CODES, None)
+    return learner, grad
 
 
 @pytest.mark.parametrize("goal", [{"alpha": 0.0}, {"alpha": 1e-4}], ids=str)
 @pytest.mark.parametrize("activation", ["relu", "prelu"])
 @pytest.mark.parametrize("name", ["adam", "sgd"])
 def test_nothing_that_lasts_is_subnormal(name, activation, goal):
-    learner, delta = trained(name, activation, **goal)
-    rule = learner.optimizer.rule
-    vectors = {name: getattr(rule, name) for name in rule.memory}
-    vectors["delta"] = delta
+    learner, grad = trained(name, activation, **goal)
+    optimizer = learner.updater.optimizer
+    vectors = {name: getattr(optimizer, name) for name in optimizer.memory}
+    vectors["delta"] = grad
     vectors["gradient"] = learner.network.gradient
-    vectors["parameters"] = learner.optimizer.parameters
+    vectors["parameters"] = learner.updater.parameters
     counts = {name: count_subnormal(vector) for name, vector in vectors.items()}
     # squares of gradients pass the second moment on their way to 0: a few in a thousand
-    allowed = {"second_moment": rule.step.size // 200}
+    allowed = {"second_moment": optimizer.step.size // 200}
     assert all(count <= allowed.get(name, 0) for name, count in counts.items()), counts

@@ -10,13 +10,13 @@ from threadpoolctl import threadpool_info, threadpool_limits
 
 from skmlp import MLPSoftmaxClassifier
 from skmlp.training.threads import (
-    ALONE,
     ONE_THREAD,
+    SERIAL,
     SMALLEST_SHARED_PRODUCT,
     controller,
+    limit_blas_threads,
     limits_of_libraries,
-    side_by_side,
-    suitable_threads,
+    open_workers,
 )
 
 
@@ -36,15 +36,15 @@ def two_threads():
 
 
 def test_a_small_product_gets_one_thread_and_a_large_one_is_left_alone():
-    with suitable_threads(SMALLEST_SHARED_PRODUCT - 1):
+    with limit_blas_threads(SMALLEST_SHARED_PRODUCT - 1):
         assert set(blas_threads()) == {1}
     assert set(blas_threads()) == {2}
-    with suitable_threads(SMALLEST_SHARED_PRODUCT):
+    with limit_blas_threads(SMALLEST_SHARED_PRODUCT):
         assert set(blas_threads()) == {2}
 
 
 def test_threads_are_given_back_after_an_error():
-    with pytest.raises(ArithmeticError), suitable_threads(1):
+    with pytest.raises(ArithmeticError), limit_blas_threads(1):
         raise ArithmeticError
     assert set(blas_threads()) == {2}
 
@@ -76,7 +76,7 @@ def test_threads_are_given_back_when_the_last_of_several_fits_has_ended():
 
 
 def test_overlapping_blocks_end_in_any_order():
-    first, second = suitable_threads(1), suitable_threads(1)
+    first, second = limit_blas_threads(1), limit_blas_threads(1)
     first.__enter__()
     second.__enter__()
     first.__exit__(None, None, None)
@@ -88,17 +88,17 @@ def test_overlapping_blocks_end_in_any_order():
 @pytest.mark.parametrize("n_tasks", [0, 1])
 def test_side_by_side_with_at_most_one_task_starts_no_thread(n_tasks, refuse_threads):
     refuse_threads(0)
-    with side_by_side(n_tasks) as crew:
-        assert crew is ALONE
+    with open_workers(n_tasks) as workers:
+        assert workers is SERIAL
 
 
 @pytest.mark.parametrize("n_startable", [0, 1, 2])
 def test_side_by_side_without_further_threads_is_smaller(n_startable, refuse_threads):
     with threadpool_limits(3, user_api="blas"):
         refuse_threads(n_startable)
-        with side_by_side(3) as crew:
-            assert crew.n_threads == max(1, n_startable)
-            assert list(crew.map(abs, range(-3, 0))) == [3, 2, 1]
+        with open_workers(3) as workers:
+            assert workers.n_threads == max(1, n_startable)
+            assert list(workers.map(abs, range(-3, 0))) == [3, 2, 1]
 
 
 def test_side_by_side_after_an_error_cancels_tasks_that_have_not_begun(monkeypatch):
@@ -117,8 +117,8 @@ def test_side_by_side_after_an_error_cancels_tasks_that_have_not_begun(monkeypat
         done.append(number)
 
     def interrupt():
-        with side_by_side(2) as crew:
-            crew.map(work, range(20))
+        with open_workers(2) as workers:
+            workers.map(work, range(20))
             raise KeyboardInterrupt
 
     monkeypatch.setattr("skmlp.training.threads.ThreadPoolExecutor", Watched)
@@ -130,7 +130,7 @@ def test_side_by_side_after_an_error_cancels_tasks_that_have_not_begun(monkeypat
 def test_limits_of_other_libraries_are_left_alone():
     if any(pool.get("threading_layer") == "openmp" for pool in threadpool_info()):
         pytest.skip("the threads of BLAS are those of OpenMP")
-    block = suitable_threads(1)
+    block = limit_blas_threads(1)
     block.__enter__()
     with threadpool_limits(3, user_api="openmp"):
         block.__exit__(None, None, None)
