@@ -34,14 +34,25 @@ from skmlp._sklearn import (
     fit_context,
     with_callbacks,
 )
-from skmlp.fitting.endings import advise, epochs_in_words, warn_of
-from skmlp.fitting.engines import get_cached_predictor, probabilities_of
-from skmlp.fitting.inputs import (
+from skmlp.data.incremental import Call, calls_to_learn, end_stream
+from skmlp.data.parquet import DataSetLike, is_data_set
+from skmlp.data.predictions import feature_pieces, prediction_pieces, write_parquet
+from skmlp.data.prepare import (
     ValidationData,
     as_encoder,
     data_on,
     read_inputs,
 )
+from skmlp.data.sources import (
+    Source,
+    labels_of,
+    named_columns,
+    source_of,
+    validation_rows,
+)
+from skmlp.data.targets import accuracy_of, labels_of_rows, read_targets
+from skmlp.fitting.endings import advise, epochs_in_words, warn_of
+from skmlp.fitting.engines import get_cached_predictor, probabilities_of
 from skmlp.fitting.parameters import (
     ActivationLike,
     Parameters,
@@ -52,13 +63,6 @@ from skmlp.fitting.parameters import (
 from skmlp.fitting.recipe import Settings, check_in_parts, is_auto
 from skmlp.fitting.run import run_training
 from skmlp.fitting.solvers import SOLVERS, Trainer, state_of
-from skmlp.fitting.sources import (
-    Source,
-    labels_of,
-    named_columns,
-    source_of,
-    validation_rows,
-)
 from skmlp.fitting.start import (
     FittedState,
     all_classes,
@@ -66,15 +70,11 @@ from skmlp.fitting.start import (
     resolve_defaults,
     task_of,
 )
-from skmlp.fitting.stream import Call, calls_to_learn, end_stream
-from skmlp.fitting.targets import accuracy_of, labels_of_rows, read_targets
 from skmlp.fitting.task import Learnt, Memory, Task, TrainResult
 from skmlp.nn.activations import ACTIVATIONS, Activation
 from skmlp.nn.network import Architecture
 from skmlp.optim.optimizers import OptimizerState
 from skmlp.optim.schedules import SCHEDULES
-from skmlp.parts.predictions import feature_pieces, prediction_pieces, write_parquet
-from skmlp.parts.reader import DataSetLike, is_data_set
 from skmlp.saving import models
 from skmlp.tabular.encoder import TableEncoder
 from skmlp.tabular.kept import FirstRows

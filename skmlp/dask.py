@@ -19,12 +19,8 @@ from sklearn.utils.validation import check_is_fitted
 
 from skmlp._sklearn import HasMethods, Interval, validate_parameters
 from skmlp.classifier import MLPSoftmaxClassifier
-from skmlp.fitting.inputs import FittedInputs, ValidationData
-from skmlp.fitting.parameters import Parameters
-from skmlp.fitting.recipe import Settings, is_auto
-from skmlp.fitting.shards import Course, OnShards, Report, Round
-from skmlp.fitting.solvers import SOLVERS, Descent, Trainer
-from skmlp.fitting.sources import (
+from skmlp.data.prepare import FittedInputs, ValidationData
+from skmlp.data.sources import (
     InMemory,
     InParts,
     LabelsOfPart,
@@ -35,10 +31,14 @@ from skmlp.fitting.sources import (
     rows_where,
     weight_of_all,
 )
-from skmlp.fitting.targets import Targets, accuracy_of, check_labels
+from skmlp.data.splits import Use
+from skmlp.data.targets import Targets, accuracy_of, check_labels
+from skmlp.fitting.averaging import State, batch_size_on, mean_of
+from skmlp.fitting.parameters import Parameters
+from skmlp.fitting.recipe import Settings, is_auto
+from skmlp.fitting.shards import Course, OnShards, Report, Round
+from skmlp.fitting.solvers import SOLVERS, Descent, Trainer
 from skmlp.fitting.task import Data, Task
-from skmlp.parts.rounds import State, batch_size_on, mean_of
-from skmlp.parts.sample import Use
 from skmlp.saving.checkpoints import digest_of
 from skmlp.tabular.names import list_some
 from skmlp.tabular.tables import TableLike, taken_apart

@@ -34,7 +34,7 @@ from skmlp.dask import (
     as_received,
     together,
 )
-from skmlp.parts.rounds import learning_rate_factor
+from skmlp.fitting.averaging import learning_rate_factor
 from skmlp.training.batches import Samples
 
 RNG = np.random.default_rng(0)

@@ -20,8 +20,8 @@ from skmlp._sklearn import (
     response_methods,
     with_arguments,
 )
+from skmlp.data.targets import is_unknown_to_sklearn
 from skmlp.fitting.parameters import Scoring
-from skmlp.fitting.targets import is_unknown_to_sklearn
 from skmlp.tabular.names import list_some
 from skmlp.training.batches import Rows
 

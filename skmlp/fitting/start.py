@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy.sparse import issparse
 
+from skmlp.data.targets import Targets, check_label_types, have_same_labels
 from skmlp.fitting.engines import NUMPY
 from skmlp.fitting.parameters import ActivationLike, Parameters
 from skmlp.fitting.recipe import (
@@ -19,7 +20,6 @@ from skmlp.fitting.recipe import (
     settle,
 )
 from skmlp.fitting.solvers import SOLVERS, stack_states
-from skmlp.fitting.targets import Targets, check_label_types, have_same_labels
 from skmlp.fitting.task import Data, Goal, Learnt, Member, Memory, Task, TrainResult
 from skmlp.nn.activations import as_activation
 from skmlp.nn.network import Architecture

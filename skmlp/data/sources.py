@@ -9,7 +9,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
 
-from skmlp.fitting.inputs import (
+from skmlp.data.disk_matrix import MatrixFile, ShuffledWriter
+from skmlp.data.parquet import DataSet, is_data_set
+from skmlp.data.prepare import (
     FittedInputs,
     ValidationData,
     data_of_fit,
@@ -18,9 +20,8 @@ from skmlp.fitting.inputs import (
     fit_inputs,
     read_inputs,
 )
-from skmlp.fitting.parameters import Parameters
-from skmlp.fitting.recipe import Settings
-from skmlp.fitting.targets import (
+from skmlp.data.splits import Use, uses_of_rows
+from skmlp.data.targets import (
     Targets,
     check_labels,
     read_targets,
@@ -28,10 +29,9 @@ from skmlp.fitting.targets import (
     weighted_samples,
     weights_of_classes,
 )
+from skmlp.fitting.parameters import Parameters
+from skmlp.fitting.recipe import Settings
 from skmlp.fitting.task import Data
-from skmlp.parts.matrix_file import MatrixFile, ShuffledWriter
-from skmlp.parts.reader import DataSet, is_data_set
-from skmlp.parts.sample import Use, uses_of_rows
 from skmlp.tabular.labels import find_labels, read_present_labels, refuse_missing
 from skmlp.tabular.lazy import refuse_lazy
 from skmlp.tabular.tables import TableLike, is_frame, n_columns_of, taken_apart

@@ -21,8 +21,8 @@ from sklearn.preprocessing import (
 from tasks import CODES, SETTINGS, X
 
 from skmlp import TableEncoder
-from skmlp.fitting import inputs
-from skmlp.fitting.inputs import (
+from skmlp.data import prepare
+from skmlp.data.prepare import (
     ValidationData,
     as_encoder,
     as_matrix,
@@ -37,7 +37,7 @@ from skmlp.fitting.inputs import (
     take_encoder,
     with_seeds,
 )
-from skmlp.fitting.targets import read_targets
+from skmlp.data.targets import read_targets
 
 NOBODYS = ValidationData(None, None, None)
 TWO_NETWORKS = SETTINGS._replace(n_estimators=2)
@@ -367,7 +367,7 @@ def test_the_short_way_in_ends_where_the_long_one_ends(X_new, value, monkeypatch
             return str(error)
 
     short = result()
-    monkeypatch.setattr(inputs, "looks_plain", lambda X, estimator: False)
+    monkeypatch.setattr(prepare, "looks_plain", lambda X, estimator: False)
     assert_array_equal(short, result())
 
 

@@ -20,8 +20,7 @@ from tasks import CODES, X
 
 import skmlp
 from skmlp import MLPSoftmaxClassifier, TableEncoder
-from skmlp.fitting.inputs import is_fitted
-from skmlp.fitting.stream import (
+from skmlp.data.incremental import (
     ENOUGH_ROWS,
     MOST_ROWS,
     calls_to_learn,
@@ -29,7 +28,8 @@ from skmlp.fitting.stream import (
     is_due,
     is_enough,
 )
-from skmlp.fitting.targets import read_targets
+from skmlp.data.prepare import is_fitted
+from skmlp.data.targets import read_targets
 
 FRAME = pd.DataFrame({"width": X[:, 0], "side": np.where(X[:, 1] > 0, "left", "right")})
 RNG = np.random.default_rng(0)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from numpy.testing import assert_array_equal
 
-from skmlp.parts.sample import Use, some_of, uses_of_rows
+from skmlp.data.splits import Use, some_of, uses_of_rows
 
 CODES = np.repeat([0, 1, 2], [600, 300, 1]).astype(np.uint8)
 

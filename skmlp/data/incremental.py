@@ -14,7 +14,7 @@ import numpy as np
 from sklearn.base import clone
 
 from skmlp._estimators import as_generator
-from skmlp.fitting.inputs import (
+from skmlp.data.prepare import (
     FittedInputs,
     fit_encoder,
     fit_inputs,
@@ -23,9 +23,9 @@ from skmlp.fitting.inputs import (
     read_inputs,
     take_encoder,
 )
+from skmlp.data.targets import Targets, weighted_samples, weights_of_classes
 from skmlp.fitting.parameters import Parameters
 from skmlp.fitting.progress import say
-from skmlp.fitting.targets import Targets, weighted_samples, weights_of_classes
 from skmlp.tabular.encoder import TableEncoder
 from skmlp.tabular.kept import FirstRows, Kept, keep
 from skmlp.tabular.names import list_some, remember_names

@@ -13,9 +13,7 @@ from sklearn.utils.validation import (
     validate_data,
 )
 
-from skmlp.fitting.parameters import Parameters, Transformer
-from skmlp.fitting.recipe import Settings
-from skmlp.fitting.targets import (
+from skmlp.data.targets import (
     Targets,
     check_labels,
     encode_labels,
@@ -23,6 +21,8 @@ from skmlp.fitting.targets import (
     split,
     weighted_samples,
 )
+from skmlp.fitting.parameters import Parameters, Transformer
+from skmlp.fitting.recipe import Settings
 from skmlp.fitting.task import Data
 from skmlp.tabular.encoder import TableEncoder
 from skmlp.tabular.labels import find_labels

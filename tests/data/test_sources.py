@@ -20,8 +20,8 @@ from sklearn.preprocessing import OneHotEncoder
 from tasks import parameters
 
 from skmlp import MLPSoftmaxClassifier
-from skmlp.fitting import sources
-from skmlp.fitting.sources import (
+from skmlp.data import disk_matrix, parquet, sources
+from skmlp.data.sources import (
     InFiles,
     InMemory,
     LabelsOfPart,
@@ -30,7 +30,6 @@ from skmlp.fitting.sources import (
     named_columns,
     source_of,
 )
-from skmlp.parts import matrix_file, reader
 
 RNG = np.random.default_rng(0)
 N_ROWS = 3000
@@ -80,8 +79,8 @@ def in_parts(folder, columns=(*FEATURES, "label"), **given):
 
 @pytest.fixture(autouse=True)
 def small_pieces(monkeypatch):
-    monkeypatch.setattr(reader, "PIECE_SIZE", 200)
-    monkeypatch.setattr(matrix_file, "BUCKET_BYTES", 1 << 14)
+    monkeypatch.setattr(parquet, "PIECE_SIZE", 200)
+    monkeypatch.setattr(disk_matrix, "BUCKET_BYTES", 1 << 14)
 
 
 def same(a, b):
@@ -404,9 +403,9 @@ def test_nothing_is_left_behind(folder, tmp_path, monkeypatch):
     """Neither after a fit nor after an error while rows are encoded."""
     scratch = tmp_path / "scratch"
     scratch.mkdir()
-    monkeypatch.setattr(matrix_file.tempfile, "tempdir", str(scratch))
+    monkeypatch.setattr(disk_matrix.tempfile, "tempdir", str(scratch))
     fitted = in_parts(folder)
-    pieces = reader.DataSet.pieces
+    pieces = parquet.DataSet.pieces
     n_calls = []
 
     def broken(self, columns):
@@ -416,7 +415,7 @@ def test_nothing_is_left_behind(folder, tmp_path, monkeypatch):
                 raise KeyboardInterrupt
             yield piece
 
-    monkeypatch.setattr(reader.DataSet, "pieces", broken)
+    monkeypatch.setattr(parquet.DataSet, "pieces", broken)
     before = vars(fitted).copy()
     with pytest.raises(KeyboardInterrupt):
         fitted.fit(folder, "label")

@@ -12,8 +12,8 @@ import pyarrow.dataset as ds
 import pyarrow.parquet as pq
 import pytest
 
-from skmlp.parts import reader
-from skmlp.parts.reader import DataSet, is_data_set
+from skmlp.data import parquet
+from skmlp.data.parquet import DataSet, is_data_set
 
 TABLE = pd.DataFrame(
     {
@@ -71,7 +71,7 @@ def test_all_rows_come_in_order(source, folder):
 
 
 def test_rows_come_in_pieces(folder, monkeypatch):
-    monkeypatch.setattr(reader, "PIECE_SIZE", 5)
+    monkeypatch.setattr(parquet, "PIECE_SIZE", 5)
     pieces = list(DataSet(folder).pieces(["number"]))
     # 12 and 8 rows, in batches of at most 5, put together to at least 5
     assert [len(piece) for piece in pieces] == [5, 5, 7, 3]

@@ -11,7 +11,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 from scipy import sparse
 from sklearn.exceptions import DataConversionWarning
 
-from skmlp.fitting.targets import (
+from skmlp.data.targets import (
     accuracy_of,
     check_labels,
     encode_labels,
