@@ -21,18 +21,18 @@ from skmlp._sklearn import HasMethods, Interval, validate_parameters
 from skmlp.classifier import MLPSoftmaxClassifier
 from skmlp.data.prepare import FittedInputs, ValidationData
 from skmlp.data.sources import (
-    InMemory,
-    InParts,
-    LabelsOfPart,
+    MemorySource,
+    PartedSource,
+    PartLabels,
     Source,
-    dense,
-    encoded,
-    n_encoder_rows,
-    rows_where,
-    weight_of_all,
+    check_dense,
+    encode_part,
+    expand_weight,
+    resolve_encoder_rows,
+    select_rows,
 )
-from skmlp.data.splits import Use
-from skmlp.data.targets import Targets, accuracy_of, check_labels
+from skmlp.data.splits import SplitRole
+from skmlp.data.targets import Targets, check_labels, compute_accuracy
 from skmlp.fitting.averaging import State, batch_size_on, mean_of
 from skmlp.fitting.parameters import Parameters
 from skmlp.fitting.recipe import Settings, is_auto
@@ -40,8 +40,8 @@ from skmlp.fitting.shards import Course, OnShards, Report, Round
 from skmlp.fitting.solvers import SOLVERS, Descent, Trainer
 from skmlp.fitting.task import Data, Task
 from skmlp.saving.checkpoints import digest_of
-from skmlp.tabular.names import list_some
-from skmlp.tabular.tables import TableLike, taken_apart
+from skmlp.tabular.frame import TableLike, split_columns
+from skmlp.tabular.names import format_list
 from skmlp.training.batches import RowsInShards, Samples
 from skmlp.training.threads import open_workers
 
@@ -191,8 +191,8 @@ def part_of(
     """
     if isinstance(X, pd.DataFrame) and list(X.columns) != columns:
         raise ValueError(
-            f"partition {number} has the columns {list_some(list(X.columns))}, and X "
-            f"should have {list_some(columns)}; select these in each partition."
+            f"partition {number} has the columns {format_list(list(X.columns))}, and X "
+            f"should have {format_list(columns)}; select these in each partition."
         )
     if hasattr(X, "tocsr"):
         raise TypeError(
@@ -200,7 +200,7 @@ def part_of(
             "ones: pass X.map_blocks(lambda block: block.toarray())."
         )
     if roles:
-        X, taken = taken_apart(X, roles)
+        X, taken = split_columns(X, roles)
         y = taken.get("y", y)
         sample_weight = taken.get("sample_weight", sample_weight)
     for role, values in (("y", y), ("sample_weight", sample_weight)):
@@ -212,15 +212,15 @@ def part_of(
     return Part(X, y, sample_weight)
 
 
-def labels_of(part: Part) -> LabelsOfPart:
+def labels_of(part: Part) -> PartLabels:
     """Labels and weights of a partition."""
     weight = part.sample_weight
-    return LabelsOfPart.of(part.y, None if weight is None else np.asarray(weight))
+    return PartLabels.of(part.y, None if weight is None else np.asarray(weight))
 
 
 def rows_of(part: Part, wanted: np.ndarray) -> Any:
     """The rows of a partition that a mask says."""
-    return rows_where(wanted, part.X)
+    return select_rows(wanted, part.X)
 
 
 def words_of(part: Part) -> list[str | None]:
@@ -382,7 +382,7 @@ def check_types(X: Any, y: Any, sample_weight: Any) -> None:
         if given is None and role == "sample_weight":
             continue
         if is_name(given) and isinstance(X, dd.DataFrame):
-            taken_apart(X._meta, {role: given})
+            split_columns(X._meta, {role: given})
         elif not isinstance(given, dd.Series | da.Array) or given.ndim != 1:
             name = ", or the name of a column" if isinstance(X, dd.DataFrame) else ""
             raise TypeError(
@@ -436,14 +436,16 @@ def source_on_cluster(
         tasks = stack.enter_context(Tasks(client_of(model.client)))
         n_shards = int(model.n_shards or n_workers_of(tasks.client))
         partitions = Partitions(tasks, X, y, sample_weight, n_shards)
-        limit = n_encoder_rows(parameters, partitions.n_columns, MOST_ENCODER_ROWS)
+        limit = resolve_encoder_rows(
+            parameters, partitions.n_columns, MOST_ENCODER_ROWS
+        )
         kind = Gathered if partitions.n_rows <= limit else OnWorkers
         source = kind(partitions)
         stack.pop_all()  # to be closed with the source
     return source
 
 
-class Gathered(InMemory):
+class Gathered(MemorySource):
     """Rows that are few enough to be encoded where `fit` was called.
 
     Parameters
@@ -464,8 +466,8 @@ class Gathered(InMemory):
     def __exit__(self, *exception: object) -> None:
         self.tasks.__exit__(*exception)
 
-    def in_words(self) -> Mapping[str, TableLike | str | None]:
-        return {**super().in_words(), **shards_in_words(self.n_shards)}
+    def fingerprint(self) -> Mapping[str, TableLike | str | None]:
+        return {**super().fingerprint(), **shards_in_words(self.n_shards)}
 
     def data(
         self,
@@ -500,7 +502,7 @@ class Gathered(InMemory):
             self.tasks.send(compact(rows, part), worker)
             for part, worker in zip(parts, workers, strict=True)
         ]
-        shape = dense(rows.x).shape
+        shape = check_dense(rows.x).shape
         x = RowsInShards((n_rows, shape[1]), tuple(map(len, parts)), shards)
         samples = found.samples._replace(x=x, rows=None)
         return found._replace(samples=samples)
@@ -509,7 +511,7 @@ class Gathered(InMemory):
 def compact(rows: Samples, part: np.ndarray) -> Samples:
     """Some samples on a matrix of their own."""
     places = part if rows.rows is None else rows.rows[part]
-    return rows.take(part)._replace(x=dense(rows.x)[places], rows=None)
+    return rows.take(part)._replace(x=check_dense(rows.x)[places], rows=None)
 
 
 def shards_in_words(n_shards: int) -> dict[str, str]:
@@ -517,7 +519,7 @@ def shards_in_words(n_shards: int) -> dict[str, str]:
     return {"number of shards (n_shards, or the workers at the start)": str(n_shards)}
 
 
-class OnWorkers(InParts):
+class OnWorkers(PartedSource):
     """Rows that are encoded by workers, and stay there.
 
     Parameters
@@ -537,13 +539,13 @@ class OnWorkers(InParts):
     def __exit__(self, *exception: object) -> None:
         self.tasks.__exit__(*exception)
 
-    def in_words(self) -> Mapping[str, TableLike | str | None]:
+    def fingerprint(self) -> Mapping[str, TableLike | str | None]:
         words = self.partitions.gather(words_of, self.partitions.futures)
         X, y, sample_weight = (repr(one) for one in zip(*words, strict=True))
         given = {"X": X, "y": y, "sample_weight": sample_weight}
         return {**given, **shards_in_words(self.partitions.n_shards)}
 
-    def labels(self) -> Sequence[LabelsOfPart]:
+    def labels(self) -> Sequence[PartLabels]:
         return self.partitions.labels
 
     def rows(self, wanted: np.ndarray) -> TableLike:
@@ -571,7 +573,7 @@ class OnWorkers(InParts):
         is_training = np.isin(uses, TO_TRAIN_ON)
         shape = (int(sizes.sum()), validation.x.shape[1])
         x = RowsInShards(shape, tuple(sizes.tolist()), shards)
-        weight = weight_of_all(targets, len(uses))
+        weight = expand_weight(targets, len(uses))
         samples = Samples(
             x,
             self.y_encoded[is_training],
@@ -617,20 +619,20 @@ class OnWorkers(InParts):
         self, targets: Targets, uses: np.ndarray, sample: np.ndarray | None
     ) -> list["Plan"]:
         """What is to be done with the rows of each partition."""
-        weight = weight_of_all(targets, len(uses))
+        weight = expand_weight(targets, len(uses))
         plans, n_sampled = [], 0
         for place in self.partitions.places():
             use, known = uses[place], None
             if sample is not None:
                 start = n_sampled
-                n_sampled += int((use == Use.TRAINING_AND_ENCODER).sum())
+                n_sampled += int((use == SplitRole.ENCODER).sum())
                 known = sample[start:n_sampled]
             its_weight = None if weight is None else weight[place]
             plans.append(Plan(use, self.y_encoded[place], its_weight, known))
         return plans
 
 
-TO_TRAIN_ON = (Use.TRAINING, Use.TRAINING_AND_ENCODER)
+TO_TRAIN_ON = (SplitRole.TRAINING, SplitRole.ENCODER)
 
 
 class Plan(NamedTuple):
@@ -664,14 +666,14 @@ def encoded_part(
 ) -> tuple[Samples, Samples]:
     """The encoded rows of a partition: those to train on, and those held out."""
     use, y_encoded, weight, known = plan
-    if not np.array_equal(labels_of(part).codes_among(estimator.classes_), y_encoded):
+    if not np.array_equal(labels_of(part).encode(estimator.classes_), y_encoded):
         raise RuntimeError(
             "a partition was lost with its worker, and has other labels now that it "
             "was computed again; write the table to Parquet, or sort it, before fit."
         )
-    x = encoded(estimator, str(estimator.dtype), part.X, use, known)
+    x = encode_part(estimator, str(estimator.dtype), part.X, use, known)
     samples = Samples(x, y_encoded, weight)
-    masks = np.isin(use, TO_TRAIN_ON), use == Use.HELD_OUT
+    masks = np.isin(use, TO_TRAIN_ON), use == SplitRole.VALIDATION
     first, second = (
         samples.take(mask)._replace(x=x[mask], rows=None) for mask in masks
     )
@@ -1007,7 +1009,7 @@ class DaskMLPSoftmaxClassifier(MLPSoftmaxClassifier):
         if roles:
             X = X.drop(columns=list(roles.values()))
         predicted, labels, weight = self._computed(self.predict(X), *given.values())
-        return accuracy_of(self.classes_, check_labels(labels), predicted, weight)
+        return compute_accuracy(self.classes_, check_labels(labels), predicted, weight)
 
     def to_local(self) -> MLPSoftmaxClassifier:
         """What was learnt, as a classifier that knows nothing of Dask.

@@ -177,11 +177,11 @@ def test_without_pyarrow(monkeypatch):
 
 
 def test_told_apart_by_names_sizes_and_times(folder):
-    before = DataSet(folder).in_words()
-    assert before == DataSet(str(folder)).in_words()
+    before = DataSet(folder).fingerprint()
+    assert before == DataSet(str(folder)).fingerprint()
     path = folder / "b.parquet"
     path.write_bytes(path.read_bytes())
-    assert DataSet(folder).in_words() != before
+    assert DataSet(folder).fingerprint() != before
 
 
 @pytest.mark.parametrize("source", ["query", "in memory"])
@@ -190,7 +190,7 @@ def test_what_has_no_files_can_not_be_told_apart(source, folder):
         DataSet(SOURCES[source](folder)) as data_set,
         pytest.raises(TypeError, match="write it to Parquet and pass the path"),
     ):
-        data_set.in_words()
+        data_set.fingerprint()
 
 
 def test_the_outcome_of_a_query_is_removed(folder, tmp_path, monkeypatch):

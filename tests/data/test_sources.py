@@ -22,13 +22,13 @@ from tasks import parameters
 from skmlp import MLPSoftmaxClassifier
 from skmlp.data import disk_matrix, parquet, sources
 from skmlp.data.sources import (
-    InFiles,
-    InMemory,
-    LabelsOfPart,
-    different_labels,
-    n_encoder_rows,
-    named_columns,
-    source_of,
+    MemorySource,
+    ParquetSource,
+    PartLabels,
+    merge_classes,
+    open_source,
+    resolve_columns,
+    resolve_encoder_rows,
 )
 
 RNG = np.random.default_rng(0)
@@ -164,7 +164,7 @@ def test_validation_rows_of_a_data_set_are_named(folder):
 )
 def test_names_of_no_column(X, y, weight, sentence):
     with pytest.raises(ValueError, match=sentence):
-        named_columns(X, y, weight)
+        resolve_columns(X, y, weight)
 
 
 # A data set that fits
@@ -181,17 +181,17 @@ def test_a_data_set_that_fits_is_the_table_bit_for_bit(source, folder):
 
 def test_as_many_rows_as_the_encoder_takes_still_fit(folder):
     given = parameters(encoder_rows=N_ROWS)
-    with source_of(given, folder, "label", None) as source:
-        assert isinstance(source, InMemory)
+    with open_source(given, folder, "label", None) as source:
+        assert isinstance(source, MemorySource)
     given.encoder_rows -= 1
-    with source_of(given, folder, "label", None) as source:
-        assert isinstance(source, InFiles)
+    with open_source(given, folder, "label", None) as source:
+        assert isinstance(source, ParquetSource)
 
 
 def test_wide_tables_show_the_encoder_fewer_rows():
-    assert n_encoder_rows(parameters(), 20) == 1_000_000
-    assert n_encoder_rows(parameters(), 2000) == 10_000
-    assert n_encoder_rows(parameters(encoder_rows=7), 2000) == 7
+    assert resolve_encoder_rows(parameters(), 20) == 1_000_000
+    assert resolve_encoder_rows(parameters(), 2000) == 10_000
+    assert resolve_encoder_rows(parameters(encoder_rows=7), 2000) == 7
 
 
 @pytest.mark.parametrize("label", [None, TABLE.label, 3])
@@ -221,7 +221,7 @@ def test_the_rows_are_all_there_once_with_their_labels(folder):
     table["label"] = np.arange(N_ROWS) % 3
     table.to_parquet(folder / "x.parquet")
     rng = np.random.default_rng(0)
-    with source_of(given, folder / "x.parquet", "label", "weight") as source:
+    with open_source(given, folder / "x.parquet", "label", "weight") as source:
         targets = source.targets(given)
         settings = sources.Settings(**TINY)
         given.classes_ = targets.classes
@@ -372,13 +372,13 @@ def test_labels_and_ids_of_files_are_exact(kind, encoder_rows, tmp_path):
 
 def test_labels_of_parts_of_other_types_are_compared_by_value():
     parts = [
-        LabelsOfPart.of(np.array([2**63 + 1, 5], np.uint64), None),
-        LabelsOfPart.of(np.array([-1, 5]), None),
-        LabelsOfPart.of(pd.Series([2**63, 5], dtype=object), None),
+        PartLabels.of(np.array([2**63 + 1, 5], np.uint64), None),
+        PartLabels.of(np.array([-1, 5]), None),
+        PartLabels.of(pd.Series([2**63, 5], dtype=object), None),
     ]
-    labels = different_labels(parts)
+    labels = merge_classes(parts)
     assert labels.tolist() == [-1, 5, 2**63, 2**63 + 1]
-    assert [part.codes_among(labels).tolist() for part in parts] == [
+    assert [part.encode(labels).tolist() for part in parts] == [
         [3, 1],
         [0, 1],
         [2, 1],

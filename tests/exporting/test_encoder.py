@@ -13,7 +13,7 @@ from skmlp.exporting.encoder import encoded
 from skmlp.exporting.feeds import CONVERSIONS
 from skmlp.exporting.graph import Graph
 from skmlp.exporting.inputs import inputs_of
-from skmlp.tabular.tables import read_columns
+from skmlp.tabular.frame import read_columns
 
 
 def matrix(encoder, X):

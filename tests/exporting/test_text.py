@@ -7,7 +7,7 @@ from sessions import evaluate
 
 from skmlp.exporting.graph import Graph
 from skmlp.exporting.text import TAKE_APART, is_lowered, text
-from skmlp.tabular.tables import Column
+from skmlp.tabular.frame import Column
 from skmlp.tabular.target_means import Rows, Target
 from skmlp.tabular.text import UNITS, TextColumn, Texts
 

@@ -22,14 +22,14 @@ from skmlp.tabular.columns import (
     factorize,
     kind_of,
 )
-from skmlp.tabular.tables import Column, pandas_values
+from skmlp.tabular.frame import Column, read_pandas_series
 from skmlp.tabular.target_means import Rows
 
 ALL = Rows.of(None)
 
 
 def column(values, dtype=None, name="age"):
-    return Column(0, name, pandas_values(pd.Series(values, dtype=dtype)))
+    return Column(0, name, read_pandas_series(pd.Series(values, dtype=dtype)))
 
 
 def of_objects(*values):
