@@ -40,8 +40,7 @@ from skmlp.fitting.shards import Course, OnShards, Report, Round
 from skmlp.fitting.solvers import SOLVERS, Descent, Trainer
 from skmlp.fitting.task import Data, Task
 from skmlp.saving.checkpoints import digest_of
-from skmlp.tabular.frame import TableLike, split_columns
-from skmlp.tabular.names import format_list
+from skmlp.tabular.frame import TableLike, format_list, split_columns
 from skmlp.training.batches import RowsInShards, Samples
 from skmlp.training.threads import open_workers
 

@@ -184,7 +184,8 @@ def open_parquet(path: str | os.PathLike) -> "pa.dataset.Dataset":
         found = dataset.dataset(os.fspath(path), format="parquet", partitioning=flavor)
     except pa.ArrowInvalid as error:
         raise ValueError(
-            f"{os.fspath(path)!r} can't be read as Parquet: {get_first_line(error)}; for "
+            f"{os.fspath(path)!r} can't be read as Parquet: {get_first_line(error)}; "
+            "for files of another kind, pass "
             'pyarrow.dataset.dataset(path, format="csv").'
         ) from error
     if not found.schema.names:

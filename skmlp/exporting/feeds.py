@@ -35,16 +35,15 @@ from skmlp.tabular.frame import (
     Dense,
     TableLike,
     Values,
+    as_table,
+    format_list,
     is_frame,
     is_sparse,
-    normalize,
     read_columns,
     read_matrix,
     read_rows,
     to_objects,
 )
-from skmlp.tabular.lazy import check_is_table, check_not_lazy
-from skmlp.tabular.names import format_list
 
 Reads: TypeAlias = Mapping[str, Any]
 """State of a column as it was in fit."""
@@ -141,8 +140,7 @@ def read_property(onnx_model: ModelProto, name: str) -> Mapping[str, Reads]:
 
 def read_table(X: TableLike) -> Dense:
     """X as a frame or a dense 2-D array."""
-    check_not_lazy(X=X)
-    check_is_table("X", X)
+    X = as_table(X).data
     table = X if is_frame(X) else read_array(X)
     if len(table.shape) != 2 or table.shape[0] == 0:
         raise ValueError(
@@ -154,7 +152,6 @@ def read_table(X: TableLike) -> Dense:
 
 def read_array(X: TableLike) -> np.ndarray:
     """X as a dense array."""
-    X = normalize(X)
     return X.toarray() if is_sparse(X) else read_rows(X)
 
 

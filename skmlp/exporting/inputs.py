@@ -8,7 +8,7 @@ from onnx import TensorProto, ValueInfoProto, helper
 from skmlp.exporting.keys import build_keys, check_unicode
 from skmlp.tabular.columns import CategoryColumn, DateColumn, NumberColumn, PlainColumn
 from skmlp.tabular.encoder import TableEncoder, get_column_names, make_unique
-from skmlp.tabular.names import get_remembered_names
+from skmlp.tabular.frame import get_remembered_names
 from skmlp.tabular.text import UNITS, TextColumn
 
 MATRIX = "X"
