@@ -17,7 +17,7 @@ import pandas as pd
 from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 
-from skmlp._sklearn import HasMethods, Interval, validate_parameters
+from skmlp._sklearn_compat import HasMethods, Interval, validate_parameters
 from skmlp.classifier import MLPSoftmaxClassifier
 from skmlp.fitting.inputs import FittedInputs, ValidationData
 from skmlp.fitting.parameters import Parameters
