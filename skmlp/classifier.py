@@ -24,7 +24,7 @@ from sklearn.utils.validation import (
 
 from skmlp._estimators import HintsMixin, as_generator, unchanged_on_error
 from skmlp._html import details, table
-from skmlp._sklearn import (
+from skmlp._sklearn_compat import (
     CallbackSupportMixin,
     FitTask,
     HasMethods,

@@ -20,7 +20,7 @@ import pandas as pd
 from scipy.sparse import csr_array, csr_matrix
 from sklearn.base import BaseEstimator
 
-from skmlp._sklearn import validate_parameters
+from skmlp._sklearn_compat import validate_parameters
 from skmlp.nn.activations import ACTIVATIONS, Activation
 from skmlp.nn.network import Architecture
 from skmlp.saving.archive import Leaf, Tree, expect

@@ -19,7 +19,7 @@ from sklearn.utils.validation import (
 )
 
 from skmlp._estimators import HintsMixin, to_plain, unchanged_on_error
-from skmlp._sklearn import (
+from skmlp._sklearn_compat import (
     Interval,
     InvalidParameterError,
     StrOptions,

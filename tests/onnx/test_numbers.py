@@ -8,10 +8,10 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 from sessions import evaluate
 
-from skmlp.exporting.calendar import MISSING
-from skmlp.exporting.feeds import CONVERSIONS, offsets
-from skmlp.exporting.graph import Graph
-from skmlp.exporting.numbers import READERS, numbers_in_text, smooth_scale
+from skmlp.onnx.calendar import MISSING
+from skmlp.onnx.feeds import CONVERSIONS, offsets
+from skmlp.onnx.graph import Graph
+from skmlp.onnx.numbers import READERS, numbers_in_text, smooth_scale
 from skmlp.tabular.columns import NUMBER_COLUMNS
 from skmlp.tabular.readings import read_numbers
 from skmlp.tabular.scaling import SmoothScale

@@ -9,11 +9,11 @@ from sklearn.utils.validation import check_is_fitted
 
 from skmlp._version import __version__
 from skmlp.classifier import MLPSoftmaxClassifier
-from skmlp.exporting.encoder import encoded
-from skmlp.exporting.graph import Graph
-from skmlp.exporting.inputs import KINDS, READS, Input, inputs_of
-from skmlp.exporting.keys import check_unicode, spell
-from skmlp.exporting.network import check_activations, probabilities
+from skmlp.onnx.encoder import encoded
+from skmlp.onnx.graph import Graph
+from skmlp.onnx.inputs import KINDS, READS, Input, inputs_of
+from skmlp.onnx.keys import check_unicode, spell
+from skmlp.onnx.network import check_activations, probabilities
 from skmlp.tabular.encoder import TableEncoder, make_unique
 
 

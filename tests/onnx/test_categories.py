@@ -9,11 +9,11 @@ from numpy.testing import assert_allclose
 from onnx import helper
 from sessions import evaluate
 
-from skmlp.exporting.categories import KEY_TYPES, categories
-from skmlp.exporting.feeds import CONVERSIONS
-from skmlp.exporting.graph import Graph, joined
-from skmlp.exporting.inputs import describe_categories
-from skmlp.exporting.keys import build_keys
+from skmlp.onnx.categories import KEY_TYPES, categories
+from skmlp.onnx.feeds import CONVERSIONS
+from skmlp.onnx.graph import Graph, joined
+from skmlp.onnx.inputs import describe_categories
+from skmlp.onnx.keys import build_keys
 from skmlp.tabular.columns import CategoryColumn, factorize
 from skmlp.tabular.tables import Column, pandas_values
 from skmlp.tabular.target_means import Rows, Target

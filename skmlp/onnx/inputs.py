@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 
 from onnx import TensorProto, ValueInfoProto, helper
 
-from skmlp.exporting.keys import build_keys, check_unicode
+from skmlp.onnx.keys import build_keys, check_unicode
 from skmlp.tabular.columns import CategoryColumn, DateColumn, NumberColumn, PlainColumn
 from skmlp.tabular.encoder import TableEncoder, get_column_names, make_unique
 from skmlp.tabular.names import remembered_names

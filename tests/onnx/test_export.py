@@ -16,8 +16,8 @@ from sessions import computed, largest_difference, session_of
 from sklearn.datasets import load_digits
 
 from skmlp import ACTIVATIONS, MLPSoftmaxClassifier, TableEncoder
-from skmlp.exporting.graph import LOWEST_OPSET, TEXT_OPSET
 from skmlp.onnx import to_inputs, to_onnx
+from skmlp.onnx.graph import LOWEST_OPSET, TEXT_OPSET
 
 N_ROWS = 120
 NEAR = 1e-5

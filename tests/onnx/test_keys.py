@@ -11,8 +11,8 @@ import pandas as pd
 import pytest
 from onnx import TensorProto
 
-from skmlp.exporting.calendar import MISSING
-from skmlp.exporting.keys import (
+from skmlp.onnx.calendar import MISSING
+from skmlp.onnx.keys import (
     UNKNOWN,
     build_identity,
     build_keys,

@@ -14,9 +14,9 @@ from skl2onnx.common.data_types import (
 )
 
 from skmlp.classifier import MLPSoftmaxClassifier
-from skmlp.exporting.graph import Graph, ints, joined
-from skmlp.exporting.inputs import Input
-from skmlp.exporting.models import add_model, classes_of, inputs_of_model
+from skmlp.onnx.graph import Graph, ints, joined
+from skmlp.onnx.inputs import Input
+from skmlp.onnx.models import add_model, classes_of, inputs_of_model
 
 ALIAS = "SkmlpMLPSoftmaxClassifier"
 

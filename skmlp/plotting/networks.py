@@ -8,9 +8,9 @@ import numpy as np
 from sklearn.base import BaseEstimator
 
 from skmlp.classifier import MLPSoftmaxClassifier
-from skmlp.displays.estimators import fitted_classifier
-from skmlp.displays.figures import Style, axes_or_new, import_pyplot
 from skmlp.nn.network import LayerSummary
+from skmlp.plotting.estimators import fitted_classifier
+from skmlp.plotting.figures import Style, axes_or_new, import_pyplot
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -9,10 +9,10 @@ from scipy import sparse
 from sessions import session_of
 
 from skmlp import TableEncoder
-from skmlp.exporting.encoder import encoded
-from skmlp.exporting.feeds import CONVERSIONS
-from skmlp.exporting.graph import Graph
-from skmlp.exporting.inputs import inputs_of
+from skmlp.onnx.encoder import encoded
+from skmlp.onnx.feeds import CONVERSIONS
+from skmlp.onnx.graph import Graph
+from skmlp.onnx.inputs import inputs_of
 from skmlp.tabular.tables import read_columns
 
 

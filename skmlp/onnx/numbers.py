@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 from onnx import TensorProto
 
-from skmlp.exporting.calendar import MISSING, PARTS, SECOND, Whole, read_dates
-from skmlp.exporting.graph import Graph, double, matches
+from skmlp.onnx.calendar import MISSING, PARTS, SECOND, Whole, read_dates
+from skmlp.onnx.graph import Graph, double, matches
 from skmlp.tabular.columns import (
     DateColumn,
     DurationColumn,

@@ -5,7 +5,7 @@ import pytest
 from numpy.testing import assert_array_equal
 from sessions import evaluate
 
-from skmlp.exporting.graph import (
+from skmlp.onnx.graph import (
     LOWEST_OPSET,
     TEXT_OPSET,
     Graph,

@@ -7,9 +7,9 @@ from onnx.checker import check_model
 
 from skmlp._version import __version__
 from skmlp.classifier import MLPSoftmaxClassifier
-from skmlp.exporting.feeds import to_inputs
-from skmlp.exporting.graph import Graph
-from skmlp.exporting.models import (
+from skmlp.onnx.feeds import to_inputs
+from skmlp.onnx.graph import Graph
+from skmlp.onnx.models import (
     add_model,
     choose_prefix,
     inputs_of_model,
@@ -21,7 +21,7 @@ from skmlp.exporting.models import (
 __all__ = ["to_inputs", "to_onnx"]
 
 if find_spec("skl2onnx") is not None:
-    from skmlp.exporting.converter import register
+    from skmlp.onnx.converter import register
 
     register()
 

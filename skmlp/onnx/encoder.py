@@ -5,12 +5,12 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from onnx import TensorProto
 
-from skmlp.exporting.categories import categories
-from skmlp.exporting.graph import Graph, joined
-from skmlp.exporting.inputs import Input, is_matrix
-from skmlp.exporting.keys import build_keys
-from skmlp.exporting.numbers import READERS, smooth_scale
-from skmlp.exporting.text import text
+from skmlp.onnx.categories import categories
+from skmlp.onnx.graph import Graph, joined
+from skmlp.onnx.inputs import Input, is_matrix
+from skmlp.onnx.keys import build_keys
+from skmlp.onnx.numbers import READERS, smooth_scale
+from skmlp.onnx.text import text
 from skmlp.tabular.encoder import TableEncoder
 
 

@@ -8,15 +8,15 @@ import numpy as np
 import pandas as pd
 from onnx import ModelProto, helper
 
-from skmlp.exporting.calendar import MISSING, SECOND
-from skmlp.exporting.inputs import KINDS, MATRIX, READS
-from skmlp.exporting.keys import (
+from skmlp.onnx.calendar import MISSING, SECOND
+from skmlp.onnx.inputs import KINDS, MATRIX, READS
+from skmlp.onnx.keys import (
     check_unicode,
     find_number_key,
     find_text_keys,
     spell,
 )
-from skmlp.exporting.text import is_lowered
+from skmlp.onnx.text import is_lowered
 from skmlp.tabular.columns import (
     NUMBER_COLUMNS,
     CategoryColumn,

@@ -15,10 +15,10 @@ from scipy import sparse
 from sessions import largest_difference
 
 from skmlp import MLPSoftmaxClassifier, TableEncoder
-from skmlp.exporting.calendar import MISSING
-from skmlp.exporting.feeds import read_property
-from skmlp.exporting.inputs import KINDS, READS
 from skmlp.onnx import to_inputs, to_onnx
+from skmlp.onnx.calendar import MISSING
+from skmlp.onnx.feeds import read_property
+from skmlp.onnx.inputs import KINDS, READS
 
 TABLE = pd.DataFrame(
     {

@@ -5,8 +5,8 @@ import pytest
 from numpy.testing import assert_allclose
 from sessions import evaluate
 
-from skmlp.exporting.graph import Graph
-from skmlp.exporting.text import TAKE_APART, is_lowered, text
+from skmlp.onnx.graph import Graph
+from skmlp.onnx.text import TAKE_APART, is_lowered, text
 from skmlp.tabular.tables import Column
 from skmlp.tabular.target_means import Rows, Target
 from skmlp.tabular.text import UNITS, TextColumn, Texts

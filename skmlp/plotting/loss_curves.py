@@ -7,8 +7,8 @@ import numpy as np
 from sklearn.base import BaseEstimator
 
 from skmlp.classifier import MLPSoftmaxClassifier
-from skmlp.displays.estimators import fitted_classifier
-from skmlp.displays.figures import Style, add_legend, axes_or_new, styled
+from skmlp.plotting.estimators import fitted_classifier
+from skmlp.plotting.figures import Style, add_legend, axes_or_new, styled
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -8,7 +8,7 @@ import pytest
 from onnx import TensorProto
 
 from skmlp import TableEncoder
-from skmlp.exporting.inputs import MATRIX, inputs_of
+from skmlp.onnx.inputs import MATRIX, inputs_of
 
 DOUBLE, INT64, BOOL, STRING = (
     TensorProto.DOUBLE,

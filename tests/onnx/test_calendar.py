@@ -6,8 +6,8 @@ import pytest
 from numpy.testing import assert_array_equal
 from sessions import evaluate
 
-from skmlp.exporting.calendar import PARTS, Whole, midnight, read_dates
-from skmlp.exporting.graph import Graph
+from skmlp.onnx.calendar import PARTS, Whole, midnight, read_dates
+from skmlp.onnx.graph import Graph
 from skmlp.tabular.columns import PARTS_OF_DATES
 from skmlp.tabular.readings import read_dates as read_by_pandas
 

@@ -3,7 +3,7 @@ from importlib.metadata import version
 import pytest
 
 import skmlp
-from skmlp import versions
+from skmlp import _show_versions
 from skmlp.core import library
 
 
@@ -16,7 +16,7 @@ def chosen_anew():
 
 def report(capsys):
     """The lines of each section."""
-    versions.show_versions()
+    _show_versions.show_versions()
     sections = {}
     for line in capsys.readouterr().out.splitlines():
         if not line.startswith(" "):
@@ -40,13 +40,13 @@ def test_says_what_a_report_should_hold(capsys):
 
 
 def test_says_which_package_is_not_installed(capsys, monkeypatch):
-    monkeypatch.setattr(versions, "PACKAGES", ["no-such-package"])
+    monkeypatch.setattr(_show_versions, "PACKAGES", ["no-such-package"])
     assert report(capsys)["Packages"]["no-such-package"] == "not installed"
 
 
 def test_says_why_numpy_computes(capsys, monkeypatch):
     monkeypatch.setenv("SKMLP_ENGINE", "numpy")
-    versions.show_versions()
+    _show_versions.show_versions()
     assert capsys.readouterr().out.endswith(
         "    engine: numpy\n    The environment variable SKMLP_ENGINE says so.\n"
     )

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 from sklearn.base import BaseEstimator
 
-from skmlp.displays.estimators import fitted_classifier
-from skmlp.displays.figures import Style, add_legend, axes_or_new, styled
 from skmlp.nn.activations import Activation, as_activation
+from skmlp.plotting.estimators import fitted_classifier
+from skmlp.plotting.figures import Style, add_legend, axes_or_new, styled
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

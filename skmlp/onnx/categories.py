@@ -3,8 +3,8 @@
 import numpy as np
 from onnx import TensorProto
 
-from skmlp.exporting.graph import Graph, ints, looked_up
-from skmlp.exporting.keys import Keys
+from skmlp.onnx.graph import Graph, ints, looked_up
+from skmlp.onnx.keys import Keys
 from skmlp.tabular.columns import Block, CategoryColumn, OneHot, SignColumn
 
 KEY_TYPES: dict[int, type] = {

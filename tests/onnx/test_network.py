@@ -6,19 +6,19 @@ from numpy.testing import assert_allclose
 from sessions import evaluate
 
 from skmlp import ACTIVATIONS, Activation, PReLU
-from skmlp.exporting.graph import Graph
-from skmlp.exporting.network import (
+from skmlp.nn import layers
+from skmlp.nn.losses import mean_probabilities
+from skmlp.nn.network import Architecture, Network
+from skmlp.onnx.graph import Graph
+from skmlp.onnx.network import (
     ACTIVATIONS as FORMULAS,
 )
-from skmlp.exporting.network import (
+from skmlp.onnx.network import (
     BLOCK_ROWS,
     LAYERS,
     check_activations,
     probabilities,
 )
-from skmlp.nn import layers
-from skmlp.nn.losses import mean_probabilities
-from skmlp.nn.network import Architecture, Network
 
 N_INPUTS, N_CLASSES = 5, 3
 

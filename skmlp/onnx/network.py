@@ -7,7 +7,6 @@ from typing import Any
 import numpy as np
 from onnx import TensorProto, helper
 
-from skmlp.exporting.graph import Graph, ints, single
 from skmlp.nn.activations import (
     ELU,
     GELU,
@@ -25,6 +24,7 @@ from skmlp.nn.activations import (
 from skmlp.nn.layers import Activate, Dense, Dropout, Layer, PeriodicEmbedding
 from skmlp.nn.network import Architecture, Network
 from skmlp.nn.parameters import Views
+from skmlp.onnx.graph import Graph, ints, single
 
 BLOCK_ROWS = 1024
 """Rows that pass together through waves, of which each row has thousands."""

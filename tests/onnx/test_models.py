@@ -11,8 +11,8 @@ from sklearn.preprocessing import StandardScaler
 
 import skmlp
 from skmlp import Activation, MLPSoftmaxClassifier
-from skmlp.exporting.inputs import Input
-from skmlp.exporting.models import (
+from skmlp.onnx.inputs import Input
+from skmlp.onnx.models import (
     choose_prefix,
     classes_of,
     inputs_of_model,

@@ -8,8 +8,8 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 from onnx import TensorProto
 
-from skmlp.exporting.graph import TEXT_OPSET, Graph, ints, looked_up, single, tokenized
-from skmlp.exporting.numbers import smooth_scale
+from skmlp.onnx.graph import TEXT_OPSET, Graph, ints, looked_up, single, tokenized
+from skmlp.onnx.numbers import smooth_scale
 from skmlp.tabular.text import UNITS, TextColumn
 
 WORD = r"[\p{L}\p{N}_]+|[^\p{L}\p{N}_\s\p{Z}\x0b\x1c-\x1f\x{85}]"

@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 from onnx import TensorProto
 
-from skmlp.exporting.calendar import MISSING
+from skmlp.onnx.calendar import MISSING
 from skmlp.tabular.columns import CategoryColumn
 
 UNKNOWN = MISSING + 1

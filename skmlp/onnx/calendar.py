@@ -6,7 +6,7 @@ from typing import NamedTuple
 import numpy as np
 from onnx import TensorProto
 
-from skmlp.exporting.graph import TEXT_OPSET, Graph, ints, matches, tokenized
+from skmlp.onnx.graph import TEXT_OPSET, Graph, ints, matches, tokenized
 from skmlp.tabular.readings import DATE
 
 MISSING = np.iinfo(np.int64).min
