@@ -22,7 +22,7 @@ from skmlp.nn.activations import (
     Softplus,
     Tanh,
 )
-from skmlp.saving.archive import FileRefusedError
+from skmlp.persistence.archive import FileRefusedError
 from skmlp.tabular.encoder import TableEncoder
 from skmlp.versions import show_versions
 

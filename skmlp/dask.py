@@ -39,7 +39,7 @@ from skmlp.fitting.targets import Targets, accuracy_of, check_labels
 from skmlp.fitting.task import Data, Task
 from skmlp.parts.rounds import State, batch_size_on, mean_of
 from skmlp.parts.sample import Use
-from skmlp.saving.checkpoints import digest_of
+from skmlp.persistence.checkpoints import digest_of
 from skmlp.tabular.names import list_some
 from skmlp.tabular.tables import TableLike, taken_apart
 from skmlp.training.batches import RowsInShards, Samples
