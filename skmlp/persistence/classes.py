@@ -23,8 +23,8 @@ from sklearn.base import BaseEstimator
 from skmlp._sklearn_compat import validate_parameters
 from skmlp.nn.activations import ACTIVATIONS, Activation
 from skmlp.nn.network import Architecture
-from skmlp.saving.archive import Leaf, Tree, expect
-from skmlp.saving.checks import (
+from skmlp.persistence.archive import Leaf, Tree, expect
+from skmlp.persistence.checks import (
     Check,
     State,
     check_hashes,

@@ -12,8 +12,8 @@ from scipy.sparse import csr_array, csr_matrix
 
 from skmlp import PReLU, TableEncoder
 from skmlp.nn.activations import ReLU
-from skmlp.saving.checks import is_count, is_number
-from skmlp.saving.classes import (
+from skmlp.persistence.checks import is_count, is_number
+from skmlp.persistence.classes import (
     FORMS,
     FORMS_BY_CLASS,
     by_parts,

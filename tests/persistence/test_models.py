@@ -43,9 +43,9 @@ from skmlp import (
     PReLU,
     TableEncoder,
 )
-from skmlp.saving.archive import read, write
-from skmlp.saving.classes import decode, encode
-from skmlp.saving.models import KIND
+from skmlp.persistence.archive import read, write
+from skmlp.persistence.classes import decode, encode
+from skmlp.persistence.models import KIND
 from skmlp.tabular.columns import DateColumn
 
 
