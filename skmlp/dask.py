@@ -33,7 +33,7 @@ from skmlp.fitting.sources import (
     encoded,
     n_encoder_rows,
     rows_where,
-    weight_of_all,
+    to_full_weight,
 )
 from skmlp.fitting.targets import Targets, accuracy_of, check_labels
 from skmlp.fitting.task import Data, Task
@@ -571,7 +571,7 @@ class OnWorkers(InParts):
         is_training = np.isin(uses, TO_TRAIN_ON)
         shape = (int(sizes.sum()), validation.x.shape[1])
         x = RowsInShards(shape, tuple(sizes.tolist()), shards)
-        weight = weight_of_all(targets, len(uses))
+        weight = to_full_weight(targets, len(uses))
         samples = Samples(
             x,
             self.y_encoded[is_training],
@@ -617,7 +617,7 @@ class OnWorkers(InParts):
         self, targets: Targets, uses: np.ndarray, sample: np.ndarray | None
     ) -> list["Plan"]:
         """What is to be done with the rows of each partition."""
-        weight = weight_of_all(targets, len(uses))
+        weight = to_full_weight(targets, len(uses))
         plans, n_sampled = [], 0
         for place in self.partitions.places():
             use, known = uses[place], None
