@@ -29,7 +29,7 @@ from skmlp.fitting.sources import (
     dense,
     encoded,
     n_encoder_rows,
-    weight_of_all,
+    to_full_weight,
 )
 from skmlp.fitting.targets import Targets
 from skmlp.fitting.task import Data
@@ -192,7 +192,7 @@ class OnWorkers(InParts):
         is_training = np.isin(uses, TO_TRAIN_ON)
         shape = (int(sizes.sum()), validation.x.shape[1])
         x = RowsInShards(shape, tuple(sizes.tolist()), shards)
-        weight = weight_of_all(targets, len(uses))
+        weight = to_full_weight(targets, len(uses))
         samples = Samples(
             x,
             self.y_encoded[is_training],
@@ -238,7 +238,7 @@ class OnWorkers(InParts):
         self, targets: Targets, uses: np.ndarray, sample: np.ndarray | None
     ) -> list["Plan"]:
         """What is to be done with the rows of each partition."""
-        weight = weight_of_all(targets, len(uses))
+        weight = to_full_weight(targets, len(uses))
         plans, n_sampled = [], 0
         for place in self.partitions.places():
             use, known = uses[place], None

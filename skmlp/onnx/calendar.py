@@ -7,7 +7,7 @@ import numpy as np
 from onnx import TensorProto
 
 from skmlp.onnx.graph import TEXT_OPSET, Graph, ints, matches, tokenized
-from skmlp.tabular.readings import DATE
+from skmlp.tabular.text_parsing import DATE_PATTERN
 
 MISSING = np.iinfo(np.int64).min
 """What stands for no moment, duration or time; NumPy's NaT is the same number."""
@@ -139,7 +139,7 @@ class TextDates(NamedTuple):
 
 def read_dates(graph: Graph, text: str) -> TextDates:
     """The dates in text (n_rows, 1) by ISO 8601."""
-    has_form = matches(graph, text, DATE.pattern)
+    has_form = matches(graph, text, DATE_PATTERN.pattern)
     epoch = np.array("1970-01-01", dtype=object)
     text = graph.add("Where", has_form, text, epoch)
     numbers = Digits(graph, text)

@@ -5,7 +5,12 @@ from onnx import TensorProto
 
 from skmlp.onnx.graph import Graph, ints, looked_up
 from skmlp.onnx.keys import Keys
-from skmlp.tabular.columns import Block, CategoryColumn, OneHot, SignColumn
+from skmlp.tabular.columns import (
+    CategoricalBlock,
+    CategoryEncoding,
+    OneHotEncoding,
+    SignEncoding,
+)
 
 KEY_TYPES: dict[int, type] = {
     TensorProto.STRING: object,
@@ -17,7 +22,7 @@ KEY_TYPES: dict[int, type] = {
 
 
 def categories(
-    graph: Graph, x: str, column: CategoryColumn, column_keys: Keys
+    graph: Graph, x: str, column: CategoricalBlock, column_keys: Keys
 ) -> list[str]:
     """The outputs of a column (n_rows, 1), in single precision, block by block."""
     if column_keys.elem_type == TensorProto.BOOL:
@@ -32,12 +37,12 @@ def categories(
     return [of_codes(graph, codes, block) for block in column.blocks]
 
 
-def alone(graph: Graph, x: str, keys: np.ndarray, block: Block) -> str:
+def alone(graph: Graph, x: str, keys: np.ndarray, block: CategoryEncoding) -> str:
     """The outputs of the only block of a column, straight from the values."""
-    if isinstance(block, SignColumn):
+    if isinstance(block, SignEncoding):
         signs = block.signs.astype(np.float32)
         return looked_up(graph, x, keys, signs[: len(keys)], signs[-1])
-    assert isinstance(block, OneHot), "means come beside another block"
+    assert isinstance(block, OneHotEncoding), "means come beside another block"
     places = places_of(block)
     # what shares a place with unknown values need not be known
     has_own = places[: len(keys)] != places[-1]
@@ -45,20 +50,22 @@ def alone(graph: Graph, x: str, keys: np.ndarray, block: Block) -> str:
     return one_hot(graph, graph.add("Squeeze", place, ints(1)), block)
 
 
-def of_codes(graph: Graph, codes: str, block: Block) -> str:
+def of_codes(graph: Graph, codes: str, block: CategoryEncoding) -> str:
     """The outputs of a block, from the codes of the categories (n_rows,)."""
-    if isinstance(block, OneHot):
+    if isinstance(block, OneHotEncoding):
         return one_hot(graph, graph.add("Gather", places_of(block), codes), block)
-    table = block.signs[:, np.newaxis] if isinstance(block, SignColumn) else block.table
+    table = (
+        block.signs[:, np.newaxis] if isinstance(block, SignEncoding) else block.table
+    )
     return graph.add("Gather", table.astype(np.float32), codes)
 
 
-def places_of(block: OneHot) -> np.ndarray:
+def places_of(block: OneHotEncoding) -> np.ndarray:
     """Place of each code, the last for unknown ones: beyond all places for none."""
     return np.where(block.places < 0, len(block.labels), block.places).astype(np.int64)
 
 
-def one_hot(graph: Graph, places: str, block: OneHot) -> str:
+def one_hot(graph: Graph, places: str, block: OneHotEncoding) -> str:
     """A one at each place, and zeros where a place is beyond the last."""
     off_and_on = np.array([0, 1], dtype=np.float32)
     return graph.add("OneHot", places, ints(len(block.labels)), off_and_on)

@@ -18,16 +18,16 @@ from skmlp.onnx.keys import (
 )
 from skmlp.onnx.text import is_lowered
 from skmlp.tabular.columns import (
-    NUMBER_COLUMNS,
-    CategoryColumn,
+    NUMERIC_COLUMNS,
+    CategoricalBlock,
     Factorized,
-    NumberColumn,
-    as_dates,
+    NumericColumn,
     factorize,
-    families,
-    has_several_zones,
-    in_own_zones,
-    is_missing_altogether,
+    find_value_types,
+    has_mixed_time_zones,
+    is_all_missing,
+    to_datetime_index,
+    to_local_time,
 )
 from skmlp.tabular.encoder import make_unique
 from skmlp.tabular.lazy import check_is_table, refuse_lazy
@@ -167,7 +167,7 @@ def fill_matrix(table: Dense, width: int, dtype: np.dtype) -> np.ndarray:
     matrix = read_matrix(table)
     if matrix is None:
         columns = [
-            NUMBER_COLUMNS["numbers"](column.position).read(column)[0]
+            NUMERIC_COLUMNS["numbers"](column.position).read(column)[0]
             for column in read_columns(table)
         ]
         matrix = np.column_stack(columns)
@@ -177,9 +177,9 @@ def fill_matrix(table: Dense, width: int, dtype: np.dtype) -> np.ndarray:
 # Numbers, dates and times
 
 
-def restore(reads: Reads, position: int) -> NumberColumn:
+def restore(reads: Reads, position: int) -> NumericColumn:
     """The column that read the training rows, which checks others as it does there."""
-    column = NUMBER_COLUMNS[reads["kind"]](position)
+    column = NUMERIC_COLUMNS[reads["kind"]](position)
     vars(column).update(reads["state"])
     return column
 
@@ -203,7 +203,7 @@ def read_values(column: Column, reads: Reads) -> Values | None:
     reader = restore(reads, column.position)
     reader.read(column)  # raises what `predict_proba` raises
     values = reader.as_meant(column).data
-    return None if is_missing_altogether(column._replace(data=values)) else values
+    return None if is_all_missing(column._replace(data=values)) else values
 
 
 def dates(column: Column, reads: Reads, dtype: np.dtype) -> np.ndarray:
@@ -211,7 +211,7 @@ def dates(column: Column, reads: Reads, dtype: np.dtype) -> np.ndarray:
     values = read_values(column, reads)
     if values is None:
         return np.full(len(column.data), MISSING)
-    return microseconds(column, as_dates(values), reads)
+    return microseconds(column, to_datetime_index(values), reads)
 
 
 def offsets(column: Column, reads: Reads, dtype: np.dtype) -> np.ndarray:
@@ -219,9 +219,9 @@ def offsets(column: Column, reads: Reads, dtype: np.dtype) -> np.ndarray:
     values = read_values(column, reads)
     if values is None:
         return np.zeros(len(column.data), dtype=np.int64)
-    found = as_dates(values)
-    if has_several_zones(values):
-        local = in_own_zones(np.asarray(values), found)
+    found = to_datetime_index(values)
+    if has_mixed_time_zones(values):
+        local = to_local_time(np.asarray(values), found)
     else:
         local = found.tz_localize(None)
     utc = found if found.tz is None else found.tz_convert("UTC").tz_localize(None)
@@ -235,12 +235,12 @@ def dates_in_text(column: Column, reads: Reads, dtype: np.dtype) -> np.ndarray:
     values = read_values(column, reads)
     if values is None:
         return result
-    found = as_dates(values)
+    found = to_datetime_index(values)
     microseconds(column, found, reads)  # raises where the graph would round
     for place in np.flatnonzero(~found.isna()):
         value = column.data[place]
         if not isinstance(value, str):
-            value = as_dates(as_objects([value]))[0]
+            value = to_datetime_index(as_objects([value]))[0]
         result[place] = str(value).strip()
     return result
 
@@ -281,7 +281,7 @@ def times(column: Column, reads: Reads, dtype: np.dtype) -> np.ndarray:
 def text(column: Column, reads: Reads, dtype: np.dtype) -> np.ndarray:
     """As much of each text as is read, in lower case; empty where there is none."""
     found = factorize(column)
-    came = families(found.distinct)
+    came = find_value_types(found.distinct)
     if came and "text" not in came:
         raise ValueError(
             f"expected text in {column.describe()}, got {' and '.join(sorted(came))}. "
@@ -298,7 +298,7 @@ def text(column: Column, reads: Reads, dtype: np.dtype) -> np.ndarray:
 def categories(column: Column, reads: Reads, dtype: np.dtype) -> np.ndarray:
     """The key of each row's category."""
     found = factorize(column)
-    fitted = CategoryColumn(column.position, 2, 1)
+    fitted = CategoricalBlock(column.position, 2, 1)
     fitted.is_object, fitted.families = reads["is_object"], set(reads["families"])
     fitted._check_kind(column, found)
     keys: list[Any]

@@ -6,10 +6,15 @@ from typing import Any, NamedTuple
 from onnx import TensorProto, ValueInfoProto, helper
 
 from skmlp.onnx.keys import build_keys, check_unicode
-from skmlp.tabular.columns import CategoryColumn, DateColumn, NumberColumn, PlainColumn
+from skmlp.tabular.columns import (
+    CategoricalBlock,
+    DateColumn,
+    NumericColumn,
+    RealColumn,
+)
 from skmlp.tabular.encoder import TableEncoder, get_column_names, make_unique
 from skmlp.tabular.names import remembered_names
-from skmlp.tabular.text import UNITS, TextColumn
+from skmlp.tabular.text import ANALYZERS, TextBlock
 
 MATRIX = "X"
 """What the one input is called where columns have no names."""
@@ -103,7 +108,7 @@ def is_matrix(encoder: TableEncoder) -> bool:
     """Whether the columns are nothing but numbers without names."""
     has_names = hasattr(encoder, "feature_names_in_") or remembered_names(encoder)
     are_plain = all(
-        isinstance(column, PlainColumn) and not column.from_text
+        isinstance(column, RealColumn) and not column.from_text
         for column in encoder._number_columns
     )
     only_numbers = len(encoder._number_columns) == encoder.n_features_in_
@@ -135,10 +140,10 @@ class Described(NamedTuple):
     reads: Mapping[str, Any]
 
 
-def describe_text(column: TextColumn, columns: Sequence[str]) -> Described:
+def describe_text(column: TextBlock, columns: Sequence[str]) -> Described:
     """The input of a column of text."""
     check_unicode(column.terms, f"column {columns[column.position]!r}")
-    longest = UNITS[column.unit].longest
+    longest = ANALYZERS[column.unit].longest
     reads = {"conversion": "text", "unit": column.unit, "longest": longest}
     return Described(TensorProto.STRING, "text", reads)
 
@@ -167,7 +172,7 @@ def describe_numbers(
     return described
 
 
-def type_of_numbers(column: NumberColumn) -> tuple[int, str]:
+def type_of_numbers(column: NumericColumn) -> tuple[int, str]:
     """The type of a column of numbers, dates or times, and what it holds."""
     if column.from_text and column.kind in READ_FROM_TEXT:
         return TensorProto.STRING, "text"
@@ -177,7 +182,7 @@ def type_of_numbers(column: NumberColumn) -> tuple[int, str]:
 
 
 def describe_categories(
-    column: CategoryColumn, columns: Sequence[str], text: Described | None
+    column: CategoricalBlock, columns: Sequence[str], text: Described | None
 ) -> Described:
     """The input of a column of categories, which may be read as text as well."""
     keys = build_keys(column, columns[column.position])
@@ -194,7 +199,7 @@ def describe_categories(
     return Described(keys.elem_type, kind, reads)
 
 
-def needs_offset(column: NumberColumn) -> bool:
+def needs_offset(column: NumericColumn) -> bool:
     """Whether a column of dates is read by clocks that don't all show UTC."""
     return (
         isinstance(column, DateColumn)

@@ -15,7 +15,7 @@ import pandas as pd
 from onnx import TensorProto
 
 from skmlp.onnx.calendar import MISSING
-from skmlp.tabular.columns import CategoryColumn
+from skmlp.tabular.columns import CategoricalBlock
 
 UNKNOWN = MISSING + 1
 """Key of unknown categories among whole numbers."""
@@ -53,7 +53,7 @@ class Keys(NamedTuple):
     others: dict[str, str]
 
 
-def build_keys(column: CategoryColumn, name: str) -> Keys:
+def build_keys(column: CategoricalBlock, name: str) -> Keys:
     """The keys of a fitted column.
 
     Numbers stay numbers where one type holds all of them exactly, and a key that is

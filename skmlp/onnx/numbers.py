@@ -12,12 +12,12 @@ from skmlp.tabular.columns import (
     DateColumn,
     DurationColumn,
     EmptyColumn,
-    NumberColumn,
-    PlainColumn,
+    NumericColumn,
+    RealColumn,
     TimeColumn,
 )
-from skmlp.tabular.readings import NUMBER
 from skmlp.tabular.scaling import FAR, LIMIT, SmoothScale
+from skmlp.tabular.text_parsing import NUMBER_PATTERN
 
 DIGITS = "[0-9]{0,99}"
 ORDINARY = (
@@ -39,7 +39,7 @@ OUT_OF_RANGE = {
 # Reading
 
 
-def plain(graph: Graph, x: str, offset: str | None, column: NumberColumn) -> list[str]:
+def plain(graph: Graph, x: str, offset: str | None, column: NumericColumn) -> list[str]:
     """Numbers as they are, or as text that stands for them."""
     return [numbers_in_text(graph, x) if column.from_text else x]
 
@@ -62,7 +62,7 @@ def dates(graph: Graph, x: str, offset: str | None, column: DateColumn) -> list[
 
 
 def durations(
-    graph: Graph, x: str, offset: str | None, column: NumberColumn
+    graph: Graph, x: str, offset: str | None, column: NumericColumn
 ) -> list[str]:
     """Seconds that something lasts, or since midnight."""
     ticks = Whole(graph, x)
@@ -70,8 +70,8 @@ def durations(
     return [graph.add("Where", is_missing, double(np.nan), in_seconds(ticks))]
 
 
-READERS: Mapping[type[NumberColumn], Callable[[Graph, str, Any, Any], list[str]]] = {
-    PlainColumn: plain,
+READERS: Mapping[type[NumericColumn], Callable[[Graph, str, Any, Any], list[str]]] = {
+    RealColumn: plain,
     # any value becomes 0: the column counts as constant
     EmptyColumn: lambda graph, x, offset, column: [x],
     DateColumn: dates,
@@ -94,7 +94,7 @@ def numbers_in_text(graph: Graph, text: str) -> str:
         is_so = matches(graph, text, pattern)
         read = graph.add("Where", is_so, constant_text(instead), read)
     read = graph.add("Where", matches(graph, text, ORDINARY), text, read)
-    is_number = matches(graph, text, NUMBER.pattern)
+    is_number = matches(graph, text, NUMBER_PATTERN.pattern)
     read = graph.add("Where", is_number, read, constant_text("nan"))
     return graph.add("Cast", read, to=TensorProto.DOUBLE)
 

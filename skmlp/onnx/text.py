@@ -10,7 +10,7 @@ from onnx import TensorProto
 
 from skmlp.onnx.graph import TEXT_OPSET, Graph, ints, looked_up, single, tokenized
 from skmlp.onnx.numbers import smooth_scale
-from skmlp.tabular.text import UNITS, TextColumn
+from skmlp.tabular.text import ANALYZERS, TextBlock
 
 WORD = r"[\p{L}\p{N}_]+|[^\p{L}\p{N}_\s\p{Z}\x0b\x1c-\x1f\x{85}]"
 r"""What Python calls \w+|[^\w\s], in the syntax of RE2."""
@@ -25,7 +25,7 @@ MOST_CAPITALS = 4
 """Letters of a word beyond ASCII that are all known in either case."""
 
 
-def text(graph: Graph, x: str, column: TextColumn) -> str:
+def text(graph: Graph, x: str, column: TextBlock) -> str:
     """What is told of text (n_rows, 1), an output per column, in double precision."""
     tokens, grams = TAKE_APART[column.unit](graph, x, column.terms)
     counts = counted(graph, tokens, grams)
@@ -138,7 +138,7 @@ def characters(
     number_of[" "] = SPACE
     spaced = graph.add("StringConcat", np.array(" ", object), x, since=TEXT_OPSET)
     found = tokenized(graph, spaced, " ", separators=[""])
-    longest = UNITS["characters"].longest
+    longest = ANALYZERS["characters"].longest
     found = graph.add("Slice", found, ints(0), ints(1 + longest), ints(1))
     keys, numbers = keys_and_numbers(number_of)
     line = looked_up(graph, found, keys, numbers, OTHER)

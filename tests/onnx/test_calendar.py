@@ -8,8 +8,8 @@ from sessions import evaluate
 
 from skmlp.onnx.calendar import PARTS, Whole, midnight, read_dates
 from skmlp.onnx.graph import Graph
-from skmlp.tabular.columns import PARTS_OF_DATES
-from skmlp.tabular.readings import read_dates as read_by_pandas
+from skmlp.tabular.columns import DATE_PARTS
+from skmlp.tabular.text_parsing import parse_dates as read_by_pandas
 
 
 def whole(formula, *arrays):
@@ -37,15 +37,15 @@ def moments():
     return np.concatenate([far, days, days - 1, [0, -1]])
 
 
-@pytest.mark.parametrize("part", PARTS_OF_DATES)
+@pytest.mark.parametrize("part", DATE_PARTS)
 def test_parts_of_dates(part):
     ticks = moments()
     dates = pd.DatetimeIndex(ticks.astype("datetime64[us]"))
-    assert_array_equal(whole(PARTS[part], ticks), PARTS_OF_DATES[part](dates))
+    assert_array_equal(whole(PARTS[part], ticks), DATE_PARTS[part](dates))
 
 
 def test_every_part_has_a_formula():
-    assert list(PARTS) == list(PARTS_OF_DATES)
+    assert list(PARTS) == list(DATE_PARTS)
 
 
 def test_midnights():

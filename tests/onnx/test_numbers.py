@@ -12,13 +12,13 @@ from skmlp.onnx.calendar import MISSING
 from skmlp.onnx.feeds import CONVERSIONS, offsets
 from skmlp.onnx.graph import Graph
 from skmlp.onnx.numbers import READERS, numbers_in_text, smooth_scale
-from skmlp.tabular.columns import NUMBER_COLUMNS
-from skmlp.tabular.readings import read_numbers
+from skmlp.tabular.columns import NUMERIC_COLUMNS
 from skmlp.tabular.scaling import SmoothScale
 from skmlp.tabular.tables import Column, pandas_values
-from skmlp.tabular.target_means import Rows
+from skmlp.tabular.target_means import TrainingRows
+from skmlp.tabular.text_parsing import parse_numbers
 
-ALL = Rows.of(None)
+ALL = TrainingRows.from_weight(None)
 ODD = [np.nan, np.inf, -np.inf, 1e308, -1e308, 5e-324, 0.0, -0.0, 3.0, 1e39]
 
 
@@ -53,7 +53,7 @@ def test_numbers_in_text():
     texts = np.array(TEXTS, object)
     graph = Graph()
     result = evaluate(graph, numbers_in_text(graph, "x"), x=texts.reshape(-1, 1))[:, 0]
-    wanted = read_numbers(texts)
+    wanted = parse_numbers(texts)
     assert_array_equal(np.isnan(result), np.isnan(wanted))
     # what is far beyond all scales need only be so as well
     is_ordinary = (np.abs(wanted) < 1e200) & ((np.abs(wanted) > 1e-190) | (wanted == 0))
@@ -68,7 +68,7 @@ def test_numbers_in_text():
 
 
 def test_every_kind_of_column_has_a_reader():
-    assert set(READERS) == set(NUMBER_COLUMNS.values())
+    assert set(READERS) == set(NUMERIC_COLUMNS.values())
 
 
 MOMENTS = pd.date_range("2021-12-30 20:15:30.25", periods=400, freq="7h").as_unit("us")
@@ -104,7 +104,7 @@ def test_dates(values):
 
 def compare(kind, values):
     column = Column(0, "day", values)
-    reader = NUMBER_COLUMNS[kind](0)
+    reader = NUMERIC_COLUMNS[kind](0)
     wanted = np.transpose(reader.fit(column, ALL))
     reads = {"kind": kind, "state": vars(reader), "is_fine": False}
     x = CONVERSIONS[kind](column, reads, np.dtype("int64")).reshape(-1, 1)
