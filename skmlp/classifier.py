@@ -24,7 +24,7 @@ from sklearn.utils.validation import (
 
 from skmlp._estimators import HintsMixin, as_generator, unchanged_on_error
 from skmlp._html import details, table
-from skmlp._sklearn import (
+from skmlp._sklearn_compat import (
     CallbackSupportMixin,
     FitTask,
     HasMethods,
@@ -75,7 +75,7 @@ from skmlp.nn.activations import ACTIVATIONS, Activation
 from skmlp.nn.network import Architecture
 from skmlp.optim.optimizers import OptimizerState
 from skmlp.optim.schedules import SCHEDULES
-from skmlp.saving import models
+from skmlp.persistence import models
 from skmlp.tabular.encoder import TableEncoder
 from skmlp.tabular.frame import TableLike, as_table
 from skmlp.tabular.kept import FirstRows

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 
 from skmlp.data.parquet import DataSet, is_data_set
-from skmlp.saving.temporary import replace_file
+from skmlp.persistence.temporary import replace_file
 from skmlp.tabular.frame import exceeds_float, format_list
 
 if TYPE_CHECKING:

@@ -28,7 +28,7 @@ from skmlp.optim.optimizers import (
     minimize_lbfgs,
 )
 from skmlp.optim.schedules import SCHEDULES, Schedule
-from skmlp.saving.checkpoints import Checkpoint, Start
+from skmlp.persistence.checkpoints import Checkpoint, Start
 from skmlp.training.batches import Batches, batches_of
 from skmlp.training.endings import StopReason
 from skmlp.training.loop import (

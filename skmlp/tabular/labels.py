@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
 
-from skmlp._sklearn import check_sample_weight
+from skmlp._sklearn_compat import check_sample_weight
 from skmlp.tabular.frame import (
     Values,
     exceeds_float,
