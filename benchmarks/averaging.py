@@ -29,14 +29,14 @@ from sklearn.model_selection import train_test_split
 
 from skmlp import MLPSoftmaxClassifier
 from skmlp._estimators import as_generator
+from skmlp.backend import reader_of
 from skmlp.data.prepare import ValidationData, data_of_fit
 from skmlp.data.targets import read_targets
-from skmlp.fitting.averaging import Visit
-from skmlp.fitting.engines import reader_of
+from skmlp.fitting.averaging import LocalSteps
 from skmlp.fitting.parameters import resolve_parameters
-from skmlp.fitting.shards import Course, InTurn, Round
+from skmlp.fitting.shards import CommunicationRound, SerialExecutor, ShardJob
 from skmlp.fitting.solvers import SOLVERS, first_state
-from skmlp.fitting.start import resolve_defaults, task_of
+from skmlp.fitting.start import build_run, resolve_defaults
 from skmlp.nn.losses import softmax
 from skmlp.training.batches import RowsInShards
 
@@ -147,7 +147,7 @@ def start_of(run):
     found = data_of_fit(
         model, parameters, X, targets, settings, validation_data, rng, False
     )
-    task = task_of(parameters, settings, found, rng, None)
+    task = build_run(parameters, settings, found, rng, None)
     return model, task, SOLVERS["adam"].of(parameters, settings, task.n_samples)
 
 
@@ -166,9 +166,9 @@ def shards_of(task, run):
 
 def learnt(run, task, descent):
     """The parameters behind all rounds."""
-    state, course = first_state(task), Course.of(descent, task)
+    state, course = first_state(task), ShardJob.of(descent, task)
     with descent.threads(task) as workers:
-        runner = InTurn(shards_of(task, run), workers)
+        runner = SerialExecutor(shards_of(task, run), workers)
         for epoch in range(run.n_epochs):
             rounds = rounds_of(run, descent, epoch)
             state, _ = runner.epoch(course, state, rounds, lambda: False)
@@ -178,8 +178,8 @@ def learnt(run, task, descent):
 def rounds_of(run, descent, epoch):
     """What the shards do in an epoch."""
     return [
-        Round(
-            Visit(epoch, number, run.n_rounds, 0, run.n_shards),
+        CommunicationRound(
+            LocalSteps(epoch, number, run.n_rounds, 0, run.n_shards),
             descent.learning_rate * factor(run, epoch + number / run.n_rounds),
         )
         for number in range(run.n_rounds)

@@ -25,7 +25,7 @@ from _machine import describe_machine, markdown_table, save
 from averaging import Run, start_of
 from threadpoolctl import threadpool_limits
 
-from skmlp.fitting.averaging import Visit
+from skmlp.fitting.averaging import LocalSteps
 from skmlp.fitting.solvers import first_state
 
 N_NETWORKS = 4
@@ -111,7 +111,7 @@ def measured():
             state = solver.take_round(
                 task,
                 state,
-                Visit(0, number, N_ROUNDS[0]),
+                LocalSteps(0, number, N_ROUNDS[0]),
                 solver.learning_rate,
                 schedule,
             )

@@ -39,7 +39,7 @@ from sklearn.neural_network import MLPClassifier
 
 import skmlp.nn.layers
 from skmlp.core.library import engine
-from skmlp.fitting.solvers import Descent
+from skmlp.fitting.solvers import StochasticTrainer
 from skmlp.nn.layers import Activate, Dense
 from skmlp.nn.losses import SoftmaxCrossEntropy
 from skmlp.optim.optimizers import ParameterUpdater
@@ -397,7 +397,7 @@ def stack(n_repeats):
         for _ in range(n_repeats + 1):
             with by_numpy():
                 alone = time_skmlp(workload, X, y)
-                with mock.patch.object(Descent, "learners", as_a_stack):
+                with mock.patch.object(StochasticTrainer, "learners", as_a_stack):
                     times.append([alone, time_skmlp(workload, X, y)])
         alone, stacked = np.median(times[1:], axis=0)
         rows.append(

@@ -34,6 +34,7 @@ from skmlp._sklearn_compat import (
     fit_context,
     with_callbacks,
 )
+from skmlp.backend import compute_probabilities, get_cached_predictor
 from skmlp.data.incremental import PartialFitBatch, batches_to_train, end_stream
 from skmlp.data.parquet import DataSetLike, is_data_set
 from skmlp.data.predictions import iterate_features, iterate_predictions, write_parquet
@@ -51,8 +52,9 @@ from skmlp.data.sources import (
     resolve_columns,
 )
 from skmlp.data.targets import check_row_labels, compute_accuracy, read_targets
-from skmlp.fitting.endings import advise, epochs_in_words, warn_of
-from skmlp.fitting.engines import get_cached_predictor, probabilities_of
+from skmlp.defaults import TrainConfig, check_partial_fit_parameters, is_auto
+from skmlp.fitting.config import Learnt, Memory, TrainingRun, TrainResult
+from skmlp.fitting.endings import advise, format_epochs, warn_about_training
 from skmlp.fitting.parameters import (
     ActivationLike,
     Parameters,
@@ -60,17 +62,15 @@ from skmlp.fitting.parameters import (
     Transformer,
     resolve_parameters,
 )
-from skmlp.fitting.recipe import Settings, check_in_parts, is_auto
 from skmlp.fitting.run import run_training
 from skmlp.fitting.solvers import SOLVERS, Trainer, state_of
 from skmlp.fitting.start import (
     FittedState,
-    all_classes,
-    checkpoint_of,
+    build_run,
+    check_classes,
+    open_checkpoint,
     resolve_defaults,
-    task_of,
 )
-from skmlp.fitting.task import Learnt, Memory, Task, TrainResult
 from skmlp.nn.activations import ACTIVATIONS, Activation
 from skmlp.nn.network import Architecture
 from skmlp.optim.optimizers import OptimizerState
@@ -680,7 +680,7 @@ class MLPSoftmaxClassifier(
         def given() -> dict[str, object]:
             return {**source.fingerprint(), **validation_data.fingerprint()}
 
-        checkpoint = checkpoint_of(
+        checkpoint = open_checkpoint(
             parameters, self.get_params, given, fitted_state, rng
         )
         self.classes_ = targets.classes
@@ -690,7 +690,7 @@ class MLPSoftmaxClassifier(
         )
         end_stream(self, is_warm_start)
         task = replace(
-            task_of(parameters, settings, data, rng, fitted_state),
+            build_run(parameters, settings, data, rng, fitted_state),
             deadline=deadline,
             checkpoint=checkpoint,
             fit_task=self._fit_task(settings.max_iter, source),
@@ -769,9 +769,9 @@ class MLPSoftmaxClassifier(
         True
         """
         parameters = resolve_parameters(self)
-        check_in_parts(parameters)
+        check_partial_fit_parameters(parameters)
         fitted_state = FittedState.of(self)
-        classes = all_classes(classes, fitted_state)
+        classes = check_classes(classes, fitted_state)
         X, y, sample_weight = resolve_columns(X, y, sample_weight)
         targets = read_targets(parameters, X, y, sample_weight, classes)
         self.classes_ = classes
@@ -836,7 +836,9 @@ class MLPSoftmaxClassifier(
             return map(self.predict_proba, iterate_features(self, X))
         x = encode_rows(self, X, self.architecture_.dtype)
         reader = get_cached_predictor(self, self.architecture_, self.parameters_, x)
-        return probabilities_of(reader, x, self.temperature_, self._ensemble_weights())
+        return compute_probabilities(
+            reader, x, self.temperature_, self._ensemble_weights()
+        )
 
     def predict_log_proba(self, X: TableLike | DataSetLike) -> Any:
         """Natural logarithm of `predict_proba`.
@@ -1104,7 +1106,7 @@ class MLPSoftmaxClassifier(
             (name, activation, times.join(map(str, shape)), n_parameters)
             for name, activation, shape, n_parameters in self.architecture_.summary()
         ]
-        best = epochs_in_words(np.atleast_1d(self.best_iter_))
+        best = format_epochs(np.atleast_1d(self.best_iter_))
         n_networks = self.n_estimators_
         kept = f"{best} of {self.n_iter_}" if self.n_iter_ else "the start"
         facts = {"networks": f"{n_networks} of {self.n_parameters_:,} parameters each"}
@@ -1127,12 +1129,14 @@ class MLPSoftmaxClassifier(
         return FitTask(self, n_epochs, source.X, source.y, source.sample_weight)
 
     def _train(
-        self, parameters: Parameters, task: Task, settings: Settings
+        self, parameters: Parameters, task: TrainingRun, settings: TrainConfig
     ) -> TrainResult:
         """Carry out a task, and say how it ended."""
         train_result = run_training(task, self._trainer(parameters, task, settings))
         is_scaled = self.encoder_ is not None
-        warn_of(train_result, advise(parameters, task.goal.max_iter, is_scaled))
+        warn_about_training(
+            train_result, advise(parameters, task.goal.max_iter, is_scaled)
+        )
         return train_result
 
     def _learn(
@@ -1146,7 +1150,7 @@ class MLPSoftmaxClassifier(
         samples = call.targets.samples.for_each(settings.n_estimators)
         data = build_data(self, call.x, samples, None, call.targets)
         anew = call.reinitializes
-        task = task_of(parameters, settings, data, call.rng, fitted_state, True, anew)
+        task = build_run(parameters, settings, data, call.rng, fitted_state, True, anew)
         task = replace(task, verbose=call.verbose)
         train_result = self._train(parameters, task, settings)
         learnt = train_result.learnt
@@ -1161,7 +1165,7 @@ class MLPSoftmaxClassifier(
         return open_source(parameters, X, y, sample_weight)
 
     def _trainer(
-        self, parameters: Parameters, task: Task, settings: Settings
+        self, parameters: Parameters, task: TrainingRun, settings: TrainConfig
     ) -> Trainer:
         """What moves the weights of a task."""
         return SOLVERS[parameters.solver].of(parameters, settings, task.n_samples)

@@ -5,9 +5,9 @@ from types import SimpleNamespace
 import numpy as np
 
 from skmlp import MLPSoftmaxClassifier
-from skmlp.fitting.recipe import Kind, Settings
+from skmlp.defaults import MemberConfig, TrainConfig
+from skmlp.fitting.config import Goal, Member, TrainingRun
 from skmlp.fitting.solvers import SOLVERS
-from skmlp.fitting.task import Goal, Member, Task
 from skmlp.nn.network import Architecture
 from skmlp.training.batches import Samples
 
@@ -28,11 +28,11 @@ GOAL = Goal(
     tol=1e-4,
     patience=np.inf,
 )
-SETTINGS = Settings(
+SETTINGS = TrainConfig(
     hidden_layer_sizes=(),
     activation="relu",
     label_smoothing=0.0,
-    kinds=(Kind(1.0, dropout=0.0, weight_decay=0.0),),
+    kinds=(MemberConfig(1.0, dropout=0.0, weight_decay=0.0),),
     batch_size=20,
     learning_rate="constant",
     max_iter=3,
@@ -63,13 +63,13 @@ def regression(n_networks=1, **changes):
         "rng": np.random.default_rng(0),
         "goal": GOAL,
     }
-    return Task(**parts | changes)
+    return TrainingRun(**parts | changes)
 
 
 def solver(name, n_samples=60, **given):
     """A solver by its name; settings may be given among the parameters."""
     given = {"learning_rate_init": 0.05} | given
-    settings = {key: given[key] for key in given.keys() & set(Settings._fields)}
+    settings = {key: given[key] for key in given.keys() & set(TrainConfig._fields)}
     return SOLVERS[name].of(
         parameters(solver=name, **given), SETTINGS._replace(**settings), n_samples
     )

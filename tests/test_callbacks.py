@@ -18,7 +18,7 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.utils.fixes import parse_version
 
 from skmlp import MLPSoftmaxClassifier
-from skmlp.fitting.combining import combination
+from skmlp.ensemble.combining import combination
 
 X, Y = load_wine(return_X_y=True, as_frame=True)
 HAS_CALLBACKS = parse_version(sklearn.__version__) >= parse_version("1.9")

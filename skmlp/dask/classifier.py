@@ -25,12 +25,12 @@ from skmlp.dask.partitions import is_lazy, is_name
 from skmlp.dask.sources import source_on_cluster
 from skmlp.data.sources import Source
 from skmlp.data.targets import check_labels, compute_accuracy
-from skmlp.fitting.averaging import batch_size_on
+from skmlp.defaults import TrainConfig, is_auto
+from skmlp.fitting.averaging import scale_batch_size
+from skmlp.fitting.config import TrainingRun
 from skmlp.fitting.parameters import Parameters
-from skmlp.fitting.recipe import Settings, is_auto
-from skmlp.fitting.shards import OnShards
-from skmlp.fitting.solvers import SOLVERS, Descent, Trainer
-from skmlp.fitting.task import Task
+from skmlp.fitting.shards import ShardedTrainer
+from skmlp.fitting.solvers import SOLVERS, StochasticTrainer, Trainer
 from skmlp.training.batches import RowsInShards
 
 
@@ -335,19 +335,19 @@ class DaskMLPSoftmaxClassifier(MLPSoftmaxClassifier):
         return source_on_cluster(self, parameters, X, y, sample_weight)
 
     def _trainer(
-        self, parameters: Parameters, task: Task, settings: Settings
+        self, parameters: Parameters, task: TrainingRun, settings: TrainConfig
     ) -> Trainer:
         trainer = super()._trainer(parameters, task, settings)
         rows = task.samples.x
         if not isinstance(rows, RowsInShards):  # those of partial_fit
             return trainer
-        assert isinstance(trainer, Descent), "others were refused"
+        assert isinstance(trainer, StochasticTrainer), "others were refused"
         self.n_shards_ = len(rows.sizes)
         if is_auto(parameters.batch_size):
-            batch_size = batch_size_on(self.n_shards_, trainer.batch_size)
+            batch_size = scale_batch_size(self.n_shards_, trainer.batch_size)
             trainer = replace(trainer, batch_size=batch_size)
         runner = OnCluster(Tasks(client_of(self.client)), rows)
-        return OnShards(trainer, runner, int(self.rounds_per_epoch))
+        return ShardedTrainer(trainer, runner, int(self.rounds_per_epoch))
 
 
 def answers(rows: Any, model: MLPSoftmaxClassifier, method: str, none: Any) -> Any:

@@ -31,9 +31,9 @@ from skmlp.data.sources import (
 )
 from skmlp.data.splits import SplitRole
 from skmlp.data.targets import Targets
+from skmlp.defaults import TrainConfig
+from skmlp.fitting.config import TrainData
 from skmlp.fitting.parameters import Parameters
-from skmlp.fitting.recipe import Settings
-from skmlp.fitting.task import Data
 from skmlp.tabular.frame import TableLike
 from skmlp.training.batches import RowsInShards, Samples
 
@@ -95,11 +95,11 @@ class Gathered(MemorySource):
         estimator: FittedInputs,
         parameters: Parameters,
         targets: Targets,
-        settings: Settings,
+        settings: TrainConfig,
         validation_data: ValidationData,
         rng: np.random.Generator,
         is_warm_start: bool,
-    ) -> Data:
+    ) -> TrainData:
         """As in memory; then the rows to train on are dealt to shards at random."""
         # rows lie in one place, and so are the same for all networks
         settings = settings._replace(n_folds=1)

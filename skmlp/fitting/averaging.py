@@ -21,7 +21,7 @@ Generators = Sequence[np.random.Generator]
 Part = TypeVar("Part")
 
 
-class State(NamedTuple):
+class TrainingState(NamedTuple):
     """Where training stands between two rounds, for all networks as one stack.
 
     Attributes
@@ -51,7 +51,7 @@ class State(NamedTuple):
 
 
 @np.errstate(all="ignore")
-def mean_of_two(first: State, second: State) -> State:
+def average_two_states(first: TrainingState, second: TrainingState) -> TrainingState:
     """The mean of two states, each of which counts by its weight.
 
     A state of weight 0 has visited no rows, and has nothing to say. Numbers that ran
@@ -77,7 +77,7 @@ def mean_of_two(first: State, second: State) -> State:
     }
     # unequal shards take unequal numbers of steps; the moments are as old as the oldest
     n_steps = max(first.optimizer_state["t"], second.optimizer_state["t"])
-    return State(
+    return TrainingState(
         mean(first.parameters, second.parameters),
         {"t": n_steps, **vectors},
         first.draws,
@@ -87,7 +87,7 @@ def mean_of_two(first: State, second: State) -> State:
     )
 
 
-def in_pairs(parts: Iterable[Part], join: Callable[[Part, Part], Part]) -> Part:
+def reduce_in_pairs(parts: Iterable[Part], join: Callable[[Part, Part], Part]) -> Part:
     """Join neighbours, then neighbours of what came of that, until one is left.
 
     Who meets whom depends on the places of the parts alone, so that the outcome is the
@@ -95,7 +95,7 @@ def in_pairs(parts: Iterable[Part], join: Callable[[Part, Part], Part]) -> Part:
 
     Examples
     --------
-    >>> in_pairs("abcde", "({} {})".format)
+    >>> reduce_in_pairs("abcde", "({} {})".format)
     '(((a b) (c d)) e)'
     """
     parts = list(parts)
@@ -106,12 +106,12 @@ def in_pairs(parts: Iterable[Part], join: Callable[[Part, Part], Part]) -> Part:
     return parts[0]
 
 
-def mean_of(states: Iterable[State]) -> State:
+def average_states(states: Iterable[TrainingState]) -> TrainingState:
     """The mean of the states of all shards, in the order of these."""
-    return in_pairs(states, mean_of_two)
+    return reduce_in_pairs(states, average_two_states)
 
 
-class Visit(NamedTuple):
+class LocalSteps(NamedTuple):
     """Which rows one shard visits in one round.
 
     An epoch of a shard is cut into rounds behind some of its batches. So it consists of
@@ -175,15 +175,17 @@ class Visit(NamedTuple):
 
     def draws_behind(self, before: Draws, shared: Generators) -> Draws:
         """The draws of the state behind it: those of the epoch, or of the next one."""
-        return draws_of(shared) if self.number == self.n_rounds - 1 else before
+        return (
+            get_generator_states(shared) if self.number == self.n_rounds - 1 else before
+        )
 
 
-def draws_of(rngs: Generators) -> Draws:
-    """The states of generators, from which `generators_at` makes them again."""
+def get_generator_states(rngs: Generators) -> Draws:
+    """The states of generators, from which `restore_generators` makes them again."""
     return tuple(dict(rng.bit_generator.state) for rng in rngs)
 
 
-def generators_at(draws: Draws) -> list[np.random.Generator]:
+def restore_generators(draws: Draws) -> list[np.random.Generator]:
     """Generators in these states."""
     rngs = [np.random.default_rng(0) for _ in draws]
     for rng, state in zip(rngs, draws, strict=True):
@@ -191,7 +193,7 @@ def generators_at(draws: Draws) -> list[np.random.Generator]:
     return rngs
 
 
-def learning_rate_factor(n_shards: int, n_epochs_before: float) -> float:
+def scale_learning_rate(n_shards: int, n_epochs_before: float) -> float:
     """How much larger the learning rate is on so many shards than in one place.
 
     A shard takes fewer steps per epoch, and the mean of many is less noisy than each:
@@ -208,7 +210,7 @@ def learning_rate_factor(n_shards: int, n_epochs_before: float) -> float:
 
     Examples
     --------
-    >>> [learning_rate_factor(4, n_epochs) for n_epochs in (0, 0.5, 1, 2)]
+    >>> [scale_learning_rate(4, n_epochs) for n_epochs in (0, 0.5, 1, 2)]
     [1.0, 3.5, 6.0, 6.0]
     """
     if n_shards == 1:
@@ -217,7 +219,7 @@ def learning_rate_factor(n_shards: int, n_epochs_before: float) -> float:
     return 1 + (factor - 1) * min(1.0, n_epochs_before)
 
 
-def batch_size_on(n_shards: int, batch_size: int) -> int:
+def scale_batch_size(n_shards: int, batch_size: int) -> int:
     """Rows per step on each of so many shards, where one place would take `batch_size`.
 
     From more than four shards on, each step takes fewer rows, so that a shard still
@@ -225,7 +227,7 @@ def batch_size_on(n_shards: int, batch_size: int) -> int:
 
     Examples
     --------
-    >>> [batch_size_on(n_shards, 512) for n_shards in (1, 4, 16, 64)]
+    >>> [scale_batch_size(n_shards, 512) for n_shards in (1, 4, 16, 64)]
     [512, 512, 256, 128]
     """
     return math.ceil(batch_size / max(1.0, math.sqrt(n_shards / 4)))

@@ -7,10 +7,10 @@ from collections.abc import Mapping
 import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 
+from skmlp.defaults import is_auto
+from skmlp.fitting.config import TrainResult
 from skmlp.fitting.parameters import Parameters
-from skmlp.fitting.recipe import is_auto
 from skmlp.fitting.solvers import SOLVERS
-from skmlp.fitting.task import TrainResult
 from skmlp.training.endings import StopReason
 
 SENTENCES: dict[StopReason, tuple[str, type[Warning]]] = {
@@ -38,7 +38,9 @@ NO_SCORE = (
 )
 
 
-def warn_of(train_result: TrainResult, advice: Mapping[str, object]) -> None:
+def warn_about_training(
+    train_result: TrainResult, advice: Mapping[str, object]
+) -> None:
     """Warn of an ending that calls for it, or of scores that said nothing.
 
     Parameters
@@ -49,7 +51,7 @@ def warn_of(train_result: TrainResult, advice: Mapping[str, object]) -> None:
         What `advise` says.
     """
     learnt = train_result.learnt
-    best = epochs_in_words(learnt.best_epochs)
+    best = format_epochs(learnt.best_epochs)
     facts = {
         "n_epochs": train_result.n_epochs,
         "next_epoch": train_result.n_epochs + 1,
@@ -63,7 +65,7 @@ def warn_of(train_result: TrainResult, advice: Mapping[str, object]) -> None:
         warnings.warn(sentence.format(**facts, **advice), kind, stacklevel=3)
 
 
-def epochs_in_words(epochs: np.ndarray) -> str:
+def format_epochs(epochs: np.ndarray) -> str:
     """One epoch, or from which to which."""
     first, last = epochs.min(), epochs.max()
     return f"epoch {first}" if first == last else f"epochs {first} to {last}"

@@ -15,7 +15,7 @@ COLUMNS = {
 """Heading, width and format of what the history has of an epoch, by its name there."""
 
 
-class Lines(Observer):
+class EpochPrinter(Observer):
     """Prints an aligned line per epoch.
 
     Parameters
@@ -44,7 +44,7 @@ class Lines(Observer):
         print(f"{epoch:>5}", *cells, f"{seconds:>10.2f}", sep="")
 
 
-def say(verbose: bool | int, sentence: str) -> None:
+def log(verbose: bool | int, sentence: str) -> None:
     """Print a sentence, unless nothing is to be shown."""
     if verbose:
         print(sentence)
@@ -55,7 +55,7 @@ def in_cell(value: float, form: str) -> str:
     return "-" if math.isnan(value) else format(value, form)
 
 
-class Bar(Observer):
+class ProgressBar(Observer):
     """Moves a progress bar on by one with each epoch.
 
     Parameters
@@ -75,7 +75,7 @@ class Bar(Observer):
 
 
 @contextmanager
-def shown(
+def open_progress(
     verbose: bool | int, epochs_before: int, n_epochs: int
 ) -> Iterator[list[Observer]]:
     """A block in which observers show what happens, as `verbose` says.
@@ -94,7 +94,7 @@ def shown(
         yield []
         return
     if verbose < 2:
-        yield [Lines(epochs_before)]
+        yield [EpochPrinter(epochs_before)]
         return
     try:
         from tqdm import tqdm
@@ -108,7 +108,7 @@ def shown(
             bar.set_postfix_str(words, refresh=False)
             bar.update(n_done - bar.n)
 
-        yield [Bar(show)]
+        yield [ProgressBar(show)]
 
 
 @contextmanager
@@ -117,12 +117,12 @@ def shown_by_rich(epochs_before: int, n_epochs: int) -> Iterator[list[Observer]]
     try:
         from rich.progress import Progress
     except ImportError:
-        yield [Lines(epochs_before)]
+        yield [EpochPrinter(epochs_before)]
         return
     with Progress() as progress:
         task = progress.add_task("epochs", total=n_epochs)
         yield [
-            Bar(
+            ProgressBar(
                 lambda n_done, words: progress.update(
                     task, completed=n_done, description=words
                 )

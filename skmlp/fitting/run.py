@@ -9,12 +9,12 @@ from operator import call
 import numpy as np
 
 from skmlp._sklearn_compat import FitTask
-from skmlp.fitting.combining import combination
-from skmlp.fitting.engines import Predictor, make_predictor
-from skmlp.fitting.progress import shown
+from skmlp.backend import Predictor, make_predictor
+from skmlp.ensemble.combining import combination
+from skmlp.fitting.config import Learnt, Memory, TrainingRun, TrainResult
+from skmlp.fitting.progress import open_progress
 from skmlp.fitting.scoring import ModelInTraining, score_function
 from skmlp.fitting.solvers import Trainer
-from skmlp.fitting.task import Learnt, Memory, Task, TrainResult
 from skmlp.nn.losses import SoftmaxCrossEntropy, softmax
 from skmlp.optim.optimizers import OptimizerState
 from skmlp.training.batches import Rows, Samples
@@ -23,7 +23,7 @@ from skmlp.training.monitor import Evaluate, Monitor, Observer
 from skmlp.training.threads import SERIAL, Workers
 
 
-def run_training(task: Task, solver: Trainer) -> TrainResult:
+def run_training(task: TrainingRun, solver: Trainer) -> TrainResult:
     """Train, from where former calls have left it."""
     at_work = task = replace(task, engine=solver.engine(task))
     if solver.dtype is not None:
@@ -55,12 +55,14 @@ def run_training(task: Task, solver: Trainer) -> TrainResult:
 
 
 def train_and_show(
-    task: Task, solver: Trainer, parameters: np.ndarray, monitor: Monitor
+    task: TrainingRun, solver: Trainer, parameters: np.ndarray, monitor: Monitor
 ) -> OptimizerState | None:
     """Train with the threads that the solver asks for, and show the progress."""
     with (
         solver.threads(task) as workers,
-        shown(task.verbose, task.epochs_before, task.goal.max_iter) as observers,
+        open_progress(
+            task.verbose, task.epochs_before, task.goal.max_iter
+        ) as observers,
     ):
         if monitor.evaluate is not None:
             monitor.evaluate = partial(monitor.evaluate, workers=workers)
@@ -72,7 +74,7 @@ def train_and_show(
             raise
 
 
-def monitor_of(task: Task, solver: Trainer, parameters: np.ndarray) -> Monitor:
+def monitor_of(task: TrainingRun, solver: Trainer, parameters: np.ndarray) -> Monitor:
     """A monitor of the parameters that the solver is to move."""
     may_stop = solver.watches_training_loss or task.validation is not None
     return Monitor(
@@ -89,7 +91,7 @@ def monitor_of(task: Task, solver: Trainer, parameters: np.ndarray) -> Monitor:
     )
 
 
-def ending_of_epochs(task: Task) -> StopReason:
+def ending_of_epochs(task: TrainingRun) -> StopReason:
     """How a task ends that nothing else has ended; held-out rows choose the epoch."""
     is_enough = task.goal.has_fixed_budget or task.validation is not None
     return StopReason.COMPLETED if is_enough else StopReason.MAX_ITER_REACHED
@@ -98,7 +100,7 @@ def ending_of_epochs(task: Task) -> StopReason:
 class EpochTasks(Observer):
     """Tells scikit-learn's callbacks of epochs, and lets them end training."""
 
-    def __init__(self, task: Task, fit_task: FitTask) -> None:
+    def __init__(self, task: TrainingRun, fit_task: FitTask) -> None:
         self.task = task
         self.fit_task = fit_task
 
@@ -119,7 +121,7 @@ class EpochTasks(Observer):
 
 
 @np.errstate(all="ignore")
-def learnt(task: Task, monitor: Monitor) -> Learnt:
+def learnt(task: TrainingRun, monitor: Monitor) -> Learnt:
     """What is kept if training ends here."""
     vectors, epochs = monitor.kept()
     parameters = vectors.astype(task.architecture.dtype)
@@ -138,7 +140,7 @@ def learnt(task: Task, monitor: Monitor) -> Learnt:
 # Held-out rows
 
 
-def evaluation(task: Task, parameters: np.ndarray) -> Evaluate | None:
+def evaluation(task: TrainingRun, parameters: np.ndarray) -> Evaluate | None:
     """A function that gives log-loss and score of some networks on held-out rows.
 
     Each network has rows of its own. A crew takes the losses side by side, but

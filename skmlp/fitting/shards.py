@@ -7,10 +7,20 @@ from typing import NamedTuple, Protocol, Self
 
 import numpy as np
 
-from skmlp.fitting.averaging import State, Visit, learning_rate_factor, mean_of
-from skmlp.fitting.engines import engine_of
-from skmlp.fitting.solvers import Descent, Trainer, save_to_checkpoint, start_of
-from skmlp.fitting.task import Memory, Task
+from skmlp.backend import choose_backend
+from skmlp.fitting.averaging import (
+    LocalSteps,
+    TrainingState,
+    average_states,
+    scale_learning_rate,
+)
+from skmlp.fitting.config import Memory, TrainingRun
+from skmlp.fitting.solvers import (
+    StochasticTrainer,
+    Trainer,
+    save_to_checkpoint,
+    start_of,
+)
 from skmlp.optim.optimizers import OptimizerState
 from skmlp.optim.schedules import Schedule
 from skmlp.training.batches import RowsInShards, Samples
@@ -19,7 +29,7 @@ from skmlp.training.monitor import Monitor
 from skmlp.training.threads import SERIAL, Workers, open_workers
 
 
-class Round(NamedTuple):
+class CommunicationRound(NamedTuple):
     """What all shards do between two means.
 
     Attributes
@@ -30,11 +40,11 @@ class Round(NamedTuple):
         Before the factor of the schedule.
     """
 
-    visit: Visit
+    visit: LocalSteps
     learning_rate: float
 
 
-class Report(NamedTuple):
+class RoundStats(NamedTuple):
     """What is told of the state behind a round without sending it."""
 
     weight: float
@@ -42,13 +52,13 @@ class Report(NamedTuple):
     first_loss: float
 
     @classmethod
-    def of(cls, state: State) -> Self:
+    def of(cls, state: TrainingState) -> Self:
         """That of a state."""
         return cls(state.weight, state.loss, state.first_loss)
 
 
 @dataclass(frozen=True)
-class Course:
+class ShardJob:
     """What all rounds of a fit have in common; it holds no rows, so that it is light.
 
     Attributes
@@ -63,13 +73,13 @@ class Course:
         Over how many rows the penalty is spread.
     """
 
-    descent: Descent
-    task: Task
+    descent: StochasticTrainer
+    task: TrainingRun
     schedule: Schedule
     n_penalised: float
 
     @classmethod
-    def of(cls, descent: Descent, task: Task) -> Self:
+    def of(cls, descent: StochasticTrainer, task: TrainingRun) -> Self:
         """That of a task."""
         nothing = np.empty((len(task.parameters), 0), task.architecture.dtype)
         without_rows = replace(
@@ -88,11 +98,11 @@ class Course:
     def take(
         self,
         samples: Samples,
-        state: State,
-        of_all: Round,
+        state: TrainingState,
+        of_all: CommunicationRound,
         shard: int,
         workers: Workers,
-    ) -> State:
+    ) -> TrainingState:
         """Take one shard's part in a round.
 
         Parameters
@@ -113,7 +123,7 @@ class Course:
         RuntimeError
             If another engine computes here than where training was begun.
         """
-        here = engine_of(self.task.architecture, samples.x, self.descent.optimizer)
+        here = choose_backend(self.task.architecture, samples.x, self.descent.optimizer)
         if here != self.task.engine:
             raise RuntimeError(
                 f"the engine is {here!r} on a worker and {self.task.engine!r} where "
@@ -132,7 +142,7 @@ class Course:
         )
 
 
-class Runner(Protocol):
+class Executor(Protocol):
     """Has the rounds of an epoch carried out.
 
     Attributes
@@ -146,11 +156,11 @@ class Runner(Protocol):
 
     def epoch(
         self,
-        course: Course,
-        state: State,
-        rounds: Sequence[Round],
+        course: ShardJob,
+        state: TrainingState,
+        rounds: Sequence[CommunicationRound],
         is_over: Callable[[], bool],
-    ) -> tuple[State, list[Report]]:
+    ) -> tuple[TrainingState, list[RoundStats]]:
         """The state behind an epoch that begins with `state`, and what led there.
 
         Rounds behind that after which `is_over`, and some row was visited, are left
@@ -158,7 +168,7 @@ class Runner(Protocol):
         """
 
 
-class InTurn:
+class SerialExecutor:
     """Carries rounds out where it is asked to, one shard after the other.
 
     Parameters
@@ -176,24 +186,24 @@ class InTurn:
 
     def epoch(
         self,
-        course: Course,
-        state: State,
-        rounds: Sequence[Round],
+        course: ShardJob,
+        state: TrainingState,
+        rounds: Sequence[CommunicationRound],
         is_over: Callable[[], bool],
-    ) -> tuple[State, list[Report]]:
-        reports: list[Report] = []
+    ) -> tuple[TrainingState, list[RoundStats]]:
+        reports: list[RoundStats] = []
         for one in rounds:
-            state = mean_of(
+            state = average_states(
                 course.take(samples, state, one, number, self.workers)
                 for number, samples in enumerate(self.shards)
             )
-            reports.append(Report.of(state))
+            reports.append(RoundStats.of(state))
             if state.weight and is_over():
                 break
         return state, reports
 
 
-class OnShards(Trainer):
+class ShardedTrainer(Trainer):
     """Steps on each shard by itself, whose mean is taken in each round.
 
     On one shard, in one round per epoch, training is that of `descent` to the last bit.
@@ -208,7 +218,9 @@ class OnShards(Trainer):
         Rounds per epoch.
     """
 
-    def __init__(self, descent: Descent, runner: Runner, n_rounds: int) -> None:
+    def __init__(
+        self, descent: StochasticTrainer, runner: Executor, n_rounds: int
+    ) -> None:
         self.descent = descent
         self.runner = runner
         self.n_rounds = n_rounds
@@ -216,21 +228,25 @@ class OnShards(Trainer):
         self.plateau_factor = descent.plateau_factor
         self.smallest_factor = descent.smallest_factor
 
-    def engine(self, task: Task) -> str:
+    def engine(self, task: TrainingRun) -> str:
         """What computes on all shards."""
         return self.descent.engine(task)
 
-    def threads(self, task: Task) -> AbstractContextManager[Workers]:
+    def threads(self, task: TrainingRun) -> AbstractContextManager[Workers]:
         """A crew for the held-out rows."""
         return open_workers(len(task.parameters))
 
     def train(
-        self, task: Task, parameters: np.ndarray, monitor: Monitor, workers: Workers
+        self,
+        task: TrainingRun,
+        parameters: np.ndarray,
+        monitor: Monitor,
+        workers: Workers,
     ) -> OptimizerState | None:
         """Have epochs carried out, from where a checkpoint or a call has left."""
         state = start = start_of(task, monitor, self.descent.optimizer)
         parameters[...] = state.parameters
-        course = Course.of(self.descent, task)
+        course = ShardJob.of(self.descent, task)
         save_to_checkpoint(task, monitor, lambda: state)
         while monitor.stop_reason is None and monitor.n_epochs < task.goal.max_iter:
             monitor.begin_epoch()
@@ -252,21 +268,21 @@ class OnShards(Trainer):
         has_diverged = monitor.stop_reason == StopReason.DIVERGED
         return start.optimizer_state if has_diverged else state.optimizer_state
 
-    def rounds(self, monitor: Monitor) -> list[Round]:
+    def rounds(self, monitor: Monitor) -> list[CommunicationRound]:
         """Those of the next epoch."""
         n_shards, epoch = len(self.runner.sizes), monitor.n_epochs
         members = range(len(monitor.parameters))
         ended = frozenset(filter(monitor.has_ended, members))
         base = self.learning_rate * monitor.factor
         return [
-            Round(
-                Visit(epoch, number, self.n_rounds, 0, n_shards, ended),
-                base * learning_rate_factor(n_shards, epoch + number / self.n_rounds),
+            CommunicationRound(
+                LocalSteps(epoch, number, self.n_rounds, 0, n_shards, ended),
+                base * scale_learning_rate(n_shards, epoch + number / self.n_rounds),
             )
             for number in range(self.n_rounds)
         ]
 
-    def last_rate(self, course: Course, last: Round) -> float:
+    def last_rate(self, course: ShardJob, last: CommunicationRound) -> float:
         """The learning rate of the last step of a round, on the largest shard."""
         n_batches = -(-max(self.runner.sizes) // self.descent.batch_size)
         progress = last.visit.progress(n_batches, course.task.goal.max_iter)
@@ -274,7 +290,7 @@ class OnShards(Trainer):
 
     @np.errstate(all="ignore")
     def penalty(
-        self, task: Task, parameters: np.ndarray, ended: frozenset[int]
+        self, task: TrainingRun, parameters: np.ndarray, ended: frozenset[int]
     ) -> float:
         """That on the weights of networks in training, summed up as learners do it."""
         stacks = [
@@ -287,7 +303,7 @@ class OnShards(Trainer):
         return float(np.average(values, weights=n_members))
 
 
-def mean_loss(reports: Sequence[Report]) -> float:
+def mean_loss(reports: Sequence[RoundStats]) -> float:
     """The mean over all rows that some rounds have visited."""
     weight = loss = 0.0
     for report in reports:

@@ -13,12 +13,17 @@ from typing import Any, ClassVar, Self
 import numpy as np
 from scipy.sparse import issparse
 
+from skmlp.backend import NUMPY, build_core_steps, choose_backend
 from skmlp.core.learner import CoreLearner
-from skmlp.fitting.averaging import State, Visit, draws_of, generators_at
-from skmlp.fitting.engines import NUMPY, engine_of, steps_of
+from skmlp.defaults import FULL_BATCH, TrainConfig, is_auto
+from skmlp.fitting.averaging import (
+    LocalSteps,
+    TrainingState,
+    get_generator_states,
+    restore_generators,
+)
+from skmlp.fitting.config import Member, TrainingRun
 from skmlp.fitting.parameters import Parameters
-from skmlp.fitting.recipe import FULL_BATCH, Settings, is_auto
-from skmlp.fitting.task import Member, Task
 from skmlp.nn.network import BLOCK_ROWS, Network
 from skmlp.optim.optimizers import (
     OPTIMIZERS,
@@ -82,18 +87,22 @@ class Trainer(ABC):
     plateau_factor: float | None = None
     smallest_factor: float = 0.0
 
-    def engine(self, task: Task) -> str:
+    def engine(self, task: TrainingRun) -> str:
         """What computes: "numpy", or an instruction set of the core."""
         return NUMPY
 
-    def threads(self, task: Task) -> AbstractContextManager[Workers]:
+    def threads(self, task: TrainingRun) -> AbstractContextManager[Workers]:
         """A block to train in, with a crew for its networks."""
         n_rows = min(BLOCK_ROWS, task.n_samples)
         return limit_blas_threads(task.architecture.largest_product(n_rows))
 
     @abstractmethod
     def train(
-        self, task: Task, parameters: np.ndarray, monitor: Monitor, workers: Workers
+        self,
+        task: TrainingRun,
+        parameters: np.ndarray,
+        monitor: Monitor,
+        workers: Workers,
     ) -> OptimizerState | None:
         """Move the parameters; return what the update rule remembers.
 
@@ -128,7 +137,7 @@ class Solver(Trainer):
 
     @classmethod
     @abstractmethod
-    def of(cls, parameters: Parameters, settings: Settings, n_samples: int) -> Self:
+    def of(cls, parameters: Parameters, settings: TrainConfig, n_samples: int) -> Self:
         """The solver that the parameters describe, for so many rows per network."""
 
     @classmethod
@@ -147,7 +156,7 @@ class Solver(Trainer):
 
 
 @dataclass(frozen=True)
-class Descent(Solver):
+class StochasticTrainer(Solver):
     """Steps against the gradient of one batch after the other.
 
     Parameters
@@ -176,7 +185,7 @@ class Descent(Solver):
     shuffle: bool
 
     @classmethod
-    def of(cls, parameters: Parameters, settings: Settings, n_samples: int) -> Self:
+    def of(cls, parameters: Parameters, settings: TrainConfig, n_samples: int) -> Self:
         if settings.batch_size > n_samples and not is_auto(parameters.batch_size):
             warnings.warn(
                 f"batch_size={parameters.batch_size} is larger than the number of "
@@ -202,11 +211,11 @@ class Descent(Solver):
         """That of the schedule."""
         return self.schedule.smallest_factor
 
-    def engine(self, task: Task) -> str:
+    def engine(self, task: TrainingRun) -> str:
         """The core where it takes the network, its rows and the rule."""
-        return engine_of(task.architecture, task.samples.x, self.optimizer)
+        return choose_backend(task.architecture, task.samples.x, self.optimizer)
 
-    def threads(self, task: Task) -> AbstractContextManager[Workers]:
+    def threads(self, task: TrainingRun) -> AbstractContextManager[Workers]:
         """A crew for the learners, or, on the core, for the batches of a wide network.
 
         Networks that are small enough for a stack gain nothing by threads.
@@ -223,17 +232,21 @@ class Descent(Solver):
         return open_workers(self.batch_size // ROWS_PER_THREAD if is_wide else 1)
 
     def train(
-        self, task: Task, parameters: np.ndarray, monitor: Monitor, workers: Workers
+        self,
+        task: TrainingRun,
+        parameters: np.ndarray,
+        monitor: Monitor,
+        workers: Workers,
     ) -> OptimizerState | None:
         """Take steps for some epochs, from where a checkpoint or a call has left."""
         start = start_of(task, monitor, self.optimizer, self.steps_per_epoch)
         parameters[...] = start.parameters
-        rngs = generators_at(start.draws)
+        rngs = restore_generators(start.draws)
         learners = self.learners(task, parameters, start.optimizer_state, rngs, workers)
 
-        def state() -> State:
-            draws = draws_of(generators(learners))
-            return State(parameters, state_of_all(learners), draws)
+        def state() -> TrainingState:
+            draws = get_generator_states(generators(learners))
+            return TrainingState(parameters, state_of_all(learners), draws)
 
         save_to_checkpoint(task, monitor, state)
         train(
@@ -251,12 +264,12 @@ class Descent(Solver):
         has_diverged = monitor.stop_reason == StopReason.DIVERGED
         return start.optimizer_state if has_diverged else state_of_all(learners)
 
-    def steps_per_epoch(self, task: Task) -> int:
+    def steps_per_epoch(self, task: TrainingRun) -> int:
         """Number of batches of each network."""
         samples = task.samples.members(0)
         return len(batches_of(samples, self.batch_size, rngs=None).sizes())
 
-    def schedule_of(self, task: Task) -> Schedule:
+    def schedule_of(self, task: TrainingRun) -> Schedule:
         """The factor on the learning rate over the epochs of a task."""
         return self.schedule(
             power_t=self.power_t,
@@ -267,13 +280,13 @@ class Descent(Solver):
 
     def take_round(
         self,
-        task: Task,
-        state: State,
-        visit: Visit,
+        task: TrainingRun,
+        state: TrainingState,
+        visit: LocalSteps,
         learning_rate: float,
         schedule: Schedule,
         workers: Workers = SERIAL,
-    ) -> State:
+    ) -> TrainingState:
         """Take the steps of one round on the rows of one shard.
 
         What comes of it depends on the arguments alone, and none is overwritten: so it
@@ -297,7 +310,7 @@ class Descent(Solver):
         """
         n_batches = -(-task.n_samples // self.batch_size)
         progress = visit.progress(n_batches, task.goal.max_iter)
-        shared = generators_at(state.draws)
+        shared = restore_generators(state.draws)
         rngs = visit.generators(shared)
         if not progress:
             draws = visit.draws_behind(state.draws, shared)
@@ -319,7 +332,7 @@ class Descent(Solver):
         run = map if len(learners) == 1 else workers.map
         values = np.average(list(run(round_of, at_work)), 0, n_members)
         sizes = np.array(at_work[0].sizes())
-        return State(
+        return TrainingState(
             parameters,
             state_of_all(learners),
             visit.draws_behind(state.draws, shared),
@@ -330,12 +343,12 @@ class Descent(Solver):
 
     def learners(
         self,
-        task: Task,
+        task: TrainingRun,
         parameters: np.ndarray,
         optimizer_state: OptimizerState | None,
         rngs: Sequence[np.random.Generator],
         workers: Workers,
-        visit: Visit | None = None,
+        visit: LocalSteps | None = None,
     ) -> list[Learner]:
         """All networks: by themselves, or some of them as one stack."""
         n_members, together = len(parameters), self.n_together(task)
@@ -353,11 +366,11 @@ class Descent(Solver):
             for part in self.stacks(task)
         ]
 
-    def stacks(self, task: Task) -> list[slice]:
+    def stacks(self, task: TrainingRun) -> list[slice]:
         """Which networks make up each learner."""
         return runs_of_same(task.members, self.n_together(task))
 
-    def n_together(self, task: Task) -> int:
+    def n_together(self, task: TrainingRun) -> int:
         """How many networks are multiplied as one stack."""
         is_alone = len(task.parameters) == 1
         # sparse rows can't be stacked, and the core has no need of it
@@ -369,13 +382,13 @@ class Descent(Solver):
 
     def learner(
         self,
-        task: Task,
+        task: TrainingRun,
         parameters: np.ndarray,
         optimizer_state: OptimizerState | None,
         members: slice | int,
         rngs: Sequence[np.random.Generator],
         workers: Workers,
-        visit: Visit | None = None,
+        visit: LocalSteps | None = None,
     ) -> Learner:
         """Some networks as a stack, or one of them alone, ready to be trained.
 
@@ -399,7 +412,7 @@ class Descent(Solver):
         state = None if optimizer_state is None else state_of(optimizer_state, members)
         optimizer = copy(self.optimizer).start(vectors, state)
         if task.engine != NUMPY:
-            steps = steps_of(optimizer, regularization, loss)
+            steps = build_core_steps(optimizer, regularization, loss)
             return CoreLearner(architecture, vectors, steps, batches, rngs, workers)
         gradient = np.empty_like(vectors)
         factors = architecture.learning_rate_factors()
@@ -435,19 +448,21 @@ def generators_for(
     return [np.random.default_rng(seed) for seed in seeds]
 
 
-def first_state(task: Task) -> State:
+def first_state(task: TrainingRun) -> TrainingState:
     """Where the first round of a task begins."""
     parameters = task.parameters.astype(task.architecture.dtype)
     rngs = generators_for(task.rng, len(parameters))
-    return State(parameters, task.memory.optimizer_state, draws_of(rngs))
+    return TrainingState(
+        parameters, task.memory.optimizer_state, get_generator_states(rngs)
+    )
 
 
 def start_of(
-    task: Task,
+    task: TrainingRun,
     monitor: Monitor,
     optimizer: Optimizer,
-    steps_per_epoch: Callable[[Task], int] | None = None,
-) -> State:
+    steps_per_epoch: Callable[[TrainingRun], int] | None = None,
+) -> TrainingState:
     """Where training begins: behind the last epoch that was saved, if there is one.
 
     The monitor is then told what it knew there. `steps_per_epoch` gives those of the
@@ -461,7 +476,9 @@ def start_of(
     start = Start(memory, state.draws)
     n_steps = None if steps_per_epoch is None else steps_per_epoch(task)
     saved = task.checkpoint.restore(monitor, start, task.goal.max_iter, n_steps)
-    return State(monitor.parameters.copy(), saved["rule"], tuple(saved["draws"]))
+    return TrainingState(
+        monitor.parameters.copy(), saved["rule"], tuple(saved["draws"])
+    )
 
 
 def generators(learners: Sequence[Learner]) -> list[np.random.Generator]:
@@ -514,7 +531,10 @@ class Saver(Observer):
     """
 
     def __init__(
-        self, checkpoint: Checkpoint, task: Task, state: Callable[[], State]
+        self,
+        checkpoint: Checkpoint,
+        task: TrainingRun,
+        state: Callable[[], TrainingState],
     ) -> None:
         self.checkpoint = checkpoint
         self.engine = task.engine
@@ -540,7 +560,7 @@ class Saver(Observer):
             )
 
 
-def can_be_resumed(monitor: Monitor, state: State) -> bool:
+def can_be_resumed(monitor: Monitor, state: TrainingState) -> bool:
     """Return True unless training has diverged, or is about to with such a state."""
     memory = state.optimizer_state or {}
     return monitor.stop_reason != StopReason.DIVERGED and all(
@@ -549,7 +569,7 @@ def can_be_resumed(monitor: Monitor, state: State) -> bool:
 
 
 def save_to_checkpoint(
-    task: Task, monitor: Monitor, state: Callable[[], State]
+    task: TrainingRun, monitor: Monitor, state: Callable[[], TrainingState]
 ) -> None:
     """Let epochs be saved, if the task has a checkpoint."""
     if task.checkpoint is not None:
@@ -558,7 +578,7 @@ def save_to_checkpoint(
 
 
 @dataclass(frozen=True)
-class FullBatch(Solver):
+class LbfgsTrainer(Solver):
     """Limited-memory BFGS on all rows at once.
 
     Parameters
@@ -588,11 +608,15 @@ class FullBatch(Solver):
     max_fun: int
 
     @classmethod
-    def of(cls, parameters: Parameters, settings: Settings, n_samples: int) -> Self:
+    def of(cls, parameters: Parameters, settings: TrainConfig, n_samples: int) -> Self:
         return cls(parameters.max_fun)
 
     def train(
-        self, task: Task, parameters: np.ndarray, monitor: Monitor, workers: Workers
+        self,
+        task: TrainingRun,
+        parameters: np.ndarray,
+        monitor: Monitor,
+        workers: Workers,
     ) -> OptimizerState | None:
         """Minimise the mean loss of all networks, whose parameters are one problem."""
         gradient = np.empty_like(parameters)
@@ -633,7 +657,7 @@ class FullBatch(Solver):
 
 
 SOLVERS: dict[str, type[Solver]] = {
-    **dict.fromkeys(OPTIMIZERS, Descent),
-    "lbfgs": FullBatch,
+    **dict.fromkeys(OPTIMIZERS, StochasticTrainer),
+    "lbfgs": LbfgsTrainer,
 }
 """Solvers by the name that `MLPSoftmaxClassifier(solver=...)` takes."""

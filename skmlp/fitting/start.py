@@ -9,18 +9,26 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy.sparse import issparse
 
+from skmlp.backend import NUMPY
 from skmlp.data.targets import Targets, check_label_types, has_same_labels
-from skmlp.fitting.engines import NUMPY
-from skmlp.fitting.parameters import ActivationLike, Parameters
-from skmlp.fitting.recipe import (
-    Kind,
-    Settings,
+from skmlp.defaults import (
+    MemberConfig,
+    TrainConfig,
+    count_embedded_columns,
     is_auto,
-    numbers_to_embed,
-    settle,
+    resolve_auto,
 )
+from skmlp.fitting.config import (
+    Goal,
+    Learnt,
+    Member,
+    Memory,
+    TrainData,
+    TrainingRun,
+    TrainResult,
+)
+from skmlp.fitting.parameters import ActivationLike, Parameters
 from skmlp.fitting.solvers import SOLVERS, stack_states
-from skmlp.fitting.task import Data, Goal, Learnt, Member, Memory, Task, TrainResult
 from skmlp.nn.activations import as_activation
 from skmlp.nn.network import Architecture
 from skmlp.optim.optimizers import OptimizerState
@@ -108,7 +116,7 @@ class FittedState(NamedTuple):
                 f"{classes}"
             )
 
-    def shaped(self, settings: Settings, parameters: Parameters) -> Settings:
+    def shaped(self, settings: TrainConfig, parameters: Parameters) -> TrainConfig:
         """Settings by which networks keep their shape where the recipe is asked."""
         shape: dict[str, Any] = {
             "hidden_layer_sizes": self.learnt.architecture.hidden_layer_sizes,
@@ -165,7 +173,7 @@ class FittedState(NamedTuple):
         return now._replace(history=history, best_epochs=now.best_epochs + offset)
 
 
-def all_classes(
+def check_classes(
     classes: ArrayLike | None, fitted_state: FittedState | None
 ) -> np.ndarray:
     """The classes of a first call of `partial_fit`, which others may only repeat."""
@@ -198,13 +206,13 @@ def resolve_defaults(
     n_columns: int,
     fitted_state: FittedState | None,
     in_parts: bool = False,
-) -> Settings:
+) -> TrainConfig:
     """All that the table, the solver and a former network decide."""
     if fitted_state is not None:
         fitted_state.check_classes(targets.classes)
     auto_of_solver = SOLVERS[parameters.solver].auto
     n_samples = len(targets.samples.y_encoded)
-    settings = settle(parameters, n_samples, n_columns, auto_of_solver, in_parts)
+    settings = resolve_auto(parameters, n_samples, n_columns, auto_of_solver, in_parts)
     if fitted_state is not None:
         settings = fitted_state.shaped(settings, parameters)
     if in_parts:
@@ -218,8 +226,12 @@ def resolve_defaults(
 # The network
 
 
-def architecture_of(
-    parameters: Parameters, settings: Settings, x: Rows, n_numbers: int, n_classes: int
+def build_architecture(
+    parameters: Parameters,
+    settings: TrainConfig,
+    x: Rows,
+    n_numbers: int,
+    n_classes: int,
 ) -> Architecture:
     """What the parameters say of the network, checked and looked up.
 
@@ -241,7 +253,7 @@ def architecture_of(
     activations: Sequence[ActivationLike] = one_per_layer(
         "activation", settings.activation, sizes
     )
-    n_periodic = numbers_to_embed(parameters, n_numbers, solver.embeds_numbers)
+    n_periodic = count_embedded_columns(parameters, n_numbers, solver.embeds_numbers)
     if issparse(x) and parameters.numeric_embedding == "periodic":
         raise ValueError(
             'numeric_embedding="periodic" takes a dense X, got a sparse one. Pass '
@@ -272,7 +284,7 @@ def check_n_weights(sizes: Sequence[int], n_networks: int) -> None:
 
 
 def dropout_of(
-    parameters: Parameters, kind: Kind, sizes: Sequence[int]
+    parameters: Parameters, kind: MemberConfig, sizes: Sequence[int]
 ) -> tuple[float, ...]:
     """Dropout rate behind each hidden layer."""
     dropout = one_per_layer("dropout", kind.dropout, sizes)
@@ -283,7 +295,7 @@ def dropout_of(
 
 
 def members_of(
-    parameters: Parameters, settings: Settings, sizes: Sequence[int]
+    parameters: Parameters, settings: TrainConfig, sizes: Sequence[int]
 ) -> tuple[Member, ...]:
     """The networks: one of the first kind per fold, then of the next, and so on."""
     kinds = [
@@ -321,21 +333,21 @@ def init_parameters(
     )
 
 
-def task_of(
+def build_run(
     parameters: Parameters,
-    settings: Settings,
-    data: Data,
+    settings: TrainConfig,
+    data: TrainData,
     rng: np.random.Generator,
     fitted_state: FittedState | None,
     in_parts: bool = False,
     reinitializes: bool = False,
-) -> Task:
+) -> TrainingRun:
     """What is to be trained, from where, and what it is to reach.
 
     A network that `reinitializes` keeps the layers of its past, but not its weights.
     """
     samples, validation, classes, n_numbers = data
-    architecture = architecture_of(
+    architecture = build_architecture(
         parameters, settings, samples.x, n_numbers, len(classes)
     )
     members = members_of(parameters, settings, architecture.hidden_layer_sizes)
@@ -354,7 +366,7 @@ def task_of(
             # a fit watches another loss, on other rows, than the calls before it
             memory = memory._replace(plateau=None)
     has_fixed_budget = in_parts or has_fixed_length(parameters, samples)
-    return Task(
+    return TrainingRun(
         architecture,
         members,
         weights,
@@ -376,7 +388,9 @@ def has_fixed_length(parameters: Parameters, samples: Samples) -> bool:
     return has_one_class or (is_by_recipe and SOLVERS[parameters.solver].plans_epochs)
 
 
-def goal_of(parameters: Parameters, settings: Settings, has_fixed_budget: bool) -> Goal:
+def goal_of(
+    parameters: Parameters, settings: TrainConfig, has_fixed_budget: bool
+) -> Goal:
     """What the parameters say that training is to reach."""
     return Goal(
         settings.label_smoothing,
@@ -392,7 +406,7 @@ def goal_of(parameters: Parameters, settings: Settings, has_fixed_budget: bool) 
     )
 
 
-def checkpoint_of(
+def open_checkpoint(
     parameters: Parameters,
     all_given: Callable[[], Mapping[str, object]],
     given: Callable[[], Mapping[str, object]],

@@ -8,9 +8,9 @@ import pytest
 from sklearn.exceptions import ConvergenceWarning
 from tasks import ARCHITECTURE, parameters
 
-from skmlp.fitting.endings import advise, epochs_in_words, warn_of
+from skmlp.fitting.config import Learnt, Memory, TrainResult
+from skmlp.fitting.endings import advise, format_epochs, warn_about_training
 from skmlp.fitting.solvers import SOLVERS
-from skmlp.fitting.task import Learnt, Memory, TrainResult
 from skmlp.training.endings import StopReason
 
 EXPECTED = {  # after 7 epochs, of which 5 is the best, with adam on rows as they come
@@ -55,7 +55,7 @@ def warning_of(train_result, solver="adam", is_scaled=False, scoring="f1"):
     given = parameters(solver=solver, scoring=scoring, learning_rate_init=0.5)
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
-        warn_of(train_result, advise(given, 9, is_scaled))
+        warn_about_training(train_result, advise(given, 9, is_scaled))
     assert len(caught) <= 1
     return (str(caught[0].message), caught[0].category) if caught else None
 
@@ -92,13 +92,17 @@ def test_every_sentence_is_whole(stop_reason, n_epochs, is_scaled, solver):
 def test_divergence_by_decay_does_not_blame_the_learning_rate(params, remedy):
     given = parameters(learning_rate_init=0.5, **params)
     with pytest.warns(ConvergenceWarning, match=rf"Lower {re.escape(remedy)}\.$"):
-        warn_of(outcome_of(StopReason.DIVERGED), advise(given, 9, is_scaled=True))
+        warn_about_training(
+            outcome_of(StopReason.DIVERGED), advise(given, 9, is_scaled=True)
+        )
 
 
 def test_divergence_by_the_learning_rate_does_not_blame_a_small_penalty():
     given = parameters(learning_rate_init=1e9, alpha=0.1)
     with pytest.warns(ConvergenceWarning, match=r"Lower learning_rate_init=1e\+09\.$"):
-        warn_of(outcome_of(StopReason.DIVERGED), advise(given, 9, is_scaled=True))
+        warn_about_training(
+            outcome_of(StopReason.DIVERGED), advise(given, 9, is_scaled=True)
+        )
 
 
 def test_weights_from_before_the_first_epoch_are_called_so():
@@ -119,7 +123,7 @@ def test_weights_from_before_the_first_epoch_are_called_so():
     ],
 )
 def test_epochs_of_several_networks_are_from_one_to_another(epochs, words):
-    assert epochs_in_words(np.array(epochs)) == words
+    assert format_epochs(np.array(epochs)) == words
     interrupted, _ = warning_of(outcome_of(StopReason.INTERRUPTED, 7, epochs))
     assert f"the weights of {words} are kept" in interrupted
     diverged, _ = warning_of(outcome_of(StopReason.DIVERGED, 7, epochs))

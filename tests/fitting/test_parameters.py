@@ -396,7 +396,7 @@ def two_kinds(int_type, float_type, **fixed):
 @pytest.mark.parametrize("way", WAYS)
 @pytest.mark.parametrize("kinds", SCALARS)
 def test_fit_on_numpy_scalars_gives_the_same_bits(kinds, way, engine_name, monkeypatch):
-    monkeypatch.setattr("skmlp.fitting.engines.engine", lambda: engine_name)
+    monkeypatch.setattr("skmlp.backend.engine", lambda: engine_name)
     fitted = [
         MLPSoftmaxClassifier(**params).fit(X, Y)
         for params in two_kinds(*SCALARS[kinds], **WAYS[way])

@@ -23,10 +23,10 @@ from tasks import CODES, GOAL, HELD_OUT, X, regression, solver
 from threadpoolctl import threadpool_limits
 
 from skmlp.core.library import library
-from skmlp.fitting.combining import combination
+from skmlp.ensemble.combining import combination
+from skmlp.fitting.config import Member, Memory
 from skmlp.fitting.run import evaluation, run_training
-from skmlp.fitting.solvers import SOLVERS, Descent
-from skmlp.fitting.task import Member, Memory
+from skmlp.fitting.solvers import SOLVERS, StochasticTrainer
 from skmlp.nn.network import Architecture
 from skmlp.training.batches import Samples
 from skmlp.training.endings import StopReason
@@ -72,7 +72,7 @@ def test_how_a_full_batch_ends(changes, stop_reason):
     )
 
 
-class Interrupted(Descent):
+class Interrupted(StochasticTrainer):
     """Is interrupted once its epochs are over."""
 
     def train(self, task, parameters, monitor, workers):
@@ -96,7 +96,7 @@ def in_threads(n_networks, **changes):
     return regression(n_networks, samples=samples, **changes)
 
 
-class InterruptedBesideThreads(Descent):
+class InterruptedBesideThreads(StochasticTrainer):
     """Is interrupted while other threads are in the midst of an epoch."""
 
     def train(self, task, parameters, monitor, workers):

@@ -12,11 +12,17 @@ from tasks import CODES, GOAL, HELD_OUT, X, regression, solver
 
 import skmlp
 from skmlp.fitting import shards
-from skmlp.fitting.averaging import Visit
+from skmlp.fitting.averaging import LocalSteps
+from skmlp.fitting.config import Member
 from skmlp.fitting.run import run_training
-from skmlp.fitting.shards import Course, InTurn, OnShards, Report, mean_loss
+from skmlp.fitting.shards import (
+    RoundStats,
+    SerialExecutor,
+    ShardedTrainer,
+    ShardJob,
+    mean_loss,
+)
 from skmlp.fitting.solvers import first_state
-from skmlp.fitting.task import Member
 from skmlp.nn.network import Architecture
 from skmlp.training.batches import RowsInShards, Samples
 from skmlp.training.endings import StopReason
@@ -55,7 +61,9 @@ def on_shards(task, *parts):
 
 
 def carried_out(task, descent, n_rounds=1):
-    return run_training(task, OnShards(descent, InTurn(task.samples.x), n_rounds))
+    return run_training(
+        task, ShardedTrainer(descent, SerialExecutor(task.samples.x), n_rounds)
+    )
 
 
 def assert_same_outcome(train_result, expected):
@@ -117,7 +125,7 @@ def test_the_learning_rate_that_is_told_is_that_of_the_last_step():
     descent = solver("sgd", learning_rate="cosine", batch_size=20)
     task = on_shards(layered(), range(40), range(40, 60))
     rates = carried_out(task, descent, n_rounds=2).learnt.history["learning_rate"]
-    factor = shards.learning_rate_factor
+    factor = shards.scale_learning_rate
     schedule = descent.schedule_of(task)
     expected = [
         0.05 * factor(2, epoch + 0.5) * schedule((2 * epoch + 1) / 6)
@@ -183,7 +191,7 @@ def test_what_goes_to_shards_is_light_and_knows_of_no_rows():
     task = layered(
         samples=many.for_each(1), validation=many.for_each(1), goal=goal, fit_task=open
     )
-    course = pickle.loads(pickle.dumps(Course.of(solver("adam"), task)))
+    course = pickle.loads(pickle.dumps(ShardJob.of(solver("adam"), task)))
     assert len(pickle.dumps(course)) < 10_000
     assert course.n_penalised == 10_000
 
@@ -191,17 +199,20 @@ def test_what_goes_to_shards_is_light_and_knows_of_no_rows():
 def test_another_engine_on_a_shard_is_refused():
     task = layered()
     descent = solver("adam")
-    course = Course.of(descent, replace(task, engine="another"))
-    state, rounds = first_state(task), shards.Round(Visit(0, 0, 1), 0.1)
+    course = ShardJob.of(descent, replace(task, engine="another"))
+    state, rounds = (
+        first_state(task),
+        shards.CommunicationRound(LocalSteps(0, 0, 1), 0.1),
+    )
     with pytest.raises(RuntimeError, match="and 'another' where fit was called"):
         course.take(task.samples.members(0), state, rounds, 0, SERIAL)
 
 
 def test_losses_count_by_the_weight_of_the_rows():
-    reports = [Report(weight, loss, 0.0) for weight, loss in ((1, 3.0), (3, 1.0))]
+    reports = [RoundStats(weight, loss, 0.0) for weight, loss in ((1, 3.0), (3, 1.0))]
     assert mean_loss(reports) == 1.5
     assert mean_loss(reports[:1]) == 3.0
-    assert np.isnan(mean_loss([*reports, Report(1, np.nan, 0.0)]))
+    assert np.isnan(mean_loss([*reports, RoundStats(1, np.nan, 0.0)]))
 
 
 def test_held_out_rows_choose_the_epoch():

@@ -18,8 +18,14 @@ from tasks import CODES, GOAL, X, parameters, regression, solver
 
 import skmlp
 from skmlp import MLPSoftmaxClassifier
-from skmlp.fitting.averaging import State, Visit, draws_of, mean_of
-from skmlp.fitting.recipe import Settings
+from skmlp.defaults import TrainConfig
+from skmlp.fitting.averaging import (
+    LocalSteps,
+    TrainingState,
+    average_states,
+    get_generator_states,
+)
+from skmlp.fitting.config import Member
 from skmlp.fitting.run import run_training
 from skmlp.fitting.solvers import (
     MEMBERS_TOGETHER,
@@ -32,7 +38,6 @@ from skmlp.fitting.solvers import (
     state_of,
     state_of_all,
 )
-from skmlp.fitting.task import Member
 from skmlp.nn.layers import N_DRAWS, Dropout
 from skmlp.nn.network import Architecture
 from skmlp.optim.optimizers import OPTIMIZERS
@@ -137,7 +142,7 @@ def test_what_is_not_refused_is_taken_without_a_word(name):
 def test_it_speaks_of_what_there_is(name):
     known = {"shards", *dir(MLPSoftmaxClassifier())}
     assert SOLVERS[name].refuses.keys() <= known
-    assert SOLVERS[name].auto.keys() <= set(Settings._fields)
+    assert SOLVERS[name].auto.keys() <= set(TrainConfig._fields)
 
 
 @pytest.mark.parametrize("name", SOLVERS)
@@ -188,7 +193,7 @@ def test_batches_are_no_larger_than_the_rows():
 
 
 def test_nothing_is_said_of_a_batch_size_that_nobody_has_given():
-    settled = Settings(*[None] * len(Settings._fields))._replace(
+    settled = TrainConfig(*[None] * len(TrainConfig._fields))._replace(
         learning_rate="constant", batch_size=256
     )
     by_itself = SOLVERS["adam"].of(parameters(batch_size="auto"), settled, 60)
@@ -342,7 +347,7 @@ def test_a_state_that_can_be_gone_on_from_is_saved(
     monitor.deadline = 0 if is_late else np.inf
     goal = GOAL._replace(max_iter=5)
     task = regression(goal=goal)
-    state = State(task.parameters, {"t": 0}, draws_of([task.rng]))
+    state = TrainingState(task.parameters, {"t": 0}, get_generator_states([task.rng]))
     Saver(checkpoint, task, lambda: state).end_epoch(monitor)
     assert bool(saved) == is_saved
     for state in saved:
@@ -401,14 +406,14 @@ def in_rounds(shards, descent, n_rounds, rate=None, state=None, n_epochs=N_EPOCH
     for epoch in range(n_epochs):
         for number in range(n_rounds):
             visits = [
-                Visit(epoch, number, n_rounds, shard, len(shards))
+                LocalSteps(epoch, number, n_rounds, shard, len(shards))
                 for shard in range(len(shards))
             ]
             parts = [
                 descent.take_round(task, states[-1], visit, rate, schedule)
                 for task, visit in zip(shards, visits, strict=True)
             ]
-            states.append(mean_of(parts))
+            states.append(average_states(parts))
     return states
 
 
@@ -480,7 +485,7 @@ def test_a_round_depends_on_its_arguments_and_overwrites_none(by_numpy):
     descent = solver("adam", batch_size=8)
     task = on_engine(layered(WAYS["of kinds"], weighted=True), descent, by_numpy)
     state = in_rounds([task], descent, n_rounds=2, n_epochs=1)[-1]
-    given = task, state, Visit(1, 1, 2), 0.05, descent.schedule_of(task)
+    given = task, state, LocalSteps(1, 1, 2), 0.05, descent.schedule_of(task)
     untouched = deepcopy(given)
     once = descent.take_round(*given)
     rng_state = task.rng.bit_generator.state
@@ -506,7 +511,7 @@ def test_each_round_of_an_epoch_drops_other_units(by_numpy):
     state = first_state(task)
     losses = [
         descent.take_round(
-            task, state, Visit(0, number, 2), 0.0, descent.schedule_of(task)
+            task, state, LocalSteps(0, number, 2), 0.0, descent.schedule_of(task)
         ).loss
         for number in (0, 1, 0)
     ]
@@ -517,7 +522,7 @@ def visited_rows(task, descent, n_rounds, shard=0, n_shards=2):
     """Rows of each round of an epoch, by networks that tell which they have seen."""
     state, found = first_state(task), []
     for number in range(n_rounds):
-        visit = Visit(0, number, n_rounds, shard, n_shards)
+        visit = LocalSteps(0, number, n_rounds, shard, n_shards)
         rngs = visit.generators(generators_for(np.random.default_rng(0), 1))
         learner = descent.learner(task, state.parameters, None, 0, rngs, SERIAL, visit)
         found.append(learner.batches.samples.rows.tolist())
@@ -557,34 +562,34 @@ def test_shards_of_unequal_sizes_count_by_their_rows():
     state = first_state(task)
     parts = [
         descent.take_round(
-            shard, state, Visit(0, 0, 1, number, 2), 0.1, descent.schedule_of(task)
+            shard, state, LocalSteps(0, 0, 1, number, 2), 0.1, descent.schedule_of(task)
         )
         for number, shard in enumerate(shards)
     ]
     assert [part.weight for part in parts] == [50, 10]
     mean = np.average([part.parameters for part in parts], axis=0, weights=[50, 10])
-    assert_allclose(mean_of(parts).parameters, mean, rtol=1e-5)
+    assert_allclose(average_states(parts).parameters, mean, rtol=1e-5)
     # gradients of all rows, and so the step that one machine takes
     whole = descent.take_round(
-        task, state, Visit(0, 0, 1), 0.1, descent.schedule_of(task)
+        task, state, LocalSteps(0, 0, 1), 0.1, descent.schedule_of(task)
     )
-    assert_allclose(mean_of(parts).parameters, whole.parameters, atol=1e-6)
-    assert mean_of(parts).loss == pytest.approx(whole.loss, rel=1e-6)
+    assert_allclose(average_states(parts).parameters, whole.parameters, atol=1e-6)
+    assert average_states(parts).loss == pytest.approx(whole.loss, rel=1e-6)
 
 
 def test_weights_of_rows_count_as_on_one_machine():
     descent = solver("sgd", batch_size=60)
     task = layered([0.0], weighted=True)
     state, schedule = first_state(task), descent.schedule_of(task)
-    whole = descent.take_round(task, state, Visit(0, 0, 1), 0.1, schedule)
+    whole = descent.take_round(task, state, LocalSteps(0, 0, 1), 0.1, schedule)
     heavy = np.argsort(task.samples.weight[0])
     parts = [
-        descent.take_round(shard, state, Visit(0, 0, 1, number, 2), 0.1, schedule)
+        descent.take_round(shard, state, LocalSteps(0, 0, 1, number, 2), 0.1, schedule)
         for number, shard in enumerate(shards_of(task, heavy[:30], heavy[30:]))
     ]
     assert sum(part.weight for part in parts) == pytest.approx(whole.weight)
-    assert mean_of(parts).loss == pytest.approx(whole.loss, rel=1e-6)
-    assert_allclose(mean_of(parts).parameters, whole.parameters, atol=1e-6)
+    assert average_states(parts).loss == pytest.approx(whole.loss, rel=1e-6)
+    assert_allclose(average_states(parts).parameters, whole.parameters, atol=1e-6)
 
 
 def test_a_shard_without_rows_has_no_say():
@@ -592,7 +597,7 @@ def test_a_shard_without_rows_has_no_say():
     task = layered([0.0] * 2)
     rows = np.arange(60)
     without = in_rounds(shards_of(task, rows, []), descent, n_rounds=2)[-1]
-    visit = Visit(0, 1, 2, shard=1, n_shards=2)
+    visit = LocalSteps(0, 1, 2, shard=1, n_shards=2)
     (_, empty) = shards_of(task, rows, [])
     state = first_state(layered([0.0] * 2))
     nothing = descent.take_round(empty, state, visit, 0.1, descent.schedule_of(task))

@@ -8,21 +8,26 @@ from tasks import ARCHITECTURE, CODES, SETTINGS, X, parameters
 
 from skmlp import MLPSoftmaxClassifier, ReLU, Tanh
 from skmlp.data.targets import read_targets
+from skmlp.defaults import (
+    MIN_OUT_OF_FOLD_MEMBERS,
+    MemberConfig,
+    default_config,
+    resolve_auto,
+)
+from skmlp.fitting.config import Learnt, Member, Memory, TrainData, TrainResult
 from skmlp.fitting.parameters import resolve_parameters
-from skmlp.fitting.recipe import FEWEST_JUDGES, Kind, by_size, settle
 from skmlp.fitting.solvers import SOLVERS
 from skmlp.fitting.start import (
     FittedState,
-    all_classes,
-    architecture_of,
-    checkpoint_of,
+    build_architecture,
+    build_run,
+    check_classes,
     has_fixed_length,
     init_parameters,
     members_of,
+    open_checkpoint,
     resolve_defaults,
-    task_of,
 )
-from skmlp.fitting.task import Data, Learnt, Member, Memory, TrainResult
 from skmlp.nn.network import Architecture
 from skmlp.training.batches import Samples
 from skmlp.training.endings import StopReason
@@ -93,7 +98,7 @@ def past_of(architecture=ARCHITECTURE, n_networks=1, history=None, best_epochs=2
 
 
 def test_networks_keep_their_shape_where_the_recipe_is_asked():
-    fitted_state, settings = past_of(TWO_LAYERS, n_networks=7), by_size(100, 10)
+    fitted_state, settings = past_of(TWO_LAYERS, n_networks=7), default_config(100, 10)
     shaped = fitted_state.shaped(settings, parameters())
     assert shaped == settings._replace(
         hidden_layer_sizes=(5, 3), activation=(ReLU(), Tanh()), n_estimators=7
@@ -183,9 +188,9 @@ def test_a_history_of_other_columns_is_not_gone_on_with():
 
 def test_all_classes_are_named_first_and_may_be_repeated():
     fitted_state = past_of()
-    assert_array_equal(all_classes(["b", "a", "b"], None), ["a", "b"])
-    assert all_classes(None, fitted_state) is fitted_state.classes
-    assert_array_equal(all_classes([2, 0, 1], fitted_state), fitted_state.classes)
+    assert_array_equal(check_classes(["b", "a", "b"], None), ["a", "b"])
+    assert check_classes(None, fitted_state) is fitted_state.classes
+    assert_array_equal(check_classes([2, 0, 1], fitted_state), fitted_state.classes)
 
 
 @pytest.mark.parametrize(
@@ -198,7 +203,7 @@ def test_all_classes_are_named_first_and_may_be_repeated():
 )
 def test_other_classes_are_refused(classes, fitted_state, message):
     with pytest.raises(ValueError, match=message):
-        all_classes(classes, fitted_state)
+        check_classes(classes, fitted_state)
 
 
 # Settings
@@ -211,13 +216,13 @@ def settled(y=CODES, fitted_state=None, in_parts=False, **given):
 
 
 def test_the_rows_decide():
-    assert settled() == by_size(60, 10)
+    assert settled() == default_config(60, 10)
 
 
 @pytest.mark.parametrize("name", SOLVERS)
 def test_the_solver_decides_where_it_has_a_say(name):
     settings = settled(solver=name)
-    assert settings == by_size(60, 10)._replace(**SOLVERS[name].auto)
+    assert settings == default_config(60, 10)._replace(**SOLVERS[name].auto)
     if "dropout" in SOLVERS[name].refuses:
         assert not any(kind.dropout for kind in settings.kinds)
 
@@ -243,12 +248,12 @@ def test_what_was_before_decides_too():
 
 
 def network(sizes=(5, 3), dropout=0.0, activation="relu", x=X, n_numbers=0, **given):
-    kinds = (Kind(1.0, dropout, weight_decay=0.0),)
+    kinds = (MemberConfig(1.0, dropout, weight_decay=0.0),)
     settings = SETTINGS._replace(
         hidden_layer_sizes=sizes, activation=activation, kinds=kinds
     )
     given = {"dropout": dropout} | given
-    return architecture_of(parameters(**given), settings, x, n_numbers, 3)
+    return build_architecture(parameters(**given), settings, x, n_numbers, 3)
 
 
 def test_one_for_all_layers_or_one_for_each():
@@ -291,7 +296,11 @@ def test_architecture_of_layers_beyond_memory_is_refused(sizes):
 
 # The networks
 
-SOME_KINDS = (Kind(0.5, 0.1, 0.0), Kind(2.0, (0.2, 0.0), 0.4), Kind(1.0, 0.0, 1.0))
+SOME_KINDS = (
+    MemberConfig(0.5, 0.1, 0.0),
+    MemberConfig(2.0, (0.2, 0.0), 0.4),
+    MemberConfig(1.0, 0.0, 1.0),
+)
 
 
 def members(n_networks, n_folds, kinds=SOME_KINDS, sizes=(5, 3), **given):
@@ -348,10 +357,10 @@ RARE = np.repeat([0, 1, 2], [45, 10, 5])
 
 def task(fitted_state=None, in_parts=False, settings=SETTINGS, samples=None, **given):
     samples = samples or Samples(X, RARE).for_each(1)
-    data = Data(samples, None, np.arange(3), 0)
+    data = TrainData(samples, None, np.arange(3), 0)
     chosen = parameters(dtype="float64", **{"max_iter": 3} | given)
     rng = np.random.default_rng(0)
-    return task_of(chosen, settings, data, rng, fitted_state, in_parts)
+    return build_run(chosen, settings, data, rng, fitted_state, in_parts)
 
 
 def test_biases_start_at_the_shares_of_the_classes():
@@ -375,7 +384,7 @@ def test_networks_of_an_ensemble_start_apart():
 def test_waves_start_as_fast_as_the_kind_says():
     settings = SETTINGS._replace(
         hidden_layer_sizes=(4,),
-        kinds=(Kind(0.25, 0.0, 0.0), Kind(3.0, 0.0, 0.0)),
+        kinds=(MemberConfig(0.25, 0.0, 0.0), MemberConfig(3.0, 0.0, 0.0)),
         n_estimators=2,
     )
     embedded = Architecture(2, (4,), 3, (ReLU(),), (0.0,), "float64", n_periodic=2)
@@ -436,12 +445,13 @@ def test_epochs_are_planned_by_the_recipe_for_one_class_or_in_parts(name):
 def opened(fit, data, fitted_state, rng):
     """The checkpoint of a fit on these data."""
     resolved = resolve_parameters(fit)
-    return checkpoint_of(resolved, fit.get_params, lambda: data, fitted_state, rng)
+    return open_checkpoint(resolved, fit.get_params, lambda: data, fitted_state, rng)
 
 
 def test_nothing_is_saved_unless_asked_for():
     assert (
-        checkpoint_of(parameters(), dict, dict, None, np.random.default_rng(0)) is None
+        open_checkpoint(parameters(), dict, dict, None, np.random.default_rng(0))
+        is None
     )
 
 
@@ -482,9 +492,9 @@ def test_a_checkpoint_is_of_one_start(tmp_path):
 @pytest.mark.parametrize("n_samples", [100, 5000, 20_000, 60_000, 10**6])
 def test_by_default_each_row_held_out_is_judged_by_all_kinds(n_samples):
     # else there would be no weights of networks, or no temperature
-    settings = settle(parameters(), n_samples, 10, {})
+    settings = resolve_auto(parameters(), n_samples, 10, {})
     found = members_of(parameters(), settings, (8, 8))
     for fold in range(settings.n_folds):
         kinds = [member.kind for member in found[fold :: settings.n_folds]]
         assert set(kinds) == set(range(len(settings.kinds)))
-        assert len(kinds) >= FEWEST_JUDGES
+        assert len(kinds) >= MIN_OUT_OF_FOLD_MEMBERS

@@ -24,7 +24,7 @@ NUMPY = "numpy"
 """The engine that takes everything."""
 
 
-def engine_of(
+def choose_backend(
     architecture: Architecture, x: Rows, optimizer: Optimizer | None = None
 ) -> str:
     """What computes: an instruction set of the compiled core, or "numpy".
@@ -68,7 +68,7 @@ CORE_OPTIMIZERS: dict[type[Optimizer], CoreOptimizer] = {
 """Those that the core knows; a subclass is another."""
 
 
-def steps_of(
+def build_core_steps(
     optimizer: Optimizer, regularization: Regularization, loss: SoftmaxCrossEntropy
 ) -> Steps:
     """How the core takes the steps that NumPy's optimiser would take."""
@@ -92,12 +92,12 @@ def make_predictor(
     architecture: Architecture, parameters: np.ndarray, x: Rows
 ) -> Predictor:
     """What gives logits of such rows by a network, or by each of a stack."""
-    if engine_of(architecture, x) == NUMPY:
+    if choose_backend(architecture, x) == NUMPY:
         return Network(architecture, parameters)
     return CorePredictor(architecture, parameters)
 
 
-READERS: WeakKeyDictionary[object, CorePredictor] = WeakKeyDictionary()
+PREDICTORS: WeakKeyDictionary[object, CorePredictor] = WeakKeyDictionary()
 """Those that owners of parameters have had made, to be used again.
 
 To lay parameters out for the core takes longer than to read a row.
@@ -108,15 +108,15 @@ def get_cached_predictor(
     owner: object, architecture: Architecture, parameters: np.ndarray, x: Rows
 ) -> Predictor:
     """Return a predictor; the one of before while its owner has the same parameters."""
-    if engine_of(architecture, x) == NUMPY:
+    if choose_backend(architecture, x) == NUMPY:
         return Network(architecture, parameters)
-    predictor = READERS.get(owner)
+    predictor = PREDICTORS.get(owner)
     if predictor is None or not predictor.is_of(architecture, parameters):
-        predictor = READERS[owner] = CorePredictor(architecture, parameters)
+        predictor = PREDICTORS[owner] = CorePredictor(architecture, parameters)
     return predictor
 
 
-def probabilities_of(
+def compute_probabilities(
     predictor: Predictor,
     x: RowsInMemory,
     temperature: float,

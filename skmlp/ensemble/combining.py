@@ -8,9 +8,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from skmlp.fitting.engines import make_predictor
-from skmlp.fitting.recipe import FEWEST_JUDGES
-from skmlp.fitting.task import Task
+from skmlp.backend import make_predictor
+from skmlp.defaults import MIN_OUT_OF_FOLD_MEMBERS
+from skmlp.fitting.config import TrainingRun
 from skmlp.nn.calibration import fit_ensemble_weights, fit_temperature
 from skmlp.nn.losses import log_of, softmax
 
@@ -73,7 +73,7 @@ class Judged(NamedTuple):
 
 
 @np.errstate(all="ignore")
-def combination(task: Task, parameters: np.ndarray) -> Combination:
+def combination(task: TrainingRun, parameters: np.ndarray) -> Combination:
     """Shares and temperature as they were asked for, or as held-out rows suggest."""
     kinds = np.array([member.kind for member in task.members])
     ensemble_weights = np.full(len(kinds), 1 / len(kinds))
@@ -91,7 +91,7 @@ def combination(task: Task, parameters: np.ndarray) -> Combination:
     return Combination(ensemble_weights, temperature)
 
 
-def judge(task: Task, parameters: np.ndarray, kinds: np.ndarray) -> Judged:
+def judge(task: TrainingRun, parameters: np.ndarray, kinds: np.ndarray) -> Judged:
     """What networks say of the rows that they held out."""
     assert task.validation is not None, "nothing was held out"
     parts = task.validation.each()
@@ -136,7 +136,7 @@ def temperature_of(
     judged: Judged, kinds: np.ndarray, ensemble_weights: np.ndarray
 ) -> float:
     """The temperature from the rows that enough networks have judged."""
-    enough = min(FEWEST_JUDGES, len(kinds))
+    enough = min(MIN_OUT_OF_FOLD_MEMBERS, len(kinds))
     has_enough = judged.n_judges.sum(axis=0) >= enough
     part = judged.take(has_enough)
     if part is None or has_enough.mean() < SMALLEST_PART:

@@ -7,15 +7,15 @@ from scipy.optimize import minimize_scalar
 from scipy.special import log_softmax, softmax
 from tasks import CODES, GOAL, HELD_OUT, X, regression
 
-from skmlp.fitting.combining import (
+from skmlp.defaults import MIN_OUT_OF_FOLD_MEMBERS
+from skmlp.ensemble.combining import (
     Judged,
     combination,
     judge,
     shares_of,
     temperature_of,
 )
-from skmlp.fitting.recipe import FEWEST_JUDGES
-from skmlp.fitting.task import Member
+from skmlp.fitting.config import Member
 from skmlp.nn.calibration import (
     SPREAD_OF_LOG_TEMPERATURE,
     fit_ensemble_weights,
@@ -280,7 +280,7 @@ def test_a_temperature_needs_three_judges_to_a_row_or_all(n_networks, n_folds):
         "auto", folds(n_networks, n_folds), np.tile(SURE, (n_networks, 1))
     )
     most = -(-n_networks // n_folds)
-    assert (found != 1) == (most >= min(FEWEST_JUDGES, n_networks))
+    assert (found != 1) == (most >= min(MIN_OUT_OF_FOLD_MEMBERS, n_networks))
 
 
 def test_rows_with_too_few_judges_have_no_say():

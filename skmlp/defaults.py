@@ -27,13 +27,13 @@ rows, of which there are enough."""
 ENOUGH_ROWS = 2_000_000
 """From so many rows on, a few planned passes do, the last of them in small steps."""
 
-MOST_VISITS = 10_000_000
+MAX_ROW_VISITS = 10_000_000
 """Rows that a network then looks at, or one pass over all of them if these are more."""
 
 MOST_HELD_OUT = 100_000
 """Rows that tell enough, of however many."""
 
-FEWEST_JUDGES = 3
+MIN_OUT_OF_FOLD_MEMBERS = 3
 """Networks whose mean tells how sure the mean of all of them is.
 
 A network alone is surer of itself than the mean of several: a temperature that makes up
@@ -41,7 +41,7 @@ for that would leave the mean too unsure.
 """
 
 
-class Kind(NamedTuple):
+class MemberConfig(NamedTuple):
     """In what some networks of an ensemble differ from others.
 
     Attributes
@@ -59,24 +59,24 @@ class Kind(NamedTuple):
     weight_decay: float
 
 
-KINDS = (
+MEMBER_CONFIGS = (
     # bends, the best by itself
-    Kind(0.3, dropout=0.15, weight_decay=0.3),
+    MemberConfig(0.3, dropout=0.15, weight_decay=0.3),
     # thresholds, as trees find them
-    Kind(2.0, dropout=0.15, weight_decay=0.3),
+    MemberConfig(2.0, dropout=0.15, weight_decay=0.3),
     # waves so slow that they are straight, and nothing held back: clean classes
-    Kind(0.03, dropout=0.0, weight_decay=0.0),
+    MemberConfig(0.03, dropout=0.0, weight_decay=0.0),
     # held back by decay alone
-    Kind(1.0, dropout=0.0, weight_decay=1.0),
+    MemberConfig(1.0, dropout=0.0, weight_decay=1.0),
 )
 """Networks of these kinds stand for each other's weaknesses (Wenzel et al., 2020)."""
 
 
-KINDS_FOR_MANY_ROWS = (KINDS[0], KINDS[3], KINDS[1])
+MEMBER_CONFIGS_FOR_MANY_ROWS = (MEMBER_CONFIGS[0], MEMBER_CONFIGS[3], MEMBER_CONFIGS[1])
 """Without those that nothing holds back, which learn many rows by heart."""
 
 
-class Settings(NamedTuple):
+class TrainConfig(NamedTuple):
     """Those parameters of the classifier that may be "auto", once they are settled.
 
     Beside these, `kinds` has what dropout and weight decay are for some networks and
@@ -88,7 +88,7 @@ class Settings(NamedTuple):
     hidden_layer_sizes: tuple[int, ...]
     activation: ActivationLike | tuple[ActivationLike, ...]
     label_smoothing: float
-    kinds: tuple[Kind, ...]
+    kinds: tuple[MemberConfig, ...]
     batch_size: int
     learning_rate: str
     max_iter: int
@@ -100,7 +100,7 @@ class Settings(NamedTuple):
     n_estimators: int
 
 
-def by_size(n_samples: int, n_columns: int) -> Settings:
+def default_config(n_samples: int, n_columns: int) -> TrainConfig:
     """The settings for a table of so many rows and columns.
 
     Small tables are learnt by many narrow networks in small steps, each for as many
@@ -116,11 +116,11 @@ def by_size(n_samples: int, n_columns: int) -> Settings:
     is_wide = n_columns > MOST_NUMBERS_EMBEDDED
     activation = "gelu" if is_wide else "relu"
     if n_samples < MANY_ROWS:
-        return Settings(
+        return TrainConfig(
             hidden_layer_sizes=(64, 64),
             activation=activation,
             label_smoothing=0.01,
-            kinds=KINDS,
+            kinds=MEMBER_CONFIGS,
             batch_size=32 if n_samples < 1000 else 64,
             learning_rate="constant",
             max_iter=min(300, 2_000_000 // max(n_samples, 1)),
@@ -132,11 +132,11 @@ def by_size(n_samples: int, n_columns: int) -> Settings:
             n_estimators=16,
         )
     are_very_many = n_samples >= VERY_MANY_ROWS
-    settings = Settings(
+    settings = TrainConfig(
         hidden_layer_sizes=(128, 128),
         activation=activation,
         label_smoothing=0.02,
-        kinds=KINDS_FOR_MANY_ROWS,
+        kinds=MEMBER_CONFIGS_FOR_MANY_ROWS,
         batch_size=256 if n_samples < 2 * VERY_MANY_ROWS else 512,
         learning_rate="reduce_on_plateau",
         max_iter=max(10, min(60, 4_000_000 // n_samples)),
@@ -151,13 +151,13 @@ def by_size(n_samples: int, n_columns: int) -> Settings:
         settings = settings._replace(
             hidden_layer_sizes=(256, 256),
             label_smoothing=0.0,
-            kinds=KINDS[:1],
+            kinds=MEMBER_CONFIGS[:1],
             n_estimators=2,
         )
     if n_samples >= ENOUGH_ROWS:
         settings = settings._replace(
             learning_rate="cosine",
-            max_iter=max(1, MOST_VISITS // n_samples),
+            max_iter=max(1, MAX_ROW_VISITS // n_samples),
             n_iter_no_change=np.inf,
             validation_fraction=MOST_HELD_OUT / n_samples,
         )
@@ -179,7 +179,7 @@ FULL_BATCH: dict[str, Any] = {
     "hidden_layer_sizes": (100,),
     "activation": "relu",
     "label_smoothing": 0.0,
-    "kinds": (Kind(1.0, dropout=0.0, weight_decay=0.0),),
+    "kinds": (MemberConfig(1.0, dropout=0.0, weight_decay=0.0),),
     "learning_rate": "constant",
     "max_iter": 200,
     "n_iter_no_change": 10,
@@ -196,29 +196,29 @@ def is_auto(value: object) -> bool:
     return isinstance(value, str) and value == "auto"
 
 
-def settle(
+def resolve_auto(
     parameters: Parameters,
     n_samples: int,
     n_columns: int,
     auto_of_solver: Mapping[str, Any],
     in_parts: bool = False,
-) -> Settings:
+) -> TrainConfig:
     """The parameters of an estimator, with "auto" replaced by what suits its table."""
-    settings = by_size(n_samples, n_columns)
+    settings = default_config(n_samples, n_columns)
     if in_parts:
         settings = settings._replace(**IN_PARTS)
     settings = settings._replace(**auto_of_solver)
-    settings = settings._replace(**given_of(parameters, Settings._fields))
+    settings = settings._replace(**select_given(parameters, TrainConfig._fields))
     if not is_auto(parameters.validation_fraction) and n_samples < MANY_ROWS:
         # as few as hold out every row between them
         n_folds = math.ceil(1 / settings.validation_fraction - 1e-9)
         settings = settings._replace(n_folds=n_folds)
     kinds = settings.kinds if parameters.diverse_members else settings.kinds[:1]
-    given = given_of(parameters, Kind._fields)
+    given = select_given(parameters, MemberConfig._fields)
     kinds = tuple(kind._replace(**given) for kind in kinds)
     settings = settings._replace(kinds=kinds)
     is_smoothed_by_recipe = is_auto(parameters.label_smoothing)
-    if is_smoothed_by_recipe and not finds_temperature(parameters, settings):
+    if is_smoothed_by_recipe and not has_temperature_fit(parameters, settings):
         settings = settings._replace(label_smoothing=0.0)
     # patience suits the schedule that it came with
     if not is_auto(parameters.n_iter_no_change):
@@ -231,23 +231,25 @@ def settle(
     )
 
 
-def finds_temperature(parameters: Parameters, settings: Settings) -> bool:
+def has_temperature_fit(parameters: Parameters, settings: TrainConfig) -> bool:
     """Whether enough networks hold out the same rows to tell how sure to be."""
     n_judges = math.ceil(settings.n_estimators / settings.n_folds)
     return (
         settings.early_stopping
         and is_auto(parameters.temperature)
-        and n_judges >= min(FEWEST_JUDGES, settings.n_estimators)
+        and n_judges >= min(MIN_OUT_OF_FOLD_MEMBERS, settings.n_estimators)
     )
 
 
-def given_of(parameters: Parameters, names: Sequence[str]) -> dict[str, Any]:
+def select_given(parameters: Parameters, names: Sequence[str]) -> dict[str, Any]:
     """Those of the parameters of these names that are set."""
     given = {name: getattr(parameters, name, "auto") for name in names}
     return {name: value for name, value in given.items() if not is_auto(value)}
 
 
-def numbers_to_embed(parameters: Parameters, n_numbers: int, suits_solver: bool) -> int:
+def count_embedded_columns(
+    parameters: Parameters, n_numbers: int, suits_solver: bool
+) -> int:
     """How many columns of numbers get a periodic embedding: all or none."""
     if parameters.numeric_embedding is None:
         return 0
@@ -255,7 +257,7 @@ def numbers_to_embed(parameters: Parameters, n_numbers: int, suits_solver: bool)
     return n_numbers if suits or not is_auto(parameters.numeric_embedding) else 0
 
 
-def check_in_parts(parameters: Parameters) -> None:
+def check_partial_fit_parameters(parameters: Parameters) -> None:
     """Raise if a parameter asks for what can't be had of rows that come in parts."""
     if parameters.early_stopping and not is_auto(parameters.early_stopping):
         raise ValueError(

@@ -61,7 +61,7 @@ class Member(NamedTuple):
         return self.dropout, self.weight_decay
 
 
-class Data(NamedTuple):
+class TrainData(NamedTuple):
     """What is learnt from.
 
     Attributes
@@ -120,7 +120,7 @@ class Goal(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Task:
+class TrainingRun:
     """What one call of fit or partial_fit trains, from where, on what and how long.
 
     Attributes
@@ -186,7 +186,7 @@ class Task:
         """
         return max(self.samples.total_weight(), self.n_samples)
 
-    def on_shard(self, samples: Samples, n_penalised: float) -> "Task":
+    def on_shard(self, samples: Samples, n_penalised: float) -> "TrainingRun":
         """The same on some of the rows, which bear their share of the penalty.
 
         `n_penalised` is that of all shards together.

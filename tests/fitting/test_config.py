@@ -6,8 +6,8 @@ from numpy.testing import assert_array_equal
 from tasks import ARCHITECTURE, CODES, GOAL, X, regression
 
 from skmlp import MLPSoftmaxClassifier
+from skmlp.fitting.config import Learnt, Member, Memory, TrainResult, best_iter_of
 from skmlp.fitting.start import FittedState
-from skmlp.fitting.task import Learnt, Member, Memory, TrainResult, best_iter_of
 from skmlp.training.endings import StopReason
 
 STRENGTHS = {  # alpha is 3, and there are 60 rows
