@@ -18,12 +18,10 @@ from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.metrics import get_scorer_names
 from sklearn.utils import Tags, get_tags
 from sklearn.utils.metaestimators import available_if
-from sklearn.utils.validation import (
-    check_is_fitted,
-)
+from sklearn.utils.validation import check_is_fitted
 
 from skmlp._estimators import HintsMixin, as_generator, unchanged_on_error
-from skmlp._html import details, table
+from skmlp._html import format_network
 from skmlp._sklearn_compat import (
     CallbackSupportMixin,
     FitTask,
@@ -52,9 +50,8 @@ from skmlp.data.sources import (
     resolve_columns,
 )
 from skmlp.data.targets import check_row_labels, compute_accuracy, read_targets
-from skmlp.defaults import TrainConfig, check_partial_fit_parameters, is_auto
-from skmlp.fitting.config import Learnt, Memory, TrainingRun, TrainResult
-from skmlp.fitting.endings import advise, format_epochs, warn_about_training
+from skmlp.defaults import check_partial_fit_parameters, is_auto
+from skmlp.fitting.config import TrainingRun, TrainResult
 from skmlp.fitting.parameters import (
     ActivationLike,
     Parameters,
@@ -62,15 +59,15 @@ from skmlp.fitting.parameters import (
     Transformer,
     resolve_parameters,
 )
-from skmlp.fitting.run import run_training
-from skmlp.fitting.solvers import SOLVERS, Trainer, state_of
+from skmlp.fitting.run import run_training, warn_about_training
+from skmlp.fitting.solvers import SOLVERS, check_supports
 from skmlp.fitting.start import (
-    FittedState,
     build_run,
     check_classes,
     open_checkpoint,
-    resolve_defaults,
+    resolve_config,
 )
+from skmlp.fitting.trainer import Trainer, select_members, stack_members
 from skmlp.nn.activations import ACTIVATIONS, Activation
 from skmlp.nn.network import Architecture
 from skmlp.optim.optimizers import OptimizerState
@@ -656,55 +653,55 @@ class MLPSoftmaxClassifier(
         """
         parameters = resolve_parameters(self)
         deadline = time.monotonic() + (parameters.max_time or math.inf)
-        validation_data = ValidationData.of(
+        validation = ValidationData.of(
             *read_validation(X_val, y_val, sample_weight_val)
         )
-        with self._source(parameters, X, y, sample_weight) as source:
-            self._fit(parameters, source, validation_data, deadline)
+        with self._open_source(parameters, X, y, sample_weight) as source:
+            self._fit(parameters, source, validation, deadline)
         return self
 
     def _fit(
         self,
         parameters: Parameters,
         source: Source,
-        validation_data: ValidationData,
+        validation: ValidationData,
         deadline: float,
     ) -> None:
-        """Train on the rows of a source, one step after the other."""
-        fitted_state = FittedState.of(self) if parameters.warm_start else None
+        """Train on the rows of a source."""
+        # what there is, and what every "auto" means for it
+        previous = self._get_result() if parameters.warm_start else None
+        is_warm_start = previous is not None
         targets = source.targets(parameters)
-        settings = resolve_defaults(parameters, targets, source.n_columns, fitted_state)
-        settings = source.suited(settings)
+        config = resolve_config(parameters, targets, source.n_columns, previous)
+        config = source.suited(config)
         rng = as_generator(parameters.random_state)
-
-        def given() -> dict[str, object]:
-            return {**source.fingerprint(), **validation_data.fingerprint()}
-
-        checkpoint = open_checkpoint(
-            parameters, self.get_params, given, fitted_state, rng
-        )
+        checkpoint = None
+        if parameters.checkpoint is not None:
+            data_of_fit = {**source.fingerprint(), **validation.fingerprint()}
+            checkpoint = open_checkpoint(
+                parameters, self.get_params(), data_of_fit, previous, rng
+            )
+        # the table as a matrix of numbers, split into training and validation rows
         self.classes_ = targets.classes
-        is_warm_start = fitted_state is not None
         data = source.data(
-            self, parameters, targets, settings, validation_data, rng, is_warm_start
+            self, parameters, targets, config, validation, rng, is_warm_start
         )
         end_stream(self, is_warm_start)
-        task = replace(
-            build_run(parameters, settings, data, rng, fitted_state),
+        # the networks, with new weights or those of the previous fit
+        run = replace(
+            build_run(config, data, rng, previous),
             deadline=deadline,
             checkpoint=checkpoint,
-            fit_task=self._fit_task(settings.max_iter, source),
+            fit_task=self._begin_fit_task(config.max_iter, source),
         )
-        train_result = self._train(parameters, task, settings)
-        optimizer_state = (
-            train_result.memory.optimizer_state if parameters.warm_start else None
-        )
-        memory = Memory(optimizer_state, None, train_result.memory.samples_seen)
-        self._keep(train_result.learnt, memory)
-        if task.fit_task is not None:
-            task.fit_task.end()
+        result = self._train(parameters, run)
+        # only a warm start needs the optimizer's moments again
+        state = result.optimizer_state if parameters.warm_start else None
+        self._store(replace(result, optimizer_state=state, plateau=None))
+        if run.fit_task is not None:
+            run.fit_task.end()
 
-    @available_if(lambda self: self._can_go_on_in_parts())
+    @available_if(lambda self: self._supports_partial_fit())
     @unchanged_on_error
     @fit_context(prefer_skip_nested_validation=True)
     def partial_fit(
@@ -770,15 +767,16 @@ class MLPSoftmaxClassifier(
         """
         parameters = resolve_parameters(self)
         check_partial_fit_parameters(parameters)
-        fitted_state = FittedState.of(self)
-        classes = check_classes(classes, fitted_state)
+        is_warm_start = self.__sklearn_is_fitted__()
+        classes = check_classes(classes, self.classes_ if is_warm_start else None)
         X, y, sample_weight = resolve_columns(X, y, sample_weight)
         targets = read_targets(parameters, X, y, sample_weight, classes)
         self.classes_ = classes
         rng = as_generator(parameters.random_state)
-        is_warm_start = fitted_state is not None
-        for call in batches_to_train(self, parameters, X, targets, rng, is_warm_start):
-            self._learn(parameters, call, as_table(X).n_columns)
+        # one batch, or all so far if the encoder is fitted again
+        batches = batches_to_train(self, parameters, X, targets, rng, is_warm_start)
+        for batch in batches:
+            self._train_batch(parameters, batch, as_table(X).n_columns)
         return self
 
     def set_params(self, **params: object) -> Self:
@@ -835,9 +833,9 @@ class MLPSoftmaxClassifier(
         if is_data_set(X):
             return map(self.predict_proba, iterate_features(self, X))
         x = encode_rows(self, X, self.architecture_.dtype)
-        reader = get_cached_predictor(self, self.architecture_, self.parameters_, x)
+        network = get_cached_predictor(self, self.architecture_, self.parameters_, x)
         return compute_probabilities(
-            reader, x, self.temperature_, self._ensemble_weights()
+            network, x, self.temperature_, self.member_weights_
         )
 
     def predict_log_proba(self, X: TableLike | DataSetLike) -> Any:
@@ -1093,106 +1091,83 @@ class MLPSoftmaxClassifier(
         return tags
 
     def _html_repr(self) -> str:
-        """scikit-learn's diagram and, once fitted, the network below it."""
+        """Return scikit-learn's diagram and, once fitted, the network below it."""
         diagram = super()._html_repr()
-        if not self.__sklearn_is_fitted__():
-            return diagram
-        return diagram + self._network_html()
+        return diagram + (format_network(self) if self.__sklearn_is_fitted__() else "")
 
-    def _network_html(self) -> str:
-        """The layers as a table, and how well training went."""
-        times = " \N{MULTIPLICATION SIGN} "
-        rows = [
-            (name, activation, times.join(map(str, shape)), n_parameters)
-            for name, activation, shape, n_parameters in self.architecture_.summary()
-        ]
-        best = format_epochs(np.atleast_1d(self.best_iter_))
-        n_networks = self.n_estimators_
-        kept = f"{best} of {self.n_iter_}" if self.n_iter_ else "the start"
-        facts = {"networks": f"{n_networks} of {self.n_parameters_:,} parameters each"}
-        if self.best_validation_score_ is None:
-            facts |= {"weights of": kept, "training loss": f"{self.loss_:.4g}"}
-        else:
-            score = f"{self.best_validation_score_:.4g}"
-            facts |= {"weights of": kept, "best validation score": score}
-            if isinstance(self.scoring, str):
-                facts["scored by"] = self.scoring
-        header = ["layer", "activation", "shape", "parameters"]
-        return details("Network", table(header, rows), facts)
+    # Shared by fit and partial_fit
 
-    # What fit and partial_fit share
+    def _open_source(
+        self, parameters: Parameters, X: Any, y: Any, sample_weight: Any
+    ) -> AbstractContextManager[Source]:
+        """Open the source of the rows of a fit."""
+        return open_source(parameters, X, y, sample_weight)
 
-    def _fit_task(self, n_epochs: int, source: Source) -> FitTask | None:
-        """Where scikit-learn's callbacks hear of epochs, if there are any."""
+    def _begin_fit_task(self, n_epochs: int, source: Source) -> FitTask | None:
+        """Tell scikit-learn's callbacks, if there are any, that a fit begins."""
         if not hasattr(self, "_skl_callbacks"):
             return None
         return FitTask(self, n_epochs, source.X, source.y, source.sample_weight)
 
-    def _train(
-        self, parameters: Parameters, task: TrainingRun, settings: TrainConfig
-    ) -> TrainResult:
-        """Carry out a task, and say how it ended."""
-        train_result = run_training(task, self._trainer(parameters, task, settings))
+    def _train(self, parameters: Parameters, run: TrainingRun) -> TrainResult:
+        """Train the networks of a run, and warn if it ended badly."""
+        result = run_training(run, self._build_trainer(parameters, run))
         is_scaled = self.encoder_ is not None
-        warn_about_training(
-            train_result, advise(parameters, task.goal.max_iter, is_scaled)
-        )
-        return train_result
+        warn_about_training(result, parameters, run.config.max_iter, is_scaled)
+        return result
 
-    def _learn(
-        self, parameters: Parameters, call: PartialFitBatch, n_columns: int
+    def _build_trainer(self, parameters: Parameters, run: TrainingRun) -> Trainer:
+        """Build the trainer that the parameter `solver` names."""
+        solver = SOLVERS[parameters.solver]
+        return solver.from_config(parameters, run.config, run.n_samples)
+
+    def _train_batch(
+        self, parameters: Parameters, batch: PartialFitBatch, n_columns: int
     ) -> None:
-        """Train for one epoch on what a call of `partial_fit` has brought."""
-        fitted_state = FittedState.of(self)
-        settings = resolve_defaults(
-            parameters, call.targets, n_columns, fitted_state, in_parts=True
+        """Train for one epoch on the rows of a call of `partial_fit`."""
+        previous, targets = self._get_result(), batch.targets
+        config = resolve_config(
+            parameters, targets, n_columns, previous, in_parts=True
+        )._replace(verbose=batch.verbose)
+        samples = targets.samples.for_each(config.n_estimators)
+        data = build_data(self, batch.x, samples, None, targets)
+        run = build_run(config, data, batch.rng, previous, True, batch.reinitializes)
+        result = self._train(parameters, run)
+        if previous is not None and not batch.reinitializes:
+            result = result.continuing(previous)
+        self._store(result)
+
+    def _get_result(self) -> TrainResult | None:
+        """Return the fitted attributes as a result to continue; None if unfitted."""
+        if not self.__sklearn_is_fitted__():
+            return None
+        return TrainResult(
+            self.classes_,
+            self.architecture_,
+            np.atleast_2d(self.parameters_),  # (n_members, n_parameters)
+            self.history_,
+            np.atleast_1d(self.best_iter_),
+            self.member_weights_,
+            self.temperature_,
+            self.engine_,
+            optimizer_state=self._optimizer_state
+            and stack_members(self._optimizer_state),
+            plateau=self._plateau,
+            samples_seen=self.t_,
         )
-        samples = call.targets.samples.for_each(settings.n_estimators)
-        data = build_data(self, call.x, samples, None, call.targets)
-        anew = call.reinitializes
-        task = build_run(parameters, settings, data, call.rng, fitted_state, True, anew)
-        task = replace(task, verbose=call.verbose)
-        train_result = self._train(parameters, task, settings)
-        learnt = train_result.learnt
-        if fitted_state is not None and not anew:
-            learnt = fitted_state.followed_by(train_result)
-        self._keep(learnt, train_result.memory)
 
-    def _source(
-        self, parameters: Parameters, X: Any, y: Any, sample_weight: Any
-    ) -> AbstractContextManager[Source]:
-        """Where the rows of a fit come from."""
-        return open_source(parameters, X, y, sample_weight)
-
-    def _trainer(
-        self, parameters: Parameters, task: TrainingRun, settings: TrainConfig
-    ) -> Trainer:
-        """What moves the weights of a task."""
-        return SOLVERS[parameters.solver].of(parameters, settings, task.n_samples)
-
-    def _keep(self, learnt: Learnt, memory: Memory) -> None:
-        """Become what was learnt."""
-        for name, value in learnt.attributes().items():
+    def _store(self, result: TrainResult) -> None:
+        """Store the training result as fitted attributes."""
+        for name, value in result.attributes().items():
             setattr(self, name, value)
-        self._optimizer_state, self._plateau, self.t_ = memory
-        if self._optimizer_state is not None and len(learnt.parameters) == 1:
-            self._optimizer_state = state_of(self._optimizer_state, 0)
+        self._plateau, self.t_ = result.plateau, result.samples_seen
+        self._optimizer_state = result.optimizer_state
+        if self._optimizer_state is not None and self.n_estimators_ == 1:
+            self._optimizer_state = select_members(self._optimizer_state, 0)
 
-    def _ensemble_weights(self) -> np.ndarray | None:
-        """What each network has of the mean; None for the same, or for one network.
-
-        Models from before networks were weighed have no weights.
-        """
-        ensemble_weights: np.ndarray | None = vars(self).get("member_weights_")
-        return (
-            None
-            if ensemble_weights is None or np.ptp(ensemble_weights) == 0
-            else ensemble_weights
-        )
-
-    def _can_go_on_in_parts(self) -> bool:
-        """Whether there is `partial_fit`; raise if the solver refuses it."""
-        # others, which may have no hash, are named when parameters are checked
+    def _supports_partial_fit(self) -> bool:
+        """Return True if there is `partial_fit`; raise if the solver refuses it."""
+        # unknown solvers, which may have no hash, are named when parameters are checked
         if self.solver in tuple(SOLVERS):
-            SOLVERS[self.solver].check_takes(self, "partial_fit", "partial_fit")
+            check_supports(self.solver, "partial_fit", "partial_fit")
         return True

@@ -7,7 +7,7 @@ from distributed import Future
 
 from skmlp.dask.cluster import Tasks
 from skmlp.fitting.averaging import TrainingState, average_states
-from skmlp.fitting.shards import CommunicationRound, RoundStats, ShardJob
+from skmlp.fitting.shards import CommunicationRound, Executor, RoundStats, ShardJob
 from skmlp.training.batches import RowsInShards, Samples
 from skmlp.training.threads import open_workers
 
@@ -15,7 +15,7 @@ STATES_AT_ONCE = 4
 """States whose mean is taken by one task."""
 
 
-class OnCluster:
+class OnCluster(Executor):
     """Has rounds carried out by workers.
 
     All tasks of an epoch are submitted at once. It begins with the state that the last
@@ -34,16 +34,16 @@ class OnCluster:
         self.sizes = rows.sizes
         self.shards: Sequence[Future] = rows.shards
 
-    def epoch(
+    def run_epoch(
         self,
-        course: ShardJob,
+        job: ShardJob,
         state: TrainingState,
         rounds: Sequence[CommunicationRound],
         is_over: Callable[[], bool],
     ) -> tuple[TrainingState, list[RoundStats]]:
         workers = self.tasks.places(len(self.shards))
         with Tasks(self.tasks.client) as tasks:
-            in_common, now = tasks.send(course), tasks.send(state)
+            in_common, now = tasks.send(job), tasks.send(state)
             states, promised = [], []
             for one in rounds:
                 parts = [
@@ -56,7 +56,7 @@ class OnCluster:
                 ]
                 now = mean_in_tree(tasks, parts)
                 states.append(now)
-                promised.append(tasks.submit(RoundStats.of, now))
+                promised.append(tasks.submit(RoundStats.from_state, now))
             reports: list[RoundStats] = []
             for report in promised:
                 reports.append(report.result())
@@ -85,7 +85,7 @@ def mean_of_some(*states: TrainingState) -> TrainingState:
 
 
 def part_in_round(
-    course: ShardJob,
+    job: ShardJob,
     samples: Samples,
     state: TrainingState,
     of_all: CommunicationRound,
@@ -93,7 +93,7 @@ def part_in_round(
 ) -> TrainingState:
     """One shard's part in a round, on one thread: workers have tasks for the others."""
     with open_workers(1) as workers:
-        return course.take(as_received(samples), state, of_all, shard, workers)
+        return job.train_shard(as_received(samples), state, of_all, shard, workers)
 
 
 def as_received(samples: Samples) -> Samples:

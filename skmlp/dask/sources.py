@@ -31,8 +31,7 @@ from skmlp.data.sources import (
 )
 from skmlp.data.splits import SplitRole
 from skmlp.data.targets import Targets
-from skmlp.defaults import TrainConfig
-from skmlp.fitting.config import TrainData
+from skmlp.fitting.config import TrainConfig, TrainData
 from skmlp.fitting.parameters import Parameters
 from skmlp.tabular.frame import TableLike
 from skmlp.training.batches import RowsInShards, Samples

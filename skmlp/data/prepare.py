@@ -21,8 +21,7 @@ from skmlp.data.targets import (
     is_unknown_to_sklearn,
     split_samples,
 )
-from skmlp.defaults import TrainConfig
-from skmlp.fitting.config import TrainData
+from skmlp.fitting.config import TrainConfig, TrainData
 from skmlp.fitting.parameters import Parameters, Transformer
 from skmlp.tabular.encoder import TableEncoder
 from skmlp.tabular.frame import (

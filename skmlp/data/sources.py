@@ -29,8 +29,7 @@ from skmlp.data.targets import (
     read_targets,
     warn_no_split,
 )
-from skmlp.defaults import TrainConfig
-from skmlp.fitting.config import TrainData
+from skmlp.fitting.config import TrainConfig, TrainData
 from skmlp.fitting.parameters import Parameters
 from skmlp.tabular.frame import (
     TableLike,

@@ -14,7 +14,8 @@ from sklearn.utils.class_weight import compute_class_weight
 from sklearn.utils.multiclass import check_classification_targets, type_of_target
 from sklearn.utils.validation import check_consistent_length
 
-from skmlp.defaults import TrainConfig, is_auto
+from skmlp.defaults import is_auto
+from skmlp.fitting.config import TrainConfig
 from skmlp.fitting.parameters import Parameters
 from skmlp.tabular.frame import TableLike, as_table, check_not_lazy, format_list
 from skmlp.tabular.labels import check_weights, find_labels, limit_range, read_labels

@@ -1,7 +1,6 @@
-"""Combining: what the networks of an ensemble count for, and how sure to be of them.
+"""Weights and temperature of an ensemble, fitted on out-of-fold predictions.
 
-Both come from rows that were held out, each of which is judged by those networks alone
-that were not trained on it.
+Each validation row is predicted by those networks alone that were not trained on it.
 """
 
 from typing import NamedTuple
@@ -14,136 +13,116 @@ from skmlp.fitting.config import TrainingRun
 from skmlp.nn.calibration import fit_ensemble_weights, fit_temperature
 from skmlp.nn.losses import log_of, softmax
 
-SMALLEST_PART = 0.1
-"""Of the rows held out, how many must have so many judges.
+MIN_FRACTION = 0.1
+"""Smallest part of the validation rows that must have enough out-of-fold predictions.
 
-Where parts of classes are rounded up, two folds share a row or two, which have judges
-from both: too few rows to say anything of all.
+Where parts of classes are rounded up, two folds share a row or two, which have
+predictions of both: too few rows to fit a temperature on.
 """
 
 
-class Combination(NamedTuple):
-    """How probabilities of several networks become those of the ensemble.
+class OutOfFold(NamedTuple):
+    """Predictions for validation rows, averaged over the members of equal config."""
 
-    Attributes
-    ----------
-    shares : ndarray of shape (n_members,)
-        What each network has of the mean; they sum to 1.
-    temperature : float
-        What the logarithms of the mean are divided by.
-    """
+    probabilities: np.ndarray  # (n_groups, n_rows, n_classes)
+    n_members: np.ndarray  # (n_groups, n_rows), how many predicted each row
+    y_encoded: np.ndarray  # (n_rows,)
+    weight: np.ndarray | None  # (n_rows,)
 
-    ensemble_weights: np.ndarray
-    temperature: float
-
-
-class Judged(NamedTuple):
-    """Rows that were held out, as networks of each kind see them.
-
-    Attributes
-    ----------
-    probabilities : ndarray of shape (n_kinds, n_rows, n_classes)
-        Mean over the networks of a kind that held a row out.
-    n_judges : ndarray of int of shape (n_kinds, n_rows)
-        How many these are.
-    codes : ndarray of int of shape (n_rows,)
-        Class of each row.
-    weight : ndarray of shape (n_rows,) or None
-        Weight of each row.
-    """
-
-    probabilities: np.ndarray
-    n_judges: np.ndarray
-    y_encoded: np.ndarray
-    weight: np.ndarray | None
-
-    def take(self, rows: np.ndarray) -> "Judged | None":
-        """Some of the rows, whose weights become 1 on average; None for no weight."""
+    def take(self, rows: np.ndarray) -> "OutOfFold | None":
+        """Return some rows, of mean weight 1; None if they have no weight."""
         weight = None if self.weight is None else self.weight[rows]
         if not np.any(rows if weight is None else weight):
             return None
         if weight is not None:
             weight /= weight.mean()
-        return Judged(
+        return OutOfFold(
             self.probabilities[:, rows],
-            self.n_judges[:, rows],
+            self.n_members[:, rows],
             self.y_encoded[rows],
             weight,
         )
 
 
 @np.errstate(all="ignore")
-def combination(task: TrainingRun, parameters: np.ndarray) -> Combination:
-    """Shares and temperature as they were asked for, or as held-out rows suggest."""
-    kinds = np.array([member.kind for member in task.members])
-    ensemble_weights = np.full(len(kinds), 1 / len(kinds))
-    goal = task.goal
-    weighs = goal.member_weights == "auto" and len(np.unique(kinds)) > 1
-    is_to_be_found = goal.temperature == "auto"
-    temperature = 1.0 if goal.temperature in (None, "auto") else float(goal.temperature)
-    if task.validation is None or not (weighs or is_to_be_found):
-        return Combination(ensemble_weights, temperature)
-    judged = judge(task, parameters, kinds)
-    if weighs:
-        ensemble_weights = shares_of(judged, kinds)
-    if is_to_be_found:
-        temperature = temperature_of(judged, kinds, ensemble_weights)
-    return Combination(ensemble_weights, temperature)
+def fit_combination(
+    run: TrainingRun, parameters: np.ndarray
+) -> tuple[np.ndarray, float]:
+    """Return the weights (n_members,) of the networks, and the temperature."""
+    config, n_members = run.config, len(parameters)
+    ensemble_weights = np.full(n_members, 1 / n_members)
+    groups = np.array(config.member_groups)  # (n_members,), equal configs
+    fits_weights = config.member_weights == "auto" and len(np.unique(groups)) > 1
+    fits_temperature = config.temperature == "auto"
+    temperature = (
+        1.0 if config.temperature in (None, "auto") else float(config.temperature)
+    )
+    if run.data.validation is not None and (fits_weights or fits_temperature):
+        predictions = _predict_out_of_fold(run, parameters, groups)
+        if fits_weights:
+            ensemble_weights = _fit_weights(predictions, groups)
+        if fits_temperature:
+            temperature = _fit_temperature(predictions, groups, ensemble_weights)
+    return ensemble_weights, temperature
 
 
-def judge(task: TrainingRun, parameters: np.ndarray, kinds: np.ndarray) -> Judged:
-    """What networks say of the rows that they held out."""
-    assert task.validation is not None, "nothing was held out"
-    parts = task.validation.each()
-    rows_of = [
+def _predict_out_of_fold(
+    run: TrainingRun, parameters: np.ndarray, groups: np.ndarray
+) -> OutOfFold:
+    """Predict the validation rows of each network, averaged by group."""
+    assert run.data.validation is not None, "there are validation rows"
+    parts = run.data.validation.each()
+    rows_of_members = [
         np.arange(len(part.y_encoded)) if part.rows is None else part.rows
         for part in parts
     ]
-    known = np.unique(np.concatenate(rows_of))
-    shape = (int(kinds.max()) + 1, len(known))
-    totals = np.zeros((*shape, task.architecture.n_classes))
-    n_judges = np.zeros(shape, dtype=int)
+    known = np.unique(np.concatenate(rows_of_members))
+    shape = (int(groups.max()) + 1, len(known))
+    totals = np.zeros((*shape, run.architecture.n_classes))
+    n_members = np.zeros(shape, dtype=int)
     y_encoded = np.empty(len(known), dtype=int)
     weight = None if parts[0].weight is None else np.empty(len(known))
-    for kind, vector, part, rows in zip(kinds, parameters, parts, rows_of, strict=True):
-        predictor = make_predictor(task.architecture, vector, part.x)
+    for group, vector, part, rows in zip(
+        groups, parameters, parts, rows_of_members, strict=True
+    ):
+        predictor = make_predictor(run.architecture, vector, part.x)
         places = np.searchsorted(known, rows)
-        totals[kind, places] += softmax(predictor.logits(part.x, part.rows))
-        n_judges[kind, places] += 1
+        totals[group, places] += softmax(predictor.logits(part.x, part.rows))
+        n_members[group, places] += 1
         y_encoded[places] = part.y_encoded
         if weight is not None and part.weight is not None:
             weight[places] = part.weight
-    totals /= np.maximum(n_judges, 1)[:, :, np.newaxis]
-    return Judged(totals, n_judges, y_encoded, weight)
+    totals /= np.maximum(n_members, 1)[:, :, np.newaxis]
+    return OutOfFold(totals, n_members, y_encoded, weight)
 
 
-def shares_of(judged: Judged, kinds: np.ndarray) -> np.ndarray:
-    """What each network gets, by kind, from the rows that all kinds have judged."""
-    n_members = np.bincount(kinds)
-    part = judged.take(np.all(judged.n_judges > 0, axis=0))
+def _fit_weights(predictions: OutOfFold, groups: np.ndarray) -> np.ndarray:
+    """Fit a weight per group on the rows that all groups predict; share it equally."""
+    part = predictions.take(np.all(predictions.n_members > 0, axis=0))
     if part is None:
-        return np.full(len(kinds), 1 / len(kinds))
-    of_own_class = part.probabilities[:, np.arange(len(part.y_encoded)), part.y_encoded]
+        return np.full(len(groups), 1 / len(groups))
+    rows = np.arange(len(part.y_encoded))
+    of_true_class = part.probabilities[:, rows, part.y_encoded]  # (n_groups, n_rows)
+    # a network that has diverged predicts NaN, which counts as improbable
     smallest = np.finfo(np.float32).tiny
-    # of a network that ran away, who says NaN, nothing is probable either
-    ensemble_weights = fit_ensemble_weights(
-        np.fmax(of_own_class.T, smallest), part.weight
+    group_weights = fit_ensemble_weights(
+        np.fmax(of_true_class.T, smallest), part.weight
     )
-    return (ensemble_weights / n_members)[kinds]
+    return (group_weights / np.bincount(groups))[groups]
 
 
-def temperature_of(
-    judged: Judged, kinds: np.ndarray, ensemble_weights: np.ndarray
+def _fit_temperature(
+    predictions: OutOfFold, groups: np.ndarray, ensemble_weights: np.ndarray
 ) -> float:
-    """The temperature from the rows that enough networks have judged."""
-    enough = min(MIN_OUT_OF_FOLD_MEMBERS, len(kinds))
-    has_enough = judged.n_judges.sum(axis=0) >= enough
-    part = judged.take(has_enough)
-    if part is None or has_enough.mean() < SMALLEST_PART:
+    """Fit the temperature on the rows that enough networks predict; 1 without."""
+    enough = min(MIN_OUT_OF_FOLD_MEMBERS, len(groups))
+    has_enough = predictions.n_members.sum(axis=0) >= enough
+    part = predictions.take(has_enough)
+    if part is None or has_enough.mean() < MIN_FRACTION:
         return 1.0
-    of_kind = np.zeros(len(part.n_judges))
-    of_kind[kinds] = ensemble_weights
-    counted = of_kind[:, np.newaxis] * part.n_judges
+    group_weights = np.zeros(len(part.n_members))
+    group_weights[groups] = ensemble_weights
+    counted = group_weights[:, np.newaxis] * part.n_members  # (n_groups, n_rows)
     counted /= counted.sum(axis=0)
     mean = np.einsum("kr,krc->rc", counted, part.probabilities)
     return fit_temperature(log_of(mean), part.y_encoded, part.weight)
