@@ -75,7 +75,7 @@ def load(table):
 
 def settings_of(X, n_training_rows):
     """What the default is for a table."""
-    return default_config(n_training_rows, X.shape[1])._asdict()
+    return default_config(n_training_rows, X.shape[1])
 
 
 def measured(table, name, X, y):

@@ -294,7 +294,7 @@ class MLPSoftmaxClassifier(
     verbose : bool or int, default=False
         1 prints a line per epoch: its number, training loss, validation score,
         learning rate and seconds since the start. 2 or more shows a progress bar, if
-        tqdm or rich is installed.
+        tqdm is installed.
 
     Attributes
     ----------

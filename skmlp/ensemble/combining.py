@@ -51,8 +51,9 @@ def fit_combination(
     """Return the weights (n_members,) of the networks, and the temperature."""
     config, n_members = run.config, len(parameters)
     ensemble_weights = np.full(n_members, 1 / n_members)
-    groups = np.array(config.member_groups)  # (n_members,), equal configs
-    fits_weights = config.member_weights == "auto" and len(np.unique(groups)) > 1
+    different = list(dict.fromkeys(config.members))
+    groups = np.array([different.index(member) for member in config.members])
+    fits_weights = config.member_weights == "auto" and len(different) > 1
     fits_temperature = config.temperature == "auto"
     temperature = (
         1.0 if config.temperature in (None, "auto") else float(config.temperature)

@@ -53,17 +53,13 @@ class TrainConfig(NamedTuple):
     verbose: bool | int
 
     @property
-    def member_groups(self) -> list[int]:
-        """Index of the config of each network: a network per fold has the first, ..."""
-        n_configs = len(self.member_configs)
-        return [
-            number // self.n_folds % n_configs for number in range(self.n_estimators)
-        ]
-
-    @property
     def members(self) -> tuple[MemberConfig, ...]:
-        """Config of each network."""
-        return tuple(self.member_configs[group] for group in self.member_groups)
+        """Config of each network: the first for one network per fold, then the next."""
+        n_configs = len(self.member_configs)
+        return tuple(
+            self.member_configs[number // self.n_folds % n_configs]
+            for number in range(self.n_estimators)
+        )
 
 
 class TrainData(NamedTuple):
