@@ -20,10 +20,10 @@ from skmlp.nn.activations import (
     Softplus,
     Tanh,
 )
+from skmlp.persistence.archive import FileRefusedError
 from skmlp.plotting.activations import ActivationDisplay
 from skmlp.plotting.loss_curves import LossCurveDisplay
 from skmlp.plotting.networks import NetworkDisplay
-from skmlp.saving.archive import FileRefusedError
 from skmlp.tabular.encoder import TableEncoder
 
 __all__ = [

@@ -75,7 +75,7 @@ from skmlp.optim.optimizers import OptimizerState
 from skmlp.optim.schedules import SCHEDULES
 from skmlp.parts.predictions import feature_pieces, prediction_pieces, write_parquet
 from skmlp.parts.reader import DataSetLike, is_data_set
-from skmlp.saving import models
+from skmlp.persistence import models
 from skmlp.tabular.encoder import TableEncoder
 from skmlp.tabular.kept import FirstRows
 from skmlp.tabular.tables import TableLike, n_columns_of

@@ -11,7 +11,7 @@ from skmlp.fitting.parameters import Auto, Scoring
 from skmlp.nn.losses import SoftmaxCrossEntropy
 from skmlp.nn.network import Architecture
 from skmlp.optim.optimizers import OptimizerState, Regularization
-from skmlp.saving.checkpoints import Checkpoint
+from skmlp.persistence.checkpoints import Checkpoint
 from skmlp.training.batches import Samples
 from skmlp.training.endings import StopReason
 from skmlp.training.monitor import Plateau

@@ -74,7 +74,7 @@ def compute_hour(local: Integers) -> Integers:
     return local % DAY // HOUR
 
 
-DATE_PARTS: dict[str, Callable[[Integers], Integers]] = {
+DATE_PART_NODES: dict[str, Callable[[Integers], Integers]] = {
     "month": compute_month,
     "weekday": compute_weekday,
     "hour": compute_hour,

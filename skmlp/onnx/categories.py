@@ -5,7 +5,12 @@ from onnx import TensorProto
 
 from skmlp.onnx.graph import Graph, as_int64
 from skmlp.onnx.keys import Keys
-from skmlp.tabular.columns import Block, CategoryColumn, OneHot, SignColumn
+from skmlp.tabular.columns import (
+    CategoricalBlock,
+    CategoryEncoding,
+    OneHotEncoding,
+    SignEncoding,
+)
 
 KEY_DTYPES: dict[int, type] = {
     TensorProto.STRING: object,
@@ -17,7 +22,7 @@ KEY_DTYPES: dict[int, type] = {
 
 
 def add_categories(
-    graph: Graph, x: str, column: CategoryColumn, keys: Keys
+    graph: Graph, x: str, column: CategoricalBlock, keys: Keys
 ) -> list[str]:
     """Add the nodes from keys (n_rows, 1) to the outputs of each block of a column."""
     if keys.elem_type == TensorProto.BOOL:
@@ -32,12 +37,14 @@ def add_categories(
     return [_add_block(graph, indices, block) for block in column.blocks]
 
 
-def _add_only_block(graph: Graph, x: str, known: np.ndarray, block: Block) -> str:
+def _add_only_block(
+    graph: Graph, x: str, known: np.ndarray, block: CategoryEncoding
+) -> str:
     """Add the only block of a column with one look-up, which leaves out rare keys."""
-    if isinstance(block, SignColumn):
+    if isinstance(block, SignEncoding):
         signs = block.signs.astype(np.float32)
         return graph.look_up(x, known, signs[: len(known)], signs[-1])
-    assert isinstance(block, OneHot), "target means come with another block"
+    assert isinstance(block, OneHotEncoding), "target means come with another block"
     places = _find_places(block)
     # infrequent categories that share the place of unknown ones need no key
     has_own = places[: len(known)] != places[-1]
@@ -46,21 +53,23 @@ def _add_only_block(graph: Graph, x: str, known: np.ndarray, block: Block) -> st
     return _add_one_hot(graph, graph.add("Squeeze", place, as_int64(1)), block)
 
 
-def _add_block(graph: Graph, indices: str, block: Block) -> str:
+def _add_block(graph: Graph, indices: str, block: CategoryEncoding) -> str:
     """Add the outputs of a block from category indices (n_rows,)."""
-    if isinstance(block, OneHot):
+    if isinstance(block, OneHotEncoding):
         places = graph.add("Gather", _find_places(block), indices)
         return _add_one_hot(graph, places, block)
-    table = block.signs[:, np.newaxis] if isinstance(block, SignColumn) else block.table
+    table = (
+        block.signs[:, np.newaxis] if isinstance(block, SignEncoding) else block.table
+    )
     return graph.add("Gather", table.astype(np.float32), indices)
 
 
-def _find_places(block: OneHot) -> np.ndarray:
+def _find_places(block: OneHotEncoding) -> np.ndarray:
     """Return the output of each category; one past the last for none."""
     return np.where(block.places < 0, len(block.labels), block.places).astype(np.int64)
 
 
-def _add_one_hot(graph: Graph, places: str, block: OneHot) -> str:
+def _add_one_hot(graph: Graph, places: str, block: OneHotEncoding) -> str:
     """Add one-hot rows; a place past the last gives zeros."""
     off_and_on = np.array([0, 1], dtype=np.float32)
     return graph.add("OneHot", places, as_int64(len(block.labels)), off_and_on)

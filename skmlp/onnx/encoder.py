@@ -19,11 +19,16 @@ from skmlp.onnx.inputs import (
 )
 from skmlp.onnx.keys import build_keys, check_unicode
 from skmlp.onnx.text import add_text
-from skmlp.tabular.columns import CategoryColumn, DateColumn, NumberColumn, PlainColumn
+from skmlp.tabular.columns import (
+    CategoricalBlock,
+    DateColumn,
+    NumericColumn,
+    RealColumn,
+)
 from skmlp.tabular.encoder import TableEncoder, get_column_names, make_unique
 from skmlp.tabular.names import remembered_names
 from skmlp.tabular.scaling import FAR, LIMIT, SmoothScale
-from skmlp.tabular.text import UNITS, TextColumn
+from skmlp.tabular.text import ANALYZERS, TextBlock
 
 MATRIX = "X"
 """Name of the input of columns without names."""
@@ -69,7 +74,7 @@ def _is_matrix(encoder: TableEncoder) -> bool:
     """Return True if all columns are numbers without names."""
     has_names = hasattr(encoder, "feature_names_in_") or remembered_names(encoder)
     are_plain = all(
-        isinstance(column, PlainColumn) and not column.from_text
+        isinstance(column, RealColumn) and not column.from_text
         for column in encoder._number_columns
     )
     only_numbers = len(encoder._number_columns) == encoder.n_features_in_
@@ -115,7 +120,7 @@ def _build_number_inputs(
     return inputs
 
 
-def _needs_offset(column: NumberColumn) -> bool:
+def _needs_offset(column: NumericColumn) -> bool:
     """Return True if parts of a date are in local time of a zone."""
     return (
         isinstance(column, DateColumn)
@@ -125,15 +130,15 @@ def _needs_offset(column: NumberColumn) -> bool:
     )
 
 
-def _build_text_input(text: TextColumn, label: Label) -> TextInput:
+def _build_text_input(text: TextBlock, label: Label) -> TextInput:
     """Build the input of a text column."""
     check_unicode(text.terms, f"column {label[1]!r}")
-    state = {"unit": text.unit, "longest": UNITS[text.unit].longest}
+    state = {"unit": text.unit, "longest": ANALYZERS[text.unit].longest}
     return TextInput(*label, state=state)
 
 
 def _build_category_input(
-    category: CategoryColumn, label: Label, text_state: Mapping[str, Any]
+    category: CategoricalBlock, label: Label, text_state: Mapping[str, Any]
 ) -> CategoryInput:
     """Build the input of a categorical column."""
     keys = build_keys(category, label[1])

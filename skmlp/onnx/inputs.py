@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 from onnx import TensorProto, ValueInfoProto, helper
 
-from skmlp.onnx.calendar import DATE_PARTS, SECOND, Integers
+from skmlp.onnx.calendar import DATE_PART_NODES, SECOND, Integers
 from skmlp.onnx.graph import Graph, as_float64
 from skmlp.onnx.keys import (
     MISSING_INT64,
@@ -23,15 +23,15 @@ from skmlp.onnx.keys import (
 )
 from skmlp.onnx.text import is_lowered_by_graph
 from skmlp.tabular.columns import (
-    NUMBER_COLUMNS,
-    CategoryColumn,
+    NUMERIC_COLUMNS,
+    CategoricalBlock,
     DateColumn,
     Factorized,
-    NumberColumn,
-    as_dates,
+    NumericColumn,
     factorize,
-    families,
-    is_missing_altogether,
+    find_value_types,
+    is_all_missing,
+    to_datetime_index,
 )
 from skmlp.tabular.tables import Column, Dense, Values, read_columns, read_matrix
 
@@ -91,7 +91,7 @@ class MatrixInput(Input):
         matrix = read_matrix(table)
         if matrix is None:
             columns = [
-                NUMBER_COLUMNS["numbers"](column.position).read(column)[0]
+                NUMERIC_COLUMNS["numbers"](column.position).read(column)[0]
                 for column in read_columns(table)
             ]
             matrix = np.column_stack(columns)
@@ -105,9 +105,9 @@ class NumberInput(Input):
     conversion = "numbers"
 
     @property
-    def reader(self) -> NumberColumn:
+    def reader(self) -> NumericColumn:
         """The encoder's column, which reads and refuses values as in Python."""
-        reader = NUMBER_COLUMNS[self.state["kind"]](self.position)
+        reader = NUMERIC_COLUMNS[self.state["kind"]](self.position)
         vars(reader).update(self.state["column"])
         return reader
 
@@ -123,7 +123,7 @@ class NumberInput(Input):
         """Parse text as the encoder does; None if all values are missing."""
         self.reader.read(column)  # raises what `predict_proba` raises
         values = self.reader.as_meant(column).data
-        return None if is_missing_altogether(column._replace(data=values)) else values
+        return None if is_all_missing(column._replace(data=values)) else values
 
     def _to_microseconds(
         self, column: Column, index: pd.DatetimeIndex | pd.TimedeltaIndex
@@ -186,7 +186,7 @@ class DateInput(NumberInput):
         values = self._read(column)
         if values is None:
             return np.full(len(column.data), MISSING_INT64)
-        return self._to_microseconds(column, as_dates(values))
+        return self._to_microseconds(column, to_datetime_index(values))
 
     def add_numbers(self, graph: Graph, offset: str | None) -> list[str]:
         """Add nodes for seconds since 1970, and the parts that varied in training."""
@@ -194,7 +194,7 @@ class DateInput(NumberInput):
         if offset is not None:
             local = moments + Integers(graph, offset) * SECOND
         parts = [
-            DATE_PARTS[part](local).as_double()
+            DATE_PART_NODES[part](local).as_double()
             for part in self.state["column"]["parts"][1:]
         ]
         return [_mask_missing(moments, part) for part in (_to_seconds(moments), *parts)]
@@ -212,7 +212,7 @@ class OffsetInput(NumberInput):
         values = self._read(column)
         if values is None:
             return np.zeros(len(column.data), dtype=np.int64)
-        dates = as_dates(values)
+        dates = to_datetime_index(values)
         reader = self.reader
         assert isinstance(reader, DateColumn)
         local = reader.local(values, dates).tz_localize(None)
@@ -242,7 +242,7 @@ class TextInput(Input):
     def fill(self, column: Column) -> np.ndarray:
         """Convert to lower case and cut to the length that the encoder reads."""
         found = factorize(column)
-        came = families(found.distinct)
+        came = find_value_types(found.distinct)
         if came and "text" not in came:
             raise ValueError(
                 f"expected text in {column.describe()}, got "
@@ -272,7 +272,7 @@ class CategoryInput(Input):
     def fill(self, column: Column) -> np.ndarray:
         """Convert each value to the key of its category."""
         found = factorize(column)
-        fitted = CategoryColumn(column.position, 2, 1)
+        fitted = CategoricalBlock(column.position, 2, 1)
         fitted.is_object = self.state["is_object"]
         fitted.families = set(self.state["families"])
         fitted._check_kind(column, found)

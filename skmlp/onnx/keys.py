@@ -19,7 +19,7 @@ import numpy as np
 import pandas as pd
 from onnx import TensorProto
 
-from skmlp.tabular.columns import CategoryColumn
+from skmlp.tabular.columns import CategoricalBlock
 
 MISSING_INT64 = np.iinfo(np.int64).min
 """Missing value of int64 inputs; NumPy's NaT is the same number."""
@@ -47,7 +47,7 @@ class Keys(NamedTuple):
     others: dict[str, str]  # by identity: keys of categories that are no text
 
 
-def build_keys(column: CategoryColumn, name: str) -> Keys:
+def build_keys(column: CategoricalBlock, name: str) -> Keys:
     """Build the keys of a fitted column: numbers if one type is exact, else text."""
     known = list(column.known)
     keys = None

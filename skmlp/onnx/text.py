@@ -9,7 +9,7 @@ import numpy as np
 from onnx import TensorProto
 
 from skmlp.onnx.graph import TEXT_OPSET, Graph, as_float32, as_int64
-from skmlp.tabular.text import UNITS, TextColumn
+from skmlp.tabular.text import ANALYZERS, TextBlock
 
 WORD = r"[\p{L}\p{N}_]+|[^\p{L}\p{N}_\s\p{Z}\x0b\x1c-\x1f\x{85}]"
 r"""Python's \w+|[^\w\s] in the syntax of RE2."""
@@ -24,7 +24,7 @@ MOST_CAPITALS = 4
 """Letters beyond ASCII of a word, up to which all capitalizations are listed."""
 
 
-def add_text(graph: Graph, x: str, column: TextColumn) -> str:
+def add_text(graph: Graph, x: str, column: TextBlock) -> str:
     """Add the nodes from text (n_rows, 1) to unscaled components, in doubles."""
     tokens, terms = TOKENIZERS[column.unit](graph, x, column.terms)
     counts = _add_counts(graph, tokens, terms)
@@ -129,7 +129,7 @@ def _tokenize_characters(
     tokens[" "] = SPACE
     spaced = graph.add("StringConcat", np.array(" ", object), x, since=TEXT_OPSET)
     found = graph.tokenize(spaced, " ", separators=[""])
-    end = as_int64(1 + UNITS["characters"].longest)
+    end = as_int64(1 + ANALYZERS["characters"].longest)
     found = graph.add("Slice", found, as_int64(0), end, as_int64(1))
     # every character of Unicode that is a space, or a known letter in either case
     table = {

@@ -6,9 +6,9 @@ import pytest
 from numpy.testing import assert_array_equal
 from sessions import evaluate
 
-from skmlp.onnx.calendar import DATE_PARTS, Integers
+from skmlp.onnx.calendar import DATE_PART_NODES, Integers
 from skmlp.onnx.graph import Graph
-from skmlp.tabular.columns import PARTS_OF_DATES
+from skmlp.tabular.columns import DATE_PARTS
 
 
 def compute(formula, *arrays):
@@ -36,12 +36,12 @@ def moments():
     return np.concatenate([far, days, days - 1, [0, -1]])
 
 
-@pytest.mark.parametrize("part", PARTS_OF_DATES)
+@pytest.mark.parametrize("part", DATE_PARTS)
 def test_date_parts_agree_with_pandas(part):
     ticks = moments()
     dates = pd.DatetimeIndex(ticks.astype("datetime64[us]"))
-    assert_array_equal(compute(DATE_PARTS[part], ticks), PARTS_OF_DATES[part](dates))
+    assert_array_equal(compute(DATE_PART_NODES[part], ticks), DATE_PARTS[part](dates))
 
 
 def test_date_parts_are_those_of_the_encoder():
-    assert list(DATE_PARTS) == list(PARTS_OF_DATES)
+    assert list(DATE_PART_NODES) == list(DATE_PARTS)

@@ -12,19 +12,19 @@ from skmlp.onnx.categories import KEY_DTYPES, add_categories
 from skmlp.onnx.encoder import _build_category_input
 from skmlp.onnx.graph import Graph
 from skmlp.onnx.keys import build_keys
-from skmlp.tabular.columns import CategoryColumn, factorize
+from skmlp.tabular.columns import CategoricalBlock, factorize
 from skmlp.tabular.tables import Column, pandas_values
-from skmlp.tabular.target_means import Rows, Target
+from skmlp.tabular.target_means import Target, TrainingRows
 
 
 def compare(train, new, *, max_categories=40, y=None):
     """Fit on some values, and let encoder and graph write others."""
     column = Column(0, "kind", pandas_values(pd.Series(train)))
-    fitted = CategoryColumn(0, max_categories, 2)
+    fitted = CategoricalBlock(0, max_categories, 2)
     target = None
     if y is not None:
         target = Target(np.asarray(y), ["a", "b", "c"], np.arange(len(y)) % 5)
-    fitted.fit(column, factorize(column), Rows.of(None), target)
+    fitted.fit(column, factorize(column), TrainingRows.from_weight(None), target)
     entry = _build_category_input(fitted, ("kind", "kind", 0), {})
     keys = build_keys(fitted, "kind")
     graph = Graph()

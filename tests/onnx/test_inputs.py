@@ -14,9 +14,9 @@ from skmlp.onnx.encoder import MATRIX, build_inputs
 from skmlp.onnx.graph import Graph
 from skmlp.onnx.inputs import INPUTS
 from skmlp.onnx.keys import MISSING_INT64
-from skmlp.tabular.columns import NUMBER_COLUMNS
+from skmlp.tabular.columns import NUMERIC_COLUMNS
 from skmlp.tabular.tables import Column, pandas_values
-from skmlp.tabular.target_means import Rows
+from skmlp.tabular.target_means import TrainingRows
 
 DOUBLE, INT64, BOOL, STRING = (
     TensorProto.DOUBLE,
@@ -122,7 +122,7 @@ def test_inputs_of_columns_with_text_for_missing_values_keep_their_type(value):
     assert only.elem_type == INT64
 
 
-ALL = Rows.of(None)
+ALL = TrainingRows.from_weight(None)
 MOMENTS = pd.date_range("2021-12-30 20:15:30.25", periods=400, freq="7h").as_unit("us")
 ZONES = ["UTC", "Asia/Tokyo"] * 200
 SEVERAL = pd.Series(
@@ -157,7 +157,7 @@ def test_dates_agree_with_the_encoder(values):
 def compare(kind, values):
     """Compare numbers of the graph with those of the encoder's column."""
     column = Column(0, "day", values)
-    reader = NUMBER_COLUMNS[kind](0)
+    reader = NUMERIC_COLUMNS[kind](0)
     wanted = np.transpose(reader.fit(column, ALL))
     state = {"kind": kind, "column": vars(reader), "is_fine": False}
     entry = INPUTS[kind]("x", "day", state=state)

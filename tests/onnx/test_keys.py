@@ -21,9 +21,9 @@ from skmlp.onnx.keys import (
     find_text_keys,
     spell,
 )
-from skmlp.tabular.columns import CategoryColumn, factorize
+from skmlp.tabular.columns import CategoricalBlock, factorize
 from skmlp.tabular.tables import Column
-from skmlp.tabular.target_means import Rows
+from skmlp.tabular.target_means import TrainingRows
 
 
 class Color(enum.Enum):
@@ -42,8 +42,8 @@ def keys_of(values):
     array = np.empty(len(values), object)
     array[:] = values
     column = Column(0, "kind", array)
-    fitted = CategoryColumn(0, 40, 1)
-    fitted.fit(column, factorize(column), Rows.of(None), None)
+    fitted = CategoricalBlock(0, 40, 1)
+    fitted.fit(column, factorize(column), TrainingRows.from_weight(None), None)
     return build_keys(fitted, "kind")
 
 

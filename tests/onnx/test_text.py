@@ -9,8 +9,8 @@ from skmlp.onnx.encoder import add_scale
 from skmlp.onnx.graph import Graph
 from skmlp.onnx.text import TOKENIZERS, add_text, is_lowered_by_graph
 from skmlp.tabular.tables import Column
-from skmlp.tabular.target_means import Rows, Target
-from skmlp.tabular.text import UNITS, TextColumn, Texts
+from skmlp.tabular.target_means import Target, TrainingRows
+from skmlp.tabular.text import ANALYZERS, TextBlock, UniqueTexts
 
 WORDS = "tea coffee Good bad ÄRGER naïve x_1 don't 3.5 über!! ... http://a.b 日本"
 
@@ -22,11 +22,13 @@ def fitted(unit, n_rows=300, extra=()):
         for _ in range(n_rows)
     ]
     distinct[: len(extra)] = extra
-    texts = Texts.of(np.arange(n_rows), distinct)
+    texts = UniqueTexts.of(np.arange(n_rows), distinct)
     codes = np.array([("tea" in note) + ("Good" in note) for note in distinct])
     target = Target(codes, ["a", "b", "c"], np.arange(n_rows) % 5)
-    column = TextColumn(0, unit)
-    column.fit(texts, Rows.of(None), target, 4, np.random.RandomState(0))
+    column = TextBlock(0, unit)
+    column.fit(
+        texts, TrainingRows.from_weight(None), target, 4, np.random.RandomState(0)
+    )
     return column, distinct
 
 
@@ -67,7 +69,7 @@ ODD = [
 ]
 
 
-@pytest.mark.parametrize("unit", UNITS)
+@pytest.mark.parametrize("unit", ANALYZERS)
 def test_text(unit):
     column, distinct = fitted(unit)
     rows = np.array([*distinct, *ODD, None], dtype=object)
@@ -79,7 +81,7 @@ def test_text(unit):
     assert np.abs(result).max() > 1
 
 
-@pytest.mark.parametrize("unit", UNITS)
+@pytest.mark.parametrize("unit", ANALYZERS)
 @pytest.mark.parametrize("values", [[""], ["", ""], ["tea"]])
 def test_few_rows_or_no_text(unit, values):
     column, _ = fitted(unit)
@@ -91,4 +93,4 @@ def test_few_rows_or_no_text(unit, values):
 
 
 def test_every_unit_is_taken_apart():
-    assert set(TOKENIZERS) == set(UNITS)
+    assert set(TOKENIZERS) == set(ANALYZERS)

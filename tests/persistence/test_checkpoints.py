@@ -21,8 +21,8 @@ from sklearn.preprocessing import StandardScaler
 
 import skmlp
 from skmlp import FileRefusedError, MLPSoftmaxClassifier, TableEncoder
-from skmlp.saving.archive import read, write
-from skmlp.saving.checkpoints import VERSIONS, digest_of, draws_between
+from skmlp.persistence.archive import read, write
+from skmlp.persistence.checkpoints import VERSIONS, digest_of, draws_between
 
 X, Y = load_wine(return_X_y=True, as_frame=True)
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
@@ -82,7 +82,7 @@ def cut_off(monkeypatch, model, n_epochs, X=X, **fit_params):
             raise KilledError
 
     with monkeypatch.context() as patch:
-        patch.setattr("skmlp.saving.checkpoints.write", save_and_die)
+        patch.setattr("skmlp.persistence.checkpoints.write", save_and_die)
         with pytest.raises(KilledError):
             model.fit(X, Y, **fit_params)
 
@@ -180,7 +180,8 @@ def test_own_rows_weights_and_warm_start_go_on(tmp_path, monkeypatch):
 def test_how_often_it_is_saved(every, expected, tmp_path, monkeypatch):
     n_saved = []
     monkeypatch.setattr(
-        "skmlp.saving.checkpoints.write", lambda *args: n_saved.append(write(*args))
+        "skmlp.persistence.checkpoints.write",
+        lambda *args: n_saved.append(write(*args)),
     )
     path = tmp_path / "fit.npz"
     model = make(checkpoint=path, checkpoint_every=every).fit(X, Y)

@@ -11,8 +11,8 @@ from sklearn.utils.validation import check_is_fitted
 from skmlp._sklearn_compat import validate_parameters
 from skmlp.nn.network import Architecture
 from skmlp.optim.optimizers import OPTIMIZERS
-from skmlp.saving import archive
-from skmlp.saving.checks import (
+from skmlp.persistence import archive
+from skmlp.persistence.checks import (
     Check,
     check_hashes,
     check_state,
@@ -27,7 +27,7 @@ from skmlp.saving.checks import (
     is_number,
     is_number_in,
 )
-from skmlp.saving.classes import (
+from skmlp.persistence.classes import (
     check_has_parameters,
     decode,
     encode,

@@ -11,7 +11,7 @@ import pandas as pd
 from skmlp.tabular.tables import Values, find_missing
 
 # a leading zero speaks for a code: 01234 is another place than 1234
-NUMBER = re.compile(
+NUMBER_PATTERN = re.compile(
     r"\s*[+-]?((0|[1-9][0-9]*)(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]+)?\s*"
 )
 """A decimal number, such as 12, -3.5 or 1e3."""
@@ -19,7 +19,7 @@ NUMBER = re.compile(
 CODE = re.compile(r"\s*0[0-9]+\s*")
 """Digits with a leading zero, which speaks for a code."""
 
-DATE = re.compile(
+DATE_PATTERN = re.compile(
     r"\s*[0-9]{4}-[0-9]{2}-[0-9]{2}"
     r"([T ][0-9]{2}:[0-9]{2}(:[0-9]{2}(\.[0-9]+)?)?"
     r"(?P<zone>Z|[+-][0-9]{2}(:?[0-9]{2})?)?)?\s*"
@@ -75,7 +75,7 @@ def split_text(values: Values) -> tuple[np.ndarray, np.ndarray]:
     return objects[is_there], objects[~is_there & ~find_missing(objects)]
 
 
-def kind_of_text(
+def infer_text_type(
     codes: np.ndarray,
     distinct: Values,
     kind: str | None = None,
@@ -97,15 +97,15 @@ def kind_of_text(
         How many these are.
     """
     texts, n_rows = count_written(codes, distinct)
-    for name in READINGS if kind is None else {kind} & READINGS.keys():
-        is_odd = np.array(list(map(READINGS[name].is_odd, texts)), dtype=bool)
+    for name in TEXT_PARSERS if kind is None else {kind} & TEXT_PARSERS.keys():
+        is_odd = np.array(list(map(TEXT_PARSERS[name].is_odd, texts)), dtype=bool)
         n_odd = n_rows[is_odd].sum()
         n_read = n_others + n_rows.sum() - n_odd
         if n_read <= MOSTLY * (n_read + n_odd):
             continue
         readable = [text for text, odd in zip(texts, is_odd, strict=True) if not odd]
         if kind is not None or (
-            READINGS[name].are_alike(readable) and not any(map(is_code, texts))
+            TEXT_PARSERS[name].are_alike(readable) and not any(map(is_code, texts))
         ):
             return name
     return None
@@ -131,33 +131,33 @@ def is_code(text: str) -> bool:
     return CODE.fullmatch(text) is not None
 
 
-def odd_texts(values: Values, kind: str) -> np.ndarray:
+def find_unparsable(values: Values, kind: str) -> np.ndarray:
     """Return a mask of text that can't be read as a kind and is not missing."""
     is_odd = is_string(values)
     codes, distinct = pd.factorize(np.asarray(values, dtype=object)[is_odd])
     of_texts = [
-        READINGS[kind].is_odd(text) and not is_missing(text) for text in distinct
+        TEXT_PARSERS[kind].is_odd(text) and not is_missing(text) for text in distinct
     ]
     is_odd[is_odd] = np.array(of_texts, dtype=bool)[codes]
     return is_odd
 
 
-def odd_text_only(values: Values, kind: str) -> np.ndarray:
+def keep_unparsable(values: Values, kind: str) -> np.ndarray:
     """Text that can't be read as a kind; all other values are missing."""
     result = np.full(len(values), None, dtype=object)
-    is_odd = odd_texts(values, kind)
+    is_odd = find_unparsable(values, kind)
     result[is_odd] = np.asarray(values, dtype=object)[is_odd]
     return result
 
 
 def are_dates(texts: list[str]) -> bool:
     """Return True for dates in the calendar, all with a zone or all without one."""
-    found = map(DATE.fullmatch, texts)
+    found = map(DATE_PATTERN.fullmatch, texts)
     has_zone = {match["zone"] is not None for match in found if match}
     return len(has_zone) == 1 and not pd.isna(moments(texts)).any()
 
 
-def with_text_read(values: Values, read: Callable[[Values], Values]) -> Values:
+def parse_text(values: Values, read: Callable[[Values], Values]) -> Values:
     """Values, of any kind, in which text is read; others stay."""
     if isinstance(values, pd.Categorical):
         values = np.asarray(values)
@@ -171,21 +171,23 @@ def with_text_read(values: Values, read: Callable[[Values], Values]) -> Values:
     return result
 
 
-def read_numbers(values: Values) -> np.ndarray:
+def parse_numbers(values: Values) -> np.ndarray:
     """Text as numbers, NaN where it is none."""
     codes, distinct = pd.factorize(values)
     numbers = [
-        float(text) if isinstance(text, str) and NUMBER.fullmatch(text) else np.nan
+        float(text)
+        if isinstance(text, str) and NUMBER_PATTERN.fullmatch(text)
+        else np.nan
         for text in distinct
     ]
     return np.array([*numbers, np.nan])[codes]
 
 
-def read_dates(values: Values) -> Values:
+def parse_dates(values: Values) -> Values:
     """Text as dates, NaT where it is none; objects where there are several zones."""
     codes, distinct = pd.factorize(values)
     texts = [
-        text if isinstance(text, str) and DATE.fullmatch(text) else None
+        text if isinstance(text, str) and DATE_PATTERN.fullmatch(text) else None
         for text in distinct
     ]
     return moments([*texts, None])[codes]
@@ -193,7 +195,7 @@ def read_dates(values: Values) -> Values:
 
 def moments(texts: list[str] | list[str | None]) -> Values:
     """ISO dates, in their zone where all have the same, NaT where there are none."""
-    found = [DATE.fullmatch(text) for text in texts if text is not None]
+    found = [DATE_PATTERN.fullmatch(text) for text in texts if text is not None]
     if len({match["zone"] for match in found if match}) < 2:
         return moments_of_one_zone(texts).array
     several = np.empty(len(texts), dtype=object)
@@ -215,7 +217,7 @@ def read_nothing(values: Values) -> np.ndarray:
     return np.full(len(values), None, dtype=object)
 
 
-class TextForm(NamedTuple):
+class TextParser(NamedTuple):
     """Form of text that stands for one kind of values."""
 
     is_odd: Callable[[str], bool]  # text that can't be read
@@ -223,12 +225,16 @@ class TextForm(NamedTuple):
     read: Callable[[Values], Values]
 
 
-READINGS: dict[str, TextForm] = {
-    "numbers": TextForm(
-        lambda text: not NUMBER.fullmatch(text), lambda texts: True, read_numbers
+TEXT_PARSERS: dict[str, TextParser] = {
+    "numbers": TextParser(
+        lambda text: not NUMBER_PATTERN.fullmatch(text),
+        lambda texts: True,
+        parse_numbers,
     ),
-    "dates": TextForm(lambda text: not DATE.fullmatch(text), are_dates, read_dates),
-    "durations": TextForm(lambda text: True, lambda texts: False, read_nothing),
-    "times": TextForm(lambda text: True, lambda texts: False, read_nothing),
+    "dates": TextParser(
+        lambda text: not DATE_PATTERN.fullmatch(text), are_dates, parse_dates
+    ),
+    "durations": TextParser(lambda text: True, lambda texts: False, read_nothing),
+    "times": TextParser(lambda text: True, lambda texts: False, read_nothing),
 }
 """By kind: how text is read as it."""

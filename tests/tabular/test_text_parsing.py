@@ -8,16 +8,16 @@ import pandas as pd
 import pytest
 from numpy.testing import assert_array_equal
 
-from skmlp.tabular.readings import (
+from skmlp.tabular.text_parsing import (
+    find_unparsable,
     has_text,
+    infer_text_type,
     is_text,
-    kind_of_text,
-    odd_text_only,
-    odd_texts,
-    read_dates,
-    read_numbers,
+    keep_unparsable,
+    parse_dates,
+    parse_numbers,
+    parse_text,
     split_text,
-    with_text_read,
 )
 
 
@@ -39,8 +39,8 @@ FORMS = {
 def test_text_in_any_form(form):
     values = FORMS[form]("1", None, "-2.5", "1")
     assert is_text(values)
-    assert kind_of_text(*pd.factorize(values)) == "numbers"
-    assert_array_equal(read_numbers(values), [1, np.nan, -2.5, 1])
+    assert infer_text_type(*pd.factorize(values)) == "numbers"
+    assert_array_equal(parse_numbers(values), [1, np.nan, -2.5, 1])
 
 
 @pytest.mark.parametrize(
@@ -98,7 +98,7 @@ def test_what_is_no_text(values):
     ids=repr,
 )
 def test_the_kind_that_text_stands_for(texts, kind):
-    assert kind_of_text(*pd.factorize(objects(*texts))) == kind
+    assert infer_text_type(*pd.factorize(objects(*texts))) == kind
 
 
 @pytest.mark.parametrize(
@@ -117,7 +117,7 @@ def test_the_kind_that_text_stands_for(texts, kind):
 )
 def test_kind_of_text_beside_other_values_is_theirs(texts, kind, n_others, expected):
     found = pd.factorize(objects(*texts))
-    assert kind_of_text(*found, kind, n_others) == expected
+    assert infer_text_type(*found, kind, n_others) == expected
 
 
 def test_split_text_leaves_missing_values_out():
@@ -129,10 +129,10 @@ def test_split_text_leaves_missing_values_out():
 
 def test_odd_text_only_keeps_what_cannot_be_read():
     values = objects("a", 1, "?", "12", "", None, "012")
-    assert odd_texts(values, "numbers").tolist() == [1, 0, 0, 0, 0, 0, 1]
+    assert find_unparsable(values, "numbers").tolist() == [1, 0, 0, 0, 0, 0, 1]
     expected = ["a", None, None, None, None, None, "012"]
-    assert odd_text_only(values, "numbers").tolist() == expected
-    assert odd_text_only(np.ones(2), "numbers").tolist() == [None, None]
+    assert keep_unparsable(values, "numbers").tolist() == expected
+    assert keep_unparsable(np.ones(2), "numbers").tolist() == [None, None]
 
 
 @pytest.mark.parametrize(
@@ -155,38 +155,38 @@ def test_has_text_if_some_value_is_text(values, expected):
 def test_numbers_are_read_and_others_missing():
     values = objects("12", "-1e3", "x", None, "007", "nan", " 4 ")
     expected = [12, -1000, np.nan, np.nan, np.nan, np.nan, 4]
-    assert_array_equal(read_numbers(values), expected)
+    assert_array_equal(parse_numbers(values), expected)
 
 
 def test_dates_are_read_in_their_zone_and_others_missing():
-    dates = read_dates(objects("2024-01-01", "x", None, " 2024-01-01T12:00 "))
+    dates = parse_dates(objects("2024-01-01", "x", None, " 2024-01-01T12:00 "))
     assert pd.DatetimeIndex(dates).tz is None
     assert list(pd.isna(dates)) == [False, True, True, False]
     assert dates[3] == pd.Timestamp("2024-01-01 12:00")
-    (zoned,) = read_dates(objects("2024-01-01T12:00+01:00"))
+    (zoned,) = parse_dates(objects("2024-01-01T12:00+01:00"))
     assert zoned == pd.Timestamp("2024-01-01 11:00", tz="UTC")
     assert zoned.hour == 12
 
 
 def test_dates_of_several_zones_keep_them():
     values = objects("2024-01-01T12:00+01:00", None, "2024-01-01T12:00-03:00")
-    dates = read_dates(values)
+    dates = parse_dates(values)
     assert [dates[0].hour, dates[2].hour] == [12, 12]
     assert dates[2] - dates[0] == pd.Timedelta(hours=4)
     assert dates[1] is pd.NaT
 
 
 def test_no_text_is_no_date():
-    assert pd.isna(read_dates(objects("x", None))).all()
+    assert pd.isna(parse_dates(objects("x", None))).all()
 
 
 def test_text_among_other_values_is_read():
     values = objects("1", 2, None, "x")
-    read = with_text_read(values, read_numbers)
+    read = parse_text(values, parse_numbers)
     assert read[:3].tolist() == [1, 2, None]
     assert np.isnan(read[3])
     assert values.tolist() == ["1", 2, None, "x"]
     numbers = np.array([1.0])
-    assert with_text_read(numbers, read_numbers) is numbers
+    assert parse_text(numbers, parse_numbers) is numbers
     categories = pd.Categorical(["2", "1"])
-    assert_array_equal(with_text_read(categories, read_numbers), [2, 1])
+    assert_array_equal(parse_text(categories, parse_numbers), [2, 1])

@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from skmlp import FileRefusedError
-from skmlp.saving.archive import FORMAT, MOST_LEVELS, TREE, read, write
+from skmlp.persistence.archive import FORMAT, MOST_LEVELS, TREE, read, write
 
 CONTENT = {
     "parameters": np.linspace(0, 1, 300, dtype=np.float32).reshape(3, 100),
@@ -405,7 +405,7 @@ def test_made_up_sizes_take_no_memory(path, header):
 WRITES_TOO_MUCH = """
 import resource, signal, sys
 import numpy as np
-from skmlp.saving.archive import write
+from skmlp.persistence.archive import write
 
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 resource.setrlimit(resource.RLIMIT_FSIZE, (10_000, 10_000))

@@ -12,8 +12,8 @@ from scipy.sparse import csr_array, csr_matrix
 
 from skmlp import PReLU, TableEncoder
 from skmlp.nn.activations import ReLU
-from skmlp.saving.checks import is_count, is_number
-from skmlp.saving.classes import (
+from skmlp.persistence.checks import is_count, is_number
+from skmlp.persistence.classes import (
     FORMS,
     FORMS_BY_CLASS,
     by_parts,
@@ -31,11 +31,16 @@ from skmlp.saving.classes import (
     text_column_fits,
     with_parameters,
 )
-from skmlp.tabular.columns import CategoryColumn, OneHot, PlainColumn, SignColumn
+from skmlp.tabular.columns import (
+    CategoricalBlock,
+    OneHotEncoding,
+    RealColumn,
+    SignEncoding,
+)
 from skmlp.tabular.kept import Columns, FirstRows, Kept
 from skmlp.tabular.scaling import SmoothScale
 from skmlp.tabular.target_means import TargetMeans
-from skmlp.tabular.text import TextColumn
+from skmlp.tabular.text import TextBlock
 
 
 def of(name, /, **state):
@@ -75,7 +80,7 @@ TREES = {
     "frozenset": (frozenset({"b", "a"}), of("frozenset", members=["a", "b"])),
     "activation": (PReLU(init=0.5), of("PReLU", init=0.5, shared=False)),
     "class": (ReLU, of("type", name="ReLU")),
-    "column": (PlainColumn(3), of("PlainColumn", position=3, from_text=False)),
+    "column": (RealColumn(3), of("RealColumn", position=3, from_text=False)),
     "objects": (line("a", (1, None)), of("ndarray", values=["a", (1, None)])),
     "index": (
         pd.Index(["a", 1], dtype=object, name="some"),
@@ -110,7 +115,7 @@ def test_a_value_and_its_tree(value, tree):
     assert encoded == tree
     decoded = decode(encoded)
     assert type(decoded) is type(value)
-    if isinstance(value, PlainColumn):
+    if isinstance(value, RealColumn):
         assert vars(decoded) == vars(value)
     elif isinstance(value, np.ndarray | pd.Index):
         assert list(decoded) == list(value)
@@ -284,9 +289,9 @@ def test_what_has_no_tree_is_named_by_its_place(value, message):
 
 
 def test_further_parts_of_an_object_have_no_tree():
-    column = PlainColumn(3)
+    column = RealColumn(3)
     column.note = "of Monday"
-    with pytest.raises(TypeError, match="PlainColumn"):
+    with pytest.raises(TypeError, match="RealColumn"):
         encode(column, "it")
 
 
@@ -294,12 +299,12 @@ def test_further_parts_of_an_object_have_no_tree():
     "tree",
     [
         {},
-        {"class": "PlainColumn"},
-        {"class": ["PlainColumn"], "state": {}},
-        {"class": "PlainColumn", "state": []},
-        of("PlainColumn"),
-        of("PlainColumn", position=-1),
-        of("PlainColumn", position=1, more=2),
+        {"class": "RealColumn"},
+        {"class": ["RealColumn"], "state": {}},
+        {"class": "RealColumn", "state": []},
+        of("RealColumn"),
+        of("RealColumn", position=-1),
+        of("RealColumn", position=1, more=2),
         of("Stranger"),
         of("eval", source="1"),
         of("type", name="Stranger"),
@@ -368,7 +373,7 @@ def test_objects_are_built_from_values_by_name():
 
 
 def one_hot(places, n_outputs):
-    block = OneHot.__new__(OneHot)
+    block = OneHotEncoding.__new__(OneHotEncoding)
     block.places, block.labels = np.array(places), ["a"] * n_outputs
     return block
 
@@ -387,7 +392,7 @@ def means(n_codes, n_means, n_labels):
 
 
 def text(n_terms, n_outputs, terms=None, n_labels=None):
-    column = TextColumn(0, "words")
+    column = TextBlock(0, "words")
     column.terms = (
         [f"term{place}" for place in range(n_terms)] if terms is None else terms
     )
@@ -398,7 +403,7 @@ def text(n_terms, n_outputs, terms=None, n_labels=None):
 
 
 def categories(known, *blocks):
-    column = CategoryColumn(0, 40, 1)
+    column = CategoricalBlock(0, 40, 1)
     column.known, column.has_missing = pd.Index(list(known), dtype=object), False
     column.blocks = list(blocks)
     return column
@@ -422,7 +427,7 @@ def categories(known, *blocks):
         (
             category_column_fits,
             [
-                categories("ab", SignColumn("ab")),
+                categories("ab", SignEncoding("ab")),
                 categories("abc", one_hot([0, 1, 2, -1], 3), means(4, 1, 1)),
             ],
             [
@@ -494,7 +499,7 @@ def test_an_encoder_of_a_version_without_text_comes_back():
         ("n_features_in_", 3),
         ("is_categorical_", np.array([False])),
         ("_number_columns", []),
-        ("_number_columns", [PlainColumn(1)]),
+        ("_number_columns", [RealColumn(1)]),
         ("_category_columns", []),
         ("_missing_of", np.array([1])),
     ],

@@ -22,7 +22,7 @@ import numpy as np
 from numpy.lib.format import write_array
 
 from skmlp._version import __version__
-from skmlp.saving.temporary import replace_file
+from skmlp.persistence.temporary import replace_file
 
 Leaf: TypeAlias = bool | int | float | str | bytes | np.generic | np.ndarray | None
 """What holds nothing further."""

@@ -5,7 +5,7 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
-from skmlp.saving.checks import (
+from skmlp.persistence.checks import (
     check_state,
     is_a,
     is_array,

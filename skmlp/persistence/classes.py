@@ -23,8 +23,8 @@ from sklearn.base import BaseEstimator
 from skmlp._sklearn_compat import validate_parameters
 from skmlp.nn.activations import ACTIVATIONS, Activation
 from skmlp.nn.network import Architecture
-from skmlp.saving.archive import Leaf, Tree, expect
-from skmlp.saving.checks import (
+from skmlp.persistence.archive import Leaf, Tree, expect
+from skmlp.persistence.checks import (
     Check,
     State,
     check_hashes,
@@ -42,15 +42,15 @@ from skmlp.saving.checks import (
     is_setting,
 )
 from skmlp.tabular.columns import (
-    NUMBER_COLUMNS,
-    PARTS_OF_DATES,
-    Block,
-    CategoryColumn,
+    DATE_PARTS,
+    NUMERIC_COLUMNS,
+    CategoricalBlock,
+    CategoryEncoding,
     DateColumn,
-    NumberColumn,
-    OneHot,
-    SignColumn,
-    families,
+    NumericColumn,
+    OneHotEncoding,
+    SignEncoding,
+    find_value_types,
 )
 from skmlp.tabular.encoder import TableEncoder, get_column_names
 from skmlp.tabular.kept import Columns, FirstRows, Kept, join
@@ -58,7 +58,7 @@ from skmlp.tabular.names import ATTRIBUTE
 from skmlp.tabular.scaling import SmoothScale
 from skmlp.tabular.tables import SparseMatrix, Values
 from skmlp.tabular.target_means import TargetMeans
-from skmlp.tabular.text import UNITS, TextColumn
+from skmlp.tabular.text import ANALYZERS, TextBlock
 from skmlp.training.monitor import Plateau
 
 PLAIN = (type(None), bool, int, float, str, bytes)
@@ -204,12 +204,12 @@ def scale_fits(scale: SmoothScale) -> bool:
     return len({len(array) for array in vars(scale).values()}) == 1
 
 
-def sign_fits(block: SignColumn) -> bool:
+def sign_fits(block: SignEncoding) -> bool:
     """Return True if the signs are those of two categories, or of fewer."""
     return len(block.labels) == 1 and block.signs.tolist() in [[0, 0, 0], [-1, 1, 0]]
 
 
-def one_hot_fits(block: OneHot) -> bool:
+def one_hot_fits(block: OneHotEncoding) -> bool:
     """Return True if frequent categories have an output each, and others share one."""
     places, n_outputs = block.places, len(block.labels)
     if len(places) == 0:
@@ -222,7 +222,7 @@ def one_hot_fits(block: OneHot) -> bool:
     return bool(is_right) and np.array_equal(own, np.arange(n_frequent))
 
 
-def category_column_fits(column: CategoryColumn) -> bool:
+def category_column_fits(column: CategoricalBlock) -> bool:
     """Return True if all blocks know the same categories, in order if they have one."""
     check_hashes(column.known)
     means = [isinstance(block, TargetMeans) for block in column.blocks]
@@ -232,17 +232,17 @@ def category_column_fits(column: CategoryColumn) -> bool:
         and column.known.is_unique
         and not column.known.hasnans
         and (
-            families(column.known) not in ({"numbers"}, {"text"})
+            find_value_types(column.known) not in ({"numbers"}, {"text"})
             or is_ascending(column.known.to_numpy())
         )
     )
 
 
-def block_fits(block: Block, n_codes: int) -> bool:
+def block_fits(block: CategoryEncoding, n_codes: int) -> bool:
     """Return True if each category has a place, and unknown ones too."""
-    if isinstance(block, SignColumn):
+    if isinstance(block, SignEncoding):
         return n_codes <= 2 and bool(block.signs.any()) == (n_codes == 2)
-    if isinstance(block, OneHot):
+    if isinstance(block, OneHotEncoding):
         return n_codes > 2 and len(block.places) == n_codes + 1
     return len(block.table) == n_codes + 1
 
@@ -257,7 +257,7 @@ def date_column_fits(column: DateColumn) -> bool:
     return bool(column.has_zone or not column.in_utc)
 
 
-def text_column_fits(column: TextColumn) -> bool:
+def text_column_fits(column: TextBlock) -> bool:
     """Return True if each term has its weights, and each output its column."""
     n_terms, n_outputs = len(column.terms), len(column.labels)
     return (
@@ -274,9 +274,9 @@ ENCODER_PARTS: dict[str, Check] = {
     "n_features_in_": is_count,
     "is_categorical_": is_array("b", 1),
     "scale_": is_a(SmoothScale),
-    "_number_columns": is_list_of(NumberColumn),
-    "_category_columns": is_list_of(CategoryColumn),
-    "_text_columns": is_list_of(TextColumn),
+    "_number_columns": is_list_of(NumericColumn),
+    "_category_columns": is_list_of(CategoricalBlock),
+    "_text_columns": is_list_of(TextBlock),
     "_missing_of": is_array("iu", 1),
     "_is_sparse": is_flag,
 }
@@ -628,13 +628,13 @@ def state_of_class(cls: type) -> State | None:
 
 PARTS_IN_ORDER = [
     ("", *parts)
-    for number in range(len(PARTS_OF_DATES) + 1)
-    for parts in combinations(PARTS_OF_DATES, number)
+    for number in range(len(DATE_PARTS) + 1)
+    for parts in combinations(DATE_PARTS, number)
 ]
 """Parts that a column of dates may be read as."""
 
 IN_NUMBER_COLUMNS: dict[str, Check] = {"position": is_count, "from_text": is_flag}
-ONCE_ABSENT_IN_NUMBERS: State = {"from_text": NumberColumn.from_text}
+ONCE_ABSENT_IN_NUMBERS: State = {"from_text": NumericColumn.from_text}
 IN_DATE_COLUMNS: dict[str, Check] = IN_NUMBER_COLUMNS | {
     "parts": lambda value: value in PARTS_IN_ORDER,
     "has_zone": is_flag,
@@ -679,7 +679,7 @@ FORMS_BY_CLASS: dict[type, Form[Any]] = {
     ),
     **{
         cls: by_parts(cls, IN_NUMBER_COLUMNS, once_absent=ONCE_ABSENT_IN_NUMBERS)
-        for cls in NUMBER_COLUMNS.values()
+        for cls in NUMERIC_COLUMNS.values()
     },
     DateColumn: by_parts(
         DateColumn,
@@ -687,8 +687,8 @@ FORMS_BY_CLASS: dict[type, Form[Any]] = {
         date_column_fits,
         once_absent=ONCE_ABSENT_IN_NUMBERS | {"in_utc": DateColumn.in_utc},
     ),
-    CategoryColumn: by_parts(
-        CategoryColumn,
+    CategoricalBlock: by_parts(
+        CategoricalBlock,
         {
             "position": is_count,
             "max_categories": is_count,
@@ -696,17 +696,19 @@ FORMS_BY_CLASS: dict[type, Form[Any]] = {
             "known": is_array("O", 1),
             "has_missing": is_flag,
             "is_object": is_flag,
-            "blocks": is_list_of(SignColumn, OneHot, TargetMeans),
+            "blocks": is_list_of(SignEncoding, OneHotEncoding, TargetMeans),
         },
         category_column_fits,
     ),
-    SignColumn: by_parts(
-        SignColumn,
+    SignEncoding: by_parts(
+        SignEncoding,
         {"labels": is_list_of(str), "signs": is_finite_array("float64")},
         sign_fits,
     ),
-    OneHot: by_parts(
-        OneHot, {"labels": is_list_of(str), "places": is_array("i", 1)}, one_hot_fits
+    OneHotEncoding: by_parts(
+        OneHotEncoding,
+        {"labels": is_list_of(str), "places": is_array("i", 1)},
+        one_hot_fits,
     ),
     TargetMeans: by_parts(
         TargetMeans,
@@ -717,11 +719,11 @@ FORMS_BY_CLASS: dict[type, Form[Any]] = {
         },
         target_means_fit,
     ),
-    TextColumn: by_parts(
-        TextColumn,
+    TextBlock: by_parts(
+        TextBlock,
         {
             "position": is_count,
-            "unit": lambda value: type(value) is str and value in UNITS,
+            "unit": lambda value: type(value) is str and value in ANALYZERS,
             "terms": is_list_of(str),
             "idf": is_finite_array("float64"),
             "weights": lambda value: (

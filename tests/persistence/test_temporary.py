@@ -12,8 +12,8 @@ import pytest
 
 import skmlp
 from skmlp.parts.reader import DataSet
-from skmlp.saving.archive import read, write
-from skmlp.saving.temporary import (
+from skmlp.persistence.archive import read, write
+from skmlp.persistence.temporary import (
     FOLDER_PREFIX,
     make_folder,
     remove_leftovers,
@@ -158,7 +158,7 @@ def test_one_taken_for_a_leftover_is_made_again(tmp_path, monkeypatch, make):
             taken[0].rmdir() if taken[0].is_dir() else taken[0].unlink()
 
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
-    monkeypatch.setattr("skmlp.saving.temporary.lock", steal)
+    monkeypatch.setattr("skmlp.persistence.temporary.lock", steal)
     if make is temporary_folder:
         folder, _ = make_folder()
         assert folder.is_dir()
@@ -185,7 +185,7 @@ def test_concurrent_saves_never_mix(tmp_path):
 
 
 def test_without_locks_files_are_replaced_as_well(tmp_path, monkeypatch):
-    monkeypatch.setattr("skmlp.saving.temporary.fcntl", None)
+    monkeypatch.setattr("skmlp.persistence.temporary.fcntl", None)
     (tmp_path / ".file.0123abcd.tmp").touch()
     with replace_file(tmp_path / "file") as stream:
         stream.write(b"content")

@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 
 from skmlp._version import __version__
-from skmlp.saving.archive import (
+from skmlp.persistence.archive import (
     FileRefusedError,
     Tree,
     expect,
@@ -21,7 +21,7 @@ from skmlp.saving.archive import (
     refusing,
     write,
 )
-from skmlp.saving.checks import (
+from skmlp.persistence.checks import (
     Check,
     State,
     check_state,
@@ -33,7 +33,7 @@ from skmlp.saving.checks import (
     is_list_of,
     is_number_in,
 )
-from skmlp.saving.temporary import check_folder, remove_leftovers
+from skmlp.persistence.temporary import check_folder, remove_leftovers
 from skmlp.tabular.tables import (
     TableLike,
     Values,
