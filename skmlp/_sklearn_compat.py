@@ -29,25 +29,14 @@ from sklearn.utils.validation import (
 
 __all__ = [
     "CallbackSupportMixin",
-    "FitTask",
     "HasMethods",
     "Interval",
     "InvalidParameterError",
     "Options",
     "StrOptions",
-    "check_columns",
-    "check_feature_names_in",
-    "check_sample_weight",
-    "fit_context",
-    "get_metric",
-    "get_response_methods",
-    "is_metric_scorer",
-    "is_regression_metric",
-    "set_metric_arguments",
     "validate_parameter_constraints",
-    "validate_parameters",
     "with_callbacks",
-]
+]  # re-exported; other names are defined here
 
 Arguments = ParamSpec("Arguments")
 Result = TypeVar("Result")

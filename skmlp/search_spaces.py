@@ -19,20 +19,13 @@ Examples
 ['dropout', 'learning_rate_init', 'weight_decay']
 """
 
-from collections.abc import Callable, Mapping, Sequence
-from typing import Protocol, TypeAlias
+from collections.abc import Mapping
+from typing import Any, TypeAlias
 
 from scipy.stats import loguniform, uniform
 
-
-class Distribution(Protocol):
-    """A distribution with a method `rvs`, such as those of `scipy.stats`."""
-
-    rvs: Callable[..., object]
-
-
-Space: TypeAlias = dict[str, Distribution | Sequence[object]]
-"""Distribution or list of values, by parameter."""
+Space: TypeAlias = dict[str, Any]
+"""Distribution of `scipy.stats` or list of values, by parameter."""
 
 SMALL: Space = {
     "learning_rate_init": loguniform(5e-4, 1e-2),
@@ -48,7 +41,7 @@ FULL: Space = SMALL | {
 """The five most important parameters, for thirty trials or more."""
 
 
-def for_step(space: Mapping[str, Distribution | Sequence[object]], step: str) -> Space:
+def for_step(space: Mapping[str, Any], step: str) -> Space:
     """Prefix a space for a classifier in a `Pipeline`.
 
     Parameters
