@@ -31,7 +31,7 @@ from skmlp.dask import DaskMLPSoftmaxClassifier
 from skmlp.dask.averaging import as_received
 from skmlp.dask.cluster import PIECE_SIZE, Tasks
 from skmlp.dask.partitions import together
-from skmlp.parts.rounds import learning_rate_factor
+from skmlp.fitting.averaging import learning_rate_factor
 from skmlp.training.batches import Samples
 
 RNG = np.random.default_rng(0)

@@ -7,17 +7,17 @@ from onnx import ModelProto
 
 from skmlp.onnx.inputs import INPUTS, KINDS, STATES, CategoryInput, Input, MatrixInput
 from skmlp.tabular.encoder import make_unique
-from skmlp.tabular.lazy import check_is_table, refuse_lazy
-from skmlp.tabular.names import list_some
-from skmlp.tabular.tables import (
+from skmlp.tabular.frame import (
     Dense,
     TableLike,
     is_frame,
     is_sparse,
-    plain,
+    normalize,
     read_columns,
-    rows_as_array,
+    read_rows,
 )
+from skmlp.tabular.lazy import check_is_table, check_not_lazy
+from skmlp.tabular.names import format_list
 
 
 def to_inputs(onnx_model: ModelProto, X: TableLike) -> dict[str, np.ndarray]:
@@ -73,7 +73,7 @@ def to_inputs(onnx_model: ModelProto, X: TableLike) -> dict[str, np.ndarray]:
         if entry.column not in columns:
             raise ValueError(
                 f"the graph reads a column {entry.column!r}, but X has none; its "
-                f"columns are {list_some(names)}."
+                f"columns are {format_list(names)}."
             )
         feeds[entry.name] = entry.fill(columns[entry.column]).reshape(-1, 1)
     return feeds
@@ -106,14 +106,14 @@ def _read_inputs(onnx_model: ModelProto) -> list[Input]:
 
 def _read_table(X: TableLike) -> Dense:
     """Check X, and convert it to a frame or a dense 2-D array."""
-    refuse_lazy(X=X)
+    check_not_lazy(X=X)
     check_is_table("X", X)
     table: Dense
     if is_frame(X):
         table = X
     else:
-        array = plain(X)
-        table = array.toarray() if is_sparse(array) else rows_as_array(array)
+        array = normalize(X)
+        table = array.toarray() if is_sparse(array) else read_rows(array)
     if len(table.shape) != 2 or table.shape[0] == 0:
         raise ValueError(
             f"expected a table of one row or more, got shape {table.shape}. Pass one "

@@ -33,7 +33,7 @@ from skmlp.tabular.columns import (
     is_all_missing,
     to_datetime_index,
 )
-from skmlp.tabular.tables import Column, Dense, Values, read_columns, read_matrix
+from skmlp.tabular.frame import Column, Dense, Values, read_columns, read_matrix
 
 KINDS = "skmlp_inputs"
 """Property of the graph: kind and column of each input."""

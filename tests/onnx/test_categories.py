@@ -13,13 +13,13 @@ from skmlp.onnx.encoder import _build_category_input
 from skmlp.onnx.graph import Graph
 from skmlp.onnx.keys import build_keys
 from skmlp.tabular.columns import CategoricalBlock, factorize
-from skmlp.tabular.tables import Column, pandas_values
+from skmlp.tabular.frame import Column, read_pandas_series
 from skmlp.tabular.target_means import Target, TrainingRows
 
 
 def compare(train, new, *, max_categories=40, y=None):
     """Fit on some values, and let encoder and graph write others."""
-    column = Column(0, "kind", pandas_values(pd.Series(train)))
+    column = Column(0, "kind", read_pandas_series(pd.Series(train)))
     fitted = CategoricalBlock(0, max_categories, 2)
     target = None
     if y is not None:
@@ -29,7 +29,7 @@ def compare(train, new, *, max_categories=40, y=None):
     keys = build_keys(fitted, "kind")
     graph = Graph()
     name = graph.concat(add_categories(graph, "x", fitted, keys))
-    rows = Column(0, "kind", pandas_values(pd.Series(new)))
+    rows = Column(0, "kind", read_pandas_series(pd.Series(new)))
     wanted = np.zeros((len(new), len(fitted.labels)))
     fitted.write(fitted.codes(rows, factorize(rows)), wanted)
     result = evaluate(graph, name, x=entry.fill(rows).reshape(-1, 1))

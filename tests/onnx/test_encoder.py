@@ -11,8 +11,8 @@ from sessions import evaluate, session_of
 from skmlp import TableEncoder
 from skmlp.onnx.encoder import add_encoder, add_scale, build_inputs
 from skmlp.onnx.graph import Graph
+from skmlp.tabular.frame import read_columns
 from skmlp.tabular.scaling import SmoothScale
-from skmlp.tabular.tables import read_columns
 
 
 def matrix(encoder, X):

@@ -15,7 +15,7 @@ from skmlp.onnx.graph import Graph
 from skmlp.onnx.inputs import INPUTS
 from skmlp.onnx.keys import MISSING_INT64
 from skmlp.tabular.columns import NUMERIC_COLUMNS
-from skmlp.tabular.tables import Column, pandas_values
+from skmlp.tabular.frame import Column, read_pandas_series
 from skmlp.tabular.target_means import TrainingRows
 
 DOUBLE, INT64, BOOL, STRING = (
@@ -148,10 +148,10 @@ SEVERAL = pd.Series(
 )
 def test_dates_agree_with_the_encoder(values):
     series = pd.Series(values)
-    compare("dates", pandas_values(series))
+    compare("dates", read_pandas_series(series))
     series = series.copy()
     series.iloc[::3] = None
-    compare("dates", pandas_values(series))
+    compare("dates", read_pandas_series(series))
 
 
 def compare(kind, values):
@@ -184,7 +184,7 @@ LASTING = pd.Series(pd.to_timedelta([1, -5, None, 10**6], unit="ms"))
 
 
 def test_durations_and_times_agree_with_the_encoder():
-    compare("durations", pandas_values(LASTING))
+    compare("durations", read_pandas_series(LASTING))
     values = [dt.time(0, 0), dt.time(23, 59, 59, 999_999), None, dt.time(12, 30)]
     compare("times", np.array(values, dtype=object))
 

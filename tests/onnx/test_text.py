@@ -8,7 +8,7 @@ from sessions import evaluate
 from skmlp.onnx.encoder import add_scale
 from skmlp.onnx.graph import Graph
 from skmlp.onnx.text import TOKENIZERS, add_text, is_lowered_by_graph
-from skmlp.tabular.tables import Column
+from skmlp.tabular.frame import Column
 from skmlp.tabular.target_means import Target, TrainingRows
 from skmlp.tabular.text import ANALYZERS, TextBlock, UniqueTexts
 
