@@ -20,8 +20,8 @@ from sklearn.utils import Tags, get_tags
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
-from skmlp._estimators import HintsMixin, as_generator, unchanged_on_error
 from skmlp._html import format_network
+from skmlp._parameter_validation import HintsMixin
 from skmlp._sklearn_compat import (
     CallbackSupportMixin,
     FitTask,
@@ -32,6 +32,7 @@ from skmlp._sklearn_compat import (
     fit_context,
     with_callbacks,
 )
+from skmlp._utils import make_generator, restore_on_error
 from skmlp.backend import compute_probabilities, get_cached_predictor
 from skmlp.data.incremental import PartialFitBatch, batches_to_train, end_stream
 from skmlp.data.parquet import DataSetLike, is_data_set
@@ -594,7 +595,7 @@ class MLPSoftmaxClassifier(
         self.checkpoint_every = checkpoint_every
         self.verbose = verbose
 
-    @unchanged_on_error
+    @restore_on_error
     @with_callbacks
     @fit_context(prefer_skip_nested_validation=True)
     def fit(
@@ -674,7 +675,7 @@ class MLPSoftmaxClassifier(
         targets = source.targets(parameters)
         config = resolve_config(parameters, targets, source.n_columns, previous)
         config = source.suited(config)
-        rng = as_generator(parameters.random_state)
+        rng = make_generator(parameters.random_state)
         checkpoint = None
         if parameters.checkpoint is not None:
             data_of_fit = {**source.fingerprint(), **validation.fingerprint()}
@@ -702,7 +703,7 @@ class MLPSoftmaxClassifier(
             run.fit_task.end()
 
     @available_if(lambda self: self._supports_partial_fit())
-    @unchanged_on_error
+    @restore_on_error
     @fit_context(prefer_skip_nested_validation=True)
     def partial_fit(
         self,
@@ -772,7 +773,7 @@ class MLPSoftmaxClassifier(
         X, y, sample_weight = resolve_columns(X, y, sample_weight)
         targets = read_targets(parameters, X, y, sample_weight, classes)
         self.classes_ = classes
-        rng = as_generator(parameters.random_state)
+        rng = make_generator(parameters.random_state)
         # one batch, or all so far if the encoder is fitted again
         batches = batches_to_train(self, parameters, X, targets, rng, is_warm_start)
         for batch in batches:

@@ -13,7 +13,7 @@ from typing import NamedTuple, Protocol
 import numpy as np
 from sklearn.base import clone
 
-from skmlp._estimators import as_generator
+from skmlp._utils import make_generator
 from skmlp.data.prepare import (
     FittedInputs,
     encode_rows,
@@ -129,7 +129,7 @@ def calls_anew(
         PartialFitBatch(
             x[part],
             targets_of(estimator, parameters, kept, part),
-            as_generator(parameters.random_state) if place else rng,
+            make_generator(parameters.random_state) if place else rng,
             reinitializes=place == 0,
             verbose=False,
         )

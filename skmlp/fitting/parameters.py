@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal, NoReturn, Protocol
 
 import numpy as np
 
-from skmlp._estimators import (
+from skmlp._parameter_validation import (
     HintsMixin,
     check_parameters,
     find_hint,

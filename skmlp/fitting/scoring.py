@@ -12,11 +12,11 @@ from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.metrics import get_scorer, get_scorer_names
 
 from skmlp._sklearn_compat import (
-    calls_a_metric,
-    is_for_regression,
-    metric_of,
-    response_methods,
-    with_arguments,
+    get_metric,
+    get_response_methods,
+    is_metric_scorer,
+    is_regression_metric,
+    set_metric_arguments,
 )
 from skmlp.data.targets import is_unknown_to_sklearn
 from skmlp.fitting.parameters import Scoring
@@ -60,9 +60,9 @@ def make_score_function(
     weights = {} if weight is None else {"sample_weight": weight}
     if weight is not None:
         _check_takes_weights(scorer, scoring)
-    is_metric = calls_a_metric(scorer)
+    is_metric = is_metric_scorer(scorer)
     if is_metric:
-        if is_for_regression(metric_of(scorer)[0]):
+        if is_regression_metric(get_metric(scorer)[0]):
             raise ValueError(
                 f"{_describe(scoring)} is for regression, and the labels are classes. "
                 'Choose a metric of classes, such as "neg_log_loss" or "accuracy".'
@@ -84,7 +84,7 @@ def make_score_function(
 
 def _check_takes_weights(scorer: Callable, scoring: Scoring) -> None:
     """Raise if a scorer has no argument for the weights of the rows."""
-    called = metric_of(scorer)[0] if calls_a_metric(scorer) else scorer
+    called = get_metric(scorer)[0] if is_metric_scorer(scorer) else scorer
     parameters = inspect.signature(called).parameters.values()
     if not any(
         one.name == "sample_weight" or one.kind == one.VAR_KEYWORD for one in parameters
@@ -101,7 +101,7 @@ def _with_class_indices(
 ) -> tuple[Callable, ModelInTraining]:
     """Return scorer and model with class indices in place of labels."""
     indices = {label: index for index, label in enumerate(model.classes_)}
-    _, given = metric_of(scorer)
+    _, given = get_metric(scorer)
     arguments: dict[str, object] = {}
     if "pos_label" in given:
         arguments["pos_label"] = indices.get(given["pos_label"], given["pos_label"])
@@ -109,7 +109,7 @@ def _with_class_indices(
     if labels is not None:
         arguments["labels"] = [indices.get(label, label) for label in labels]
     model = ModelInTraining(np.arange(len(indices)), model.probabilities)
-    return with_arguments(scorer, arguments), model
+    return set_metric_arguments(scorer, arguments), model
 
 
 def _with_classes(scorer: Callable, classes: np.ndarray) -> Callable:
@@ -117,7 +117,7 @@ def _with_classes(scorer: Callable, classes: np.ndarray) -> Callable:
 
     Arguments that were set stay, as do defaults that work: 1 is positive among 1 and 2.
     """
-    metric, given = metric_of(scorer)
+    metric, given = get_metric(scorer)
     defaults = {
         name: parameter.default
         for name, parameter in inspect.signature(metric).parameters.items()
@@ -129,11 +129,11 @@ def _with_classes(scorer: Callable, classes: np.ndarray) -> Callable:
         arguments["pos_label"] = classes[1]
     # a metric of predictions would take labels as those to look at, not as all of them
     methods = [
-        name for name in response_methods(scorer) if hasattr(ModelInTraining, name)
+        name for name in get_response_methods(scorer) if hasattr(ModelInTraining, name)
     ]
     if methods[:1] == ["predict_proba"] and defaults.get("labels", "") is None:
         arguments["labels"] = classes
-    return with_arguments(scorer, arguments)
+    return set_metric_arguments(scorer, arguments)
 
 
 def _try_out(
@@ -181,12 +181,12 @@ def _suggest(scoring: Scoring) -> str:
 
 def _describe(scoring: Scoring) -> str:
     """Write the parameter as a message shows it."""
-    if isinstance(scoring, str) or not calls_a_metric(scoring):
+    if isinstance(scoring, str) or not is_metric_scorer(scoring):
         return f"scoring={scoring!r}"
     return f"scoring=make_scorer({_name_metric(scoring)}, ...)"
 
 
 def _name_metric(scorer: Callable) -> str:
     """Return the name of the function that a scorer calls."""
-    metric, _ = metric_of(scorer)
+    metric, _ = get_metric(scorer)
     return getattr(metric, "__name__", type(metric).__name__)
