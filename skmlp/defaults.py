@@ -95,8 +95,14 @@ def default_config(n_samples: int, n_columns: int) -> dict[str, Any]:
             "n_folds": 4,
             "n_estimators": 16,
         }
-    # Training takes longer and networks differ less: fewer and wider ones, whose
-    # learning rate falls once larger steps lead no further.
+    return _default_config_for_many_rows(n_samples, is_wide, activation)
+
+
+def _default_config_for_many_rows(
+    n_samples: int, is_wide: bool, activation: str
+) -> dict[str, Any]:
+    """Return the defaults from `MANY_ROWS` on: fewer, wider networks, fewer epochs."""
+    # The learning rate falls once larger steps lead no further.
     are_very_many = n_samples >= VERY_MANY_ROWS
     config: dict[str, Any] = {
         "hidden_layer_sizes": (128, 128),
@@ -178,20 +184,19 @@ def resolve_auto(
         config["n_folds"] = math.ceil(1 / config["validation_fraction"] - 1e-9)
     if not parameters.diverse_members:
         config["member_configs"] = config["member_configs"][:1]
-    for name in ("dropout", "weight_decay"):
-        if not is_auto(value := getattr(parameters, name)):
-            config["member_configs"] = tuple(
-                member._replace(**{name: value}) for member in config["member_configs"]
-            )
+    own = {name: getattr(parameters, name) for name in ("dropout", "weight_decay")}
+    own = {name: value for name, value in own.items() if not is_auto(value)}
+    config["member_configs"] = tuple(
+        member._replace(**own) for member in config["member_configs"]
+    )
     if "label_smoothing" not in given and not _fits_temperature(parameters, config):
         config["label_smoothing"] = 0.0
     # the default patience suits the default schedule alone
-    if "n_iter_no_change" in given:
+    if given.keys() & {"n_iter_no_change", "learning_rate"}:
         config["initial_patience"] = np.inf
-    elif "learning_rate" in given:
+    if "learning_rate" in given and "n_iter_no_change" not in given:
         has_fixed_length = SCHEDULES[config["learning_rate"]].has_fixed_length
         config["n_iter_no_change"] = np.inf if has_fixed_length else 10
-        config["initial_patience"] = np.inf
     return config
 
 

@@ -52,17 +52,7 @@ def resolve_config(
     values = resolve_auto(parameters, n_samples, n_columns, changes)
     if previous is not None:
         values |= _keep_shape(parameters, previous)
-    # the start values know a single class already, and no score could tell better
-    has_one_class = targets.have_one_class
-    if in_parts or has_one_class:
-        values["max_iter"] = 1
-    if has_one_class and not in_parts:
-        values["early_stopping"] = False
-    values["has_fixed_budget"] = (
-        in_parts
-        or has_one_class
-        or (is_auto(parameters.max_iter) and solver.has_fixed_budget)
-    )
+    values |= _resolve_epochs(parameters, values, targets.have_one_class, in_parts)
     sizes = values["hidden_layer_sizes"]
     values["activation"] = tuple(
         map(as_activation, _one_per_layer("activation", values["activation"], sizes))
@@ -78,6 +68,21 @@ def resolve_config(
     # all other settings are parameters as they are
     others = TrainConfig._fields - values.keys()
     return TrainConfig(**values, **{name: getattr(parameters, name) for name in others})
+
+
+def _resolve_epochs(
+    parameters: Parameters, values: dict[str, Any], has_one_class: bool, in_parts: bool
+) -> dict[str, Any]:
+    """Return the number of epochs, whether all are wanted, and whether to validate."""
+    is_wanted = is_auto(parameters.max_iter) and (
+        SOLVERS[parameters.solver].has_fixed_budget
+    )
+    # the initial biases know a single class already, and no score could tell better
+    return {
+        "max_iter": 1 if in_parts or has_one_class else values["max_iter"],
+        "has_fixed_budget": in_parts or has_one_class or is_wanted,
+        "early_stopping": values["early_stopping"] and (in_parts or not has_one_class),
+    }
 
 
 def _keep_shape(parameters: Parameters, previous: TrainResult) -> dict[str, Any]:
