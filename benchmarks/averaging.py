@@ -159,8 +159,8 @@ def shards_of(task, run):
         rows = np.random.default_rng(0).permutation(task.n_samples)
     rows = np.array_split(rows, run.n_shards)
     sizes = tuple(map(len, rows))
-    parts = [task.samples.members(0).take(part) for part in rows]
-    parts = [part._replace(rows=of) for part, of in zip(parts, rows, strict=True)]
+    parts = [task.samples.select_members(0).take(part) for part in rows]
+    parts = [part._replace(indices=of) for part, of in zip(parts, rows, strict=True)]
     return RowsInShards(task.samples.x.shape, sizes, parts)
 
 

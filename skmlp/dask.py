@@ -42,7 +42,7 @@ from skmlp.parts.sample import Use
 from skmlp.saving.checkpoints import digest_of
 from skmlp.tabular.names import list_some
 from skmlp.tabular.tables import TableLike, taken_apart
-from skmlp.training.batches import RowsInShards, Samples
+from skmlp.training.batches import Samples, ShardedRows
 from skmlp.training.threads import open_workers
 
 try:
@@ -489,7 +489,7 @@ class Gathered(InMemory):
             rng,
             is_warm_start,
         )
-        rows = found.samples.members(0)
+        rows = found.samples.select_members(0)
         n_rows = len(rows.y_encoded)
         n_shards = min(self.n_shards, n_rows)
         # one shard is all there is, in the order of a plain fit
@@ -501,15 +501,15 @@ class Gathered(InMemory):
             for part, worker in zip(parts, workers, strict=True)
         ]
         shape = dense(rows.x).shape
-        x = RowsInShards((n_rows, shape[1]), tuple(map(len, parts)), shards)
-        samples = found.samples._replace(x=x, rows=None)
+        x = ShardedRows((n_rows, shape[1]), tuple(map(len, parts)), shards)
+        samples = found.samples._replace(x=x, indices=None)
         return found._replace(samples=samples)
 
 
 def compact(rows: Samples, part: np.ndarray) -> Samples:
     """Some samples on a matrix of their own."""
-    places = part if rows.rows is None else rows.rows[part]
-    return rows.take(part)._replace(x=dense(rows.x)[places], rows=None)
+    places = part if rows.indices is None else rows.indices[part]
+    return rows.take(part)._replace(x=dense(rows.x)[places], indices=None)
 
 
 def shards_in_words(n_shards: int) -> dict[str, str]:
@@ -570,7 +570,7 @@ class OnWorkers(InParts):
         sizes = np.bincount(shard_of, n_rows_of).astype(int)
         is_training = np.isin(uses, TO_TRAIN_ON)
         shape = (int(sizes.sum()), validation.x.shape[1])
-        x = RowsInShards(shape, tuple(sizes.tolist()), shards)
+        x = ShardedRows(shape, tuple(sizes.tolist()), shards)
         weight = weight_of_all(targets, len(uses))
         samples = Samples(
             x,
@@ -673,7 +673,7 @@ def encoded_part(
     samples = Samples(x, y_encoded, weight)
     masks = np.isin(use, TO_TRAIN_ON), use == Use.HELD_OUT
     first, second = (
-        samples.take(mask)._replace(x=x[mask], rows=None) for mask in masks
+        samples.take(mask)._replace(x=x[mask], indices=None) for mask in masks
     )
     return first, second
 
@@ -707,7 +707,7 @@ class OnCluster:
         The shards, as futures.
     """
 
-    def __init__(self, tasks: Tasks, rows: RowsInShards) -> None:
+    def __init__(self, tasks: Tasks, rows: ShardedRows) -> None:
         self.tasks = tasks
         self.sizes = rows.sizes
         self.shards: Sequence[Future] = rows.shards
@@ -717,7 +717,7 @@ class OnCluster:
         course: Course,
         state: State,
         rounds: Sequence[Round],
-        is_over: Callable[[], bool],
+        should_stop: Callable[[], bool],
     ) -> tuple[State, list[Report]]:
         workers = self.tasks.places(len(self.shards))
         with Tasks(self.tasks.client) as tasks:
@@ -738,7 +738,7 @@ class OnCluster:
             reports: list[Report] = []
             for report in promised:
                 reports.append(report.result())
-                if reports[-1].weight and is_over():
+                if reports[-1].weight and should_stop():
                     break
             return states[len(reports) - 1].result(), reports
 
@@ -1088,7 +1088,7 @@ class DaskMLPSoftmaxClassifier(MLPSoftmaxClassifier):
     ) -> Trainer:
         trainer = super()._trainer(parameters, task, settings)
         rows = task.samples.x
-        if not isinstance(rows, RowsInShards):  # those of partial_fit
+        if not isinstance(rows, ShardedRows):  # those of partial_fit
             return trainer
         assert isinstance(trainer, Descent), "others were refused"
         self.n_shards_ = len(rows.sizes)

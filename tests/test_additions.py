@@ -82,7 +82,7 @@ class SteepestDescent(Solver):
         self, task: Task, parameters: np.ndarray, monitor: Monitor, workers: Workers
     ) -> OptimizerState | None:
         gradient = np.empty_like(parameters)
-        samples = task.samples.with_mean_weight_one(task.architecture.dtype)
+        samples = task.samples.normalize_weights(task.architecture.dtype)
         network = Network(task.architecture, parameters, gradient)
         network.seed_dropout([task.rng])
         objective = full_batch(
@@ -91,7 +91,7 @@ class SteepestDescent(Solver):
             Batches(samples, BLOCK_ROWS, rngs=None),
         )
         updater = ParameterUpdater(
-            self.optimizer.start(parameters),
+            self.optimizer.init_state(parameters),
             parameters,
             gradient,
             task.regularization(),
@@ -100,7 +100,7 @@ class SteepestDescent(Solver):
             for _ in range(task.goal.max_iter):
                 monitor.begin_epoch()
                 loss, penalty = objective(), updater.penalty()
-                monitor.take_first_loss(loss)
+                monitor.set_divergence_limit(loss)
                 updater.step(self.learning_rate)
                 if monitor.end_epoch(loss, parameters, self.learning_rate, penalty):
                     break

@@ -22,7 +22,7 @@ from skmlp.nn.activations import (
 )
 from skmlp.nn.layers import PeriodicEmbedding
 from skmlp.nn.network import Architecture
-from skmlp.nn.parameters import Key
+from skmlp.nn.parameters import ParameterKey
 
 PADDING = 16
 """Columns of a matrix are a multiple of it, and so are rows of a batch."""
@@ -34,62 +34,62 @@ ALIGNMENT = 64
 """Bytes of a cache line, at which arrays begin."""
 
 
-Pairs: TypeAlias = list[tuple[np.ndarray, np.ndarray]]
+ArrayPairs: TypeAlias = list[tuple[np.ndarray, np.ndarray]]
 """Arrays here, and those that they are copies of, or are copied to."""
 
 
-class Numbered(NamedTuple):
+class CoreActivation(NamedTuple):
     """An activation as the core knows it: its number there, and its constant."""
 
     number: int
     constant: Callable[[Any], float] = lambda activation: 0.0
 
 
-ACTIVATIONS: dict[type[Activation], Numbered] = {
-    Identity: Numbered(0),
-    ReLU: Numbered(1),
-    LeakyReLU: Numbered(2, lambda activation: activation.negative_slope),
-    PReLU: Numbered(3),
-    Sigmoid: Numbered(4),
-    Tanh: Numbered(5),
-    SiLU: Numbered(6),
-    ELU: Numbered(7, lambda activation: activation.alpha),
-    SELU: Numbered(8),
-    GELU: Numbered(9),
-    Softplus: Numbered(10),
+CORE_ACTIVATIONS: dict[type[Activation], CoreActivation] = {
+    Identity: CoreActivation(0),
+    ReLU: CoreActivation(1),
+    LeakyReLU: CoreActivation(2, lambda activation: activation.negative_slope),
+    PReLU: CoreActivation(3),
+    Sigmoid: CoreActivation(4),
+    Tanh: CoreActivation(5),
+    SiLU: CoreActivation(6),
+    ELU: CoreActivation(7, lambda activation: activation.alpha),
+    SELU: CoreActivation(8),
+    GELU: CoreActivation(9),
+    Softplus: CoreActivation(10),
 }
 """Those that the core knows; a subclass is another."""
 
 
-def padded(n: int) -> int:
+def round_up(n: int) -> int:
     """The next multiple of PADDING."""
     return -(-n // PADDING) * PADDING
 
 
-def width_of(n_units: int) -> int:
+def choose_stride(n_units: int) -> int:
     """Numbers from one row to the next.
 
     Where they are a multiple of 1024 bytes, the rows that a tile reads meet in few sets
     of the cache and push each other out.
     """
-    width = padded(n_units)
+    width = round_up(n_units)
     return width + PADDING if width % 256 == 0 else width
 
 
-def aligned(*shape: int) -> np.ndarray:
+def allocate_aligned(*shape: int) -> np.ndarray:
     """Zeros in float32 that begin with a cache line."""
     size = int(np.prod(shape))
     block = np.zeros(size + ALIGNMENT // 4, np.float32)
-    start = -address(block) % ALIGNMENT // 4
+    start = -get_address(block) % ALIGNMENT // 4
     return block[start : start + size].reshape(shape)
 
 
-def address(array: np.ndarray) -> int:
+def get_address(array: np.ndarray) -> int:
     """Where an array begins, faster told than by `array.ctypes`."""
     return array.__array_interface__["data"][0]
 
 
-def pointer(
+def check_address(
     name: str, array: np.ndarray, dtype: DTypeLike, shape: tuple[int, ...]
 ) -> int:
     """Address of an array for the core, which looks at no bounds.
@@ -102,22 +102,26 @@ def pointer(
         Unless the core can read what it expects: this type and shape, without gaps.
     """
     one = array[0] if array.ndim > len(shape) else array
-    if array.dtype != dtype or one.shape != shape or not is_readable(array, len(shape)):
+    if (
+        array.dtype != dtype
+        or one.shape != shape
+        or not is_contiguous(array, len(shape))
+    ):
         raise ValueError(
             f"expected {name} of type {np.dtype(dtype)} and shape {shape} without "
             f"gaps, got {array.dtype} of shape {array.shape}, {array.strides} bytes "
             "apart. Copy them to such an array."
         )
-    return address(array)
+    return get_address(array)
 
 
-def is_readable(array: np.ndarray, n_axes: int) -> bool:
+def is_contiguous(array: np.ndarray, n_axes: int) -> bool:
     """Return True if the core can read an array in place: last axes without gaps."""
     one = array[0] if array.ndim > n_axes else array
     return bool(one.flags.c_contiguous and array.flags.aligned)
 
 
-def n_units(architecture: Architecture, layer: int) -> int:
+def count_units(architecture: Architecture, layer: int) -> int:
     """Outputs of the dense layer that a layer is, or stands behind."""
     dense = max(index for index in architecture.dense_layers if index <= layer)
     return architecture.layout.shapes[dense, "weight"][1]
@@ -138,23 +142,22 @@ class PaddedVectors:
     memory : ndarray of shape (n_vectors, size)
         All of them.
     arrays : dict of (layer index, name) to ndarray of shape (n_vectors, ...)
-        The arrays of each layer with their padding; "waves" has frequencies, phases and
-        mix of each number in a row each.
+        Padded arrays of each layer; "embedding" has frequencies, phases and projection.
     """
 
     def __init__(self, architecture: Architecture, n_vectors: int) -> None:
         self.layout = architecture.layout
-        shapes: dict[Key, tuple[int, ...]] = {}
+        shapes: dict[ParameterKey, tuple[int, ...]] = {}
         for (layer, name), shape in self.layout.shapes.items():
             if name == "weight":
-                shapes[layer, name] = (padded(shape[0]), width_of(shape[1]))
-            elif name == "wave":
+                shapes[layer, name] = (round_up(shape[0]), choose_stride(shape[1]))
+            elif name == "frequency_phase":
                 n_rows = 2 + PeriodicEmbedding.n_outputs
-                shapes[layer, "waves"] = (shape[0], n_rows, shape[1])
-            elif name != "mix":
-                shapes[layer, name] = (width_of(n_units(architecture, layer)),)
-        sizes = [padded(int(np.prod(shape))) for shape in shapes.values()]
-        self.memory = aligned(n_vectors, sum(sizes))
+                shapes[layer, "embedding"] = (shape[0], n_rows, shape[1])
+            elif name != "projection":
+                shapes[layer, name] = (choose_stride(count_units(architecture, layer)),)
+        sizes = [round_up(int(np.prod(shape))) for shape in shapes.values()]
+        self.memory = allocate_aligned(n_vectors, sum(sizes))
         self.arrays = {}
         start = 0
         for (key, shape), size in zip(shapes.items(), sizes, strict=True):
@@ -162,14 +165,16 @@ class PaddedVectors:
             self.arrays[key] = part.reshape(n_vectors, *shape)
             start += size
 
-    def views(self, number: int) -> dict[Key, np.ndarray]:
+    def views(self, number: int) -> dict[ParameterKey, np.ndarray]:
         """One of the vectors in the named arrays of the layout, without padding."""
         views = {}
         for key, shape in self.layout.shapes.items():
             layer, name = key
-            if name in ("wave", "mix"):
-                waves = self.arrays[layer, "waves"][number].transpose(0, 2, 1)
-                views[key] = waves[..., :2] if name == "wave" else waves[..., 2:]
+            if name in ("frequency_phase", "projection"):
+                waves = self.arrays[layer, "embedding"][number].transpose(0, 2, 1)
+                views[key] = (
+                    waves[..., :2] if name == "frequency_phase" else waves[..., 2:]
+                )
             else:
                 part = tuple(slice(n) for n in shape)
                 views[key] = self.arrays[key][number][part]
@@ -194,7 +199,7 @@ class PaddedVectors:
         for own, array in self.pairs(number, vector):
             array[...] = own
 
-    def pairs(self, number: int, vector: np.ndarray) -> Pairs:
+    def pairs(self, number: int, vector: np.ndarray) -> ArrayPairs:
         """The arrays of a vector here, without padding, beside those of the layout."""
         if vector.shape != (self.layout.size,) or vector.dtype != np.float32:
             raise ValueError(
@@ -211,7 +216,7 @@ class PaddedVectors:
         )
 
 
-class ParametersToRead:
+class PredictionParameters:
     """Parameters of a stack as the core reads them.
 
     Arrays whose rows are whole vectors without gaps are views, the others copies.
@@ -230,25 +235,27 @@ class ParametersToRead:
     """
 
     def __init__(self, architecture: Architecture, vectors: np.ndarray) -> None:
-        self.arrays: dict[Key, np.ndarray] = {}
-        self.copies: Pairs = []
+        self.arrays: dict[ParameterKey, np.ndarray] = {}
+        self.copies: ArrayPairs = []
         views = architecture.layout.views(vectors)
         for (layer, name), array in views.items():
             *stack, n_columns = array.shape
-            if name == "wave":
-                mix = views[layer, "mix"]
+            if name == "frequency_phase":
+                mix = views[layer, "projection"]
                 n_rows = n_columns + mix.shape[-1]
-                waves = aligned(*stack[:-1], n_rows, stack[-1])
-                self.arrays[layer, "waves"] = waves
+                waves = allocate_aligned(*stack[:-1], n_rows, stack[-1])
+                self.arrays[layer, "embedding"] = waves
                 by_wave = waves.swapaxes(-1, -2)
                 self.copies.append((by_wave[..., :n_columns], array))
                 self.copies.append((by_wave[..., n_columns:], mix))
-            elif n_columns % PADDING == 0 and is_readable(array, array.ndim - 1):
+            elif n_columns % PADDING == 0 and is_contiguous(array, array.ndim - 1):
                 self.arrays[layer, name] = array
-            elif name != "mix":
+            elif name != "projection":
                 is_shared = name == "slope" and n_columns == 1
-                width = n_units(architecture, layer) if is_shared else n_columns
-                wide = self.arrays[layer, name] = aligned(*stack, padded(width))
+                width = count_units(architecture, layer) if is_shared else n_columns
+                wide = self.arrays[layer, name] = allocate_aligned(
+                    *stack, round_up(width)
+                )
                 self.copies.append((wide[..., :width], array))
         self.renew()
 

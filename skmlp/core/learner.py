@@ -8,9 +8,9 @@ from typing import Any, NamedTuple, Protocol
 import numpy as np
 
 from skmlp.core import structures
-from skmlp.core.layout import PaddedVectors, pointer
-from skmlp.core.library import core
-from skmlp.core.network import CoreNetwork, check_indices, check_rows, samples_of
+from skmlp.core.layout import PaddedVectors, check_address
+from skmlp.core.library import get_core
+from skmlp.core.network import CoreNetwork, check_indices, check_rows, make_samples
 from skmlp.nn.network import Architecture
 
 SECONDS_PER_CALL = 0.02
@@ -27,10 +27,10 @@ class Samples(Protocol):
     def y_encoded(self) -> np.ndarray: ...
 
     @property
-    def weight(self) -> np.ndarray | None: ...
+    def sample_weight(self) -> np.ndarray | None: ...
 
     @property
-    def rows(self) -> np.ndarray | None: ...
+    def indices(self) -> np.ndarray | None: ...
 
 
 class Batches(Protocol):
@@ -39,9 +39,9 @@ class Batches(Protocol):
     samples: Any
     batch_size: int
 
-    def sizes(self) -> list[int]: ...
+    def batch_sizes(self) -> list[int]: ...
 
-    def parts(self) -> Iterator["Part"]: ...
+    def iterate_chunks(self) -> Iterator["Part"]: ...
 
 
 class Part(Protocol):
@@ -49,13 +49,13 @@ class Part(Protocol):
 
     samples: Any
 
-    def order(self) -> np.ndarray: ...
+    def draw_order(self) -> np.ndarray: ...
 
 
 class Optimizer(Protocol):
     """An update rule that has been started, with vectors of memory by their names."""
 
-    memory: tuple[str, ...]
+    state_names: tuple[str, ...]
     t: int
 
 
@@ -68,7 +68,7 @@ class Regularization(Protocol):
     def value(self, parameters: np.ndarray) -> float: ...
 
 
-class Steps(NamedTuple):
+class UpdateSettings(NamedTuple):
     """How the core takes a step.
 
     Attributes
@@ -133,7 +133,7 @@ class CoreLearner:
         self,
         architecture: Architecture,
         parameters: np.ndarray,
-        steps: Steps,
+        steps: UpdateSettings,
         batches: Batches,
         rngs: Sequence[np.random.Generator],
         workers: Workers,
@@ -146,7 +146,7 @@ class CoreLearner:
         self.has_dropout = any(rate > 0 for rate in architecture.dropout)
         self.architecture = architecture
         self.samples: Samples | None = None
-        memory = steps.optimizer.memory
+        memory = steps.optimizer.state_names
         self.vectors = PaddedVectors(architecture, 1 + len(memory))
         self.vectors.load(0, parameters)
         for number, name in enumerate(memory, 1):
@@ -155,25 +155,26 @@ class CoreLearner:
         arrays = {key: array[0] for key, array in self.vectors.arrays.items()}
         n_rows = min(batches.batch_size, len(batches.samples.y_encoded))
         self.network = CoreNetwork(architecture, arrays, n_rows, learns=True)
-        core().prepare(ctypes.byref(self.network.structure))
+        get_core().prepare(ctypes.byref(self.network.structure))
         self.optimizer = structures.Optimizer(
             kind=steps.kind,
-            distance=self.vectors.memory.shape[1],
+            state_stride=self.vectors.memory.shape[1],
             t=steps.optimizer.t,
-            penalty=steps.regularization.l2,
+            l2=steps.regularization.l2,
             weight_decay=steps.regularization.weight_decay,
             **steps.settings,
         )
 
-    def sizes(self) -> list[int]:
+    def batch_sizes(self) -> list[int]:
         """Rows of each batch."""
-        return self.batches.sizes()
+        return self.batches.batch_sizes()
 
-    def epoch(self, rates: Sequence[float], is_over: Callable[[], bool]) -> list[float]:
+    def train_epoch(
+        self, rates: Sequence[float], should_stop: Callable[[], bool]
+    ) -> list[float]:
         """Pass over the samples once, at a learning rate per batch; their losses.
 
-        The pass is cut short behind the batch after which `is_over`, or some batches
-        later, if these take no longer than SECONDS_PER_CALL.
+        `should_stop` is asked after a batch, or after the batches of SECONDS_PER_CALL.
 
         Raises
         ------
@@ -181,16 +182,16 @@ class CoreLearner:
             If a class or a row of the samples is none.
         """
         values: list[float] = []
-        for part in self.batches.parts():
-            if values and is_over():
+        for part in self.batches.iterate_chunks():
+            if values and should_stop():
                 break
-            self.take_in(part.samples)
-            values += self.pass_over(part, rates[len(values) :], is_over)
+            self._load_samples(part.samples)
+            values += self._train_batches(part, rates[len(values) :], should_stop)
         for own, array in self.copies:
             array[...] = own
         return values
 
-    def take_in(self, samples: Samples) -> None:
+    def _load_samples(self, samples: Samples) -> None:
         """Make the samples known to the core, unless they are so already."""
         if samples is self.samples:
             return
@@ -198,40 +199,44 @@ class CoreLearner:
             self.architecture,
             samples.x,
             samples.y_encoded,
-            samples.weight,
-            samples.rows,
+            samples.sample_weight,
+            samples.indices,
         )
-        rows, y_encoded, weight = samples.rows, samples.y_encoded, samples.weight
+        rows, y_encoded, weight = (
+            samples.indices,
+            samples.y_encoded,
+            samples.sample_weight,
+        )
         # kept alive along with this object, as long as the core knows where they are
         self.arrays = (
             None if rows is None else np.ascontiguousarray(rows, np.int64),
             np.ascontiguousarray(y_encoded, np.int64),
             None if weight is None else np.ascontiguousarray(weight),
         )
-        self.structure = samples_of(samples.x, *self.arrays)
+        self.structure = make_samples(samples.x, *self.arrays)
         self.samples = samples
 
-    def pass_over(
-        self, part: Part, rates: Sequence[float], is_over: Callable[[], bool]
+    def _train_batches(
+        self, part: Part, rates: Sequence[float], should_stop: Callable[[], bool]
     ) -> list[float]:
         """Take a step for each batch of a part; their losses."""
-        epoch = self.epoch_of(part.order(), rates, len(part.samples.y_encoded))
+        epoch = self._make_epoch(part.draw_order(), rates, len(part.samples.y_encoded))
         n_batches = len(epoch.arrays.values)
         n_done = 0
-        while n_done < n_batches and not (n_done and is_over()):
-            n_done = self.take_steps(epoch)
+        while n_done < n_batches and not (n_done and should_stop()):
+            n_done = self._run_batches(epoch)
             self.optimizer.t += n_done - epoch.first_batch
             epoch.first_batch = n_done
         return epoch.arrays.values[:n_done].tolist()
 
-    def epoch_of(
+    def _make_epoch(
         self, order: np.ndarray, rates: Sequence[float], n_samples: int
     ) -> structures.Epoch:
         """The structure of a pass over samples in an order, after checks of its arrays.
 
         A learning rate is given for each batch, and maybe more.
         """
-        batch_size, n_rows = self.batches.batch_size, self.network.room.n_rows
+        batch_size, n_rows = self.batches.batch_size, self.network.scratch.n_rows
         check_indices("samples", order, n_samples)
         if min(batch_size, len(order)) > n_rows:
             raise ValueError(
@@ -245,34 +250,38 @@ class CoreLearner:
             np.empty(n_batches),
         )
         epoch = structures.Epoch(
-            order=pointer("order", arrays.order, np.int64, (len(order),)),
+            order=check_address("order", arrays.order, np.int64, (len(order),)),
             n_samples=len(order),
             batch_size=batch_size,
             seconds=SECONDS_PER_CALL,
             seed=int(self.rngs[0].integers(2**63)) if self.has_dropout else 0,
             label_smoothing=self.steps.label_smoothing,
-            rates=pointer("learning rates", arrays.rates, np.float64, (n_batches,)),
-            values=pointer("losses", arrays.values, np.float64, (n_batches,)),
+            learning_rates=check_address(
+                "learning rates", arrays.rates, np.float64, (n_batches,)
+            ),
+            losses=check_address("losses", arrays.values, np.float64, (n_batches,)),
         )
         # threads that Ctrl-C has left behind go on for a while
         epoch.arrays = arrays
         return epoch
 
-    def take_steps(self, epoch: structures.Epoch) -> int:
+    def _run_batches(self, epoch: structures.Epoch) -> int:
         """Take some steps of an epoch; the number of the batch to go on from."""
         team = structures.Team(n_threads=self.workers.n_threads)
-        take_part = partial(self.take_part, epoch, team)
+        _run_worker = partial(self._run_worker, epoch, team)
         try:
-            first, *_ = self.workers.map(take_part, range(self.workers.n_threads))
+            first, *_ = self.workers.map(_run_worker, range(self.workers.n_threads))
         finally:
             team.is_aborted = 1  # no thread waits for one that was never started
         return first
 
-    def take_part(self, epoch: structures.Epoch, team: structures.Team, me: int) -> int:
-        """Do the work of one thread of the team; as `take_steps`."""
+    def _run_worker(
+        self, epoch: structures.Epoch, team: structures.Team, me: int
+    ) -> int:
+        """Do the work of one thread of the team; as `_run_batches`."""
         parts = (self.network.structure, self.structure, self.optimizer, epoch, team)
         try:
-            return core().train(*map(ctypes.byref, parts), me)
+            return get_core().train(*map(ctypes.byref, parts), me)
         finally:
             team.is_aborted = 1  # nor for one that failed
 
@@ -284,7 +293,7 @@ class CoreLearner:
     def optimizer_state(self) -> dict[str, Any]:
         """What the update rule remembers."""
         state: dict[str, Any] = {"t": int(self.optimizer.t)}
-        for number, name in enumerate(self.steps.optimizer.memory, 1):
+        for number, name in enumerate(self.steps.optimizer.state_names, 1):
             state[name] = np.empty_like(self.parameters)
             self.vectors.store(number, state[name])
         return state

@@ -11,7 +11,7 @@ from typing import NamedTuple
 INSTRUCTION_SETS = ("avx512", "avx2", "neon", "baseline")
 """Best first; there is a library for each that the target of the build may have."""
 
-FOLDER = Path(__file__).parent
+_FOLDER = Path(__file__).parent
 
 SUFFIX = {"win32": ".dll", "darwin": ".dylib"}.get(sys.platform, ".so")
 
@@ -31,70 +31,70 @@ class Engine(NamedTuple):
 
 def engine() -> str:
     """Name of what computes: "numpy", or the instruction set of the core."""
-    return chosen().name
+    return select_engine().name
 
 
-def library() -> ctypes.CDLL | None:
+def get_library() -> ctypes.CDLL | None:
     """The core in use; None if NumPy computes."""
-    return chosen().library
+    return select_engine().library
 
 
-def core() -> ctypes.CDLL:
+def get_core() -> ctypes.CDLL:
     """The core, for those who know that it is in use."""
-    loaded = library()
+    loaded = get_library()
     assert loaded is not None, "nobody asks where NumPy computes"
     return loaded
 
 
 def why_numpy() -> str | None:
     """A sentence on why no core is in use; None if one is."""
-    return chosen().why_numpy
+    return select_engine().why_numpy
 
 
 @cache  # threads that come first together load the same library, so any may win
-def chosen() -> Engine:
+def select_engine() -> Engine:
     """The engine that SKMLP_ENGINE asks for, or else the best one that runs here."""
     name = os.environ.get("SKMLP_ENGINE", "auto") or "auto"
     if name == "numpy":
         return Engine("numpy", None, "The environment variable SKMLP_ENGINE says so.")
-    return best() if name == "auto" else asked_for(name)
+    return load_best() if name == "auto" else load_requested(name)
 
 
-def best() -> Engine:
+def load_best() -> Engine:
     """The library of the best instruction set that runs here, or NumPy."""
-    known = [name for name in INSTRUCTION_SETS if name in built()]
+    known = [name for name in INSTRUCTION_SETS if name in list_built()]
     if not known:
         return Engine("numpy", None, "The core was not compiled in this installation.")
     faults = []
     for name in known:
         try:
-            return Engine(name, load(name), None)
+            return Engine(name, load_library(name), None)
         except OSError as error:
             faults.append(f"{name}: {error}")
     return Engine("numpy", None, f"No compiled core runs here ({'; '.join(faults)}).")
 
 
-def asked_for(name: str) -> Engine:
+def load_requested(name: str) -> Engine:
     """The library of this name, and no other."""
-    names = ", ".join(["auto", "numpy", *built()])
+    names = ", ".join(["auto", "numpy", *list_built()])
     asks = f"the environment variable SKMLP_ENGINE asks for {name!r}"
-    if name not in built():
+    if name not in list_built():
         raise RuntimeError(f"{asks}, which is not there; choose from {names}.")
     try:
-        return Engine(name, load(name), None)
+        return Engine(name, load_library(name), None)
     except OSError as error:
         raise RuntimeError(
             f"{asks}, which does not run here ({error}); choose another of {names}."
         ) from error
 
 
-def built() -> list[str]:
+def list_built() -> list[str]:
     """Names of the libraries that are there."""
-    paths = FOLDER.glob(f"core_*{SUFFIX}")
+    paths = _FOLDER.glob(f"core_*{SUFFIX}")
     return sorted(path.stem.removeprefix("core_") for path in paths)
 
 
-def load(name: str) -> ctypes.CDLL:
+def load_library(name: str) -> ctypes.CDLL:
     """Load a library and declare its functions.
 
     Raises
@@ -102,14 +102,14 @@ def load(name: str) -> ctypes.CDLL:
     OSError
         If it can't be loaded, or this CPU lacks its instructions.
     """
-    library = ctypes.CDLL(str(FOLDER / f"core_{name}{SUFFIX}"))
+    library = ctypes.CDLL(str(_FOLDER / f"core_{name}{SUFFIX}"))
     if not library.runs_here():
         raise OSError("this CPU lacks its instructions")
-    declare(library)
+    _declare_functions(library)
     return library
 
 
-def declare(library: ctypes.CDLL) -> None:
+def _declare_functions(library: ctypes.CDLL) -> None:
     """Say what the functions of core.c take and return."""
     library.train.argtypes = [*[c_void_p] * 5, c_int64]
     library.train.restype = c_int64

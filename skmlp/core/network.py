@@ -9,22 +9,22 @@ import numpy as np
 
 from skmlp.core import structures
 from skmlp.core.layout import (
-    ACTIVATIONS,
     BLOCK,
-    ParametersToRead,
-    address,
-    aligned,
-    padded,
-    pointer,
-    width_of,
+    CORE_ACTIVATIONS,
+    PredictionParameters,
+    allocate_aligned,
+    check_address,
+    choose_stride,
+    get_address,
+    round_up,
 )
-from skmlp.core.library import core
-from skmlp.nn.layers import Activate, Dropout, PeriodicEmbedding
+from skmlp.core.library import get_core
+from skmlp.nn.layers import ActivationLayer, Dropout, PeriodicEmbedding
 from skmlp.nn.network import Architecture
-from skmlp.nn.parameters import Key
+from skmlp.nn.parameters import ParameterKey
 
 
-class Room:
+class ScratchAllocator:
     """Hands out scratch space, of which only the addresses are of interest.
 
     Parameters
@@ -47,11 +47,11 @@ class Room:
     def numbers(self, size: int) -> int:
         """Address of some numbers, at the beginning of a cache line."""
         if self.place + 4 * size > self.end:
-            self.blocks.append(aligned(max(size, self.smallest_block)))
-            self.place = address(self.blocks[-1])
+            self.blocks.append(allocate_aligned(max(size, self.smallest_block)))
+            self.place = get_address(self.blocks[-1])
             self.end = self.place + self.blocks[-1].nbytes
         start = self.place
-        self.place += 4 * padded(size)
+        self.place += 4 * round_up(size)
         return start
 
 
@@ -65,9 +65,9 @@ class CoreNetwork:
     arrays : dict of (layer index, name) to ndarray
         Parameters with their padding; with a first axis for a stack.
     n_rows : int
-        Rows that it has room for.
+        Rows that it has scratch for.
     learns : bool, default=False
-        Whether it has room for what training needs.
+        Whether it has scratch for what training needs.
 
     Attributes
     ----------
@@ -78,60 +78,68 @@ class CoreNetwork:
     def __init__(
         self,
         architecture: Architecture,
-        arrays: Mapping[Key, np.ndarray],
+        arrays: Mapping[ParameterKey, np.ndarray],
         n_rows: int,
         learns: bool = False,
     ) -> None:
         self.architecture = architecture
         self.arrays = arrays
         self.learns = learns
-        self.room = Room(padded(n_rows))
+        self.scratch = ScratchAllocator(round_up(n_rows))
         self.layers = (structures.Layer * len(architecture.dense_layers))()
         self.structure = structures.Network(
             n_inputs=architecture.n_inputs,
             n_classes=architecture.n_classes,
             n_layers=len(self.layers),
-            n_rows=self.room.n_rows,
+            n_rows=self.scratch.n_rows,
             layers=self.layers,
         )
-        width = width_of(architecture.n_inputs)
-        x = self.room.matrix(width)
-        self.structure.x, self.structure.x_width = x, width
+        width = choose_stride(architecture.n_inputs)
+        x = self.scratch.matrix(width)
+        self.structure.x, self.structure.x_stride = x, width
         if architecture.n_periodic:
             embedding = self.embedding(x, width)
             self.structure.embedding = ctypes.pointer(embedding)
-            x, width = embedding.y, embedding.y_width
+            x, width = embedding.y, embedding.y_stride
         for number, layer in enumerate(self.layers):
-            layer.x, layer.x_width = x, width
+            layer.x, layer.x_stride = x, width
             self.fill(layer, number)
-            x, width = layer.y, layer.y_width
+            x, width = layer.y, layer.y_stride
         if learns:
-            self.structure.by_class = self.room.matrix(up_to_4(architecture.n_classes))
-            self.structure.losses = self.room.matrix(1)
+            self.structure.class_major = self.scratch.matrix(
+                _round_up_to_4(architecture.n_classes)
+            )
+            self.structure.losses = self.scratch.matrix(1)
 
-    def embedding(self, x: int, x_width: int) -> structures.Embedding:
+    def embedding(self, x: int, x_stride: int) -> structures.Embedding:
         """The structure of the periodic embedding."""
         n_inputs, n_numbers = self.architecture.n_inputs, self.architecture.n_periodic
-        waves = self.arrays[0, "waves"]
-        shape = (n_numbers, 2 + PeriodicEmbedding.n_outputs, PeriodicEmbedding.n_waves)
+        parameters = self.arrays[0, "embedding"]
+        shape = (
+            n_numbers,
+            2 + PeriodicEmbedding.n_outputs,
+            PeriodicEmbedding.n_frequencies,
+        )
         # the last number writes one behind its curves
-        width = width_of(n_inputs + n_numbers * PeriodicEmbedding.n_outputs + 1)
+        width = choose_stride(n_inputs + n_numbers * PeriodicEmbedding.n_outputs + 1)
         embedding = structures.Embedding(
             n_inputs=n_inputs,
             n_numbers=n_numbers,
-            x_width=x_width,
-            y_width=width,
-            waves=pointer("waves", waves, np.float32, shape),
+            x_stride=x_stride,
+            y_stride=width,
+            parameters=check_address(
+                "embedding parameters", parameters, np.float32, shape
+            ),
             x=x,
-            y=self.room.matrix(width),
-            n_rows=self.room.n_rows,
-            waves_step=step_of(waves, 3),
+            y=self.scratch.matrix(width),
+            n_rows=self.scratch.n_rows,
+            member_stride=get_member_stride(parameters, 3),
         )
         if self.learns:
-            n_waves = n_numbers * PeriodicEmbedding.n_waves
-            embedding.cosine = self.room.matrix(n_waves)
-            embedding.sine = self.room.matrix(n_waves)
-            embedding.delta = self.room.matrix(width)
+            n_frequencies = n_numbers * PeriodicEmbedding.n_frequencies
+            embedding.cosine = self.scratch.matrix(n_frequencies)
+            embedding.sine = self.scratch.matrix(n_frequencies)
+            embedding.grad = self.scratch.matrix(width)
         return embedding
 
     def fill(self, layer: structures.Layer, number: int) -> None:
@@ -140,63 +148,69 @@ class CoreNetwork:
         index = architecture.dense_layers[number]
         layer.fan_in, layer.fan_out = architecture.layout.shapes[index, "weight"]
         weight, bias = self.arrays[index, "weight"], self.arrays[index, "bias"]
-        layer.y_width = width_of(layer.fan_out)
-        layer.y = self.room.matrix(layer.y_width)
-        n_rows = padded(layer.fan_in) if self.learns else layer.fan_in
-        width = layer.weight_width = self.parameter_width(layer.fan_out)
-        layer.weight = pointer("weights", weight, np.float32, (n_rows, width))
-        layer.bias = pointer("biases", bias, np.float32, (width,))
-        layer.weight_step, layer.bias_step = step_of(weight, 2), step_of(bias, 1)
-        layer.scale = 1.0
+        layer.y_stride = choose_stride(layer.fan_out)
+        layer.y = self.scratch.matrix(layer.y_stride)
+        n_rows = round_up(layer.fan_in) if self.learns else layer.fan_in
+        width = layer.weight_stride = self.parameter_width(layer.fan_out)
+        layer.weight = check_address("weights", weight, np.float32, (n_rows, width))
+        layer.bias = check_address("biases", bias, np.float32, (width,))
+        layer.weight_member_stride, layer.bias_member_stride = (
+            get_member_stride(weight, 2),
+            get_member_stride(bias, 1),
+        )
+        layer.dropout_scale = 1.0
         if number < len(architecture.activations):
             self.activate(layer, number)
         if self.learns:
-            layer.delta = self.room.matrix(layer.y_width)
+            layer.grad = self.scratch.matrix(layer.y_stride)
             if number > 0 or architecture.n_periodic:
-                size = up_to_4(layer.fan_out) * layer.x_width
-                layer.transposed = self.room.numbers(size)
+                size = _round_up_to_4(layer.fan_out) * layer.x_stride
+                layer.transposed = self.scratch.numbers(size)
 
     def parameter_width(self, n_units: int) -> int:
         """Numbers from one row of the parameters to the next."""
-        return width_of(n_units) if self.learns else padded(n_units)
+        return choose_stride(n_units) if self.learns else round_up(n_units)
 
     def activate(self, layer: structures.Layer, number: int) -> None:
         """Fill in what stands behind a dense layer."""
         architecture = self.architecture
         activation = architecture.activations[number]
-        known = ACTIVATIONS[type(activation)]
+        known = CORE_ACTIVATIONS[type(activation)]
         layer.activation, layer.constant = known.number, known.constant(activation)
         slope = self.arrays.get((architecture.dense_layers[number] + 1, "slope"))
         if slope is not None:
             shape = (self.parameter_width(layer.fan_out),)
-            layer.slope = pointer("slopes", slope, np.float32, shape)
-            layer.slope_step = step_of(slope, 1)
-            layer.shares_slope = activation.shared
+            layer.slope = check_address("slopes", slope, np.float32, shape)
+            layer.slope_member_stride = get_member_stride(slope, 1)
+            layer.is_slope_shared = activation.shared
         if self.learns:
-            layer.derivative = self.room.matrix(layer.y_width)
+            layer.derivative = self.scratch.matrix(layer.y_stride)
             if slope is not None:
-                layer.by_slope = self.room.matrix(layer.y_width)
-                factors = Activate(activation, 1).learning_rates
-                layer.slope_factor = factors["slope"]
+                layer.slope_grad = self.scratch.matrix(layer.y_stride)
+                factors = ActivationLayer(activation, 1).learning_rates
+                layer.slope_rate_factor = factors["slope"]
             if architecture.dropout[number] > 0:
                 dropout = Dropout(architecture.dropout[number])
-                layer.threshold, layer.scale = int(dropout.threshold), dropout.scale
+                layer.dropout_threshold, layer.dropout_scale = (
+                    int(dropout.threshold),
+                    dropout.scale,
+                )
 
 
-def up_to_4(n: int) -> int:
+def _round_up_to_4(n: int) -> int:
     """The next multiple of 4."""
     return -(-n // 4) * 4
 
 
-def step_of(array: np.ndarray, n_axes: int) -> int:
+def get_member_stride(array: np.ndarray, n_axes: int) -> int:
     """Numbers from one network of a stack to the next, where there is an axis of it."""
     return array.strides[0] // 4 if array.ndim > n_axes else 0
 
 
-def takes(architecture: Architecture) -> bool:
+def is_supported(architecture: Architecture) -> bool:
     """Whether the core knows all that the network is made of."""
     return architecture.dtype == "float32" and all(
-        type(activation) in ACTIVATIONS for activation in architecture.activations
+        type(activation) in CORE_ACTIVATIONS for activation in architecture.activations
     )
 
 
@@ -204,12 +218,12 @@ def check_rows(
     architecture: Architecture,
     x: np.ndarray,
     y_encoded: np.ndarray | None = None,
-    weight: np.ndarray | None = None,
-    rows: np.ndarray | None = None,
+    sample_weight: np.ndarray | None = None,
+    indices: np.ndarray | None = None,
 ) -> None:
     """Raise unless all that the core will read is there: it looks at no bounds.
 
-    Classes and rows may be integers of any type, of which `samples_of` takes one.
+    Classes and rows may be integers of any type, of which `make_samples` takes one.
     """
     if x.dtype != np.float32 or x.ndim != 2 or x.shape[1] != architecture.n_inputs:
         raise ValueError(
@@ -218,12 +232,12 @@ def check_rows(
         )
     if not x.flags.aligned or any(stride % x.itemsize for stride in x.strides):
         raise ValueError(f"the core takes no rows {x.strides} bytes apart; copy them.")
-    if rows is not None:
-        check_indices("rows", rows, len(x))
+    if indices is not None:
+        check_indices("rows", indices, len(x))
     if y_encoded is not None:
         check_indices("classes", y_encoded, architecture.n_classes)
-    n_samples = len(x) if rows is None else len(rows)
-    for name, numbers in {"classes": y_encoded, "weights": weight}.items():
+    n_samples = len(x) if indices is None else len(indices)
+    for name, numbers in {"classes": y_encoded, "weights": sample_weight}.items():
         if numbers is not None and len(numbers) != n_samples:
             raise ValueError(f"{len(numbers)} {name} were given for {n_samples} rows.")
 
@@ -266,16 +280,16 @@ class CorePredictor:
             )
         self.of_thread = threading.local()  # what a thread has filled in already
 
-    def is_of(self, architecture: Architecture, parameters: np.ndarray) -> bool:
+    def is_for(self, architecture: Architecture, parameters: np.ndarray) -> bool:
         """Whether these are what it reads."""
         return self.architecture is architecture and self.parameters is parameters
 
     def network(self, n_rows: int) -> CoreNetwork:
-        """The structures of the thread that asks, with room for some rows."""
+        """The structures of the thread that asks, with scratch for some rows."""
         network: CoreNetwork | None = getattr(self.of_thread, "network", None)
-        if network is None or network.room.n_rows < n_rows:
+        if network is None or network.scratch.n_rows < n_rows:
             stack = np.atleast_2d(self.parameters)
-            self.of_thread.read = ParametersToRead(self.architecture, stack)
+            self.of_thread.read = PredictionParameters(self.architecture, stack)
             arrays = self.of_thread.read.arrays
             network = CoreNetwork(self.architecture, arrays, n_rows)
             self.of_thread.network = network
@@ -283,38 +297,38 @@ class CorePredictor:
             self.of_thread.read.renew()
         return network
 
-    def logits(self, x: np.ndarray, rows: np.ndarray | None = None) -> np.ndarray:
+    def logits(self, x: np.ndarray, indices: np.ndarray | None = None) -> np.ndarray:
         """Logits of any number of rows, in an array of their own.
 
         Parameters
         ----------
         x : ndarray of float32 of shape (n_samples, n_inputs)
             The input.
-        rows : ndarray of int of shape (n_rows,), default=None
+        indices : ndarray of int of shape (n_rows,), default=None
             Which rows of `x`; None for all of them.
         """
-        check_rows(self.architecture, x, rows=rows)
-        if rows is not None:
-            rows = np.ascontiguousarray(rows, np.int64)
-        n_rows = len(x) if rows is None else len(rows)
+        check_rows(self.architecture, x, indices=indices)
+        if indices is not None:
+            indices = np.ascontiguousarray(indices, np.int64)
+        n_rows = len(x) if indices is None else len(indices)
         *stack, _ = self.parameters.shape
         logits = np.empty((*stack, n_rows, self.architecture.n_classes), np.float32)
-        core().predict_logits(
+        get_core().predict_logits(
             ctypes.byref(self.network(min(n_rows, BLOCK)).structure),
-            ctypes.byref(samples_of(x, rows)),
+            ctypes.byref(make_samples(x, indices)),
             math.prod(stack),
             0,
             n_rows,
-            address(logits),
+            get_address(logits),
         )
         return logits
 
 
-def samples_of(
+def make_samples(
     x: np.ndarray,
-    rows: np.ndarray | None,
+    indices: np.ndarray | None,
     y_encoded: np.ndarray | None = None,
-    weight: np.ndarray | None = None,
+    sample_weight: np.ndarray | None = None,
 ) -> structures.Samples:
     """The structure of samples that `check_rows` let pass; arrays stay the caller's.
 
@@ -323,12 +337,16 @@ def samples_of(
     ValueError
         Unless classes and rows are int64 and weights float32, one of each per sample.
     """
-    shape = (len(x) if rows is None else len(rows),)
+    shape = (len(x) if indices is None else len(indices),)
     return structures.Samples(
-        address(x),
+        get_address(x),
         x.strides[0] // 4,
         x.strides[1] // 4,
-        None if rows is None else pointer("rows", rows, np.int64, shape),
-        None if y_encoded is None else pointer("classes", y_encoded, np.int64, shape),
-        None if weight is None else pointer("weights", weight, np.float32, shape),
+        None if indices is None else check_address("rows", indices, np.int64, shape),
+        None
+        if y_encoded is None
+        else check_address("classes", y_encoded, np.int64, shape),
+        None
+        if sample_weight is None
+        else check_address("weights", sample_weight, np.float32, shape),
     )

@@ -17,17 +17,24 @@ class Layer(ctypes.Structure):
     """A dense layer, the activation behind it, and dropout."""
 
     _fields_ = [
-        *((name, c_int64) for name in ("fan_in", "fan_out", "x_width", "y_width")),
-        ("weight_width", c_int64),
+        *((name, c_int64) for name in ("fan_in", "fan_out", "x_stride", "y_stride")),
+        ("weight_stride", c_int64),
         ("activation", c_int64),
         ("constant", c_float),
-        ("scale", c_float),
-        ("threshold", c_uint32),
-        ("slope_factor", c_float),
-        ("shares_slope", c_int64),
-        *((name, c_int64) for name in ("weight_step", "bias_step", "slope_step")),
+        ("dropout_scale", c_float),
+        ("dropout_threshold", c_uint32),
+        ("slope_rate_factor", c_float),
+        ("is_slope_shared", c_int64),
+        *(
+            (name, c_int64)
+            for name in (
+                "weight_member_stride",
+                "bias_member_stride",
+                "slope_member_stride",
+            )
+        ),
         *((name, c_void_p) for name in ("weight", "bias", "slope", "transposed")),
-        *((name, c_void_p) for name in ("x", "y", "derivative", "by_slope", "delta")),
+        *((name, c_void_p) for name in ("x", "y", "derivative", "slope_grad", "grad")),
     ]
 
 
@@ -35,10 +42,16 @@ class Embedding(ctypes.Structure):
     """The periodic embedding of the first columns."""
 
     _fields_ = [
-        *((name, c_int64) for name in ("n_inputs", "n_numbers", "x_width", "y_width")),
-        *((name, c_void_p) for name in ("waves", "x", "y", "delta", "cosine", "sine")),
+        *(
+            (name, c_int64)
+            for name in ("n_inputs", "n_numbers", "x_stride", "y_stride")
+        ),
+        *(
+            (name, c_void_p)
+            for name in ("parameters", "x", "y", "grad", "cosine", "sine")
+        ),
         ("n_rows", c_int64),
-        ("waves_step", c_int64),
+        ("member_stride", c_int64),
     ]
 
 
@@ -46,11 +59,14 @@ class Network(ctypes.Structure):
     """All layers, and the arrays that they share."""
 
     _fields_ = [
-        *((name, c_int64) for name in ("n_inputs", "n_classes", "n_layers", "x_width")),
+        *(
+            (name, c_int64)
+            for name in ("n_inputs", "n_classes", "n_layers", "x_stride")
+        ),
         ("x", c_void_p),
         ("layers", POINTER(Layer)),
         ("embedding", POINTER(Embedding)),
-        ("by_class", c_void_p),
+        ("class_major", c_void_p),
         ("n_rows", c_int64),
         ("losses", c_void_p),
     ]
@@ -61,11 +77,11 @@ class Samples(ctypes.Structure):
 
     _fields_ = [
         ("x", c_void_p),
-        ("row_step", c_int64),
-        ("column_step", c_int64),
-        ("rows", c_void_p),
-        ("codes", c_void_p),
-        ("weight", c_void_p),
+        ("row_stride", c_int64),
+        ("column_stride", c_int64),
+        ("indices", c_void_p),
+        ("y_encoded", c_void_p),
+        ("sample_weight", c_void_p),
     ]
 
 
@@ -73,10 +89,10 @@ class Optimizer(ctypes.Structure):
     """An update rule, and the decay beside it."""
 
     _fields_ = [
-        *((name, c_int64) for name in ("kind", "distance", "t")),
+        *((name, c_int64) for name in ("kind", "state_stride", "t")),
         *((name, c_double) for name in ("beta_1", "beta_2", "epsilon", "momentum")),
         ("is_nesterov", c_int64),
-        *((name, c_double) for name in ("penalty", "weight_decay")),
+        *((name, c_double) for name in ("l2", "weight_decay")),
     ]
 
 
@@ -89,8 +105,8 @@ class Epoch(ctypes.Structure):
         ("seconds", c_double),
         ("seed", c_uint64),
         ("label_smoothing", c_double),
-        ("rates", c_void_p),
-        ("values", c_void_p),
+        ("learning_rates", c_void_p),
+        ("losses", c_void_p),
     ]
 
 
@@ -98,6 +114,6 @@ class Team(ctypes.Structure):
     """Threads that share the work on each batch."""
 
     _fields_ = [
-        *((name, c_int32) for name in ("n_threads", "n_waiting", "n_meetings")),
-        *((name, c_int32) for name in ("is_aborted", "is_over")),
+        *((name, c_int32) for name in ("n_threads", "n_waiting", "generation")),
+        *((name, c_int32) for name in ("is_aborted", "should_stop")),
     ]

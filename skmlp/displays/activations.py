@@ -8,7 +8,7 @@ from sklearn.base import BaseEstimator
 
 from skmlp.displays.estimators import fitted_classifier
 from skmlp.displays.figures import Style, add_legend, axes_or_new, styled
-from skmlp.nn.activations import Activation, as_activation
+from skmlp.nn.activations import Activation, resolve_activation
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -119,7 +119,7 @@ class ActivationDisplay:
         ImportError
             If matplotlib is not installed.
         """
-        display = cls._at_start(as_activation(activation), z_range, n_points, name)
+        display = cls._at_start(resolve_activation(activation), z_range, n_points, name)
         return display.plot(
             ax=ax, value_kwargs=value_kwargs, derivative_kwargs=derivative_kwargs
         )
@@ -200,7 +200,7 @@ class ActivationDisplay:
             )
         activation = activations[layer]
         display = cls._at_start(activation, z_range, n_points, name)
-        learnt = model.architecture_.learnt_by_activation(model.parameters_, layer)
+        learnt = model.architecture_.activation_parameters(model.parameters_, layer)
         if learnt:
             units = {key: array.reshape(1, -1) for key, array in learnt.items()}
             display.learnt = values(activation, display.z, SimpleNamespace(**units)).T

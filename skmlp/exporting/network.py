@@ -22,7 +22,7 @@ from skmlp.nn.activations import (
     Softplus,
     Tanh,
 )
-from skmlp.nn.layers import Activate, Dense, Dropout, Layer, PeriodicEmbedding
+from skmlp.nn.layers import ActivationLayer, Dense, Dropout, Layer, PeriodicEmbedding
 from skmlp.nn.network import Architecture, Network
 from skmlp.nn.parameters import Views
 
@@ -91,7 +91,7 @@ def dense(graph: Graph, x: str, layer: Dense) -> str:
     return graph.add("Add", product, single(layer.p.bias[..., np.newaxis, :]))
 
 
-def activate(graph: Graph, x: str, layer: Activate) -> str:
+def activate(graph: Graph, x: str, layer: ActivationLayer) -> str:
     """What units do with their input."""
     formula = ACTIVATIONS[type(layer.activation)]
     return formula(graph, x, layer.activation, layer.by_row)
@@ -99,15 +99,15 @@ def activate(graph: Graph, x: str, layer: Activate) -> str:
 
 def periodic_embedding(graph: Graph, x: str, layer: PeriodicEmbedding) -> str:
     """The input and, behind it, the curves of its numbers."""
-    wave = single(layer.p.wave)
-    members, n_numbers = wave.shape[:-3], layer.n_numbers
+    frequency_phase = single(layer.p.frequency_phase)
+    members, n_numbers = frequency_phase.shape[:-3], layer.n_numbers
     # as in the layer, number by number: (..., n_numbers, what it has, n_rows)
     numbers = graph.add("Slice", x, ints(0), ints(n_numbers), ints(1))
     numbers = graph.add("Transpose", numbers, perm=[1, 0])
     numbers = graph.add("Unsqueeze", numbers, ints(1))
-    angle = graph.add("Mul", wave[..., :1], numbers)
-    cosine = graph.add("Cos", graph.add("Add", angle, wave[..., 1:]))
-    curves = graph.add("MatMul", single(layer.p.mix.mT), cosine)
+    angle = graph.add("Mul", frequency_phase[..., :1], numbers)
+    cosine = graph.add("Cos", graph.add("Add", angle, frequency_phase[..., 1:]))
+    curves = graph.add("MatMul", single(layer.p.projection.mT), cosine)
     flat = ints(*members, layer.width - layer.n_inputs, -1)
     curves = graph.add("Reshape", curves, flat)
     axes = list(range(len(flat)))
@@ -119,7 +119,7 @@ def periodic_embedding(graph: Graph, x: str, layer: PeriodicEmbedding) -> str:
 
 LAYERS: dict[type[Layer], Callable[[Graph, str, Any], str]] = {
     Dense: dense,
-    Activate: activate,
+    ActivationLayer: activate,
     PeriodicEmbedding: periodic_embedding,
     Dropout: lambda graph, x, layer: x,
 }

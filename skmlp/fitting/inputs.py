@@ -29,7 +29,7 @@ from skmlp.tabular.labels import find_labels
 from skmlp.tabular.lazy import check_is_table, refuse_lazy
 from skmlp.tabular.names import check_names, remember_names
 from skmlp.tabular.tables import SparseMatrix, TableLike, is_sparse, plain
-from skmlp.training.batches import Rows, RowsInMemory, Samples
+from skmlp.training.batches import MemoryRows, Samples, TrainingRows
 
 M = TypeVar("M", np.ndarray, SparseMatrix)
 """A matrix of one kind or the other."""
@@ -150,12 +150,12 @@ def data_of_fit(
     if is_warm_start:
         x = read_inputs(estimator, X, parameters.dtype)
     else:
-        x = fit_inputs(estimator, parameters, X, targets, samples.rows, rng)
+        x = fit_inputs(estimator, parameters, X, targets, samples.indices, rng)
     if validation_data.are_given:
         own = encode_validation_data(
             estimator, parameters.dtype, targets, validation_data
         )
-        validation = own.for_each(settings.n_estimators)
+        validation = own.broadcast_members(settings.n_estimators)
     elif validation is not None:
         validation = validation._replace(x=x)
     return data_on(estimator, x, samples, validation, targets)
@@ -163,7 +163,7 @@ def data_of_fit(
 
 def data_on(
     estimator: FittedInputs,
-    x: Rows,
+    x: TrainingRows,
     samples: Samples,
     validation: Samples | None,
     targets: Targets,
@@ -185,7 +185,7 @@ def fit_inputs(
     targets: Targets,
     rows: np.ndarray | None,
     rng: np.random.Generator,
-) -> RowsInMemory:
+) -> MemoryRows:
     """Fit a new encoder on some of the rows (None for all), and encode them all."""
     encoder = as_encoder(parameters, generator_of_encoder(rng))
     # a TableEncoder remembers all names by itself
@@ -203,7 +203,7 @@ def fit_encoder(
     X: TableLike,
     targets: Targets,
     rows: np.ndarray | None,
-) -> RowsInMemory:
+) -> MemoryRows:
     """Fit this encoder on some of the rows (None for all), and encode them all."""
     weight = targets.sample_weight
     if rows is not None:
@@ -222,7 +222,7 @@ def fit_encoder(
     return check_encoded(x, dtype)
 
 
-def read_inputs(estimator: FittedInputs, X: TableLike, dtype: str) -> RowsInMemory:
+def read_inputs(estimator: FittedInputs, X: TableLike, dtype: str) -> MemoryRows:
     """The matrix of other rows, with what was learnt of their columns."""
     refuse_lazy(X=X)
     check_is_table("X", X)
@@ -262,7 +262,7 @@ def encode_validation_data(
     return samples._replace(x=x)
 
 
-def check_encoded(encoded: TableLike, dtype: str) -> RowsInMemory:
+def check_encoded(encoded: TableLike, dtype: str) -> MemoryRows:
     """What an encoder gave, as an array or CSR matrix of `dtype`."""
     name = "the encoded X"
     if type(encoded) is np.ndarray and encoded.dtype == dtype and encoded.ndim == 2:
@@ -277,7 +277,7 @@ def check_encoded(encoded: TableLike, dtype: str) -> RowsInMemory:
 
 def check_rows(
     estimator: FittedInputs, X: TableLike, dtype: str, reset: bool = False
-) -> RowsInMemory:
+) -> MemoryRows:
     """X that goes straight in, as an array or CSR matrix of `dtype`."""
     if not reset and looks_plain(X, estimator):
         # a tenth of the time of scikit-learn's checks, which find nothing else here

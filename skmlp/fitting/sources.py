@@ -330,7 +330,7 @@ class InParts(AbstractContextManager, ABC):
         )
         uses = uses_of_rows(
             self.y_encoded,
-            mask_of(targets.samples.rows, len(self.y_encoded)),
+            mask_of(targets.samples.indices, len(self.y_encoded)),
             settings.validation_fraction if holds_out else 0.0,
             0 if is_warm_start else n_to_encoder,
             rng,
@@ -351,8 +351,8 @@ class InParts(AbstractContextManager, ABC):
         return data_on(
             estimator,
             samples.x,
-            samples.for_each(n_members),
-            None if validation is None else validation.for_each(n_members),
+            samples.broadcast_members(n_members),
+            None if validation is None else validation.broadcast_members(n_members),
             targets,
         )
 
@@ -481,7 +481,7 @@ class InFiles(InParts):
         n_rows, writer = int(is_training.sum()), None
         weight = weight_of_all(targets, len(uses))
         given = {"y_encoded": self.y_encoded} | (
-            {} if weight is None else {"weight": weight}
+            {} if weight is None else {"sample_weight": weight}
         )
         held_out_x = []
         start = n_sampled = 0

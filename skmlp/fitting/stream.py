@@ -30,7 +30,7 @@ from skmlp.tabular.encoder import TableEncoder
 from skmlp.tabular.kept import FirstRows, Kept, keep
 from skmlp.tabular.names import list_some, remember_names
 from skmlp.tabular.tables import TableLike
-from skmlp.training.batches import RowsInMemory
+from skmlp.training.batches import MemoryRows
 
 ENOUGH_ROWS = 1000
 """Rows on which an encoder is settled if every column had two different values."""
@@ -69,7 +69,7 @@ class Call(NamedTuple):
         What is shown of it.
     """
 
-    x: RowsInMemory
+    x: MemoryRows
     targets: Targets
     rng: np.random.Generator
     reinitializes: bool
@@ -141,13 +141,13 @@ def calls_anew(
 
 def fit_anew(
     estimator: Streaming, parameters: Parameters, kept: Kept, rng: np.random.Generator
-) -> RowsInMemory:
+) -> MemoryRows:
     """Fit the encoder on all rows, which it is settled on if they are enough."""
     encoder = clone(estimator.encoder_)
     # has its seeds already; but the network is to start as it did in the first call
     generator_of_encoder(rng)
     targets = targets_of(estimator, parameters, kept)
-    rows = targets.samples.rows
+    rows = targets.samples.indices
     x = fit_encoder(estimator, encoder, parameters.dtype, kept.X, targets, rows)
     if is_enough(encoder, len(kept.y_encoded)):
         settle(estimator, encoder, len(kept.y_encoded), parameters.verbose)
@@ -180,7 +180,7 @@ def first_inputs(
     X: TableLike,
     targets: Targets,
     rng: np.random.Generator,
-) -> RowsInMemory:
+) -> MemoryRows:
     """The matrix of a first call, on which an encoder is fitted unless it is so."""
     estimator._first_rows = None
     given = parameters.preprocessing
@@ -188,7 +188,7 @@ def first_inputs(
         take_encoder(estimator, deepcopy(given))
         remember_names(estimator, None)
         return read_inputs(estimator, X, parameters.dtype)
-    x = fit_inputs(estimator, parameters, X, targets, targets.samples.rows, rng)
+    x = fit_inputs(estimator, parameters, X, targets, targets.samples.indices, rng)
     encoder, n_rows = estimator.encoder_, len(targets.y)
     if not isinstance(encoder, TableEncoder):
         return x

@@ -14,7 +14,7 @@ from skmlp.optim.optimizers import OptimizerState, Regularization
 from skmlp.saving.checkpoints import Checkpoint
 from skmlp.training.batches import Samples
 from skmlp.training.endings import StopReason
-from skmlp.training.monitor import Plateau
+from skmlp.training.monitor import PlateauTracker
 
 
 class Memory(NamedTuple):
@@ -31,7 +31,7 @@ class Memory(NamedTuple):
     """
 
     optimizer_state: OptimizerState | None = None
-    plateau: Plateau | None = None
+    plateau: PlateauTracker | None = None
     samples_seen: int = 0
 
 

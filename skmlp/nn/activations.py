@@ -13,21 +13,21 @@ from skmlp.nn.parameters import Views
 Array = np.ndarray
 """A short name, so that the head of each formula fits on a line."""
 
-LARGEST_CONSTANT = 1000.0
+MAX_CONSTANT = 1000.0
 """Largest slope or scale; products over many layers of larger ones leave float32."""
 
 
-def to_constant(value: float) -> float:
-    """Convert a number of any type to float; leave anything else to `as_activation`."""
+def _to_constant(value: float) -> float:
+    """Convert any real number to float; `resolve_activation` rejects anything else."""
     return float(value) if isinstance(value, Real) else value
 
 
-def check_constant(name: str, value: float) -> None:
+def _check_constant(name: str, value: float) -> None:
     """Raise unless a constant of an activation is a number in range."""
-    if not isinstance(value, Real) or not abs(value) <= LARGEST_CONSTANT:
+    if not isinstance(value, Real) or not abs(value) <= MAX_CONSTANT:
         raise ValueError(
-            f"{name} must be a number from -{LARGEST_CONSTANT:g} to "
-            f"{LARGEST_CONSTANT:g}, got {value!r}."
+            f"{name} must be a number from -{MAX_CONSTANT:g} to "
+            f"{MAX_CONSTANT:g}, got {value!r}."
         )
 
 
@@ -68,21 +68,23 @@ class Activation:
     initial: dict[str, float] = {}
     shared: bool = False
     initializer: ClassVar[str] = "he_normal"
-    constants: ClassVar[tuple[str, ...]] = ()  # attributes checked by `as_activation`
+    constants: ClassVar[
+        tuple[str, ...]
+    ] = ()  # attributes checked by `resolve_activation`
 
     def value(self, z: Array, out: Array, p: Views) -> Array:
         """Write f(z) to `out` and return it.
 
         Parameters
         ----------
-        z : ndarray of shape (..., n_samples, n_units)
+        z : ndarray of shape (..., n_samples, count_units)
             What the affine map of the layer gives; must not be overwritten. All axes
             but the last two are those of a stack of networks, which `p` has as well.
         out : ndarray of the same shape
             Where the result goes; its content on entry means nothing. It is `z` itself
             in training if there is a `derivative_from_value`.
         p : Views
-            The learnt numbers by name, each of shape (1, n_units), or (1, 1) if
+            The learnt numbers by name, each of shape (1, count_units), or (1, 1) if
             shared.
         """
         raise NotImplementedError
@@ -116,7 +118,7 @@ class Activation:
         return iter(())
 
     def shapes(self, n_units: int) -> dict[str, tuple[int, ...]]:
-        """Shape of each learnt number in a layer of `n_units`."""
+        """Shape of each learnt number in a layer of `count_units`."""
         return dict.fromkeys(self.initial, (1 if self.shared else n_units,))
 
     def __repr__(self) -> str:
@@ -172,7 +174,7 @@ class ReLU(Activation):
         return np.greater(y, 0, out=out)
 
 
-class TwoSlopes(Activation):
+class PiecewiseLinear(Activation):
     """f(z) = z where z > 0, else slope * z: what leaky relu and PReLU share."""
 
     def slope(self, p: Views) -> float | Array:
@@ -193,7 +195,7 @@ class TwoSlopes(Activation):
         return out
 
 
-class LeakyReLU(TwoSlopes):
+class LeakyReLU(PiecewiseLinear):
     """f(z) = z where z > 0, else negative_slope * z (Maas et al., 2013).
 
     Parameters
@@ -213,13 +215,13 @@ class LeakyReLU(TwoSlopes):
     constants = ("negative_slope",)
 
     def __init__(self, negative_slope: float = 0.01) -> None:
-        self.negative_slope = to_constant(negative_slope)
+        self.negative_slope = _to_constant(negative_slope)
 
     def slope(self, p: Views) -> float:
         return self.negative_slope
 
 
-class PReLU(TwoSlopes):
+class PReLU(PiecewiseLinear):
     """f(z) = z where z > 0, else slope * z, the slope learnt (He et al., 2015).
 
     Parameters
@@ -239,7 +241,7 @@ class PReLU(TwoSlopes):
     constants = ("init",)
 
     def __init__(self, init: float = 0.25, shared: bool = False) -> None:
-        self.init = to_constant(init)
+        self.init = _to_constant(init)
         self.shared = bool(shared)
 
     @property
@@ -319,7 +321,7 @@ class ELU(Activation):
     constants = ("alpha",)
 
     def __init__(self, alpha: float = 1.0) -> None:
-        self.alpha = to_constant(alpha)
+        self.alpha = _to_constant(alpha)
 
     def value(self, z: Array, out: Array, p: Views) -> Array:
         np.expm1(np.minimum(z, 0, out=out), out=out)
@@ -449,7 +451,7 @@ ACTIVATIONS: dict[str, type[Activation]] = {
 """Activations by the name that `MLPSoftmaxClassifier` takes."""
 
 
-def as_activation(activation: str | type[Activation] | Activation) -> Activation:
+def resolve_activation(activation: str | type[Activation] | Activation) -> Activation:
     """The activation that a name, a subclass or an instance stands for."""
     if isinstance(activation, str) and activation in ACTIVATIONS:
         return ACTIVATIONS[activation]()
@@ -457,9 +459,9 @@ def as_activation(activation: str | type[Activation] | Activation) -> Activation
         activation = activation()
     if isinstance(activation, Activation):
         for name in activation.constants:
-            check_constant(f"{name} of {activation!r}", getattr(activation, name))
+            _check_constant(f"{name} of {activation!r}", getattr(activation, name))
         for name, value in activation.initial.items():
-            check_constant(f"the start value {name!r} of {activation!r}", value)
+            _check_constant(f"the start value {name!r} of {activation!r}", value)
         return activation
     raise ValueError(
         f"unknown activation {activation!r}; choose from "

@@ -7,19 +7,19 @@ from scipy.optimize import minimize_scalar
 
 from skmlp.nn.losses import SoftmaxCrossEntropy
 
-SPREAD_OF_LOG_TEMPERATURE = 1.0
+LOG_TEMPERATURE_STD = 1.0
 """Standard deviation of the temperature's logarithm, before any row is seen."""
 
-PRIOR_ROWS_OF_EQUAL_WEIGHTS = 5
+N_PRIOR_ROWS = 5
 """Rows that speak for all parts of a mixture alike, beside those that are seen."""
 
-N_ROUNDS = 100
+N_EM_ITERATIONS = 100
 """Of expectation and maximisation; shares that matter hardly move behind that."""
 
 
 @np.errstate(all="ignore")
 def fit_temperature(
-    logits: np.ndarray, y_encoded: np.ndarray, weight: np.ndarray | None = None
+    logits: np.ndarray, y_encoded: np.ndarray, sample_weight: np.ndarray | None = None
 ) -> float:
     """The most probable temperature, given rows with their classes (Guo et al., 2017).
 
@@ -36,10 +36,11 @@ def fit_temperature(
         Weight of each row, 1 on average; None means 1.
     """
     loss = SoftmaxCrossEntropy()
-    prior = 0.5 / (len(y_encoded) * SPREAD_OF_LOG_TEMPERATURE**2)
+    prior = 0.5 / (len(y_encoded) * LOG_TEMPERATURE_STD**2)
     result = minimize_scalar(
         lambda log_t: (
-            loss.value(logits / math.exp(log_t), y_encoded, weight) + prior * log_t**2
+            loss.value(logits / math.exp(log_t), y_encoded, sample_weight)
+            + prior * log_t**2
         ),
         bounds=(-3, 3),
         method="bounded",
@@ -48,7 +49,7 @@ def fit_temperature(
 
 
 def fit_ensemble_weights(
-    probabilities: np.ndarray, weight: np.ndarray | None = None
+    probabilities: np.ndarray, sample_weight: np.ndarray | None = None
 ) -> np.ndarray:
     """What each part of a mixture gets, so that rows are as probable as can be.
 
@@ -75,10 +76,10 @@ def fit_ensemble_weights(
     """
     n_samples, n_parts = probabilities.shape
     ensemble_weights = np.full(n_parts, 1 / n_parts)
-    weight = np.ones(n_samples) if weight is None else weight
-    for _ in range(N_ROUNDS):
+    sample_weight = np.ones(n_samples) if sample_weight is None else sample_weight
+    for _ in range(N_EM_ITERATIONS):
         parts = probabilities * ensemble_weights
-        parts *= (weight / parts.sum(axis=1))[:, np.newaxis]
-        ensemble_weights = parts.sum(axis=0) + PRIOR_ROWS_OF_EQUAL_WEIGHTS / n_parts
+        parts *= (sample_weight / parts.sum(axis=1))[:, np.newaxis]
+        ensemble_weights = parts.sum(axis=0) + N_PRIOR_ROWS / n_parts
         ensemble_weights /= ensemble_weights.sum()
     return ensemble_weights

@@ -11,7 +11,7 @@ from skmlp.nn.activations import Activation
 from skmlp.nn.initializers import Initializer
 from skmlp.nn.parameters import Views
 
-N_DRAWS = 2**16
+N_DROPOUT_LEVELS = 2**16
 """Different draws that dropout makes."""
 
 
@@ -28,7 +28,7 @@ class SparseRows(Protocol):
     def __matmul__(self, other: np.ndarray, /) -> np.ndarray: ...
 
 
-Rows = np.ndarray | SparseRows
+InputRows = np.ndarray | SparseRows
 """What a network takes: an array, or sparse rows if the first layer is `Dense`."""
 
 InitialValues = Mapping[str, float | np.ndarray]
@@ -148,17 +148,17 @@ class Dense(Layer):
         fan_in, fan_out = self.shapes["weight"]
         return {"weight": self.initializer((fan_in, fan_out), rng), "bias": 0.0}
 
-    def forward(self, x: Rows, training: bool = False) -> np.ndarray:
+    def forward(self, x: InputRows, training: bool = False) -> np.ndarray:
         self.x = x
         weight = self.p.weight
         shape = (*weight.shape[:-2], x.shape[-2], weight.shape[-1])
         y = self.scratch("y", shape, weight.dtype, self.order)
-        product(x, weight, y)
+        multiply_rows(x, weight, y)
         y += self.p.bias[..., np.newaxis, :]
         return y
 
     def backward(self, grad: np.ndarray, need_input_grad: bool = True) -> np.ndarray:
-        product(transpose(self.x), grad, self.g.weight)
+        multiply_rows(transpose_rows(self.x), grad, self.g.weight)
         # a product with ones sums the rows in less than half the time of sum(axis=-2)
         np.matmul(self.ones(grad.shape[-2], grad.dtype), grad, out=self.g.bias)
         if not need_input_grad:
@@ -166,7 +166,7 @@ class Dense(Layer):
         weight = self.p.weight
         shape = (*grad.shape[:-1], weight.shape[-2])
         out = self.scratch("delta", shape, weight.dtype)
-        return product(grad, weight.mT, out)
+        return multiply_rows(grad, weight.mT, out)
 
     def ones(self, n_rows: int, dtype: np.typing.DTypeLike) -> np.ndarray:
         """A reused vector of ones."""
@@ -176,7 +176,7 @@ class Dense(Layer):
         return ones[:n_rows]
 
 
-def product(a: Rows, b: np.ndarray, out: np.ndarray) -> np.ndarray:
+def multiply_rows(a: InputRows, b: np.ndarray, out: np.ndarray) -> np.ndarray:
     """Write the matrix product of `a`, dense or sparse, and `b` to `out`."""
     if isinstance(a, np.ndarray):
         return np.matmul(a, b, out=out)
@@ -185,7 +185,7 @@ def product(a: Rows, b: np.ndarray, out: np.ndarray) -> np.ndarray:
     return out
 
 
-def transpose(a: Rows) -> Rows:
+def transpose_rows(a: InputRows) -> InputRows:
     """The transpose of a matrix, dense or sparse, or of each matrix of a stack."""
     return a.mT if isinstance(a, np.ndarray) else a.T
 
@@ -207,7 +207,7 @@ class PeriodicEmbedding(Layer):
         How many of them are embedded.
     """
 
-    n_waves = 16
+    n_frequencies = 16
     n_outputs = 3
     # from slow waves, which bend, to fast ones, which find where something begins
     slowest, fastest = 0.05 * 2 * np.pi, 3 * 2 * np.pi
@@ -219,31 +219,33 @@ class PeriodicEmbedding(Layer):
         self.width = n_inputs + n_numbers * self.n_outputs
         self.shapes = {
             # frequency and phase of each wave
-            "wave": (n_numbers, self.n_waves, 2),
-            "mix": (n_numbers, self.n_waves, self.n_outputs),
+            "frequency_phase": (n_numbers, self.n_frequencies, 2),
+            "projection": (n_numbers, self.n_frequencies, self.n_outputs),
         }
 
     def init_parameters(self, rng: np.random.Generator) -> InitialValues:
-        shape = (self.n_numbers, self.n_waves)
-        scale = np.geomspace(self.slowest, self.fastest, self.n_waves)
+        shape = (self.n_numbers, self.n_frequencies)
+        scale = np.geomspace(self.slowest, self.fastest, self.n_frequencies)
         frequency = rng.normal(0.0, scale, shape)
         phase = rng.uniform(-np.pi, np.pi, shape)
-        bound = 1 / np.sqrt(self.n_waves)
+        bound = 1 / np.sqrt(self.n_frequencies)
         return {
-            "wave": np.stack([frequency, phase], axis=-1),
-            "mix": rng.uniform(-bound, bound, self.shapes["mix"]),
+            "frequency_phase": np.stack([frequency, phase], axis=-1),
+            "projection": rng.uniform(-bound, bound, self.shapes["projection"]),
         }
 
     def forward(self, x: np.ndarray, training: bool = False) -> np.ndarray:
-        wave = self.p.wave
-        members, n_rows = wave.shape[:-3], x.shape[-2]
+        frequency_phase = self.p.frequency_phase
+        members, n_rows = frequency_phase.shape[:-3], x.shape[-2]
         # number by number from here on: (..., n_numbers, what it has, n_rows)
         numbers = x[..., : self.n_numbers].mT[..., np.newaxis, :]
         self.x = np.concatenate([numbers, np.ones_like(numbers)], axis=-2)
-        shape = (*members, self.n_numbers, self.n_waves, n_rows)
-        self.angle = np.matmul(wave, self.x, out=self.scratch("angle", shape, x.dtype))
+        shape = (*members, self.n_numbers, self.n_frequencies, n_rows)
+        self.angle = np.matmul(
+            frequency_phase, self.x, out=self.scratch("angle", shape, x.dtype)
+        )
         self.cosine = np.cos(self.angle, out=self.scratch("cosine", shape, x.dtype))
-        curves = np.matmul(self.p.mix.mT, self.cosine)
+        curves = np.matmul(self.p.projection.mT, self.cosine)
         y = self.scratch("y", (*members, n_rows, self.width), x.dtype)
         y[..., : self.n_inputs] = x
         flat = (*members, self.width - self.n_inputs, n_rows)
@@ -253,21 +255,21 @@ class PeriodicEmbedding(Layer):
     def backward(self, grad: np.ndarray, need_input_grad: bool = True) -> np.ndarray:
         shape = (*self.cosine.shape[:-2], self.n_outputs, grad.shape[-2])
         by_curve = grad[..., self.n_inputs :].mT.reshape(shape)
-        np.matmul(self.cosine, by_curve.mT, out=self.g.mix)
+        np.matmul(self.cosine, by_curve.mT, out=self.g.projection)
         slope = np.sin(self.angle, out=self.angle)
         np.negative(slope, out=slope)
-        slope *= np.matmul(self.p.mix, by_curve, out=self.cosine)
-        np.matmul(slope, self.x.mT, out=self.g.wave)
+        slope *= np.matmul(self.p.projection, by_curve, out=self.cosine)
+        np.matmul(slope, self.x.mT, out=self.g.frequency_phase)
         if not need_input_grad:
             return grad
         out = self.scratch("delta", (*grad.shape[:-1], self.n_inputs), grad.dtype)
         out[...] = grad[..., : self.n_inputs]
-        of_numbers = np.matmul(self.p.wave[..., :1].mT, slope)[..., 0, :]
+        of_numbers = np.matmul(self.p.frequency_phase[..., :1].mT, slope)[..., 0, :]
         out[..., : self.n_numbers] += of_numbers.mT
         return out
 
 
-class Activate(Layer):
+class ActivationLayer(Layer):
     """Applies an activation to each unit, overwriting the input where it can.
 
     Parameters
@@ -340,8 +342,8 @@ class Dropout(Layer):
     def __init__(self, rate: float) -> None:
         super().__init__()
         self.rng: np.random.Generator | None = None
-        self.threshold = np.uint16(rate * N_DRAWS)
-        self.scale = 1 / (1 - float(self.threshold) / N_DRAWS)
+        self.threshold = np.uint16(rate * N_DROPOUT_LEVELS)
+        self.scale = 1 / (1 - float(self.threshold) / N_DROPOUT_LEVELS)
 
     def forward(self, x: np.ndarray, training: bool = False) -> np.ndarray:
         if not training:

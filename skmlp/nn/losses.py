@@ -44,7 +44,7 @@ def softmax(logits: np.ndarray) -> np.ndarray:
 
 
 @np.errstate(all="ignore")
-def mean_probabilities(
+def compute_probabilities(
     logits: np.ndarray,
     temperature: float = 1.0,
     ensemble_weights: np.ndarray | None = None,
@@ -84,16 +84,16 @@ def log_mean_probabilities(
         ):
             of_member *= share
             mean += of_member
-    return log_of(mean)
+    return log_probabilities(mean)
 
 
-def log_of(probabilities: np.ndarray) -> np.ndarray:
+def log_probabilities(probabilities: np.ndarray) -> np.ndarray:
     """Their logarithm, which is finite for those that are 0 in their type."""
     return np.log(np.maximum(probabilities, np.finfo(probabilities.dtype).tiny))
 
 
 @cache
-def smallest_probability(dtype: np.dtype) -> float:
+def probability_floor(dtype: np.dtype) -> float:
     """What is added to all probabilities in training: 1.4e-14 in float32.
 
     Beside 1 it is lost in rounding, twice over. But the delta of a wrong class, which
@@ -132,7 +132,7 @@ class SoftmaxCrossEntropy:
         self,
         logits: np.ndarray,
         y_encoded: np.ndarray,
-        weight: np.ndarray | None = None,
+        sample_weight: np.ndarray | None = None,
     ) -> tuple[float, np.ndarray]:
         """The loss, and d loss / d logits; may overwrite `logits`.
 
@@ -171,16 +171,16 @@ class SoftmaxCrossEntropy:
         if smoothing:
             losses -= smoothing * probabilities.mean(axis=0)
         np.exp(probabilities, out=probabilities)
-        probabilities += smallest_probability(probabilities.dtype)
+        probabilities += probability_floor(probabilities.dtype)
         total = np.add.reduce(probabilities, axis=0)
         losses += np.log(total)
 
         share = 1 / n_samples
-        if weight is None:
+        if sample_weight is None:
             value = float(np.add.reduce(losses, axis=None, dtype=np.float64)) / n_rows
         else:
-            value = float(np.vdot(losses.astype(np.float64), weight)) / n_rows
-            share = weight * share
+            value = float(np.vdot(losses.astype(np.float64), sample_weight)) / n_rows
+            share = sample_weight * share
         probabilities *= np.divide(share, total, out=total)
         probabilities.ravel()[own_class] -= (1 - smoothing) * share
         if smoothing:
@@ -191,8 +191,8 @@ class SoftmaxCrossEntropy:
         self,
         logits: np.ndarray,
         y_encoded: np.ndarray,
-        weight: np.ndarray | None = None,
+        sample_weight: np.ndarray | None = None,
     ) -> float:
         """The loss alone; overwrites `logits`."""
-        value, _ = self.loss_and_grad(logits, y_encoded, weight)
+        value, _ = self.loss_and_grad(logits, y_encoded, sample_weight)
         return value

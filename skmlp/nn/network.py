@@ -9,13 +9,20 @@ import numpy as np
 
 from skmlp.nn.activations import Activation
 from skmlp.nn.initializers import INITIALIZERS
-from skmlp.nn.layers import Activate, Dense, Dropout, Layer, PeriodicEmbedding, Rows
+from skmlp.nn.layers import (
+    ActivationLayer,
+    Dense,
+    Dropout,
+    InputRows,
+    Layer,
+    PeriodicEmbedding,
+)
 from skmlp.nn.parameters import ParameterLayout
 
 BLOCK_ROWS = 1024
 """Rows that pass through the network together outside training."""
 
-SMALLEST_SHARE = 1e-7
+MIN_CLASS_PRIOR = 1e-7
 """Share of a class that a network starts from where a class has (almost) no weight."""
 
 
@@ -84,7 +91,7 @@ class Architecture:
     dense_layers: tuple[int, ...] = field(init=False, compare=False, repr=False)
 
     def __post_init__(self) -> None:
-        layers = self.layers()
+        layers = self.build_layers()
         dense = tuple(i for i, layer in enumerate(layers) if isinstance(layer, Dense))
         shapes = {
             (index, name): shape
@@ -112,7 +119,7 @@ class Architecture:
         """Length of the first part of the vector, which holds all weight matrices."""
         return self.layout.slices[self.dense_layers[-1], "weight"].stop
 
-    def layers(self) -> list[Layer]:
+    def build_layers(self) -> list[Layer]:
         """Fresh layers, bound to no parameters yet."""
         layers: list[Layer] = []
         fan_in = self.n_inputs
@@ -124,7 +131,7 @@ class Architecture:
             self.hidden_layer_sizes, self.activations, self.dropout, strict=True
         ):
             layers.append(Dense(fan_in, fan_out, INITIALIZERS[activation.initializer]))
-            layers.append(Activate(activation, fan_out))
+            layers.append(ActivationLayer(activation, fan_out))
             if rate > 0:
                 layers.append(Dropout(rate))
             fan_in = fan_out
@@ -150,14 +157,14 @@ class Architecture:
         """
         parameters = np.empty(self.layout.size, self.dtype)
         views = self.layout.views(parameters)
-        for index, layer in enumerate(self.layers()):
+        for index, layer in enumerate(self.build_layers()):
             for name, value in layer.init_parameters(rng).items():
                 views[index, name][:] = value
         if self.n_periodic:
-            views[0, "wave"][..., 0] *= frequency
+            views[0, "frequency_phase"][..., 0] *= frequency
         if class_priors is not None:
-            self.dense(parameters, "bias")[-1][:] = np.log(
-                np.maximum(class_priors, SMALLEST_SHARE)
+            self.get_dense_arrays(parameters, "bias")[-1][:] = np.log(
+                np.maximum(class_priors, MIN_CLASS_PRIOR)
             )
         return parameters
 
@@ -165,7 +172,7 @@ class Architecture:
         """Factors behind the weights, of shape (size - n_weights,); None if all 1."""
         factors = np.ones(self.layout.size, self.dtype)
         views = self.layout.views(factors)
-        for index, layer in enumerate(self.layers()):
+        for index, layer in enumerate(self.build_layers()):
             for name, factor in layer.learning_rates.items():
                 views[index, name][:] = factor
         behind = factors[self.n_weights :]
@@ -173,7 +180,7 @@ class Architecture:
 
     def summary(self) -> list[LayerSummary]:
         """The layers as one speaks of them; their parameters add up to all of them."""
-        counts = [0] * len(self.layers())
+        counts = [0] * len(self.build_layers())
         for (index, _), place in self.layout.slices.items():
             counts[index] += place.stop - place.start
         rows = [LayerSummary("inputs", "", (self.n_inputs,), 0)]
@@ -192,17 +199,17 @@ class Architecture:
             rows.append(LayerSummary(name, function, shape, sum(counts[start:stop])))
         return rows
 
-    def largest_product(self, n_rows: int) -> int:
+    def largest_matmul(self, n_rows: int) -> int:
         """Multiplications in the largest matrix product of a batch."""
         sizes = (self.n_inputs, *self.hidden_layer_sizes, self.n_classes)
         return n_rows * max(fan_in * fan_out for fan_in, fan_out in pairwise(sizes))
 
-    def dense(self, vector: np.ndarray, name: str) -> list[np.ndarray]:
+    def get_dense_arrays(self, vector: np.ndarray, name: str) -> list[np.ndarray]:
         """Views of one array (``"weight"`` or ``"bias"``) of each dense layer."""
         views = self.layout.views(vector)
         return [views[index, name] for index in self.dense_layers]
 
-    def learnt_by_activation(
+    def activation_parameters(
         self, vector: np.ndarray, layer: int
     ) -> dict[str, np.ndarray]:
         """Views of what the activation of a hidden layer has learnt, by name."""
@@ -233,7 +240,7 @@ class Network:
     ) -> None:
         self.parameters = parameters
         self.gradient = parameters[:0] if gradient is None else gradient
-        self.layers = architecture.layers()
+        self.layers = architecture.build_layers()
         layout = architecture.layout
         arrays = layout.views(parameters)
         gradients = {} if gradient is None else layout.views(gradient)
@@ -254,7 +261,7 @@ class Network:
             for layer in dropouts:
                 layer.rng = draws
 
-    def forward(self, x: Rows, training: bool = False) -> np.ndarray:
+    def forward(self, x: InputRows, training: bool = False) -> np.ndarray:
         """Logits of a batch, valid until the next call; `x` dense or sparse rows."""
         first, *others = self.layers
         y = first.forward(x, training)
@@ -269,27 +276,27 @@ class Network:
             grad = layer.backward(grad, need_input_grad=layer is not first)
 
     @np.errstate(all="ignore")
-    def logits(self, x: Rows, rows: np.ndarray | None = None) -> np.ndarray:
+    def logits(self, x: InputRows, indices: np.ndarray | None = None) -> np.ndarray:
         """Logits of any number of rows, in an array of their own.
 
         Parameters
         ----------
         x : ndarray or CSR of shape (n_samples, n_inputs)
             The input; no part of it but a block of rows is ever copied.
-        rows : ndarray of int of shape (n_rows,), default=None
+        indices : ndarray of int of shape (n_rows,), default=None
             Which rows of `x`; None for all of them.
         """
-        n_rows = x.shape[0] if rows is None else len(rows)
+        n_rows = x.shape[0] if indices is None else len(indices)
         # no row at all is a block too, of shape (0, n_classes)
         starts = range(0, max(n_rows, 1), BLOCK_ROWS)
         blocks = [slice(start, start + BLOCK_ROWS) for start in starts]
         parts = [
-            self._block_logits(x[block if rows is None else rows[block]])
+            self._block_logits(x[block if indices is None else indices[block]])
             for block in blocks
         ]
         return parts[0] if len(parts) == 1 else np.concatenate(parts, axis=-2)
 
-    def _block_logits(self, rows: Rows) -> np.ndarray:
+    def _block_logits(self, rows: InputRows) -> np.ndarray:
         if rows.shape[0] == 1:
             # BLAS sums a lone row in another order than a row among others
             return self.forward(rows[[0, 0]])[..., :1, :].copy()

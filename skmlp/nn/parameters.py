@@ -5,7 +5,7 @@ from typing import Protocol
 
 import numpy as np
 
-Key = tuple[int, str]
+ParameterKey = tuple[int, str]
 """(index of the layer, name of the array in it), such as ``(0, "weight")``."""
 
 
@@ -38,16 +38,16 @@ class ParameterLayout:
     array([0., 0., 0., 0., 0., 0., 1., 1., 1.])
     """
 
-    def __init__(self, shapes: Mapping[Key, tuple[int, ...]]) -> None:
+    def __init__(self, shapes: Mapping[ParameterKey, tuple[int, ...]]) -> None:
         self.shapes = dict(shapes)
-        self.slices: dict[Key, slice] = {}
+        self.slices: dict[ParameterKey, slice] = {}
         stop = 0
         for key, shape in self.shapes.items():
             start, stop = stop, stop + int(np.prod(shape, dtype=np.int64))
             self.slices[key] = slice(start, stop)
         self.size = stop
 
-    def views(self, vector: np.ndarray) -> dict[Key, np.ndarray]:
+    def views(self, vector: np.ndarray) -> dict[ParameterKey, np.ndarray]:
         """Named arrays that share memory with `vector`.
 
         For a stack of vectors, (n_members, size), they are stacks as well.

@@ -23,7 +23,7 @@ def flush_subnormals(vector: np.ndarray, smallest: float, scratch: np.ndarray) -
 
     The momentum of a unit that is off for all rows, or its weights under a penalty,
     shrink by a factor per step. They would end as subnormal numbers, which are slow
-    (see `smallest_probability`), and stay so: 0.9 times the smallest is rounded to it.
+    (see `probability_floor`), and stay so: 0.9 times the smallest is rounded to it.
     """
     vector[np.abs(vector, out=scratch) < smallest] = 0
 
@@ -48,38 +48,40 @@ class Optimizer(ABC):
 
     Attributes
     ----------
-    memory : tuple of str
+    state_names : tuple of str
         Names of the vectors that the rule keeps from step to step.
     """
 
-    memory: tuple[str, ...] = ()
+    state_names: tuple[str, ...] = ()
 
     @classmethod
     @abstractmethod
-    def of(cls, parameters: OptimizerParameters) -> Self:
+    def from_parameters(cls, parameters: OptimizerParameters) -> Self:
         """The rule that the parameters of an estimator describe."""
 
-    def start(
+    def init_state(
         self, parameters: np.ndarray, state: OptimizerState | None = None
     ) -> Self:
         """Set the memory to zero, or to a copy of what `state` gave earlier.
 
         The state of another rule is of no use and counts as none.
         """
-        if state is None or not state.keys() >= set(self.memory):
-            state = dict.fromkeys(self.memory, np.zeros_like(parameters)) | {"t": 0}
+        if state is None or not state.keys() >= set(self.state_names):
+            state = dict.fromkeys(self.state_names, np.zeros_like(parameters)) | {
+                "t": 0
+            }
         self.t = int(state["t"])
-        for name in self.memory:
+        for name in self.state_names:
             setattr(self, name, state[name].astype(parameters.dtype, copy=True))
         self.step = np.empty_like(parameters)
         return self
 
     def state(self) -> OptimizerState:
         """What `start` needs to go on from here."""
-        return {name: getattr(self, name) for name in ("t", *self.memory)}
+        return {name: getattr(self, name) for name in ("t", *self.state_names)}
 
     @abstractmethod
-    def direction(self, gradient: np.ndarray, learning_rate: float = 1.0) -> np.ndarray:
+    def update(self, gradient: np.ndarray, learning_rate: float = 1.0) -> np.ndarray:
         """The step, to be subtracted from the parameters; valid until the next."""
 
 
@@ -97,7 +99,7 @@ class SGD(Optimizer):
         Whether to look ahead.
     """
 
-    memory = ("velocity",)
+    state_names = ("velocity",)
     velocity: np.ndarray
 
     def __init__(self, momentum: float = 0.9, nesterovs_momentum: bool = True) -> None:
@@ -105,10 +107,10 @@ class SGD(Optimizer):
         self.nesterovs_momentum = nesterovs_momentum
 
     @classmethod
-    def of(cls, parameters: OptimizerParameters) -> Self:
+    def from_parameters(cls, parameters: OptimizerParameters) -> Self:
         return cls(parameters.momentum, parameters.nesterovs_momentum)
 
-    def direction(self, gradient: np.ndarray, learning_rate: float = 1.0) -> np.ndarray:
+    def update(self, gradient: np.ndarray, learning_rate: float = 1.0) -> np.ndarray:
         self.t += 1
         self.velocity *= self.momentum
         self.velocity += gradient
@@ -138,7 +140,7 @@ class Adam(Optimizer):
         Keeps the division finite.
     """
 
-    memory = ("first_moment", "second_moment")
+    state_names = ("first_moment", "second_moment")
     first_moment: np.ndarray
     second_moment: np.ndarray
 
@@ -150,10 +152,10 @@ class Adam(Optimizer):
         self.epsilon = epsilon
 
     @classmethod
-    def of(cls, parameters: OptimizerParameters) -> Self:
+    def from_parameters(cls, parameters: OptimizerParameters) -> Self:
         return cls(parameters.beta_1, parameters.beta_2, parameters.epsilon)
 
-    def direction(self, gradient: np.ndarray, learning_rate: float = 1.0) -> np.ndarray:
+    def update(self, gradient: np.ndarray, learning_rate: float = 1.0) -> np.ndarray:
         self.t += 1
         m, v, step = self.first_moment, self.second_moment, self.step
         m *= self.beta_1
@@ -252,7 +254,7 @@ class ParameterUpdater:
         self.regularization.add_gradient(
             self.parameters, self.gradient, self.optimizer.step
         )
-        step = self.optimizer.direction(self.gradient, learning_rate)
+        step = self.optimizer.update(self.gradient, learning_rate)
         if self.factors is not None:
             step[..., -len(self.factors) :] *= self.factors
         self.regularization.shrink(self.parameters, learning_rate)

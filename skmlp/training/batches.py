@@ -28,7 +28,7 @@ class SparseRows(Protocol):
 
 
 @runtime_checkable
-class RowsInFile(Protocol):
+class DiskRows(Protocol):
     """Dense rows that are read from a file, a block at a time.
 
     Attributes
@@ -53,7 +53,7 @@ class RowsInFile(Protocol):
 
 
 @dataclass(frozen=True)
-class RowsInShards:
+class ShardedRows:
     """Stands for dense rows that lie in shards, with their codes and weights.
 
     Attributes
@@ -71,10 +71,10 @@ class RowsInShards:
     shards: Sequence[Any]
 
 
-RowsInMemory = np.ndarray | SparseRows
+MemoryRows = np.ndarray | SparseRows
 """An array, or sparse rows, which SciPy gives without types."""
 
-Rows = RowsInMemory | RowsInFile | RowsInShards
+TrainingRows = MemoryRows | DiskRows | ShardedRows
 """Those, rows in a file and rows in shards, of which only training reads any."""
 
 
@@ -95,21 +95,21 @@ class Samples(NamedTuple):
         shares `x` with the whole, and a large table is never copied to be split.
     """
 
-    x: Rows
+    x: TrainingRows
     y_encoded: np.ndarray
-    weight: np.ndarray | None = None
-    rows: np.ndarray | None = None
+    sample_weight: np.ndarray | None = None
+    indices: np.ndarray | None = None
 
     def take(self, part: np.ndarray) -> "Samples":
         """The samples at the given indices, on the same `x`."""
         return Samples(
             self.x,
             self.y_encoded[part],
-            None if self.weight is None else self.weight[part],
-            part if self.rows is None else self.rows[part],
+            None if self.sample_weight is None else self.sample_weight[part],
+            part if self.indices is None else self.indices[part],
         )
 
-    def in_order(self, order: np.ndarray) -> "Samples":
+    def take_along(self, order: np.ndarray) -> "Samples":
         """The samples at indices of which each network has a line of its own."""
 
         def ordered(array: np.ndarray) -> np.ndarray:
@@ -118,17 +118,17 @@ class Samples(NamedTuple):
         return Samples(
             self.x,
             ordered(self.y_encoded),
-            None if self.weight is None else ordered(self.weight),
-            order if self.rows is None else ordered(self.rows),
+            None if self.sample_weight is None else ordered(self.sample_weight),
+            order if self.indices is None else ordered(self.indices),
         )
 
-    def inputs(self) -> RowsInMemory:
+    def gather_inputs(self) -> MemoryRows:
         """The rows of `x` that belong to these samples, in their order."""
-        elsewhere = RowsInFile | RowsInShards
+        elsewhere = DiskRows | ShardedRows
         assert not isinstance(self.x, elsewhere), "these are rows to be scored"
-        return self.x if self.rows is None else self.x[self.rows]
+        return self.x if self.indices is None else self.x[self.indices]
 
-    def members(self, part: slice | int) -> "Samples":
+    def select_members(self, part: slice | int) -> "Samples":
         """Those of some networks of a stack, or of one by itself."""
         x, y_encoded, weight, rows = self
         return Samples(
@@ -138,11 +138,11 @@ class Samples(NamedTuple):
             None if rows is None else rows[part],
         )
 
-    def each(self) -> list["Samples"]:
+    def split_members(self) -> list["Samples"]:
         """Those of each network of a stack by itself."""
-        return [self.members(member) for member in range(len(self.y_encoded))]
+        return [self.select_members(member) for member in range(len(self.y_encoded))]
 
-    def for_each(self, n_members: int) -> "Samples":
+    def broadcast_members(self, n_members: int) -> "Samples":
         """A stack in which so many networks see these samples, all of them the same."""
         x, y_encoded, weight, rows = self
 
@@ -158,10 +158,10 @@ class Samples(NamedTuple):
 
     def total_weight(self) -> float:
         """Sum of the weights, per network."""
-        if self.weight is None:
+        if self.sample_weight is None:
             return float(self.y_encoded.shape[-1])
         n_members = self.y_encoded.size // self.y_encoded.shape[-1]
-        return float(self.weight.sum(dtype=np.float64)) / n_members
+        return float(self.sample_weight.sum(dtype=np.float64)) / n_members
 
     def class_priors(self, n_classes: int) -> np.ndarray:
         """Part of the total weight that each class has."""
@@ -169,17 +169,19 @@ class Samples(NamedTuple):
         # of very many rows, copies as wide integers would be large
         for start in range(0, self.y_encoded.shape[-1], ROWS_TO_COUNT):
             part = (..., slice(start, start + ROWS_TO_COUNT))
-            weight = None if self.weight is None else self.weight[part].ravel()
+            weight = (
+                None if self.sample_weight is None else self.sample_weight[part].ravel()
+            )
             totals += np.bincount(self.y_encoded[part].ravel(), weight, n_classes)
         return totals / totals.sum()
 
     @np.errstate(all="ignore")
-    def with_mean_weight_one(self, dtype: str) -> "Samples":
+    def normalize_weights(self, dtype: str) -> "Samples":
         """The same rows, their weights scaled so that the learning rate keeps."""
-        if self.weight is None:
+        if self.sample_weight is None:
             return self
         factor = self.y_encoded.shape[-1] / self.total_weight()
-        return self._replace(weight=(self.weight * factor).astype(dtype))
+        return self._replace(sample_weight=(self.sample_weight * factor).astype(dtype))
 
 
 class Batches:
@@ -212,45 +214,45 @@ class Batches:
         self.batch_size = batch_size
         self.rngs = rngs
         *self.stack, self.n_samples = samples.y_encoded.shape
-        self.in_order = rngs is None and samples.rows is None and not self.stack
-        elsewhere = RowsInFile | RowsInShards
+        self.is_in_order = rngs is None and samples.indices is None and not self.stack
+        elsewhere = DiskRows | ShardedRows
         assert not isinstance(samples.x, elsewhere), "these are for others"
-        self.x: RowsInMemory = samples.x
-        if isinstance(self.x, np.ndarray) and not self.in_order:
+        self.x: MemoryRows = samples.x
+        if isinstance(self.x, np.ndarray) and not self.is_in_order:
             size = batch_size * self.x.shape[1] * math.prod(self.stack)
             self.buffer = np.empty(size, self.x.dtype)
 
     def __len__(self) -> int:
         return -(-self.n_samples // self.batch_size)
 
-    def sizes(self) -> list[int]:
+    def batch_sizes(self) -> list[int]:
         """Rows of each batch."""
         starts = range(0, self.n_samples, self.batch_size)
         return [min(self.batch_size, self.n_samples - start) for start in starts]
 
     def __iter__(self) -> Iterator[Samples]:
-        return self.in_order_of(self.order())
+        return self.iterate_in_order(self.draw_order())
 
-    def in_order_of(self, order: np.ndarray) -> Iterator[Samples]:
+    def iterate_in_order(self, order: np.ndarray) -> Iterator[Samples]:
         """The batches of one epoch, in an order that `order` gave."""
         for start in range(0, self.n_samples, self.batch_size):
             part = slice(start, start + self.batch_size)
-            if self.in_order:
-                yield self.cut(part)
+            if self.is_in_order:
+                yield self._slice(part)
             else:
-                yield self.gather(order[..., part])
+                yield self._gather(order[..., part])
 
-    def parts(self) -> Iterator["Batches"]:
+    def iterate_chunks(self) -> Iterator["Batches"]:
         """What an epoch passes over in turn: here, all of it at once."""
         yield self
 
-    def adjacent(self, numbers: range) -> "Batches":
+    def draw_batches(self, numbers: range) -> "Batches":
         """Adjacent batches of one epoch, whose order is drawn now, as an epoch."""
         rows = slice(numbers.start * self.batch_size, numbers.stop * self.batch_size)
-        samples = self.samples.in_order(self.order()[..., rows])
+        samples = self.samples.take_along(self.draw_order()[..., rows])
         return Batches(samples, self.batch_size, rngs=None)
 
-    def order(self) -> np.ndarray:
+    def draw_order(self) -> np.ndarray:
         """The samples in the order of one epoch, each network's own."""
         if self.rngs is None:
             return np.broadcast_to(
@@ -259,14 +261,14 @@ class Batches:
         orders = [rng.permutation(self.n_samples) for rng in self.rngs]
         return np.stack(orders) if self.stack else orders[0]
 
-    def cut(self, part: slice) -> Samples:
+    def _slice(self, part: slice) -> Samples:
         """A run of adjacent rows, as views."""
         _, y_encoded, weight, _ = self.samples
         return Samples(
             self.x[part], y_encoded[part], None if weight is None else weight[part]
         )
 
-    def gather(self, part: np.ndarray) -> Samples:
+    def _gather(self, part: np.ndarray) -> Samples:
         """The given samples; dense rows are valid until the next call."""
         x, (_, y_encoded, weight, rows) = self.x, self.samples
         chosen: np.ndarray | tuple[np.ndarray, np.ndarray] = part
@@ -284,7 +286,7 @@ class Batches:
         return Samples(x, y_encoded[chosen], None if weight is None else weight[chosen])
 
 
-class BatchesOfFile:
+class DiskBatches:
     """The rows of a file in batches: some blocks of them at a time, mixed in memory.
 
     In each epoch the blocks come in a new random order. The rows are taken to be in
@@ -306,8 +308,8 @@ class BatchesOfFile:
         batch_size: int,
         rngs: Sequence[np.random.Generator] | None,
     ) -> None:
-        assert isinstance(samples.x, RowsInFile), "other rows are for Batches"
-        assert samples.rows is None, "a file is read as a whole"
+        assert isinstance(samples.x, DiskRows), "other rows are for Batches"
+        assert samples.indices is None, "a file is read as a whole"
         self.samples = samples
         self.file = samples.x
         self.batch_size = batch_size
@@ -316,7 +318,7 @@ class BatchesOfFile:
         self.n_blocks = -(-self.n_samples // self.file.block_size)
         self.buffer: np.ndarray | None = None
 
-    def sizes(self) -> list[int]:
+    def batch_sizes(self) -> list[int]:
         """Rows of each batch: the same in each epoch, as the last block stays last."""
         at_once = self.file.blocks_at_once * self.file.block_size
         sizes = []
@@ -327,10 +329,10 @@ class BatchesOfFile:
         return sizes
 
     def __iter__(self) -> Iterator[Samples]:
-        for part in self.parts():
+        for part in self.iterate_chunks():
             yield from part
 
-    def parts(self) -> Iterator[Batches]:
+    def iterate_chunks(self) -> Iterator[Batches]:
         """What an epoch passes over in turn: some blocks, valid until the next ones."""
         blocks = np.arange(self.n_blocks)
         if self.rngs is not None:
@@ -338,9 +340,9 @@ class BatchesOfFile:
             self.rngs[0].shuffle(blocks[:-1])
         for start in range(0, self.n_blocks, self.file.blocks_at_once):
             some = blocks[start : start + self.file.blocks_at_once]
-            yield Batches(self.load(some), self.batch_size, self.rngs)
+            yield Batches(self._load_blocks(some), self.batch_size, self.rngs)
 
-    def load(self, blocks: np.ndarray) -> Samples:
+    def _load_blocks(self, blocks: np.ndarray) -> Samples:
         """The rows of some blocks, one behind the other."""
         size, width = self.file.block_size, self.file.shape[1]
         if self.buffer is None:
@@ -364,11 +366,11 @@ class BatchesOfFile:
         )
 
 
-def batches_of(
+def make_batches(
     samples: Samples,
     batch_size: int,
     rngs: Sequence[np.random.Generator] | None,
-) -> Batches | BatchesOfFile:
+) -> Batches | DiskBatches:
     """The samples in batches, wherever they are."""
-    kind = BatchesOfFile if isinstance(samples.x, RowsInFile) else Batches
+    kind = DiskBatches if isinstance(samples.x, DiskRows) else Batches
     return kind(samples, batch_size, rngs)

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
-from skmlp.training.batches import Batches, BatchesOfFile
+from skmlp.training.batches import Batches, DiskBatches
 from skmlp.training.monitor import Monitor
 from skmlp.training.threads import Map
 
@@ -59,13 +59,15 @@ class Learner(Protocol):
         seed; so their state between two epochs is all that there is to remember.
         """
 
-    def sizes(self) -> list[int]:
+    def batch_sizes(self) -> list[int]:
         """Rows of each batch."""
 
-    def epoch(self, rates: Sequence[float], is_over: Callable[[], bool]) -> list[float]:
+    def train_epoch(
+        self, rates: Sequence[float], should_stop: Callable[[], bool]
+    ) -> list[float]:
         """Pass over the samples once, at a learning rate per batch; their losses.
 
-        The pass is cut short behind the batch after which `is_over`.
+        The pass is cut short behind the batch after which `should_stop`.
         """
 
     def penalty(self) -> float:
@@ -96,41 +98,43 @@ class NumpyLearner(NamedTuple):
     network: Network
     loss: Loss
     updater: ParameterUpdater
-    batches: Batches | BatchesOfFile
+    batches: Batches | DiskBatches
     rngs: Sequence[np.random.Generator]
 
-    def sizes(self) -> list[int]:
+    def batch_sizes(self) -> list[int]:
         """Rows of each batch."""
-        return self.batches.sizes()
+        return self.batches.batch_sizes()
 
-    def epoch(self, rates: Sequence[float], is_over: Callable[[], bool]) -> list[float]:
+    def train_epoch(
+        self, rates: Sequence[float], should_stop: Callable[[], bool]
+    ) -> list[float]:
         """Pass over the samples once, at a learning rate per batch; their losses."""
         values: list[float] = []
-        for part in self.batches.parts():
-            if values and is_over():
+        for part in self.batches.iterate_chunks():
+            if values and should_stop():
                 break
-            values += self.pass_over(part, rates[len(values) :], is_over)
+            values += self._train_batches(part, rates[len(values) :], should_stop)
         return values
 
-    def pass_over(
-        self, part: Batches, rates: Sequence[float], is_over: Callable[[], bool]
+    def _train_batches(
+        self, part: Batches, rates: Sequence[float], should_stop: Callable[[], bool]
     ) -> list[float]:
         """Take a step for each batch of a part; their losses."""
         # all that is drawn from `rngs`: however dropout draws, orders stay
-        order = part.order()
+        order = part.draw_order()
         self.network.seed_dropout(self.rngs)
         values = []
         # numbers may run away: it is the monitor that says so, in a sentence
         with np.errstate(all="ignore"):
-            for batch, rate in zip(part.in_order_of(order), rates, strict=False):
+            for batch, rate in zip(part.iterate_in_order(order), rates, strict=False):
                 logits = self.network.forward(batch.x, training=True)
                 value, grad = self.loss.loss_and_grad(
-                    logits, batch.y_encoded, batch.weight
+                    logits, batch.y_encoded, batch.sample_weight
                 )
                 self.network.backward(grad)
                 self.updater.step(rate)
                 values.append(value)
-                if is_over():
+                if should_stop():
                     break
         return values
 
@@ -175,36 +179,36 @@ def train(
     run : callable, default=map
         Applies a function to each learner, maybe at the same time.
     """
-    sizes = np.array(learners[0].sizes())
+    sizes = np.array(learners[0].batch_sizes())
     n_steps = n_epochs * len(sizes)
     if monitor.stop_reason is not None:
         return
-    active = with_members(learners)
+    active = _number_members(learners)
     for epoch in range(monitor.n_epochs, n_epochs):
         monitor.begin_epoch()
         active = [
             (learner, members)
             for learner, members in active
-            if not all(map(monitor.has_ended, members))
+            if not all(map(monitor.has_stopped, members))
         ]
         at_work = [learner for learner, _ in active]
         n_members = [len(members) for _, members in active]
         steps = range(epoch * len(sizes), (epoch + 1) * len(sizes))
         base = learning_rate * monitor.factor
         rates = [base * schedule(step / n_steps) for step in steps]
-        epoch_of = methodcaller("epoch", rates, monitor.is_out_of_time)
+        epoch_of = methodcaller("train_epoch", rates, monitor.is_out_of_time)
         passes = list(run(epoch_of, at_work))
         # learners that run out of time do so in different batches
         n_batches = min(map(len, passes))
         values = np.average([one[:n_batches] for one in passes], 0, n_members)
         penalty = np.average([one.penalty() for one in at_work], weights=n_members)
-        monitor.take_first_loss(values[0])
+        monitor.set_divergence_limit(values[0])
         loss = float(np.dot(values, sizes[:n_batches]) / sizes[:n_batches].sum())
         if monitor.end_epoch(loss, parameters, rates[-1], penalty):
             break
 
 
-def with_members(learners: Sequence[Learner]) -> list[tuple[Learner, range]]:
+def _number_members(learners: Sequence[Learner]) -> list[tuple[Learner, range]]:
     """Each learner with the numbers of the networks that it trains."""
     found, start = [], 0
     for learner in learners:
@@ -214,8 +218,8 @@ def with_members(learners: Sequence[Learner]) -> list[tuple[Learner, range]]:
     return found
 
 
-def full_batch(
-    network: Network, loss: Loss, batches: Batches | BatchesOfFile
+def make_full_batch_objective(
+    network: Network, loss: Loss, batches: Batches | DiskBatches
 ) -> Callable[[], float]:
     """A function that returns the loss over all batches and fills the gradient.
 

@@ -10,18 +10,18 @@ import numpy as np
 
 from skmlp.training.endings import StopReason
 
-SMALLEST_LEARNING_RATE = 1e-6
+MIN_LEARNING_RATE = 1e-6
 """Where a learning rate that falls at each plateau has fallen far enough."""
 
-LOWEST_LOSS = -1e-3
+MIN_LOSS = -1e-3
 """Lowest loss; below 0 lie only errors of rounding."""
 
-DIVERGED = 1e3
+DIVERGENCE_FACTOR = 1e3
 """A loss that many times the first batch's (or 1, if larger) is not coming back."""
 
 
 @dataclass
-class Plateau:
+class PlateauTracker:
     """How far the watched loss has come, and for how long it has not moved.
 
     Attributes
@@ -108,13 +108,13 @@ class Monitor:
     ----------
     history : dict of str to list of float
         One entry per epoch under each name.
-    best : ndarray of shape (n_members, n_parameters)
+    best_parameters : ndarray of shape (n_members, n_parameters)
         The weights to keep, once `finish` was called.
     best_epochs : ndarray of int of shape (n_members,)
         Epochs that they are from, counted from 1; 0 for the weights before training.
     plateaus : list of Plateau
         One for all networks, or one for each.
-    validation : ndarray of shape (2, n_members)
+    latest_evaluation : ndarray of shape (2, n_members)
         Latest loss and score of each network on the held-out part.
     ending : Ending or None
         How training ended; None as long as it may go on. An observer may set it, and so
@@ -134,7 +134,7 @@ class Monitor:
         plateau_factor: float | None = None,
         smallest_factor: float = 0.0,
         evaluate: Evaluate | None = None,
-        plateau: Plateau | None = None,
+        plateau: PlateauTracker | None = None,
         deadline: float = math.inf,
         observers: Sequence[Observer] = (),
     ) -> None:
@@ -154,16 +154,18 @@ class Monitor:
         self.history: dict[str, list[float]] = {name: [] for name in names}
         n_members = len(parameters)
         watches_each = evaluate is not None and plateau_factor is None
-        self.plateaus = [Plateau() for _ in range(n_members if watches_each else 1)]
+        self.plateaus = [
+            PlateauTracker() for _ in range(n_members if watches_each else 1)
+        ]
         if plateau is not None:
             self.plateaus = [replace(plateau)]
-        self.validation = np.full((2, n_members), np.nan)
+        self.latest_evaluation = np.full((2, n_members), np.nan)
         self.evaluations: list[np.ndarray] = []  # validation after each epoch
         self.best_epochs = np.zeros(n_members, dtype=int)
         self.stop_reason: StopReason | None = None
-        self.best = parameters.copy()
+        self.best_parameters = parameters.copy()
         self.parameters = parameters.copy()
-        self._limit = math.inf
+        self._divergence_limit = math.inf
 
     @property
     def n_epochs(self) -> int:
@@ -175,11 +177,11 @@ class Monitor:
         """Factor on the learning rate that past plateaus have left."""
         return self.plateaus[0].factor
 
-    def has_ended(self, member: int) -> bool:
+    def has_stopped(self, member: int) -> bool:
         """Whether the part of a network in training is over."""
-        return len(self.plateaus) > 1 and self._is_over(member)
+        return len(self.plateaus) > 1 and self._is_out_of_patience(member)
 
-    def _is_over(self, member: int) -> bool:
+    def _is_out_of_patience(self, member: int) -> bool:
         patience = self.initial_patience + self.best_epochs[member]
         return self.plateaus[member].n_bad_epochs > min(patience, self.patience)
 
@@ -192,10 +194,10 @@ class Monitor:
         for observer in self.observers:
             observer.begin_epoch(self)
 
-    def take_first_loss(self, value: float) -> None:
+    def set_divergence_limit(self, value: float) -> None:
         """Take in the loss of the very first batch, and of no other."""
         if self.n_epochs == 0:
-            self._limit = DIVERGED * max(value, 1.0)
+            self._divergence_limit = DIVERGENCE_FACTOR * max(value, 1.0)
 
     def end_epoch(
         self,
@@ -205,55 +207,55 @@ class Monitor:
         penalty: float = 0.0,
     ) -> bool:
         """Take in one pass over the data; say whether to stop."""
-        self._judge(loss, parameters, learning_rate, penalty)
+        self._record_epoch(loss, parameters, learning_rate, penalty)
         for observer in self.observers:
             observer.end_epoch(self)
         if self.stop_reason is None and self.is_out_of_time():
             self.stop_reason = StopReason.OUT_OF_TIME
         return self.stop_reason is not None
 
-    def _judge(
+    def _record_epoch(
         self,
         loss: float,
         parameters: np.ndarray,
         learning_rate: float,
         penalty: float,
     ) -> None:
-        if not loss <= self._limit:
+        if not loss <= self._divergence_limit:
             self.stop_reason = StopReason.DIVERGED
         loss += penalty
         if not (np.isfinite(loss) and np.isfinite(parameters).all()):
             self.stop_reason = StopReason.DIVERGED
         entry = {"loss": loss, "learning_rate": learning_rate}
         if self.evaluate is not None:
-            self._look_at_held_out(self.evaluate)
-            self.evaluations.append(self.validation.copy())
-            held_out_loss, score = self.validation.mean(axis=1)
+            self._evaluate_members(self.evaluate)
+            self.evaluations.append(self.latest_evaluation.copy())
+            held_out_loss, score = self.latest_evaluation.mean(axis=1)
             entry |= {"validation_loss": held_out_loss, "validation_score": score}
-            if not held_out_loss <= self._limit:
+            if not held_out_loss <= self._divergence_limit:
                 self.stop_reason = StopReason.DIVERGED
         for name, value in entry.items():
             self.history[name].append(float(value))
         if self.stop_reason == StopReason.DIVERGED:
             return
 
-        improved = self._take_epoch(loss, self.n_epochs)
+        improved = self._update_best(loss, self.n_epochs)
         # a training loss speaks for the weights at the start of its epoch
         source = self.parameters if self.evaluate is None else parameters
-        self.best[improved] = source[improved]
+        self.best_parameters[improved] = source[improved]
         self.parameters[:] = parameters
 
-    def _take_epoch(self, loss: float, n_epochs: int) -> np.ndarray:
+    def _update_best(self, loss: float, n_epochs: int) -> np.ndarray:
         """Update what follows from losses and scores; return which members improved."""
         improved = self._update_plateaus(loss)
         self.best_epochs[improved] = n_epochs - (self.evaluate is None)
-        if all(map(self._is_over, range(len(self.plateaus)))):
-            self._act_on_plateau()
+        if all(map(self._is_out_of_patience, range(len(self.plateaus)))):
+            self._reduce_learning_rate()
         return improved
 
     def _update_plateaus(self, loss: float) -> np.ndarray:
         """Update the plateaus by one epoch; return which members improved."""
-        n_members, scores = len(self.best), self.validation[1]
+        n_members, scores = len(self.best_parameters), self.latest_evaluation[1]
         if self.evaluate is None:
             self.plateaus[0].update(loss, self.tol)
             return np.full(n_members, True)
@@ -262,34 +264,39 @@ class Monitor:
             return np.full(n_members, has_improved)
         return np.array(
             [
-                not self._is_over(member) and plateau.update(-scores[member], self.tol)
+                not self._is_out_of_patience(member)
+                and plateau.update(-scores[member], self.tol)
                 for member, plateau in enumerate(self.plateaus)
             ]
         )
 
-    def _look_at_held_out(self, evaluate: Evaluate) -> None:
+    def _evaluate_members(self, evaluate: Evaluate) -> None:
         """Loss and score of the networks whose part is not over."""
         members = [
-            number for number in range(len(self.best)) if not self.has_ended(number)
+            number
+            for number in range(len(self.best_parameters))
+            if not self.has_stopped(number)
         ]
         # a scorer may refuse what a network says that has diverged
         ran_away = self.stop_reason == StopReason.DIVERGED
-        self.validation[:, members] = math.nan if ran_away else evaluate(members)
+        self.latest_evaluation[:, members] = math.nan if ran_away else evaluate(members)
 
-    def kept(self) -> tuple[np.ndarray, np.ndarray]:
+    def select_parameters(self) -> tuple[np.ndarray, np.ndarray]:
         """The weights to keep if training ended here, and the epochs they are from.
 
         These are the best, or the last ones where nothing speaks for others.
         """
         no_score_spoke = self.best_epochs == 0
         if self.stop_reason == StopReason.DIVERGED:
-            return self.best, self.best_epochs
+            return self.best_parameters, self.best_epochs
         if self.evaluate is None:
             no_score_spoke[:] = True
         elif self.stop_reason == StopReason.INTERRUPTED:
             no_score_spoke[:] = False
         return (
-            np.where(no_score_spoke[:, np.newaxis], self.parameters, self.best),
+            np.where(
+                no_score_spoke[:, np.newaxis], self.parameters, self.best_parameters
+            ),
             np.where(no_score_spoke, self.n_epochs, self.best_epochs),
         )
 
@@ -299,7 +306,7 @@ class Monitor:
         n_epochs = min(map(len, self.history.values()))
         for values in self.history.values():
             del values[n_epochs:]
-        self.best[:], self.best_epochs[:] = self.kept()
+        self.best_parameters[:], self.best_epochs[:] = self.select_parameters()
 
     def state(self) -> dict[str, Any]:
         """What `restore` needs to go on from the latest epoch.
@@ -309,11 +316,11 @@ class Monitor:
         return {
             "history": self.history,
             "evaluations": np.array(self.evaluations).reshape(
-                -1, *self.validation.shape
+                -1, *self.latest_evaluation.shape
             ),
-            "best": self.best,
+            "best": self.best_parameters,
             "parameters": self.parameters,
-            "limit": self._limit,
+            "limit": self._divergence_limit,
             "ending": None if self.stop_reason is None else self.stop_reason.value,
         }
 
@@ -323,8 +330,8 @@ class Monitor:
         The monitor has to be as it was before training. Types and shapes of the values
         are taken to be right.
         """
-        start = self.best.copy()
-        self._limit = state["limit"]
+        start = self.best_parameters.copy()
+        self._divergence_limit = state["limit"]
         has_diverged = state["ending"] == StopReason.DIVERGED
         self._record(state["history"], state["evaluations"])
         for epoch in range(self.n_epochs - has_diverged):
@@ -332,13 +339,15 @@ class Monitor:
         if has_diverged:
             self.stop_reason = StopReason.DIVERGED
             if self.evaluations:
-                self.validation[:] = self.evaluations[-1]
+                self.latest_evaluation[:] = self.evaluations[-1]
         if self.stop_reason != state["ending"]:
             raise ValueError("training has not ended as it should have")
-        self.best[:], self.parameters[:] = state["best"], state["parameters"]
+        self.best_parameters[:], self.parameters[:] = state["best"], state["parameters"]
         for epochs, weights in (0, start), (self.n_epochs, self.parameters):
             is_of_then = self.best_epochs == epochs
-            if not np.array_equal(self.best[is_of_then], weights[is_of_then]):
+            if not np.array_equal(
+                self.best_parameters[is_of_then], weights[is_of_then]
+            ):
                 raise ValueError(f"the best weights are not those of epoch {epochs}")
 
     def _record(
@@ -359,30 +368,34 @@ class Monitor:
         if self.stop_reason is not None:
             raise ValueError("training went on after it had ended")
         loss, rate = self.history["loss"][epoch], self.history["learning_rate"][epoch]
-        if not (LOWEST_LOSS <= loss < math.inf and 0 <= rate < math.inf):
+        if not (MIN_LOSS <= loss < math.inf and 0 <= rate < math.inf):
             raise ValueError("a loss or a learning rate is out of range")
         if self.evaluate is not None:
             self._replay_evaluation(epoch)
-        self._take_epoch(loss, epoch + 1)
+        self._update_best(loss, epoch + 1)
 
     def _replay_evaluation(self, epoch: int) -> None:
         """Take in losses and scores of one epoch."""
         found = self.evaluations[epoch]
-        over = [member for member in range(len(self.best)) if self.has_ended(member)]
-        if not np.array_equal(found[:, over], self.validation[:, over]):
+        over = [
+            member
+            for member in range(len(self.best_parameters))
+            if self.has_stopped(member)
+        ]
+        if not np.array_equal(found[:, over], self.latest_evaluation[:, over]):
             raise ValueError("a network was evaluated after its training had ended")
         curves = [
             self.history[f"validation_{name}"][epoch] for name in ("loss", "score")
         ]
         if not np.array_equal(found.mean(axis=1), curves, equal_nan=True):
             raise ValueError("the history is not the mean of the evaluations")
-        if not LOWEST_LOSS <= curves[0] <= self._limit:
+        if not MIN_LOSS <= curves[0] <= self._divergence_limit:
             raise ValueError("a validation loss is out of range")
-        self.validation[:] = found
+        self.latest_evaluation[:] = found
 
-    def _act_on_plateau(self) -> None:
+    def _reduce_learning_rate(self) -> None:
         is_small = (
-            self.learning_rate * self.factor <= SMALLEST_LEARNING_RATE
+            self.learning_rate * self.factor <= MIN_LEARNING_RATE
             or self.factor < self.smallest_factor * 1.01  # powers are rounded
         )
         if self.plateau_factor is None or is_small:

@@ -54,7 +54,7 @@ def test_constants_are_those_of_c():
     """Rooms that are smaller than core.c believes would be written beyond."""
     assert constant("PADDING") == PADDING
     assert constant("BLOCK") == BLOCK
-    assert constant("N_WAVES") == PeriodicEmbedding.n_waves
+    assert constant("N_FREQUENCIES") == PeriodicEmbedding.n_frequencies
     assert constant("N_OUTPUTS") == PeriodicEmbedding.n_outputs
 
 

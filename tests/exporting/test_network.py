@@ -17,7 +17,7 @@ from skmlp.exporting.network import (
     probabilities,
 )
 from skmlp.nn import layers
-from skmlp.nn.losses import mean_probabilities
+from skmlp.nn.losses import compute_probabilities
 from skmlp.nn.network import Architecture, Network
 
 N_INPUTS, N_CLASSES = 5, 3
@@ -49,7 +49,7 @@ def compare(architecture, parameters, x, ensemble_weights=None, temperature=1.0)
         graph, "x", architecture, parameters, ensemble_weights, temperature
     )
     logits = Network(architecture, parameters).logits(x)
-    wanted = mean_probabilities(logits, temperature, ensemble_weights)
+    wanted = compute_probabilities(logits, temperature, ensemble_weights)
     result = evaluate(graph, name, x=x)
     assert result.dtype == np.float32
     assert result.shape == (len(x), N_CLASSES)

@@ -25,7 +25,7 @@ def test_a_row_of_weight_2_counts_as_two_and_none_for_less_than_one(case, n_netw
     samples = regression(n_networks).samples
     if weight is not None:
         shape = samples.y_encoded.shape
-        samples = samples._replace(weight=np.broadcast_to(weight, shape))
+        samples = samples._replace(sample_weight=np.broadcast_to(weight, shape))
     task = regression(samples=samples, goal=GOAL._replace(alpha=3.0))
     assert task.n_samples == 60
     regularization = task.regularization(0.1)

@@ -6,7 +6,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 
 from skmlp.nn.activations import GELU, PReLU, Tanh
 from skmlp.nn.initializers import glorot_uniform
-from skmlp.nn.layers import Activate, Dense, Dropout, PeriodicEmbedding
+from skmlp.nn.layers import ActivationLayer, Dense, Dropout, PeriodicEmbedding
 
 N_INPUTS, N_OUTPUTS = 4, 3
 
@@ -24,10 +24,10 @@ def bound(layer, dtype=np.float64):
 LAYERS = {
     "dense": lambda: Dense(N_INPUTS, N_OUTPUTS, glorot_uniform),
     "dense, by column": lambda: Dense(N_INPUTS, N_OUTPUTS, glorot_uniform, order="F"),
-    "tanh": lambda: Activate(Tanh(), N_INPUTS),
-    "prelu": lambda: Activate(PReLU(), N_INPUTS),
+    "tanh": lambda: ActivationLayer(Tanh(), N_INPUTS),
+    "prelu": lambda: ActivationLayer(PReLU(), N_INPUTS),
     "periodic": lambda: PeriodicEmbedding(N_INPUTS, N_INPUTS - 1),
-    "shared prelu": lambda: Activate(PReLU(shared=True), N_INPUTS),
+    "shared prelu": lambda: ActivationLayer(PReLU(shared=True), N_INPUTS),
 }
 EVERY_LAYER = pytest.mark.parametrize("make", LAYERS.values(), ids=LAYERS.keys())
 
@@ -146,7 +146,7 @@ def test_the_first_layer_need_not_give_a_delta_for_the_data():
 
 def test_activate_takes_the_derivative_at_its_input():
     # gelu falls on the left of its minimum, so that its value says nothing of its slope
-    layer = bound(Activate(GELU(), 1))
+    layer = bound(ActivationLayer(GELU(), 1))
     layer.forward(np.array([[-3.0], [-0.1]]), training=True)
     grad = layer.backward(np.ones((2, 1)))
     assert grad[0, 0] < 0 < grad[1, 0]
