@@ -88,7 +88,7 @@ class NumpyLearner(NamedTuple):
         Gives the value and the delta of logits.
     optimizer : Optimizer
         Turns the gradient into a step of the parameters.
-    batches : Batches or BatchesOfFile
+    batches : Batches or DiskBatches
         The training samples.
     rngs : sequence of numpy.random.Generator
         Sources, one per network, of the order of its samples and of a seed for dropout
