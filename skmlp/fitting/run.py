@@ -18,8 +18,7 @@ from skmlp.fitting.task import Learnt, Memory, Task, TrainResult
 from skmlp.nn.losses import SoftmaxCrossEntropy, softmax
 from skmlp.optim.optimizers import OptimizerState
 from skmlp.training.batches import Samples, TrainingRows
-from skmlp.training.endings import StopReason
-from skmlp.training.monitor import Evaluate, Monitor, Observer
+from skmlp.training.monitor import Evaluate, Monitor, Observer, StopReason
 from skmlp.training.threads import SERIAL, Workers
 
 

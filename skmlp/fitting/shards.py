@@ -14,8 +14,7 @@ from skmlp.optim.optimizers import OptimizerState
 from skmlp.optim.schedules import Schedule
 from skmlp.parts.rounds import State, Visit, learning_rate_factor, mean_of
 from skmlp.training.batches import Samples, ShardedRows
-from skmlp.training.endings import StopReason
-from skmlp.training.monitor import Monitor
+from skmlp.training.monitor import Monitor, StopReason
 from skmlp.training.threads import SERIAL, Workers, open_workers
 
 

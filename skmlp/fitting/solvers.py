@@ -30,15 +30,14 @@ from skmlp.optim.schedules import SCHEDULES, Schedule
 from skmlp.parts.rounds import State, Visit, draws_of, generators_at
 from skmlp.persistence.checkpoints import Checkpoint, Start
 from skmlp.training.batches import Batches, make_batches
-from skmlp.training.endings import StopReason
 from skmlp.training.loop import (
     Learner,
     NumpyLearner,
-    _number_members,
     make_full_batch_objective,
+    number_members,
     train,
 )
-from skmlp.training.monitor import Monitor, Observer
+from skmlp.training.monitor import Monitor, Observer, StopReason
 from skmlp.training.threads import SERIAL, Workers, limit_blas_threads, open_workers
 
 MEMBERS_TOGETHER = 16
@@ -307,7 +306,7 @@ class Descent(Solver):
         at_work, n_members = zip(
             *(
                 (learner, len(members))
-                for learner, members in _number_members(learners)
+                for learner, members in number_members(learners)
                 if not visit.ended.issuperset(members)
             ),
             strict=True,

@@ -28,8 +28,7 @@ from skmlp.persistence.checkpoints import Checkpoint, fit_in_words
 from skmlp.tabular.labels import read_labels
 from skmlp.tabular.names import list_some
 from skmlp.training.batches import Samples, TrainingRows
-from skmlp.training.endings import StopReason
-from skmlp.training.monitor import PlateauTracker
+from skmlp.training.monitor import PlateauTracker, StopReason
 
 MOST_WEIGHTS = 2**40
 """Weights of all networks together; more than these take terabytes of memory."""

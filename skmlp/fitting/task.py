@@ -13,8 +13,7 @@ from skmlp.nn.network import Architecture
 from skmlp.optim.optimizers import OptimizerState, Regularization
 from skmlp.persistence.checkpoints import Checkpoint
 from skmlp.training.batches import Samples
-from skmlp.training.endings import StopReason
-from skmlp.training.monitor import PlateauTracker
+from skmlp.training.monitor import PlateauTracker, StopReason
 
 
 class Memory(NamedTuple):

@@ -43,8 +43,7 @@ from skmlp.tabular.tables import (
     read_columns,
     rows_as_array,
 )
-from skmlp.training.endings import StopReason
-from skmlp.training.monitor import DIVERGENCE_FACTOR, Monitor
+from skmlp.training.monitor import DIVERGENCE_FACTOR, Monitor, StopReason
 
 KIND = "checkpoint"
 

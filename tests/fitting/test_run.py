@@ -29,8 +29,7 @@ from skmlp.fitting.solvers import SOLVERS, Descent
 from skmlp.fitting.task import Member, Memory
 from skmlp.nn.network import Architecture
 from skmlp.training.batches import Samples
-from skmlp.training.endings import StopReason
-from skmlp.training.monitor import PlateauTracker
+from skmlp.training.monitor import PlateauTracker, StopReason
 from skmlp.training.threads import Workers
 
 # How it ends

@@ -19,7 +19,7 @@ from skmlp.fitting.task import Member
 from skmlp.nn.network import Architecture
 from skmlp.parts.rounds import Visit
 from skmlp.training.batches import Samples, ShardedRows
-from skmlp.training.endings import StopReason
+from skmlp.training.monitor import StopReason
 from skmlp.training.threads import SERIAL
 
 RNG = np.random.default_rng(0)

@@ -37,8 +37,7 @@ from skmlp.nn.network import Architecture
 from skmlp.optim.optimizers import OPTIMIZERS
 from skmlp.parts.rounds import State, Visit, draws_of, mean_of
 from skmlp.training.batches import Samples
-from skmlp.training.endings import StopReason
-from skmlp.training.monitor import Monitor
+from skmlp.training.monitor import Monitor, StopReason
 from skmlp.training.threads import SERIAL, open_workers
 
 # The bottom of a bowl

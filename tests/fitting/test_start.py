@@ -25,8 +25,7 @@ from skmlp.fitting.targets import read_targets
 from skmlp.fitting.task import Data, Learnt, Member, Memory, TrainResult
 from skmlp.nn.network import Architecture
 from skmlp.training.batches import Samples
-from skmlp.training.endings import StopReason
-from skmlp.training.monitor import PlateauTracker
+from skmlp.training.monitor import PlateauTracker, StopReason
 
 # The past
 

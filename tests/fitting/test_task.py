@@ -8,7 +8,7 @@ from tasks import ARCHITECTURE, CODES, GOAL, X, regression
 from skmlp import MLPSoftmaxClassifier
 from skmlp.fitting.start import FittedState
 from skmlp.fitting.task import Learnt, Member, Memory, TrainResult, best_iter_of
-from skmlp.training.endings import StopReason
+from skmlp.training.monitor import StopReason
 
 STRENGTHS = {  # alpha is 3, and there are 60 rows
     "no weights": (None, 3 / 60),

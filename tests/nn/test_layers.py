@@ -79,7 +79,7 @@ def test_the_same_memory_serves_batch_after_batch(make):
     layer = bound(make())
     y = layer.forward(rows(6), training=True)
     grad = layer.backward(rows(*y.shape))
-    memory = {name: id(array) for name, array in layer.memory.items()}
+    memory = {name: id(array) for name, array in layer.buffers.items()}
     for n_rows in (6, 2, 6):
         validation_data = rows(n_rows)
         next_y = layer.forward(validation_data, training=True)
@@ -89,7 +89,7 @@ def test_the_same_memory_serves_batch_after_batch(make):
         next_delta = layer.backward(own_delta)
         in_place = np.shares_memory(next_delta, own_delta)
         assert in_place or np.shares_memory(next_delta, grad)
-    assert {name: id(array) for name, array in layer.memory.items()} == memory
+    assert {name: id(array) for name, array in layer.buffers.items()} == memory
 
 
 @EVERY_LAYER
@@ -141,7 +141,7 @@ def test_the_first_layer_need_not_give_a_delta_for_the_data():
         each.backward(grad.copy(), need_input_grad=need_input_grad)
     assert_array_equal(layer.g.weight, twin.g.weight)
     assert_array_equal(layer.g.bias, twin.g.bias)
-    assert len(twin.memory) < len(layer.memory)
+    assert len(twin.buffers) < len(layer.buffers)
 
 
 def test_activate_takes_the_derivative_at_its_input():

@@ -263,7 +263,7 @@ def test_logits_go_through_the_network_block_by_block():
     architecture = build(["tanh"], "float32")
     network = Network(architecture, random_parameters(architecture))
     network.logits(np.ones((5 * BLOCK_ROWS, N_INPUTS), np.float32))
-    scratch = [a.size for layer in network.layers for a in layer.memory.values()]
+    scratch = [a.size for layer in network.layers for a in layer.buffers.values()]
     assert max(scratch) == BLOCK_ROWS * max(architecture.hidden_layer_sizes)
 
 

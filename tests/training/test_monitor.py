@@ -8,8 +8,13 @@ import pytest
 from interrupts import InterruptAtCall
 from numpy.testing import assert_array_equal
 
-from skmlp.training.endings import StopReason
-from skmlp.training.monitor import DIVERGENCE_FACTOR, Monitor, Observer, PlateauTracker
+from skmlp.training.monitor import (
+    DIVERGENCE_FACTOR,
+    Monitor,
+    Observer,
+    PlateauTracker,
+    StopReason,
+)
 
 NAN, INF = math.nan, math.inf
 
