@@ -14,7 +14,6 @@ from skmlp.core.layout import (
     allocate_aligned,
     check_address,
     choose_stride,
-    count_units,
 )
 from skmlp.nn.activations import PReLU, ReLU
 from skmlp.nn.layers import PeriodicEmbedding
@@ -53,9 +52,10 @@ def test_rows_of_arrays_are_whole_vectors(name):
             assert array.shape[-1] % PADDING == 0
             padded = vectors.arrays[key][0]
             # behind the units there is padding, of which nothing is expected
-            n_columns = (
-                count_units(architecture, key[0]) if key[1] != "embedding" else None
-            )
+            layer, name = key
+            shapes = architecture.layout.shapes
+            units = {"weight": layer, "bias": layer, "slope": layer - 1}.get(name)
+            n_columns = None if units is None else shapes[units, "weight"][1]
             places = (*map(slice, array.shape[1:-1]), slice(n_columns))
             assert_array_equal(array[member][places], padded[places])
 

@@ -219,9 +219,7 @@ def test_network_with_other_arrays_raises(key, learns, change):
     arrays = dict(vectors.arrays)
     CoreNetwork(ARRAYS, arrays, 5, learns)
     arrays[key] = change(arrays[key]) if arrays[key].ndim > 2 else arrays[key][:, :-1]
-    with pytest.raises(
-        ValueError, match=r"expected (weights|biases|slopes|embedding parameters) of"
-    ):
+    with pytest.raises(ValueError, match=r"expected (weight|bias|slope|embedding) of"):
         CoreNetwork(ARRAYS, arrays, 5, learns)
 
 
