@@ -5,7 +5,7 @@ from onnx import TensorProto
 
 from skmlp.onnx.graph import Graph, ints, looked_up
 from skmlp.onnx.keys import Keys
-from skmlp.tabular.columns import (
+from skmlp.tabular.categorical import (
     CategoricalBlock,
     CategoryEncoding,
     OneHotEncoding,
@@ -29,12 +29,12 @@ def categories(
         x = graph.add("Cast", x, to=TensorProto.INT64)
     values = [*column_keys.known, *[column_keys.missing] * column.has_missing]
     keys: np.ndarray = np.array(values, dtype=KEY_TYPES[column_keys.elem_type])
-    block, *others = column.blocks
+    block, *others = column.encodings
     if not others:
         return [alone(graph, x, keys, block)]
     codes = looked_up(graph, x, keys, np.arange(len(keys)), column.n_codes)
     codes = graph.add("Squeeze", codes, ints(1))
-    return [of_codes(graph, codes, block) for block in column.blocks]
+    return [of_codes(graph, codes, block) for block in column.encodings]
 
 
 def alone(graph: Graph, x: str, keys: np.ndarray, block: CategoryEncoding) -> str:

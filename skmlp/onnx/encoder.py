@@ -36,11 +36,11 @@ def encoded(graph: Graph, encoder: TableEncoder, inputs: Sequence[Input]) -> str
         else:
             numbers = joined(graph, read_numbers(graph, encoder, given, offsets))
         parts += scaled(graph, encoder, numbers)
-    for category in encoder._category_columns:
+    for category in encoder._categorical:
         column = given[category.position]
         keys = build_keys(category, column.column)
         parts += categories(graph, column.name, category, keys)
-    for told in encoder._text_columns:
+    for told in encoder._text:
         outputs = text(graph, given[told.position].name, told)
         parts.append(graph.add("Cast", outputs, to=TensorProto.FLOAT))
     return joined(graph, parts)
@@ -55,7 +55,7 @@ def read_numbers(
     """All numbers (n_rows, 1), unscaled, NaN where missing."""
     return [
         part
-        for column in encoder._number_columns
+        for column in encoder._numeric.columns
         for part in READERS[type(column)](
             graph, given[column.position].name, offsets.get(column.position), column
         )
@@ -66,7 +66,7 @@ def scaled(graph: Graph, encoder: TableEncoder, numbers: str) -> list[str]:
     """Scaled numbers, and where they are missing if that is shown."""
     values = smooth_scale(graph, numbers, encoder.scale_)
     parts = [graph.add("Cast", values, to=TensorProto.FLOAT)]
-    shown = encoder._missing_of
+    shown = encoder._numeric.indicated
     if len(shown):
         some = numbers
         if len(shown) < encoder.n_numbers_:

@@ -17,21 +17,18 @@ from skmlp.onnx.keys import (
     spell,
 )
 from skmlp.onnx.text import is_lowered
-from skmlp.tabular.columns import (
-    NUMERIC_COLUMNS,
-    CategoricalBlock,
-    Factorized,
-    NumericColumn,
-    factorize,
-    find_value_types,
+from skmlp.tabular.categorical import CategoricalBlock
+from skmlp.tabular.column_types import is_all_missing
+from skmlp.tabular.datetime import (
     has_mixed_time_zones,
-    is_all_missing,
     to_datetime_index,
     to_local_time,
 )
-from skmlp.tabular.encoder import make_unique
+from skmlp.tabular.encoder import NUMERIC_COLUMNS, make_unique
+from skmlp.tabular.factorize import Factorized, factorize, find_value_types
 from skmlp.tabular.lazy import check_is_table, refuse_lazy
 from skmlp.tabular.names import list_some
+from skmlp.tabular.numeric import NumericColumn
 from skmlp.tabular.tables import (
     Column,
     Dense,
@@ -202,8 +199,8 @@ def read_values(column: Column, reads: Reads) -> Values | None:
     """Values as the encoder reads them from text or not; None if all are missing."""
     reader = restore(reads, column.position)
     reader.read(column)  # raises what `predict_proba` raises
-    values = reader.as_meant(column).data
-    return None if is_all_missing(column._replace(data=values)) else values
+    values = reader.parse(column).data
+    return None if is_all_missing(values) else values
 
 
 def dates(column: Column, reads: Reads, dtype: np.dtype) -> np.ndarray:
@@ -299,8 +296,8 @@ def categories(column: Column, reads: Reads, dtype: np.dtype) -> np.ndarray:
     """The key of each row's category."""
     found = factorize(column)
     fitted = CategoricalBlock(column.position, 2, 1)
-    fitted.is_object, fitted.families = reads["is_object"], set(reads["families"])
-    fitted._check_kind(column, found)
+    fitted.is_object, fitted.value_types = reads["is_object"], set(reads["families"])
+    fitted.check_type(column, found.distinct)
     keys: list[Any]
     if dtype.kind == "O":
         check_both_uses(column, found, reads)

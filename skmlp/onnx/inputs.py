@@ -6,14 +6,11 @@ from typing import Any, NamedTuple
 from onnx import TensorProto, ValueInfoProto, helper
 
 from skmlp.onnx.keys import build_keys, check_unicode
-from skmlp.tabular.columns import (
-    CategoricalBlock,
-    DateColumn,
-    NumericColumn,
-    RealColumn,
-)
+from skmlp.tabular.categorical import CategoricalBlock
+from skmlp.tabular.datetime import DateColumn
 from skmlp.tabular.encoder import TableEncoder, get_column_names, make_unique
 from skmlp.tabular.names import remembered_names
+from skmlp.tabular.numeric import NumericColumn, RealColumn
 from skmlp.tabular.text import ANALYZERS, TextBlock
 
 MATRIX = "X"
@@ -82,9 +79,9 @@ def inputs_of(encoder: TableEncoder) -> list[Input]:
         return [Input.matrix(TensorProto.DOUBLE, encoder.n_features_in_)]
     columns = names_of(encoder)
     described = describe_numbers(encoder, columns)
-    for text_column in encoder._text_columns:
+    for text_column in encoder._text:
         described[text_column.position] = describe_text(text_column, columns)
-    for column in encoder._category_columns:
+    for column in encoder._categorical:
         # the same column may be read as text, too
         text = described.get(column.position)
         described[column.position] = describe_categories(column, columns, text)
@@ -94,7 +91,7 @@ def inputs_of(encoder: TableEncoder) -> list[Input]:
         for place, name in enumerate(names)
         for elem_type, kind, reads in [described[place]]
     ]
-    for dates in filter(needs_offset, encoder._number_columns):
+    for dates in filter(needs_offset, encoder._numeric.columns):
         place, taken = dates.position, [entry.name for entry in inputs]
         start = taken.index(names[place])
         name = make_unique([*taken, f"{names[place]}_{OFFSET}"])[-1]
@@ -109,9 +106,9 @@ def is_matrix(encoder: TableEncoder) -> bool:
     has_names = hasattr(encoder, "feature_names_in_") or remembered_names(encoder)
     are_plain = all(
         isinstance(column, RealColumn) and not column.from_text
-        for column in encoder._number_columns
+        for column in encoder._numeric.columns
     )
-    only_numbers = len(encoder._number_columns) == encoder.n_features_in_
+    only_numbers = len(encoder._numeric.columns) == encoder.n_features_in_
     return not has_names and are_plain and only_numbers
 
 
@@ -143,8 +140,8 @@ class Described(NamedTuple):
 def describe_text(column: TextBlock, columns: Sequence[str]) -> Described:
     """The input of a column of text."""
     check_unicode(column.terms, f"column {columns[column.position]!r}")
-    longest = ANALYZERS[column.unit].longest
-    reads = {"conversion": "text", "unit": column.unit, "longest": longest}
+    longest = ANALYZERS[column.analyzer].longest
+    reads = {"conversion": "text", "unit": column.analyzer, "longest": longest}
     return Described(TensorProto.STRING, "text", reads)
 
 
@@ -152,8 +149,8 @@ def describe_numbers(
     encoder: TableEncoder, columns: Sequence[str]
 ) -> dict[int, Described]:
     """By position: the inputs of columns of numbers, dates and times."""
-    described, place, odd = {}, 0, encoder._odd_columns()
-    for column in encoder._number_columns:
+    described, place, odd = {}, 0, encoder._find_mixed()
+    for column in encoder._numeric.columns:
         if column.position in odd:
             raise TypeError(
                 f"column {columns[column.position]!r} holds {column.kind} and other "
@@ -176,7 +173,7 @@ def type_of_numbers(column: NumericColumn) -> tuple[int, str]:
     """The type of a column of numbers, dates or times, and what it holds."""
     if column.from_text and column.kind in READ_FROM_TEXT:
         return TensorProto.STRING, "text"
-    if column.kind in ("numbers", "nothing"):
+    if column.kind in ("numbers", "empty"):
         return TensorProto.DOUBLE, "numbers"
     return TensorProto.INT64, column.kind
 
@@ -194,7 +191,7 @@ def describe_categories(
         "unknown": keys.unknown,
         "others": keys.others,
         "is_object": column.is_object,
-        "families": sorted(column.families),
+        "families": sorted(column.value_types),
     }
     return Described(keys.elem_type, kind, reads)
 

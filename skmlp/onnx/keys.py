@@ -15,7 +15,7 @@ import pandas as pd
 from onnx import TensorProto
 
 from skmlp.onnx.calendar import MISSING
-from skmlp.tabular.columns import CategoricalBlock
+from skmlp.tabular.categorical import CategoricalBlock
 
 UNKNOWN = MISSING + 1
 """Key of unknown categories among whole numbers."""

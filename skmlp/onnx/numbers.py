@@ -8,14 +8,8 @@ from onnx import TensorProto
 
 from skmlp.onnx.calendar import MISSING, PARTS, SECOND, Whole, read_dates
 from skmlp.onnx.graph import Graph, double, matches
-from skmlp.tabular.columns import (
-    DateColumn,
-    DurationColumn,
-    EmptyColumn,
-    NumericColumn,
-    RealColumn,
-    TimeColumn,
-)
+from skmlp.tabular.datetime import DateColumn, DurationColumn, TimeColumn
+from skmlp.tabular.numeric import EmptyColumn, NumericColumn, RealColumn
 from skmlp.tabular.scaling import FAR, LIMIT, SmoothScale
 from skmlp.tabular.text_parsing import NUMBER_PATTERN
 

@@ -27,7 +27,7 @@ MOST_CAPITALS = 4
 
 def text(graph: Graph, x: str, column: TextBlock) -> str:
     """What is told of text (n_rows, 1), an output per column, in double precision."""
-    tokens, grams = TAKE_APART[column.unit](graph, x, column.terms)
+    tokens, grams = TAKE_APART[column.analyzer](graph, x, column.terms)
     counts = counted(graph, tokens, grams)
     logarithm = graph.add("Add", graph.add("Log", counts), single(1))
     weight = graph.add("Mul", logarithm, single(column.idf))

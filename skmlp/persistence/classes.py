@@ -41,20 +41,18 @@ from skmlp.persistence.checks import (
     is_number_in,
     is_setting,
 )
-from skmlp.tabular.columns import (
-    DATE_PARTS,
-    NUMERIC_COLUMNS,
+from skmlp.tabular.categorical import (
     CategoricalBlock,
     CategoryEncoding,
-    DateColumn,
-    NumericColumn,
     OneHotEncoding,
     SignEncoding,
-    find_value_types,
 )
-from skmlp.tabular.encoder import TableEncoder, get_column_names
+from skmlp.tabular.datetime import DATE_PARTS, DateColumn
+from skmlp.tabular.encoder import NUMERIC_COLUMNS, TableEncoder, get_column_names
+from skmlp.tabular.factorize import find_value_types
 from skmlp.tabular.kept import Columns, FirstRows, Kept, join
 from skmlp.tabular.names import ATTRIBUTE
+from skmlp.tabular.numeric import NumericBlock, NumericColumn
 from skmlp.tabular.scaling import SmoothScale
 from skmlp.tabular.tables import SparseMatrix, Values
 from skmlp.tabular.target_means import TargetMeans
@@ -225,10 +223,10 @@ def one_hot_fits(block: OneHotEncoding) -> bool:
 def category_column_fits(column: CategoricalBlock) -> bool:
     """Return True if all blocks know the same categories, in order if they have one."""
     check_hashes(column.known)
-    means = [isinstance(block, TargetMeans) for block in column.blocks]
+    means = [isinstance(block, TargetMeans) for block in column.encodings]
     return (
         means in ([False], [False, True])
-        and all(block_fits(block, column.n_codes) for block in column.blocks)
+        and all(block_fits(block, column.n_codes) for block in column.encodings)
         and column.known.is_unique
         and not column.known.hasnans
         and (
@@ -249,12 +247,20 @@ def block_fits(block: CategoryEncoding, n_codes: int) -> bool:
 
 def target_means_fit(means: TargetMeans) -> bool:
     """Return True if each mean has its column."""
-    return means.table.shape[1] == len(means.labels) == len(means.scale.center)
+    return means.table.shape[1] == len(means.labels)
 
 
 def date_column_fits(column: DateColumn) -> bool:
     """Return True unless moments without a time zone are read in UTC."""
     return bool(column.has_zone or not column.in_utc)
+
+
+def numeric_block_fits(block: NumericBlock) -> bool:
+    """Return True if each array has its scale, and its indicator if it needs one."""
+    n_arrays = sum(len(column.parts) for column in block.columns)
+    return n_arrays == block.n_numbers and np.array_equal(
+        block.indicated, block.find_indicated()
+    )
 
 
 def text_column_fits(column: TextBlock) -> bool:
@@ -273,17 +279,11 @@ def text_column_fits(column: TextBlock) -> bool:
 ENCODER_PARTS: dict[str, Check] = {
     "n_features_in_": is_count,
     "is_categorical_": is_array("b", 1),
-    "scale_": is_a(SmoothScale),
-    "_number_columns": is_list_of(NumericColumn),
-    "_category_columns": is_list_of(CategoricalBlock),
-    "_text_columns": is_list_of(TextBlock),
-    "_missing_of": is_array("iu", 1),
+    "_numeric": is_a(NumericBlock),
+    "_column_blocks": is_list_of(CategoricalBlock, TextBlock),
     "_is_sparse": is_flag,
 }
 """What a fitted encoder holds."""
-
-ONCE_ABSENT: State = {"_text_columns": []}
-"""What stands for parts that fitted encoders of older versions did not have."""
 
 OPTIONAL_ENCODER_PARTS: dict[str, Check] = {
     "feature_names_in_": is_line_of_names,
@@ -349,9 +349,7 @@ def build_encoder(state: State) -> TableEncoder:
     """An encoder, fitted or not."""
     check_has_parameters(TableEncoder, state)
     encoder = with_parameters(TableEncoder, state)
-    is_fitted = "scale_" in state
-    if is_fitted:
-        state = {**ONCE_ABSENT, **state}
+    is_fitted = "_numeric" in state
     checks = {
         part: check for part, check in OPTIONAL_ENCODER_PARTS.items() if part in state
     }
@@ -364,35 +362,26 @@ def build_encoder(state: State) -> TableEncoder:
 
 def encoder_fits(encoder: TableEncoder) -> bool:
     """Return True if all columns have their places, numbers and names."""
+    numeric, categorical, text = encoder._numeric, encoder._categorical, encoder._text
     number_places, category_places, text_places = places = [
         [column.position for column in columns]
-        for columns in (
-            encoder._number_columns,
-            encoder._category_columns,
-            encoder._text_columns,
-        )
+        for columns in (numeric.columns, categorical, text)
     ]
     n_features = encoder.n_features_in_
     if n_features > sum(map(len, places)) or not all(map(is_ascending, places)):
         return False
     # text may have categories as well, and odd text is encoded beside numbers
     found = sorted({*number_places, *category_places, *text_places})
-    beside = encoder._odd_columns().keys()
-    widths = [len(column.parts) for column in encoder._number_columns]
+    mixed = encoder._find_mixed()
     return (
         found == list(range(n_features))
+        and encoder._column_blocks == [*categorical, *text]
         and all(
-            column.from_text
-            for column in encoder._number_columns
-            if column.position in beside
+            column.from_text for column in numeric.columns if column.position in mixed
         )
         and encoder.is_categorical_.shape == (n_features,)
         and np.flatnonzero(encoder.is_categorical_).tolist() == category_places
-        and sum(widths) == len(encoder.scale_.center)
-        and np.array_equal(
-            encoder._missing_of, encoder._with_indicator(encoder.scale_.has_missing)
-        )
-        and (not encoder._is_sparse or encoder._all_plain())
+        and (not encoder._is_sparse or encoder._is_matrix)
         and names_fit(vars(encoder), n_features)
     )
 
@@ -413,8 +402,8 @@ def columns_of_encoder(encoder: TableEncoder) -> dict[str, list[Hashable]]:
     if not hasattr(encoder, "scale_"):
         return {}
     names = get_column_names(encoder)
-    places = [column.position for column in encoder._category_columns]
-    return {"_category_columns": [names[place] for place in places]}
+    places = [block.position for block in encoder._column_blocks]
+    return {"_column_blocks": [names[place] for place in places]}
 
 
 # Rows that partial_fit keeps
@@ -634,7 +623,6 @@ PARTS_IN_ORDER = [
 """Parts that a column of dates may be read as."""
 
 IN_NUMBER_COLUMNS: dict[str, Check] = {"position": is_count, "from_text": is_flag}
-ONCE_ABSENT_IN_NUMBERS: State = {"from_text": NumericColumn.from_text}
 IN_DATE_COLUMNS: dict[str, Check] = IN_NUMBER_COLUMNS | {
     "parts": lambda value: value in PARTS_IN_ORDER,
     "has_zone": is_flag,
@@ -677,15 +665,16 @@ FORMS_BY_CLASS: dict[type, Form[Any]] = {
             scale_fits(scale) and bool((scale.scale[scale.is_constant] == 1).all())
         ),
     ),
-    **{
-        cls: by_parts(cls, IN_NUMBER_COLUMNS, once_absent=ONCE_ABSENT_IN_NUMBERS)
-        for cls in NUMERIC_COLUMNS.values()
-    },
-    DateColumn: by_parts(
-        DateColumn,
-        IN_DATE_COLUMNS,
-        date_column_fits,
-        once_absent=ONCE_ABSENT_IN_NUMBERS | {"in_utc": DateColumn.in_utc},
+    **{cls: by_parts(cls, IN_NUMBER_COLUMNS) for cls in NUMERIC_COLUMNS.values()},
+    DateColumn: by_parts(DateColumn, IN_DATE_COLUMNS, date_column_fits),
+    NumericBlock: by_parts(
+        NumericBlock,
+        {
+            "columns": is_list_of(NumericColumn),
+            "scale": is_a(SmoothScale),
+            "indicated": is_array("iu", 1),
+        },
+        numeric_block_fits,
     ),
     CategoricalBlock: by_parts(
         CategoricalBlock,
@@ -696,7 +685,7 @@ FORMS_BY_CLASS: dict[type, Form[Any]] = {
             "known": is_array("O", 1),
             "has_missing": is_flag,
             "is_object": is_flag,
-            "blocks": is_list_of(SignEncoding, OneHotEncoding, TargetMeans),
+            "encodings": is_list_of(SignEncoding, OneHotEncoding, TargetMeans),
         },
         category_column_fits,
     ),
@@ -714,7 +703,6 @@ FORMS_BY_CLASS: dict[type, Form[Any]] = {
         TargetMeans,
         {
             "labels": is_list_of(str),
-            "scale": is_a(SmoothScale),
             "table": is_finite_array("float64", 2),
         },
         target_means_fit,
@@ -723,7 +711,7 @@ FORMS_BY_CLASS: dict[type, Form[Any]] = {
         TextBlock,
         {
             "position": is_count,
-            "unit": lambda value: type(value) is str and value in ANALYZERS,
+            "analyzer": lambda value: type(value) is str and value in ANALYZERS,
             "terms": is_list_of(str),
             "idf": is_finite_array("float64"),
             "weights": lambda value: (

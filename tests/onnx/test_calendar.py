@@ -8,7 +8,7 @@ from sessions import evaluate
 
 from skmlp.onnx.calendar import PARTS, Whole, midnight, read_dates
 from skmlp.onnx.graph import Graph
-from skmlp.tabular.columns import DATE_PARTS
+from skmlp.tabular.datetime import DATE_PARTS
 from skmlp.tabular.text_parsing import parse_dates as read_by_pandas
 
 

@@ -14,7 +14,8 @@ from skmlp.onnx.feeds import CONVERSIONS
 from skmlp.onnx.graph import Graph, joined
 from skmlp.onnx.inputs import describe_categories
 from skmlp.onnx.keys import build_keys
-from skmlp.tabular.columns import CategoricalBlock, factorize
+from skmlp.tabular.categorical import CategoricalBlock
+from skmlp.tabular.factorize import factorize
 from skmlp.tabular.tables import Column, pandas_values
 from skmlp.tabular.target_means import Target, TrainingRows
 
@@ -33,7 +34,7 @@ def compare(train, new, *, max_categories=40, y=None):
     name = joined(graph, categories(graph, "x", fitted, keys))
     rows = Column(0, "kind", pandas_values(pd.Series(new)))
     wanted = np.zeros((len(new), len(fitted.labels)))
-    fitted.write(fitted.codes(rows, factorize(rows)), wanted)
+    fitted.write(fitted.read(rows), slice(None), wanted)
     dtype = helper.tensor_dtype_to_np_dtype(described.elem_type)
     x = CONVERSIONS["categories"](rows, described.reads, dtype).reshape(-1, 1)
     result = evaluate(graph, name, x=x)

@@ -21,7 +21,8 @@ from skmlp.onnx.keys import (
     find_text_keys,
     spell,
 )
-from skmlp.tabular.columns import CategoricalBlock, factorize
+from skmlp.tabular.categorical import CategoricalBlock
+from skmlp.tabular.factorize import factorize
 from skmlp.tabular.tables import Column
 from skmlp.tabular.target_means import TrainingRows
 

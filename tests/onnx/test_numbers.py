@@ -12,7 +12,7 @@ from skmlp.onnx.calendar import MISSING
 from skmlp.onnx.feeds import CONVERSIONS, offsets
 from skmlp.onnx.graph import Graph
 from skmlp.onnx.numbers import READERS, numbers_in_text, smooth_scale
-from skmlp.tabular.columns import NUMERIC_COLUMNS
+from skmlp.tabular.encoder import NUMERIC_COLUMNS
 from skmlp.tabular.scaling import SmoothScale
 from skmlp.tabular.tables import Column, pandas_values
 from skmlp.tabular.target_means import TrainingRows
@@ -23,9 +23,7 @@ ODD = [np.nan, np.inf, -np.inf, 1e308, -1e308, 5e-324, 0.0, -0.0, 3.0, 1e39]
 
 
 def by_encoder(scale, x):
-    out = np.empty(x.shape)
-    scale.write(x.T, out)
-    return out
+    return scale.transform(x.copy())
 
 
 def test_scaling():

@@ -7,6 +7,7 @@ from sessions import evaluate
 
 from skmlp.onnx.graph import Graph
 from skmlp.onnx.text import TAKE_APART, is_lowered, text
+from skmlp.tabular.factorize import Factorized
 from skmlp.tabular.tables import Column
 from skmlp.tabular.target_means import Target, TrainingRows
 from skmlp.tabular.text import ANALYZERS, TextBlock, UniqueTexts
@@ -21,7 +22,7 @@ def fitted(unit, n_rows=300, extra=()):
         for _ in range(n_rows)
     ]
     distinct[: len(extra)] = extra
-    texts = UniqueTexts.of(np.arange(n_rows), distinct)
+    texts = UniqueTexts.from_factorized(Factorized(np.arange(n_rows), distinct))
     codes = np.array([("tea" in note) + ("Good" in note) for note in distinct])
     target = Target(codes, ["a", "b", "c"], np.arange(n_rows) % 5)
     column = TextBlock(0, unit)

@@ -24,6 +24,7 @@ from skmlp.persistence.classes import (
     encoder_fits,
     is_leaf,
     kind_in_words,
+    numeric_block_fits,
     one_hot_fits,
     own_attributes,
     scale_fits,
@@ -31,15 +32,11 @@ from skmlp.persistence.classes import (
     text_column_fits,
     with_parameters,
 )
-from skmlp.tabular.columns import (
-    CategoricalBlock,
-    OneHotEncoding,
-    RealColumn,
-    SignEncoding,
-)
+from skmlp.tabular.categorical import CategoricalBlock, OneHotEncoding, SignEncoding
 from skmlp.tabular.kept import Columns, FirstRows, Kept
+from skmlp.tabular.numeric import NumericBlock, RealColumn
 from skmlp.tabular.scaling import SmoothScale
-from skmlp.tabular.target_means import TargetMeans
+from skmlp.tabular.target_means import TargetMeans, TrainingRows
 from skmlp.tabular.text import TextBlock
 
 
@@ -387,7 +384,15 @@ def scale(**lengths):
 def means(n_codes, n_means, n_labels):
     block = TargetMeans()
     block.table = np.zeros((n_codes, n_means))
-    block.labels, block.scale = ["target"] * n_labels, scale(center=n_means)
+    block.labels = ["target"] * n_labels
+    return block
+
+
+def numeric(*columns, **wrong):
+    """A block of columns with missing values."""
+    block, arrays = NumericBlock(columns), [np.array([1.0, np.nan])] * len(columns)
+    block.fit(arrays, TrainingRows.from_weight(None))
+    vars(block).update(wrong)
     return block
 
 
@@ -405,7 +410,7 @@ def text(n_terms, n_outputs, terms=None, n_labels=None):
 def categories(known, *blocks):
     column = CategoricalBlock(0, 40, 1)
     column.known, column.has_missing = pd.Index(list(known), dtype=object), False
-    column.blocks = list(blocks)
+    column.encodings = list(blocks)
     return column
 
 
@@ -417,6 +422,14 @@ def categories(known, *blocks):
             one_hot_fits,
             [one_hot([0, 1, -1], 2), one_hot([-1], 0)],
             [one_hot([0, 2], 2), one_hot([-2, 0], 2), one_hot([0], 0)],
+        ),
+        (
+            numeric_block_fits,
+            [numeric(), numeric(RealColumn(0))],
+            [
+                numeric(RealColumn(0), indicated=np.array([], int)),
+                numeric(RealColumn(0), columns=[]),
+            ],
         ),
         (target_means_fit, [means(3, 2, 2)], [means(3, 2, 1), means(3, 1, 2)]),
         (
@@ -437,7 +450,7 @@ def categories(known, *blocks):
             ],
         ),
     ],
-    ids=["scale", "one-hot", "target means", "text", "categories"],
+    ids=["scale", "one-hot", "numeric", "target means", "text", "categories"],
 )
 def test_what_fits_together(fits, right, wrong):
     assert all(fits(one) for one in right)
@@ -465,32 +478,19 @@ def encoder_of_text():
 
 def test_text_comes_back():
     encoder, table = encoder_of_text()
-    assert len(encoder._text_columns) == 2
+    assert len(encoder._text) == 2
     loaded = decode(encode(encoder, "encoder"))
     assert_array_equal(loaded.transform(table), encoder.transform(table))
-    assert [column.from_text for column in loaded._number_columns] == [True, True]
+    assert [column.from_text for column in loaded._numeric.columns] == [True, True]
 
 
 @pytest.mark.parametrize("place", [0, 4], ids=["of numbers", "of none"])
 def test_text_has_a_place_of_its_own(place):
     encoder, _ = encoder_of_text()
-    encoder._text_columns[0].position = place
-    with pytest.raises(ValueError, match="columns of the encoder don't fit together"):
-        decode(encode(encoder, "encoder"))
-
-
-def test_an_encoder_of_a_version_without_text_comes_back():
-    encoder = fitted_encoder()
-    expected = encoder.transform(pd.DataFrame({"age": [1.5], "town": ["b"]}))
     tree = encode(encoder, "encoder")
-    for part in ("_text_columns", "read_text", "text_components", "split_names"):
-        del tree["state"][part]
-    for column in tree["state"]["_number_columns"]:
-        del column["state"]["from_text"]
-    loaded = decode(tree)
-    assert loaded._text_columns == []
-    rows = pd.DataFrame({"age": [1.5], "town": ["b"]})
-    assert_array_equal(loaded.transform(rows), expected)
+    tree["state"]["_column_blocks"][-1]["state"]["position"] = place
+    with pytest.raises(ValueError, match="columns of the encoder don't fit together"):
+        decode(tree)
 
 
 @pytest.mark.parametrize(
@@ -498,12 +498,11 @@ def test_an_encoder_of_a_version_without_text_comes_back():
     [
         ("n_features_in_", 3),
         ("is_categorical_", np.array([False])),
-        ("_number_columns", []),
-        ("_number_columns", [RealColumn(1)]),
-        ("_category_columns", []),
-        ("_missing_of", np.array([1])),
+        ("_numeric", numeric()),
+        ("_numeric", numeric(RealColumn(1))),
+        ("_column_blocks", []),
     ],
-    ids=["more", "fewer", "no numbers", "another place", "no categories", "missing"],
+    ids=["more", "fewer", "no numbers", "another place", "no categories"],
 )
 def test_columns_of_an_encoder_have_their_places_and_numbers(part, value):
     encoder = fitted_encoder()
@@ -529,13 +528,15 @@ def test_an_encoder_comes_back_fitted_or_not():
 
 def test_attributes_come_by_name_without_who_looks_on():
     encoder = TableEncoder(dtype="float64")
-    encoder.scale_ = "some scale"
+    encoder.is_categorical_ = "some mask"
     encoder._skl_callbacks = [print]
-    state = own_attributes(encoder, {"scale_"})
-    assert list(state) == sorted([*encoder.get_params(), "scale_"])
+    state = own_attributes(encoder, {"is_categorical_"})
+    assert list(state) == sorted([*encoder.get_params(), "is_categorical_"])
     assert state["dtype"] == "float64"
-    assert state["scale_"] == "some scale"
-    with pytest.raises(TypeError, match="TableEncoder has an attribute scale_ that"):
+    assert state["is_categorical_"] == "some mask"
+    with pytest.raises(
+        TypeError, match="TableEncoder has an attribute is_categorical_ that"
+    ):
         own_attributes(encoder, set())
 
 

@@ -46,7 +46,6 @@ from skmlp import (
 from skmlp.persistence.archive import read, write
 from skmlp.persistence.classes import decode, encode
 from skmlp.persistence.models import KIND
-from skmlp.tabular.columns import DateColumn
 
 
 def quick(*args, **params):
@@ -154,7 +153,7 @@ def round_trip(model, folder):
 
 def test_a_table_with_every_kind_of_column(tmp_path):
     model = quick(n_estimators=2, early_stopping=True).fit(TABLE, LABELS)
-    kinds = {type(column).__name__ for column in model.encoder_._number_columns}
+    kinds = {type(column).__name__ for column in model.encoder_._numeric.columns}
     assert len(kinds) == 5
     loaded = round_trip(model, tmp_path)
     assert_array_equal(loaded.predict_proba(TABLE), model.predict_proba(TABLE))
@@ -182,7 +181,10 @@ def test_dates_of_several_offsets_periods_and_intervals(tmp_path):
         }
     )
     model = quick().fit(table, CODES[:9])
-    assert [column.in_utc for column in model.encoder_._number_columns] == [True, False]
+    assert [column.in_utc for column in model.encoder_._numeric.columns] == [
+        True,
+        False,
+    ]
     loaded = round_trip(model, tmp_path)
     for rows in (table, table.iloc[[1]]):
         assert_array_equal(loaded.predict_proba(rows), model.predict_proba(rows))
@@ -425,7 +427,7 @@ def test_categories_of_other_types_are_refused(tmp_path):
 
     red, blue = Colour("red"), Colour("blue")
     model = quick().fit(pd.DataFrame({"colour": [red, blue] * 10}), ["a", "b"] * 10)
-    with pytest.raises(TypeError, match=r"encoder_\._category_columns\[0\]\.known"):
+    with pytest.raises(TypeError, match=r"encoder_\._column_blocks\[0\]\.known"):
         model.save(tmp_path / "model")
 
 
@@ -725,13 +727,17 @@ def test_load_of_colliding_hashes_is_refused(tmp_path, saved, values):
     file.write_bytes(saved)
     content = read(file, KIND)
     values = encode(values, "values")
-    category = ("state", "encoder_", "state", "_category_columns", 0, "state")
+    category = ("state", "encoder_", "state", "_column_blocks", 0, "state")
     objects = {"class": "ndarray", "state": {"values": values}}
     pairs = {"keys": values, "values": [1.0] * len(values)}
     block = {"labels": ["a"] * 499, "places": np.append(np.arange(499), -1)}
+    one_hot = {"class": "OneHotEncoding", "state": block}
     places = {
         category: value_at(content, category)
-        | {"known": objects, "blocks": [{"class": "OneHotEncoding", "state": block}]},
+        | {
+            "known": objects,
+            "encodings": [one_hot],
+        },
         ("state", "class_weight"): {"class": "dict", "state": pairs},
         ("state", "preprocessing"): {
             "class": "frozenset",
@@ -871,26 +877,6 @@ def test_models_from_before_networks_were_weighed_give_the_plain_mean(tmp_path):
     assert "weights of: epoch 2 of 3<" in loaded._repr_html_()
     again = loaded.set_params(warm_start=True).fit(TABLE, LABELS)
     assert again.best_iter_.shape == again.member_weights_.shape == (3,)
-
-
-def test_dates_of_version_0_1_0_are_not_all_in_utc(tmp_path):
-    model = quick().fit(TABLE[["call", "age"]], LABELS)
-    (column,) = (c for c in model.encoder_._number_columns if isinstance(c, DateColumn))
-    saved = encode(column, "column")
-    assert saved["state"].pop("in_utc") is False
-    assert decode(saved).in_utc is False
-    for wrong in (None, 1, "no"):
-        with pytest.raises(ValueError, match="in_utc of DateColumn is wrong"):
-            decode({"class": "DateColumn", "state": saved["state"] | {"in_utc": wrong}})
-    del column.in_utc  # as in a pickle of that version
-    unpickled = pickle.loads(pickle.dumps(model))
-    assert_array_equal(
-        unpickled.predict_proba(TABLE[["call", "age"]]),
-        model.predict_proba(TABLE[["call", "age"]]),
-    )
-    unpickled.save(tmp_path / "model")
-    loaded = skmlp.load(tmp_path / "model")
-    assert loaded.encoder_._number_columns[0].in_utc is False
 
 
 def test_skops_works_as_well(tmp_path):

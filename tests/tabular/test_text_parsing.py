@@ -182,11 +182,11 @@ def test_no_text_is_no_date():
 
 def test_text_among_other_values_is_read():
     values = objects("1", 2, None, "x")
-    read = parse_text(values, parse_numbers)
+    read = parse_text(values, "numbers")
     assert read[:3].tolist() == [1, 2, None]
     assert np.isnan(read[3])
     assert values.tolist() == ["1", 2, None, "x"]
     numbers = np.array([1.0])
-    assert parse_text(numbers, parse_numbers) is numbers
+    assert parse_text(numbers, "numbers") is numbers
     categories = pd.Categorical(["2", "1"])
-    assert_array_equal(parse_text(categories, parse_numbers), [2, 1])
+    assert_array_equal(parse_text(categories, "numbers"), [2, 1])
