@@ -14,7 +14,7 @@ from skmlp.tabular.factorize import (
     factorize,
     find_value_types,
 )
-from skmlp.tabular.tables import Column
+from skmlp.tabular.frame import Column
 from skmlp.tabular.target_means import Target, TargetMeans, TrainingRows
 
 COMPARABLE_TYPES = {"truth values", "numbers"}  # their values may be equal

@@ -15,7 +15,7 @@ from numpy.typing import ArrayLike
 
 from skmlp._sklearn_compat import InvalidParameterError
 from skmlp.tabular.factorize import TRUTH_TYPES, Factorized
-from skmlp.tabular.tables import Column, Values, find_missing
+from skmlp.tabular.frame import Column, Values, find_missing
 from skmlp.tabular.text_parsing import has_text, infer_text_type, split_text
 
 TYPE_OF_NUMPY_KIND = {

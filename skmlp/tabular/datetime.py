@@ -7,8 +7,8 @@ import numpy as np
 import pandas as pd
 
 from skmlp.tabular.column_types import has_objects
+from skmlp.tabular.frame import Column, Values, find_missing
 from skmlp.tabular.numeric import NumericColumn
-from skmlp.tabular.tables import Column, Values, find_missing
 from skmlp.tabular.target_means import TrainingRows
 from skmlp.tabular.text_parsing import has_text
 
@@ -51,15 +51,26 @@ class DateColumn(NumericColumn):
                 f"its dates are {kinds[has_zone]}, but were {kinds[not has_zone]} in "
                 "fit; use tz_localize or tz_convert."
             )
-        local = self._to_local(column.data, dates)
+        local = self.to_local(column.data, dates)
         parts = [DATE_PARTS[name](local) for name in self.parts[1:]]
         return [_to_seconds(dates), *(np.asarray(p, dtype=np.float64) for p in parts)]
 
-    def _to_local(self, values: Values, dates: pd.DatetimeIndex) -> pd.DatetimeIndex:
-        """Convert dates to the time zone whose calendar the parts are of."""
+    def to_local(self, values: Values, dates: pd.DatetimeIndex) -> pd.DatetimeIndex:
+        """Convert dates to the calendar and clock that the parts are read from."""
         if self.in_utc:
             return dates.tz_convert("UTC")
-        return to_local_time(values, dates) if has_mixed_time_zones(values) else dates
+        if not has_mixed_time_zones(values):
+            return dates
+        # to the zone of each row, as where it comes alone; for the zone of `fit`, saved
+        # files would need a zone, for which each library of zones has its own objects
+        return pd.DatetimeIndex(
+            [
+                date
+                if date is pd.NaT
+                else date.tz_convert(value.tzinfo).tz_localize(None)
+                for value, date in zip(values, dates, strict=True)
+            ]
+        )
 
 
 class DurationColumn(NumericColumn):
@@ -121,18 +132,6 @@ def has_mixed_time_zones(values: Values) -> bool:
     # pandas knows which objects stand for one zone: only then does it find a dtype
     present = pd.Series(values[~find_missing(values)], dtype=object)
     return present.infer_objects().dtype == object
-
-
-def to_local_time(values: np.ndarray, dates: pd.DatetimeIndex) -> pd.DatetimeIndex:
-    """Return what clocks show in the time zone of each value."""
-    # as where a row comes alone; converting all to the zone of `fit` would need a zone
-    # in saved files, for which each library of zones has objects of its own
-    return pd.DatetimeIndex(
-        [
-            date if date is pd.NaT else date.tz_convert(value.tzinfo).tz_localize(None)
-            for value, date in zip(values, dates, strict=True)
-        ]
-    )
 
 
 def _to_seconds(index: pd.DatetimeIndex | pd.TimedeltaIndex) -> np.ndarray:

@@ -13,7 +13,7 @@ from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils import Tags, check_random_state
 from sklearn.utils.validation import check_array, check_is_fitted
 
-from skmlp._estimators import HintsMixin, to_plain, unchanged_on_error
+from skmlp._parameter_validation import HintsMixin, to_plain
 from skmlp._sklearn_compat import (
     Interval,
     StrOptions,
@@ -21,17 +21,32 @@ from skmlp._sklearn_compat import (
     check_feature_names_in,
     fit_context,
 )
+from skmlp._utils import restore_on_error
 from skmlp.tabular.categorical import CategoricalBlock
 from skmlp.tabular.column_types import infer_column_type, mask_columns, selects_columns
 from skmlp.tabular.datetime import DateColumn, DurationColumn, TimeColumn
 from skmlp.tabular.factorize import Factorized, factorize
-from skmlp.tabular.lazy import check_is_table, refuse_lazy
-from skmlp.tabular.names import (
+from skmlp.tabular.frame import (
+    Column,
+    Dense,
+    SparseMatrix,
+    TableData,
+    TableLike,
+    as_table,
     check_names,
-    list_some,
+    check_not_lazy,
+    format_list,
+    get_remembered_names,
+    is_frame,
+    is_plain_number,
+    is_sparse,
+    read_columns,
+    read_header,
+    read_matrix,
+    read_rows,
     remember_names,
-    remembered_names,
 )
+from skmlp.tabular.labels import check_weights
 from skmlp.tabular.numeric import (
     EmptyColumn,
     NumericBlock,
@@ -39,21 +54,6 @@ from skmlp.tabular.numeric import (
     RealColumn,
 )
 from skmlp.tabular.scaling import SmoothScale
-from skmlp.tabular.tables import (
-    Column,
-    Dense,
-    SparseMatrix,
-    Table,
-    TableLike,
-    header,
-    is_frame,
-    is_plain_number,
-    is_sparse,
-    plain,
-    read_columns,
-    read_matrix,
-    rows_as_array,
-)
 from skmlp.tabular.target_means import Target, TrainingRows
 from skmlp.tabular.text import (
     EncodedText,
@@ -63,7 +63,6 @@ from skmlp.tabular.text import (
     choose_analyzer,
 )
 from skmlp.tabular.text_parsing import is_text, keep_unparsable
-from skmlp.tabular.weights import check_weights
 
 CHUNK_CELLS = 1 << 18  # of the matrix, written at a time
 MAX_SHOWN = 40  # characters of a text in a warning
@@ -262,7 +261,7 @@ class TableEncoder(HintsMixin, TransformerMixin, BaseEstimator):
         self.dtype = dtype
         self.random_state = random_state
 
-    @unchanged_on_error
+    @restore_on_error
     @fit_context(prefer_skip_nested_validation=True)
     def fit(
         self,
@@ -296,7 +295,7 @@ class TableEncoder(HintsMixin, TransformerMixin, BaseEstimator):
         self._fit(X, y, sample_weight)
         return self
 
-    @unchanged_on_error
+    @restore_on_error
     @fit_context(prefer_skip_nested_validation=True)
     def fit_transform(
         self,
@@ -387,7 +386,7 @@ class TableEncoder(HintsMixin, TransformerMixin, BaseEstimator):
         """
         check_is_fitted(self, "scale_")
         inputs = check_feature_names_in(self, input_features)
-        twice = remembered_names(self) or []
+        twice = get_remembered_names(self) or []
         if input_features is None and any(isinstance(name, str) for name in twice):
             inputs = twice
         names = [name for block in self._blocks for name in block.get_names(inputs)]
@@ -462,19 +461,18 @@ class TableEncoder(HintsMixin, TransformerMixin, BaseEstimator):
         tags.transformer_tags.preserves_dtype = []
         return tags
 
-    def _validate(self, X: TableLike, owner: BaseEstimator | None = None) -> Table:
+    def _validate(self, X: TableLike, owner: BaseEstimator | None = None) -> TableData:
         """X as a table, a 2-D array or a CSR matrix; with the columns of fit.
 
         `owner` is the estimator that messages name; None to learn the columns.
         """
-        refuse_lazy(X=X)
-        check_is_table("X", X)
+        X = as_table(X).data
         if owner is None:
             remember_names(self, X)
         else:
             check_names(self, X)
         if is_frame(X):
-            names = header(X)
+            names = read_header(X)
             try:
                 check_columns(owner or self, names, reset=owner is None)
             except ValueError as error:
@@ -486,14 +484,13 @@ class TableEncoder(HintsMixin, TransformerMixin, BaseEstimator):
                         "minimum of 1 is required."
                     )
             return X
-        X = plain(X)
         options: dict[str, object] = {
             "dtype": None,
             "accept_sparse": "csr",
             "ensure_all_finite": False,
         }
         if not hasattr(X, "dtype"):
-            X = rows_as_array(X, partial(array_of_lists, **options))
+            X = read_rows(X, partial(array_of_lists, **options))
         X = check_array(X, input_name="X", **options)
         check_columns(owner or self, X, reset=owner is None)
         if is_sparse(X):
@@ -517,9 +514,9 @@ class TableEncoder(HintsMixin, TransformerMixin, BaseEstimator):
         X: TableLike,
         y: ArrayLike | None,
         sample_weight: ArrayLike | None,
-    ) -> tuple[Table, list[Any]]:
+    ) -> tuple[TableData, list[Any]]:
         """Fit all blocks; return the checked table, and the values of each block."""
-        refuse_lazy(X=X, y=y, sample_weight=sample_weight)
+        check_not_lazy(y=y, sample_weight=sample_weight)
         X = self._validate(X)
         weight = None
         if sample_weight is not None:
@@ -702,7 +699,7 @@ def warn_of_unparsable_text(
     """Warn of text among numbers or dates, in a mask of the training rows."""
     texts = column.data[rows.indices][is_unparsable]
     distinct = pd.unique(np.asarray(texts, dtype=object))
-    some = list_some([text[:MAX_SHOWN] for text in distinct], most=3)
+    some = format_list([text[:MAX_SHOWN] for text in distinct], most=3)
     read = {"numbers": "pd.to_numeric", "dates": "pd.to_datetime"}
     convert = f'{read[kind]}(column, errors="coerce")' if kind in read else "None"
     warnings.warn(
@@ -731,7 +728,7 @@ def check_sparse(X: SparseMatrix) -> None:
 
 def get_column_names(encoder: TableEncoder) -> list[Hashable]:
     """Names of the columns of X; x0, x1 and so on where it had none in `fit`."""
-    return remembered_names(encoder) or check_feature_names_in(encoder).tolist()
+    return get_remembered_names(encoder) or check_feature_names_in(encoder).tolist()
 
 
 def make_unique(names: Sequence[str]) -> list[str]:

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 
-from skmlp.tabular.tables import Column, as_objects, quiet
+from skmlp.tabular.frame import Column, replace_signaling_nan, to_objects
 
 TRUTH_TYPES = (bool, np.bool_)
 
@@ -54,14 +54,14 @@ def factorize(column: Column) -> Factorized:
     """Number the distinct values of a column."""
     values = column.data
     if isinstance(values, pd.Categorical):
-        found = Factorized(values.codes, as_objects(values.categories))
+        found = Factorized(values.codes, to_objects(values.categories))
     else:
         try:
             codes, distinct = pd.factorize(values)
         except TypeError:  # cells without a hash; signaling NaNs count as missing
-            found = Factorized(np.arange(len(values)), quiet(values))
+            found = Factorized(np.arange(len(values)), replace_signaling_nan(values))
             return _factorize_keys(column, found)
-        found = Factorized(codes, as_objects(distinct))
+        found = Factorized(codes, to_objects(distinct))
     types = set(map(type, found.distinct))
     are_keys = all(
         issubclass(cls, SCALAR_TYPES) and not _is_foreign_time(cls) for cls in types
@@ -81,7 +81,7 @@ def _factorize_keys(column: Column, found: Factorized) -> Factorized:
             f"{column.describe()} holds objects that can't be told apart ({error}); "
             "turn them into text or numbers, or drop the column."
         ) from error
-    return Factorized(np.append(codes, -1)[found.codes], as_objects(distinct))
+    return Factorized(np.append(codes, -1)[found.codes], to_objects(distinct))
 
 
 def _is_foreign_time(cls: type) -> bool:

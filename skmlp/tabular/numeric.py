@@ -11,8 +11,8 @@ from skmlp.tabular.column_types import (
     infer_stored_type,
     is_all_missing,
 )
+from skmlp.tabular.frame import Column, find_missing
 from skmlp.tabular.scaling import SmoothScale
-from skmlp.tabular.tables import Column, find_missing
 from skmlp.tabular.target_means import TrainingRows
 from skmlp.tabular.text_parsing import find_unparsable, has_text, parse_text
 

@@ -6,7 +6,7 @@ from typing import Self
 
 import numpy as np
 
-from skmlp.tabular.tables import SparseMatrix
+from skmlp.tabular.frame import SparseMatrix
 
 LIMIT = 3.0  # scaled numbers stay below it
 

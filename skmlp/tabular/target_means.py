@@ -10,9 +10,9 @@ from sklearn.utils import assert_all_finite
 from sklearn.utils.validation import check_consistent_length, column_or_1d
 
 from skmlp.tabular.factorize import argsort_values, factorize
+from skmlp.tabular.frame import Column, TableData
 from skmlp.tabular.labels import are_numbers, read_labels
 from skmlp.tabular.scaling import SmoothScale
-from skmlp.tabular.tables import Column, Table
 
 N_FOLDS = 5  # of the training rows, for cross-fitting
 
@@ -57,7 +57,7 @@ class Target(NamedTuple):
 
     @classmethod
     def from_labels(
-        cls, y: ArrayLike, X: Table, max_classes: int, rng: np.random.RandomState
+        cls, y: ArrayLike, X: TableData, max_classes: int, rng: np.random.RandomState
     ) -> "Target | None":
         """Read the target of the rows of X; None if it has too many classes."""
         values = column_or_1d(read_labels(y))

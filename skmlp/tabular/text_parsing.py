@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
-from skmlp.tabular.tables import Values, find_missing
+from skmlp.tabular.frame import Values, find_missing
 
 # a decimal number, such as 12, -3.5 or 1e3; 01234 is a code, and no 1234
 NUMBER_PATTERN = re.compile(
