@@ -356,10 +356,7 @@ class TableEncoder(HintsMixin, TransformerMixin, BaseEstimator):
     def transform_for(
         self, owner: BaseEstimator, X: TableLike
     ) -> np.ndarray | SparseMatrix:
-        """Encode rows for the estimator that a user knows, which messages name.
-
-        It must have learned the same columns.
-        """
+        """Encode rows for an estimator with the same columns, which messages name."""
         check_is_fitted(self, "scale_")
         X = self._validate(X, owner)
         if is_sparse(X):
@@ -409,7 +406,7 @@ class TableEncoder(HintsMixin, TransformerMixin, BaseEstimator):
 
     @property
     def categories_(self) -> list[np.ndarray]:
-        """The values of each categorical column."""
+        """Values of each categorical column."""
         return [block.known.to_numpy() for block in self._categorical]
 
     @property
@@ -426,7 +423,7 @@ class TableEncoder(HintsMixin, TransformerMixin, BaseEstimator):
         return [b for b in self._column_blocks if isinstance(b, TextBlock)]
 
     def columns_without_use(self) -> list[Hashable]:
-        """The columns that the training rows had no two different values of.
+        """List the columns that were constant in the training rows.
 
         Whatever may come in them, the matrix shows at most where it is missing.
 
@@ -462,10 +459,8 @@ class TableEncoder(HintsMixin, TransformerMixin, BaseEstimator):
         return tags
 
     def _validate(self, X: TableLike, owner: BaseEstimator | None = None) -> TableData:
-        """X as a table, a 2-D array or a CSR matrix; with the columns of fit.
-
-        `owner` is the estimator that messages name; None to learn the columns.
-        """
+        """Check X and its columns; return a frame, a 2-D array or a CSR matrix."""
+        # messages name the owner, which a user knows; without one, columns are learned
         X = as_table(X).data
         if owner is None:
             remember_names(self, X)
@@ -490,15 +485,15 @@ class TableEncoder(HintsMixin, TransformerMixin, BaseEstimator):
             "ensure_all_finite": False,
         }
         if not hasattr(X, "dtype"):
-            X = read_rows(X, partial(array_of_lists, **options))
+            X = read_rows(X, partial(_check_lists, **options))
         X = check_array(X, input_name="X", **options)
         check_columns(owner or self, X, reset=owner is None)
         if is_sparse(X):
-            check_sparse(X)
+            _check_sparse(X)
         return X
 
     def _hint_on_order(self, names: pd.DataFrame) -> str:
-        """What to add to an error about columns that only come in another order."""
+        """Return advice on columns in another order; empty if that is not the fault."""
         came = list(names.columns)
         known = list(getattr(self, "feature_names_in_", []))
         if came == known or sorted(map(str, came)) != sorted(known):
@@ -560,16 +555,15 @@ class TableEncoder(HintsMixin, TransformerMixin, BaseEstimator):
                 is_unparsable = fitted.mask_unparsable(column, parts[0])[rows.indices]
                 if not is_unparsable.any():
                     continue
-                # text among numbers is missing there, and encoded by further blocks
-                warn_of_unparsable_text(column, kind, rows, is_unparsable)
-                column = column._replace(data=keep_unparsable(column.data, kind))
+                # text among numbers is missing there, and encoded by blocks of its own
+                column = _keep_unparsable(column, kind, rows, is_unparsable)
                 factorized = factorize(column)
-            if factorized is not None:
-                found = self._fit_text(column, factorized, rows, target, rng)
-                if found is not None:
-                    text.append(found[:2])
-                    if found[2]:
-                        continue
+            found = self._fit_text(column, factorized, rows, target, rng)
+            if found is not None:
+                block, values, is_prose = found
+                text.append((block, values))
+                if is_prose:
+                    continue
             categories = CategoricalBlock(
                 column.position, int(self.max_categories), int(self.min_frequency)
             )
@@ -598,12 +592,14 @@ class TableEncoder(HintsMixin, TransformerMixin, BaseEstimator):
     def _fit_text(
         self,
         column: Column,
-        factorized: Factorized,
+        factorized: Factorized | None,
         rows: TrainingRows,
         target: Target | None,
         rng: np.random.RandomState,
     ) -> tuple[TextBlock, EncodedText, bool] | None:
-        """Fit a text block, if there is enough text; True if all of it is distinct."""
+        """Fit a text block, if there is enough text; True if few texts are repeated."""
+        if factorized is None:  # no text
+            return None
         texts = UniqueTexts.from_factorized(factorized)
         present = texts.list_present(rows)
         n_rows = texts.count_rows(rows)[:-1].sum()
@@ -678,8 +674,8 @@ class TableEncoder(HintsMixin, TransformerMixin, BaseEstimator):
         return out
 
 
-def array_of_lists(X: TableLike, **options: object) -> np.ndarray:
-    """Check rows that are lists, and return them as an array."""
+def _check_lists(X: TableLike, **options: object) -> np.ndarray:
+    """Check rows that are lists, and convert them to an array."""
     try:
         return check_array(X, **options)
     except ValueError as error:
@@ -693,10 +689,10 @@ def array_of_lists(X: TableLike, **options: object) -> np.ndarray:
         ) from error
 
 
-def warn_of_unparsable_text(
+def _keep_unparsable(
     column: Column, kind: str, rows: TrainingRows, is_unparsable: np.ndarray
-) -> None:
-    """Warn of text among numbers or dates, in a mask of the training rows."""
+) -> Column:
+    """Return the text among numbers or dates, and warn of that of the training rows."""
     texts = column.data[rows.indices][is_unparsable]
     distinct = pd.unique(np.asarray(texts, dtype=object))
     some = format_list([text[:MAX_SHOWN] for text in distinct], most=3)
@@ -711,9 +707,10 @@ def warn_of_unparsable_text(
         UserWarning,
         stacklevel=2,
     )
+    return column._replace(data=keep_unparsable(column.data, kind))
 
 
-def check_sparse(X: SparseMatrix) -> None:
+def _check_sparse(X: SparseMatrix) -> None:
     """Raise unless a CSR matrix holds real numbers, none of them missing."""
     if not is_plain_number(X.dtype) and X.dtype.kind != "b":
         raise TypeError(f"a sparse X must hold real numbers, got dtype {X.dtype}.")
@@ -727,15 +724,15 @@ def check_sparse(X: SparseMatrix) -> None:
 
 
 def get_column_names(encoder: TableEncoder) -> list[Hashable]:
-    """Names of the columns of X; x0, x1 and so on where it had none in `fit`."""
+    """Return the names of the columns of X; x0, x1 and so on if it had none in fit."""
     return get_remembered_names(encoder) or check_feature_names_in(encoder).tolist()
 
 
 def make_unique(names: Sequence[str]) -> list[str]:
-    """The names, with a number behind those that were there before."""
+    """Append a number to names that were there before."""
     taken = set(names)
     seen: set[str] = set()
-    numbers: dict[str, int] = {}  # all lower ones are in use
+    numbers: dict[str, int] = {}  # next number of a name: all lower ones are in use
     result = []
     for name in names:
         unique, number = name, numbers.get(name, 2)

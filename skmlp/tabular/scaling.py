@@ -93,7 +93,7 @@ class SmoothScale:
             missing = np.isnan(x)
         x -= self.center
         x /= self.scale
-        smooth_clip(x)
+        _clip_smoothly(x)
         if self.is_constant.any():
             x[:, self.is_constant] = 0
         x[missing] = 0
@@ -110,14 +110,14 @@ class SmoothScale:
         """Scale a CSR matrix without centering; its pattern stays."""
         z = X.data.astype(np.float64)
         z /= self.scale[X.indices]
-        smooth_clip(z)
+        _clip_smoothly(z)
         z[self.is_constant[X.indices]] = 0
         encoded = X.astype(dtype)
         encoded.data = z.astype(dtype)
         return encoded
 
 
-def smooth_clip(z: np.ndarray) -> np.ndarray:
+def _clip_smoothly(z: np.ndarray) -> np.ndarray:
     """Compute z / sqrt(1 + (z / 3)**2), overwriting `z`."""
     np.clip(z, -FAR, FAR, out=z)
     root = z / LIMIT
@@ -149,7 +149,7 @@ def _find_center_and_scale(
         lowest, highest = finite.min(), finite.max()
         values = np.clip(values, lowest, highest)
     lowest, highest = float(lowest), float(highest)
-    first, median, third = quartiles(values, weight)
+    first, median, third = _compute_quartiles(values, weight)
     scale = min(third - first, LARGEST)
     if scale == 0:
         scale = float(_halve_range(np.array(lowest), np.array(highest)))
@@ -162,7 +162,7 @@ def _halve_range(lowest: np.ndarray, highest: np.ndarray) -> np.ndarray:
     return np.where(half == 0, highest - lowest, half)
 
 
-def quartiles(values: np.ndarray, weight: np.ndarray | None) -> list[float]:
+def _compute_quartiles(values: np.ndarray, weight: np.ndarray | None) -> list[float]:
     """Return the quartiles of numbers without NaN, by the averaged inverted CDF."""
     # a row of weight 2 counts as two rows; between two numbers a quartile is their mean
     if weight is None:

@@ -98,7 +98,7 @@ class Target(NamedTuple):
             yield (self.numbers == index).astype(np.float64)
 
 
-def compute_priors(target: Target, rows: TrainingRows) -> list[float]:
+def _compute_priors(target: Target, rows: TrainingRows) -> list[float]:
     """Return the weighted mean of each column of the target."""
     return [
         float(np.average(values[rows.indices], weights=rows.weight))
@@ -136,7 +136,7 @@ class TargetMeans:
     ) -> np.ndarray:
         """Learn the means; return cross-fitted ones of all rows (n_rows, n_outputs)."""
         self.labels = target.names
-        priors = compute_priors(target, rows)
+        priors = _compute_priors(target, rows)
         means = _shrink_means(codes, n_codes, target, rows, priors)
         counted = codes[rows.indices]
         # the mean of a value seen once is its row's own label: cross-fitted it is the

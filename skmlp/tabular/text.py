@@ -28,7 +28,7 @@ MIN_EIGENVALUE = 1e-14  # of the largest one: smaller ones are rounding errors
 
 
 class Analyzer(NamedTuple):
-    """How text is split into terms."""
+    """A way to split text into terms."""
 
     options: dict[str, object]  # of CountVectorizer
     longest: int  # number of characters of a text that are read
@@ -81,13 +81,13 @@ def choose_analyzer(
     texts: Sequence[str], n_rows: float, split_names: bool
 ) -> str | None:
     """Choose how to split distinct texts of some rows; None if they are categories."""
-    analyzer = "words" if have_words(texts) else "characters"
+    analyzer = "words" if _have_words(texts) else "characters"
     is_prose = analyzer == "words" and are_mostly_distinct(texts, n_rows)
     are_rare = n_rows < MIN_ROWS_PER_CATEGORY * len(texts)
     return analyzer if is_prose or (split_names and are_rare) else None
 
 
-def have_words(texts: Sequence[str]) -> bool:
+def _have_words(texts: Sequence[str]) -> bool:
     """Return True if most texts have several words."""
     return 2 * sum(len(text.split(maxsplit=1)) > 1 for text in texts) > len(texts)
 
@@ -125,7 +125,7 @@ class TextBlock:
         tfidf = self._fit_terms(texts.distinct, weight)  # (n_texts, n_terms)
         is_seen = weight > 0
         weights = [
-            compute_components(tfidf[is_seen], weight[is_seen], n_components, rng)
+            _compute_components(tfidf[is_seen], weight[is_seen], n_components, rng)
         ]
         n_components = weights[0].shape[1]
         self.labels = [f"text_{place + 1}" for place in range(n_components)]
@@ -133,9 +133,9 @@ class TextBlock:
         if not self.terms or (target is not None and not target.labels):
             target = None  # numbers have no log-odds
         if target is not None:
-            weights.append(compute_log_odds(tfidf, texts.codes, target, rows))
+            weights.append(_compute_log_odds(tfidf, texts.codes, target, rows))
             self.labels += [f"log_odds_{target.labels[j]}" for j in target.classes]
-            odds = cross_fit_log_odds(tfidf, texts.codes, target, rows)
+            odds = _cross_fit_log_odds(tfidf, texts.codes, target, rows)
         self.weights = np.hstack(weights).astype(np.float32)
         outputs = tfidf @ self.weights  # (n_texts, n_outputs)
         projections = (outputs[texts.codes, place] for place in range(n_components))
@@ -223,7 +223,7 @@ def _scale(outputs: np.ndarray, scale: SmoothScale) -> np.ndarray:
 # hence einsum, and not scikit-learn's randomized_svd.
 
 
-def compute_components(
+def _compute_components(
     tfidf: sparse.csr_matrix,
     weight: np.ndarray,
     n_components: int,
@@ -258,7 +258,7 @@ def _decompose_gram(columns: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return values[::-1], vectors[:, ::-1]
 
 
-def compute_log_odds(
+def _compute_log_odds(
     tfidf: sparse.csr_matrix, codes: np.ndarray, target: Target, rows: TrainingRows
 ) -> np.ndarray:
     """Compute each term's part (n_terms, n_classes) of the log-odds of naive Bayes."""
@@ -284,7 +284,7 @@ def _log_share(mass: np.ndarray) -> np.ndarray:
     return np.log(mass / mass.sum())
 
 
-def cross_fit_log_odds(
+def _cross_fit_log_odds(
     tfidf: sparse.csr_matrix, codes: np.ndarray, target: Target, rows: TrainingRows
 ) -> np.ndarray:
     """Compute log-odds (n_rows, n_classes) without the labels of each row's fold."""
@@ -295,6 +295,6 @@ def cross_fit_log_odds(
         weight = np.where(is_held_out, 0.0, full_weight)
         if weight.any():
             others = TrainingRows.from_weight(weight)
-            weights = compute_log_odds(tfidf, codes, target, others)
+            weights = _compute_log_odds(tfidf, codes, target, others)
             odds[is_held_out] = (tfidf @ weights)[codes[is_held_out]]
     return odds

@@ -152,7 +152,7 @@ def parse_text(values: Values, kind: str) -> Values:
     return result
 
 
-def parse_numbers(values: Values) -> np.ndarray:
+def _parse_numbers(values: Values) -> np.ndarray:
     """Parse text as numbers, NaN where it is none."""
     codes, distinct = pd.factorize(values)
     # float() is exact in the last digit, which pd.to_numeric is not
@@ -165,7 +165,7 @@ def parse_numbers(values: Values) -> np.ndarray:
     return np.array([*numbers, np.nan])[codes]
 
 
-def parse_dates(values: Values) -> Values:
+def _parse_dates(values: Values) -> Values:
     """Parse text as dates, NaT where it is none; objects if there are several zones."""
     codes, distinct = pd.factorize(values)
     texts = [
@@ -198,15 +198,15 @@ def _skip_text(values: Values) -> np.ndarray:
 
 
 class TextParser(NamedTuple):
-    """How text is parsed as values of one type."""
+    """A parser of text as values of one type."""
 
     pattern: re.Pattern[str]  # of text that can be parsed
     parse: Callable[[Values], Values]
 
 
 TEXT_PARSERS: dict[str, TextParser] = {
-    "numbers": TextParser(NUMBER_PATTERN, parse_numbers),
-    "dates": TextParser(DATE_PATTERN, parse_dates),
+    "numbers": TextParser(NUMBER_PATTERN, _parse_numbers),
+    "dates": TextParser(DATE_PATTERN, _parse_dates),
     "durations": TextParser(NO_PATTERN, _skip_text),
     "times": TextParser(NO_PATTERN, _skip_text),
 }

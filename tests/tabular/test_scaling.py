@@ -5,7 +5,7 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy import sparse
 
-from skmlp.tabular.scaling import SmoothScale, quartiles
+from skmlp.tabular.scaling import SmoothScale, _compute_quartiles
 
 LARGEST = np.finfo(np.float64).max
 SMALLEST = 5e-324
@@ -91,11 +91,11 @@ def test_quartiles_are_the_averaged_inverted_distribution():
         expected = np.quantile(
             values, [0.25, 0.5, 0.75], method="averaged_inverted_cdf"
         )
-        assert_allclose(quartiles(values, None), expected)
-        assert_allclose(quartiles(values, np.full(n_values, 0.1)), expected)
+        assert_allclose(_compute_quartiles(values, None), expected)
+        assert_allclose(_compute_quartiles(values, np.full(n_values, 0.1)), expected)
         weight = rng.integers(1, 4, n_values)
-        repeated = quartiles(np.repeat(values, weight), None)
-        assert quartiles(values, weight.astype(float)) == repeated
+        repeated = _compute_quartiles(np.repeat(values, weight), None)
+        assert _compute_quartiles(values, weight.astype(float)) == repeated
 
 
 @pytest.mark.parametrize("weight", [None, [1.0, 2.0, 0.5, 1.0, 3.0, 1.0]])

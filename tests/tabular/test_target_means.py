@@ -10,8 +10,8 @@ from skmlp.tabular.target_means import (
     Target,
     TargetMeans,
     TrainingRows,
+    _compute_priors,
     _shrink_means,
-    compute_priors,
     is_informative,
 )
 
@@ -71,8 +71,8 @@ def test_columns_of_a_target():
 
 def test_overall_means_are_weighted():
     target = make_target(np.array([0.0, 1.0, 3.0, 9.0]))
-    assert compute_priors(target, ALL) == [13 / 4]
-    assert compute_priors(
+    assert _compute_priors(target, ALL) == [13 / 4]
+    assert _compute_priors(
         target, TrainingRows.from_weight(np.array([1.0, 1, 2, 0]))
     ) == [7 / 4]
 
@@ -99,7 +99,7 @@ def cross_fit(codes, target, weight=None):
     assert (scale.center, scale.scale) == ([0], [2])
     scale.scale[:] = 1
     rows = TrainingRows.from_weight(weight)
-    priors = compute_priors(target, rows)
+    priors = _compute_priors(target, rows)
     return means._cross_fit(codes, target, rows, priors, scale)[:, 0]
 
 
