@@ -11,13 +11,12 @@ from skmlp.tabular.column_types import has_objects
 from skmlp.tabular.factorize import (
     Factorized,
     argsort_values,
+    check_value_types,
     factorize,
     find_value_types,
 )
 from skmlp.tabular.frame import Column
 from skmlp.tabular.target_means import Target, TargetMeans, TrainingRows
-
-COMPARABLE_TYPES = {"truth values", "numbers"}  # their values may be equal
 
 
 class SignEncoding:
@@ -173,18 +172,10 @@ class CategoricalBlock:
         return table[codes]
 
     def check_type(self, column: Column, distinct: np.ndarray) -> None:
-        """Raise if no value is of a type as in fit, and so can't be known."""
-        if self.is_object and has_objects(column.data):
-            return
-        came, known = find_value_types(distinct), self.value_types
-        are_comparable = came & known or (
-            came & COMPARABLE_TYPES and known & COMPARABLE_TYPES
-        )
-        if came and known and not are_comparable:
-            raise ValueError(
-                f"{column.describe()} holds {' and '.join(sorted(came))}, but held "
-                f"{' and '.join(sorted(known))} in fit; convert it, or fit again."
-            )
+        """Raise if the column is of another type than in fit."""
+        # among objects any value may come in any row
+        if not (self.is_object and has_objects(column.data)):
+            check_value_types(column, distinct, self.value_types)
 
     def write(self, values: EncodedCategories, rows: slice, out: np.ndarray) -> None:
         """Write the outputs of some rows (n_rows, n_outputs), to zeros."""

@@ -22,7 +22,7 @@ from skmlp._sklearn_compat import (
     fit_context,
 )
 from skmlp._utils import restore_on_error
-from skmlp.tabular.categorical import CategoricalBlock
+from skmlp.tabular.categorical import CategoricalBlock, EncodedCategories
 from skmlp.tabular.column_types import infer_column_type, mask_columns, selects_columns
 from skmlp.tabular.datetime import DateColumn, DurationColumn, TimeColumn
 from skmlp.tabular.factorize import Factorized, factorize
@@ -568,11 +568,14 @@ class TableEncoder(HintsMixin, TransformerMixin, BaseEstimator):
                 column.position, int(self.max_categories), int(self.min_frequency)
             )
             factorized = factorized or factorize(column)
-            codes = categories.fit(column, factorized, rows, target)
-            categorical.append((categories, codes))
+            codes, means = categories.fit(column, factorized, rows, target)
+            if means is not None:
+                means = means.astype(self.dtype)  # kept until the matrix is written
+            categorical.append((categories, EncodedCategories(codes, means)))
             self.is_categorical_[column.position] = True
-        self._numeric = NumericBlock(columns)
-        self._numeric.fit(arrays, rows)
+        # one by one: a copy of all arrays would double the memory of fit
+        counted = (array[rows.indices] for array in arrays)
+        self._numeric = NumericBlock(columns, SmoothScale().fit(counted, rows.weight))
         self._column_blocks = [block for block, _ in [*categorical, *text]]
         matrix = read_matrix(X) if self._is_matrix else None
         numbers = arrays if matrix is None else matrix.T
@@ -625,8 +628,8 @@ class TableEncoder(HintsMixin, TransformerMixin, BaseEstimator):
                 'at "from_dtype".'
             )
         scale = SmoothScale().fit_sparse(X[rows.indices].tocsc(), rows.weight)
-        self._numeric = NumericBlock(list(map(RealColumn, range(X.shape[1]))))
-        self._numeric.set_scale(scale)
+        columns = [RealColumn(position) for position in range(X.shape[1])]
+        self._numeric = NumericBlock(columns, scale)
         self._column_blocks = []
         self.is_categorical_ = is_forced
 

@@ -41,6 +41,7 @@ VALUE_TYPES: dict[str, tuple[type, ...]] = {
     "text": (str,),
     "containers": (frozenset,),
 }
+COMPARABLE_TYPES = {"truth values", "numbers"}  # their values may be equal
 
 
 class Factorized(NamedTuple):
@@ -152,6 +153,20 @@ def argsort_values(values: np.ndarray) -> np.ndarray:
 def find_value_types(values: Iterable[object]) -> set[str]:
     """Find the types of values, size and precision aside, named for messages."""
     return {_name_value_type(cls) for cls in set(map(type, values))}
+
+
+def check_value_types(column: Column, distinct: np.ndarray, known: set[str]) -> None:
+    """Raise if no value of a column is of a type as in fit, and so can't be known."""
+    came = find_value_types(distinct)
+    # truth values may equal numbers
+    are_comparable = came & known or (
+        came & COMPARABLE_TYPES and known & COMPARABLE_TYPES
+    )
+    if came and known and not are_comparable:
+        raise ValueError(
+            f"{column.describe()} holds {' and '.join(sorted(came))}, but held "
+            f"{' and '.join(sorted(known))} in fit; convert it, or fit again."
+        )
 
 
 def _name_value_type(cls: type) -> str:

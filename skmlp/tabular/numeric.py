@@ -126,35 +126,25 @@ class EmptyColumn(NumericColumn):
 class NumericBlock:
     """All numeric columns: first the scaled numbers, then the missing indicators."""
 
-    def __init__(self, columns: Sequence[NumericColumn]) -> None:
+    def __init__(self, columns: Sequence[NumericColumn], scale: SmoothScale) -> None:
         self.columns = list(columns)
-
-    def fit(self, arrays: Sequence[np.ndarray], rows: TrainingRows) -> None:
-        """Learn the scale of each array, and which columns have missing values."""
-        # one by one: a copy of all arrays would double the memory of fit
-        self.set_scale(
-            SmoothScale().fit((a[rows.indices] for a in arrays), rows.weight)
-        )
-
-    def set_scale(self, scale: SmoothScale) -> None:
-        """Take a scale, whose missing values decide which columns have an indicator."""
-        self.scale = scale
+        self.scale = scale  # of the arrays of all columns
         self.indicated = self.find_indicated()
 
     def find_indicated(self) -> np.ndarray:
-        """Return the first array of each column that had missing values."""
-        # all arrays of a column, such as date and month, are missing together
-        first = self.find_first_arrays()
+        """Find the first array of each column that had missing values in training."""
+        # one indicator per column: its arrays, such as month, are missing together
+        first = self._find_first_arrays()
         return first[self.scale.has_missing[first]]
 
-    def find_first_arrays(self) -> np.ndarray:
+    def _find_first_arrays(self) -> np.ndarray:
         """Return the index of the first array of each column."""
         widths = [len(column.parts) for column in self.columns]
         return np.cumsum([0, *widths])[:-1].astype(np.intp)
 
     def find_constant(self) -> list[int]:
         """Return the positions of the columns without two different values."""
-        first, is_constant = self.find_first_arrays(), self.scale.is_constant
+        first, is_constant = self._find_first_arrays(), self.scale.is_constant
         return [
             column.position
             for column, place in zip(self.columns, first, strict=True)

@@ -109,13 +109,15 @@ def _compute_priors(target: Target, rows: TrainingRows) -> list[float]:
 def is_informative(estimates: np.ndarray, target: Target, rows: TrainingRows) -> bool:
     """Test if cross-fitted estimates (n_rows, n_columns) agree with the target."""
     folds = target.folds[rows.indices]
-    centered = estimates[rows.indices].copy()
+    centered = np.array(estimates[rows.indices])
     for fold in range(N_FOLDS):
         # the more of a class is in a fold, the lower are its estimates from the others
         in_fold = folds == fold
         if in_fold.any():
             centered[in_fold] -= centered[in_fold].mean(axis=0)
-    values = np.stack([column[rows.indices] for column in target.columns()], axis=1)
+    values = np.empty(centered.shape)
+    for place, column in enumerate(target.columns()):
+        values[:, place] = column[rows.indices]
     values -= values.mean(axis=0)
     agreement = np.einsum("ij,ij->", centered, values)
     # variance over all permutations of the rows, which are equally likely by chance

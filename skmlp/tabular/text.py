@@ -12,7 +12,7 @@ from scipy import sparse
 from sklearn.feature_extraction.text import CountVectorizer
 from sklearn.preprocessing import normalize
 
-from skmlp.tabular.factorize import Factorized, factorize, find_value_types
+from skmlp.tabular.factorize import Factorized, check_value_types, factorize
 from skmlp.tabular.frame import Column
 from skmlp.tabular.scaling import SmoothScale
 from skmlp.tabular.target_means import N_FOLDS, Target, TrainingRows, is_informative
@@ -197,12 +197,7 @@ class TextBlock:
     def read(self, column: Column) -> EncodedText:
         """Encode the texts of a column; raise if none of its values is text."""
         factorized = factorize(column)
-        came = find_value_types(factorized.distinct)
-        if came and "text" not in came:
-            raise ValueError(
-                f"{column.describe()} holds {' and '.join(sorted(came))}, but held "
-                "text in fit; convert it, or fit again."
-            )
+        check_value_types(column, factorized.distinct, {"text"})
         texts = UniqueTexts.from_factorized(factorized)
         counter = self._make_counter({term: j for j, term in enumerate(self.terms)})
         counts = counter.transform(self._truncate(texts.distinct))

@@ -36,7 +36,7 @@ from skmlp.tabular.categorical import CategoricalBlock, OneHotEncoding, SignEnco
 from skmlp.tabular.kept import Columns, FirstRows, Kept
 from skmlp.tabular.numeric import NumericBlock, RealColumn
 from skmlp.tabular.scaling import SmoothScale
-from skmlp.tabular.target_means import TargetMeans, TrainingRows
+from skmlp.tabular.target_means import TargetMeans
 from skmlp.tabular.text import TextBlock
 
 
@@ -390,8 +390,8 @@ def means(n_codes, n_means, n_labels):
 
 def numeric(*columns, **wrong):
     """A block of columns with missing values."""
-    block, arrays = NumericBlock(columns), [np.array([1.0, np.nan])] * len(columns)
-    block.fit(arrays, TrainingRows.from_weight(None))
+    arrays = [np.array([1.0, np.nan])] * len(columns)
+    block = NumericBlock(columns, SmoothScale().fit(arrays, None))
     vars(block).update(wrong)
     return block
 

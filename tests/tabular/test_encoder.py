@@ -670,7 +670,7 @@ def test_a_sparse_matrix_of_many_columns():
 
 
 def test_a_lazy_frame_is_to_be_collected():
-    with pytest.raises(TypeError, match=r"pass X\.collect\(\)"):
+    with pytest.raises(TypeError, match=r"Call X\.collect\(\)"):
         TableEncoder().fit(pl.LazyFrame({"age": [1, 2]}))
 
 
