@@ -6,7 +6,6 @@ from skmlp.classifier import MLPSoftmaxClassifier
 from skmlp.displays.activations import ActivationDisplay
 from skmlp.displays.loss_curves import LossCurveDisplay
 from skmlp.displays.networks import NetworkDisplay
-from skmlp.loading import load
 from skmlp.nn.activations import (
     ACTIVATIONS,
     ELU,
@@ -23,6 +22,7 @@ from skmlp.nn.activations import (
     Tanh,
 )
 from skmlp.persistence.archive import FileRefusedError
+from skmlp.persistence.models import load
 from skmlp.tabular.encoder import TableEncoder
 from skmlp.versions import show_versions
 

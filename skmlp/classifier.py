@@ -82,6 +82,7 @@ from skmlp.tabular.tables import TableLike, n_columns_of
 from skmlp.training.monitor import Plateau
 
 
+@models.loadable
 class MLPSoftmaxClassifier(
     HintsMixin, CallbackSupportMixin, ClassifierMixin, BaseEstimator
 ):
@@ -989,7 +990,7 @@ class MLPSoftmaxClassifier(
         ...     skmlp.load(Path(folder) / "model.skmlp").classes_
         array(['no', 'yes'], dtype='<U3')
         """
-        models.save(self, path, MLPSoftmaxClassifier)
+        models.save(self, path)
 
     # What was learnt, seen from several sides
 

@@ -39,7 +39,7 @@ from skmlp.fitting.targets import Targets, accuracy_of, check_labels
 from skmlp.fitting.task import Data, Task
 from skmlp.parts.rounds import State, batch_size_on, mean_of
 from skmlp.parts.sample import Use
-from skmlp.persistence.checkpoints import digest_of
+from skmlp.persistence.fingerprints import compute_fingerprint
 from skmlp.tabular.names import list_some
 from skmlp.tabular.tables import TableLike, taken_apart
 from skmlp.training.batches import RowsInShards, Samples
@@ -225,7 +225,10 @@ def rows_of(part: Part, wanted: np.ndarray) -> Any:
 
 def words_of(part: Part) -> list[str | None]:
     """What tells a partition from others."""
-    return [digest_of(None if given is None else one_table(given)) for given in part]
+    return [
+        compute_fingerprint(None if given is None else one_table(given))
+        for given in part
+    ]
 
 
 def one_table(given: Any) -> Any:
