@@ -27,14 +27,11 @@ from sklearn.utils._param_validation import InvalidParameterError
 
 import skmlp.dask
 from skmlp import FileRefusedError, MLPSoftmaxClassifier
-from skmlp.dask import (
-    PIECE_SIZE,
-    DaskMLPSoftmaxClassifier,
-    Tasks,
-    as_received,
-    together,
-)
-from skmlp.parts.rounds import learning_rate_factor
+from skmlp.dask import DaskMLPSoftmaxClassifier
+from skmlp.dask.averaging import as_received
+from skmlp.dask.cluster import PIECE_SIZE, Tasks
+from skmlp.dask.partitions import together
+from skmlp.fitting.averaging import learning_rate_factor
 from skmlp.training.batches import Samples
 
 RNG = np.random.default_rng(0)
@@ -500,13 +497,13 @@ def test_a_fit_that_was_cut_off_goes_on(client, expected, tmp_path, monkeypatch)
         path = tmp_path / name
         cut_off = clone(one).set_params(checkpoint=path)
 
-        def raise_in_second(runner, *given, epoch=skmlp.dask.OnCluster.epoch):
+        def raise_in_second(runner, *given, epoch=skmlp.dask.averaging.OnCluster.epoch):
             if given[2][0].visit.epoch == 1:
                 raise KilledError
             return epoch(runner, *given)
 
         with monkeypatch.context() as patch:
-            patch.setattr(skmlp.dask.OnCluster, "epoch", raise_in_second)
+            patch.setattr(skmlp.dask.averaging.OnCluster, "epoch", raise_in_second)
             with pytest.raises(KilledError):
                 cut_off.fit(lazy(), "label")
         assert not hasattr(cut_off, "n_shards_")
@@ -532,12 +529,12 @@ def test_workers_that_all_die_are_spoken_of(mortals, tmp_path):
 
 
 def test_an_interruption_keeps_the_last_epoch(client, monkeypatch):
-    def interrupt_third(runner, *given, epoch=skmlp.dask.OnCluster.epoch):
+    def interrupt_third(runner, *given, epoch=skmlp.dask.averaging.OnCluster.epoch):
         if given[2][0].visit.epoch == 2:
             raise KeyboardInterrupt
         return epoch(runner, *given)
 
-    monkeypatch.setattr(skmlp.dask.OnCluster, "epoch", interrupt_third)
+    monkeypatch.setattr(skmlp.dask.averaging.OnCluster, "epoch", interrupt_third)
     fitted = model(max_iter=9)
     with pytest.warns(UserWarning, match="interrupted by user in epoch 3"):
         fitted.fit(lazy(), "label")
@@ -582,11 +579,11 @@ def test_a_closed_client_is_refused_with_the_way_to_an_open_one(own_client, what
 def test_a_client_closed_in_the_midst_of_fit_is_spoken_of(
     own_client, what, monkeypatch
 ):
-    def close_and_go_on(runner, *given, epoch=skmlp.dask.OnCluster.epoch):
+    def close_and_go_on(runner, *given, epoch=skmlp.dask.averaging.OnCluster.epoch):
         (own_client if what == "client" else own_client.cluster).close()
         return epoch(runner, *given)
 
-    monkeypatch.setattr(skmlp.dask.OnCluster, "epoch", close_and_go_on)
+    monkeypatch.setattr(skmlp.dask.averaging.OnCluster, "epoch", close_and_go_on)
     with pytest.raises(RuntimeError, match=f"closed before fit had ended. {OPEN_ONE}"):
         model(client=own_client).fit(lazy(), "label")
 

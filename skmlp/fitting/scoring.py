@@ -13,16 +13,16 @@ import numpy as np
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.metrics import get_scorer, get_scorer_names
 
-from skmlp._sklearn import (
+from skmlp._sklearn_compat import (
     calls_a_metric,
     is_for_regression,
     metric_of,
     response_methods,
     with_arguments,
 )
+from skmlp.data.targets import is_unknown_to_sklearn
 from skmlp.fitting.parameters import Scoring
-from skmlp.fitting.targets import is_unknown_to_sklearn
-from skmlp.tabular.names import list_some
+from skmlp.tabular.names import format_list
 from skmlp.training.batches import Rows
 
 FILTERS = threading.RLock()
@@ -222,7 +222,7 @@ def absence(scoring: Scoring, absent: np.ndarray) -> ValueError:
     """What to say where a scorer needs rows of classes that have none."""
     return ValueError(
         f"{named(scoring)} needs held-out rows of every class, but there are none "
-        f"of {list_some(absent)}; pass X_val and y_val that have every class, raise "
+        f"of {format_list(absent)}; pass X_val and y_val that have every class, raise "
         'validation_fraction, or choose "neg_log_loss".'
     )
 

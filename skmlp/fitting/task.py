@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from skmlp._sklearn import FitTask
+from skmlp._sklearn_compat import FitTask
 from skmlp.fitting.parameters import Auto, Scoring
 from skmlp.nn.losses import SoftmaxCrossEntropy
 from skmlp.nn.network import Architecture

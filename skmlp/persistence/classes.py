@@ -17,7 +17,7 @@ import pandas as pd
 from scipy.sparse import csr_array, csr_matrix
 from sklearn.base import BaseEstimator
 
-from skmlp._sklearn import validate_parameters
+from skmlp._sklearn_compat import validate_parameters
 from skmlp.nn.activations import ACTIVATIONS, Activation
 from skmlp.nn.network import Architecture
 from skmlp.persistence.archive import Tree, expect
@@ -41,22 +41,22 @@ from skmlp.persistence.codecs import (
     by_values,
 )
 from skmlp.tabular.columns import (
-    NUMBER_COLUMNS,
-    PARTS_OF_DATES,
-    CategoryColumn,
+    DATE_PARTS,
+    NUMERIC_COLUMNS,
+    CategoricalBlock,
     DateColumn,
-    NumberColumn,
-    OneHot,
-    SignColumn,
-    families,
+    NumericColumn,
+    OneHotEncoding,
+    SignEncoding,
+    find_value_types,
 )
 from skmlp.tabular.encoder import TableEncoder, get_column_names
+from skmlp.tabular.frame import SparseMatrix
 from skmlp.tabular.kept import Columns, FirstRows, Kept
 from skmlp.tabular.names import ATTRIBUTE
 from skmlp.tabular.scaling import SmoothScale
-from skmlp.tabular.tables import SparseMatrix
 from skmlp.tabular.target_means import TargetMeans
-from skmlp.tabular.text import UNITS, TextColumn
+from skmlp.tabular.text import ANALYZERS, TextBlock
 from skmlp.training.monitor import Plateau
 
 Estimator = TypeVar("Estimator", bound=BaseEstimator)
@@ -137,9 +137,9 @@ ENCODER_FIELDS: dict[str, Check] = {
     "n_features_in_": is_count,
     "is_categorical_": is_array("b", 1),
     "scale_": SmoothScale,
-    "_number_columns": is_list_of(NumberColumn),
-    "_category_columns": is_list_of(CategoryColumn),
-    "_text_columns": is_list_of(TextColumn),
+    "_number_columns": is_list_of(NumericColumn),
+    "_category_columns": is_list_of(CategoricalBlock),
+    "_text_columns": is_list_of(TextBlock),
     "_missing_of": is_array("iu", 1),
     "_is_sparse": is_bool,
 }
@@ -250,12 +250,12 @@ def is_scale_consistent(scale: SmoothScale) -> bool:
     return is_aligned and bool((scale.scale[scale.is_constant] == 1).all())
 
 
-def is_sign_consistent(block: SignColumn) -> bool:
+def is_sign_consistent(block: SignEncoding) -> bool:
     """Return True if the signs are those of two categories, or of fewer."""
     return len(block.labels) == 1 and block.signs.tolist() in [[0, 0, 0], [-1, 1, 0]]
 
 
-def is_one_hot_consistent(block: OneHot) -> bool:
+def is_one_hot_consistent(block: OneHotEncoding) -> bool:
     """Return True if frequent categories have an output each, and others share one."""
     places, n_outputs = block.places, len(block.labels)
     if len(places) == 0:
@@ -268,15 +268,15 @@ def is_one_hot_consistent(block: OneHot) -> bool:
     return bool(is_right) and np.array_equal(own, np.arange(n_frequent))
 
 
-def is_category_column_consistent(column: CategoryColumn) -> bool:
+def is_category_column_consistent(column: CategoricalBlock) -> bool:
     """Return True if the categories differ, and each block knows all of them."""
     check_hashes(column.known)
     n_codes = column.n_codes
 
     def fits(block: object) -> bool:
-        if isinstance(block, SignColumn):
+        if isinstance(block, SignEncoding):
             return n_codes <= 2 and bool(block.signs.any()) == (n_codes == 2)
-        if isinstance(block, OneHot):
+        if isinstance(block, OneHotEncoding):
             return n_codes > 2 and len(block.places) == n_codes + 1
         return len(cast(TargetMeans, block).table) == n_codes + 1
 
@@ -288,13 +288,13 @@ def is_category_column_consistent(column: CategoryColumn) -> bool:
         and not column.known.hasnans
         # numbers and text are looked up by bisection
         and (
-            families(column.known) not in ({"numbers"}, {"text"})
+            find_value_types(column.known) not in ({"numbers"}, {"text"})
             or is_ascending(column.known.to_numpy())
         )
     )
 
 
-def is_text_column_consistent(column: TextColumn) -> bool:
+def is_text_column_consistent(column: TextBlock) -> bool:
     """Return True if each term has its weights, and each output its column."""
     n_terms, n_outputs = len(column.terms), len(column.labels)
     return (
@@ -310,10 +310,10 @@ def are_means_consistent(means: TargetMeans) -> bool:
     return means.table.shape[1] == len(means.labels) == len(means.scale.center)
 
 
-DATE_PARTS = [
+VALID_DATE_PARTS = [
     ("", *parts)
-    for number in range(len(PARTS_OF_DATES) + 1)
-    for parts in combinations(PARTS_OF_DATES, number)
+    for number in range(len(DATE_PARTS) + 1)
+    for parts in combinations(DATE_PARTS, number)
 ]
 """Parts that a column of dates may be read as: those that vary, in their order."""
 
@@ -434,19 +434,19 @@ CODECS: dict[type, Codec] = {
         },
         is_scale_consistent,
     ),
-    **{cls: by_fields(cls, NUMBER_FIELDS) for cls in NUMBER_COLUMNS.values()},
+    **{cls: by_fields(cls, NUMBER_FIELDS) for cls in NUMERIC_COLUMNS.values()},
     DateColumn: by_fields(
         DateColumn,
         NUMBER_FIELDS
         | {
-            "parts": lambda value: value in DATE_PARTS,
+            "parts": lambda value: value in VALID_DATE_PARTS,
             "has_zone": is_bool,
             "in_utc": is_bool,
         },
         lambda column: bool(column.has_zone or not column.in_utc),
     ),
-    CategoryColumn: by_fields(
-        CategoryColumn,
+    CategoricalBlock: by_fields(
+        CategoricalBlock,
         {
             "position": is_count,
             "max_categories": is_count,
@@ -454,17 +454,17 @@ CODECS: dict[type, Codec] = {
             "known": is_array("O", 1),
             "has_missing": is_bool,
             "is_object": is_bool,
-            "blocks": is_list_of(SignColumn, OneHot, TargetMeans),
+            "blocks": is_list_of(SignEncoding, OneHotEncoding, TargetMeans),
         },
         is_category_column_consistent,
     ),
-    SignColumn: by_fields(
-        SignColumn,
+    SignEncoding: by_fields(
+        SignEncoding,
         {"labels": is_list_of(str), "signs": is_finite_array("float64")},
         is_sign_consistent,
     ),
-    OneHot: by_fields(
-        OneHot,
+    OneHotEncoding: by_fields(
+        OneHotEncoding,
         {"labels": is_list_of(str), "places": is_array("i", 1)},
         is_one_hot_consistent,
     ),
@@ -477,11 +477,11 @@ CODECS: dict[type, Codec] = {
         },
         are_means_consistent,
     ),
-    TextColumn: by_fields(
-        TextColumn,
+    TextBlock: by_fields(
+        TextBlock,
         {
             "position": is_count,
-            "unit": lambda value: isinstance(value, str) and value in UNITS,
+            "unit": lambda value: isinstance(value, str) and value in ANALYZERS,
             "terms": is_list_of(str),
             "idf": is_finite_array("float64"),
             "weights": lambda value: is_finite_array("float32", 2)(

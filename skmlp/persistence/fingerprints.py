@@ -8,14 +8,14 @@ import joblib
 import numpy as np
 import pandas as pd
 
-from skmlp.tabular.tables import (
+from skmlp.tabular.frame import (
     TableLike,
     Values,
     is_frame,
     is_sparse,
-    plain,
+    normalize,
     read_columns,
-    rows_as_array,
+    read_rows,
 )
 
 FitFingerprint: TypeAlias = dict[str, dict[str, str | None]]
@@ -57,7 +57,7 @@ def compute_fingerprint(data: TableLike | None) -> str | None:
     """
     if data is None:
         return None
-    data = plain(data)
+    data = normalize(data)
     names: list[object] = []
     columns: list[Values]
     if is_sparse(data):
@@ -66,7 +66,7 @@ def compute_fingerprint(data: TableLike | None) -> str | None:
         found = read_columns(data, exact=range(data.shape[1]))
         names, columns = [one.name for one in found], [one.data for one in found]
     else:
-        columns = [rows_as_array(data)]
+        columns = [read_rows(data)]
     digest = hashlib.sha256(repr(names).encode("utf-8", "surrogatepass"))
     with np.printoptions(legacy="1.25"):
         for values in columns:

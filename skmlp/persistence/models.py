@@ -7,7 +7,7 @@ import numpy as np
 from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 
-from skmlp._sklearn import validate_parameters
+from skmlp._sklearn_compat import validate_parameters
 from skmlp.nn.network import Architecture
 from skmlp.optim.optimizers import OPTIMIZERS
 from skmlp.persistence import archive
@@ -32,9 +32,9 @@ from skmlp.persistence.classes import (
     get_estimator_state,
 )
 from skmlp.tabular.encoder import TableEncoder, get_column_names
+from skmlp.tabular.frame import is_sparse
 from skmlp.tabular.kept import Columns, FirstRows
-from skmlp.tabular.names import ATTRIBUTE, as_index
-from skmlp.tabular.tables import is_sparse
+from skmlp.tabular.names import ATTRIBUTE, to_index
 from skmlp.training.monitor import Plateau
 
 if TYPE_CHECKING:
@@ -238,7 +238,7 @@ def _check_first_rows(model: Any) -> None:
     encoder = model.encoder_
     if encoder is None:
         raise ValueError("rows are kept for an encoder that is not there")
-    names = as_index(get_column_names(encoder))
+    names = to_index(get_column_names(encoder))
     for kept in (model._first_rows.fitted, *model._first_rows.since):
         n_columns, n_classes = model.n_features_in_, len(model.classes_)
         if kept.table.shape[1] != n_columns or kept.y_encoded.max() >= n_classes:
@@ -246,5 +246,5 @@ def _check_first_rows(model: Any) -> None:
         if is_sparse(kept.table) != encoder._is_sparse:
             raise ValueError("kept rows are not as sparse as those of the encoder")
         is_frame = isinstance(kept.table, Columns)
-        if is_frame and not as_index(kept.table.names).equals(names):
+        if is_frame and not to_index(kept.table.names).equals(names):
             raise ValueError("kept rows have other names of columns than the encoder")

@@ -28,11 +28,16 @@ from skmlp.persistence.classes import (
     is_text_column_consistent,
 )
 from skmlp.persistence.codecs import by_fields, by_values
-from skmlp.tabular.columns import CategoryColumn, OneHot, PlainColumn, SignColumn
+from skmlp.tabular.columns import (
+    CategoricalBlock,
+    OneHotEncoding,
+    RealColumn,
+    SignEncoding,
+)
 from skmlp.tabular.kept import Columns, FirstRows, Kept
 from skmlp.tabular.scaling import SmoothScale
 from skmlp.tabular.target_means import TargetMeans
-from skmlp.tabular.text import TextColumn
+from skmlp.tabular.text import TextBlock
 
 
 def of(name, /, **state):
@@ -73,7 +78,7 @@ TREES = {
     "frozenset": (frozenset({"b", "a"}), of("frozenset", members=["a", "b"])),
     "activation": (PReLU(init=0.5), of("PReLU", init=0.5, shared=False)),
     "class": (ReLU, of("type", name="ReLU")),
-    "column": (PlainColumn(3), of("PlainColumn", position=3, from_text=False)),
+    "column": (RealColumn(3), of("RealColumn", position=3, from_text=False)),
     "objects": (
         line("a", (1, None)),
         of("ndarray", values=["a", of("tuple", entries=[1, None])], shape=[2]),
@@ -116,7 +121,7 @@ def test_a_value_and_its_tree(value, tree):
     assert encoded == tree
     decoded = decode(encoded)
     assert type(decoded) is type(value)
-    if isinstance(value, PlainColumn):
+    if isinstance(value, RealColumn):
         assert vars(decoded) == vars(value)
     elif isinstance(value, np.ndarray | pd.Index):
         assert list(decoded) == list(value)
@@ -297,9 +302,9 @@ def test_what_has_no_tree_is_named_by_its_place(value, message):
 
 
 def test_further_parts_of_an_object_have_no_tree():
-    column = PlainColumn(3)
+    column = RealColumn(3)
     column.note = "of Monday"
-    with pytest.raises(TypeError, match="PlainColumn"):
+    with pytest.raises(TypeError, match="RealColumn"):
         encode(column, "it")
 
 
@@ -307,12 +312,12 @@ def test_further_parts_of_an_object_have_no_tree():
     "tree",
     [
         {},
-        {"class": "PlainColumn"},
-        {"class": ["PlainColumn"], "state": {}},
-        {"class": "PlainColumn", "state": []},
-        of("PlainColumn"),
-        of("PlainColumn", position=-1),
-        of("PlainColumn", position=1, more=2),
+        {"class": "RealColumn"},
+        {"class": ["RealColumn"], "state": {}},
+        {"class": "RealColumn", "state": []},
+        of("RealColumn"),
+        of("RealColumn", position=-1),
+        of("RealColumn", position=1, more=2),
         of("Stranger"),
         of("eval", source="1"),
         of("type", name="Stranger"),
@@ -367,7 +372,7 @@ def test_codec_by_values_builds_from_keyword_arguments():
 
 
 def one_hot(places, n_outputs):
-    block = OneHot.__new__(OneHot)
+    block = OneHotEncoding.__new__(OneHotEncoding)
     block.places, block.labels = np.array(places), ["a"] * n_outputs
     return block
 
@@ -387,7 +392,7 @@ def means(n_codes, n_means, n_labels):
 
 
 def text(n_terms, n_outputs, terms=None, n_labels=None):
-    column = TextColumn(0, "words")
+    column = TextBlock(0, "words")
     column.terms = (
         [f"term{place}" for place in range(n_terms)] if terms is None else terms
     )
@@ -398,7 +403,7 @@ def text(n_terms, n_outputs, terms=None, n_labels=None):
 
 
 def categories(known, *blocks):
-    column = CategoryColumn(0, 40, 1)
+    column = CategoricalBlock(0, 40, 1)
     column.known, column.has_missing = pd.Index(list(known), dtype=object), False
     column.blocks = list(blocks)
     return column
@@ -426,7 +431,7 @@ def categories(known, *blocks):
         (
             is_category_column_consistent,
             [
-                categories("ab", SignColumn("ab")),
+                categories("ab", SignEncoding("ab")),
                 categories("abc", one_hot([0, 1, 2, -1], 3), means(4, 1, 1)),
             ],
             [
@@ -484,7 +489,7 @@ def test_text_has_a_place_of_its_own(place):
         ("n_features_in_", 3),
         ("is_categorical_", np.array([False])),
         ("_number_columns", []),
-        ("_number_columns", [PlainColumn(1)]),
+        ("_number_columns", [RealColumn(1)]),
         ("_category_columns", []),
         ("_missing_of", np.array([1])),
     ],

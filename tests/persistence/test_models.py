@@ -731,7 +731,7 @@ def test_load_of_colliding_hashes_is_refused(tmp_path, saved, values):
     block = {"labels": ["a"] * 499, "places": np.append(np.arange(499), -1)}
     places = {
         category: value_at(content, category)
-        | {"known": objects, "blocks": [{"class": "OneHot", "state": block}]},
+        | {"known": objects, "blocks": [{"class": "OneHotEncoding", "state": block}]},
         ("state", "class_weight"): {"class": "dict", "state": pairs},
         ("state", "preprocessing"): {
             "class": "frozenset",

@@ -11,7 +11,7 @@ import polars as pl
 import pytest
 
 import skmlp
-from skmlp.parts.reader import DataSet
+from skmlp.data.parquet import DataSet
 from skmlp.persistence.archive import read, write
 from skmlp.persistence.temporary import (
     FOLDER_PREFIX,
@@ -45,7 +45,7 @@ elif kind == "checkpoint":
     )
 elif kind == "predictions":
     import pyarrow as pa
-    from skmlp.parts.predictions import write_parquet
+    from skmlp.data.predictions import write_parquet
 
     def tables():
         yield pa.table({"a": [1, 2]})
@@ -54,7 +54,7 @@ elif kind == "predictions":
     write_parquet(path, tables())
 elif kind == "query":
     import polars as pl
-    from skmlp.parts.reader import DataSet
+    from skmlp.data.parquet import DataSet
     with DataSet(pl.LazyFrame({"a": [1, 2]})):
         die()
 """
@@ -174,7 +174,7 @@ def test_concurrent_saves_never_mix(tmp_path):
     path = tmp_path / "file"
 
     def save(number):
-        write(path, "test", {"a": bytes([number]) * 50_000})
+        write(path, "test", {"a": chr(number) * 50_000})
         found = read(path, "test")["a"]
         assert len(set(found)) == 1
         assert len(found) == 50_000

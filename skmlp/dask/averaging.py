@@ -1,0 +1,102 @@
+"""Rounds of training on shards that lie with workers, and the mean after each."""
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+from distributed import Future
+
+from skmlp.dask.cluster import Tasks
+from skmlp.fitting.averaging import State, mean_of
+from skmlp.fitting.shards import Course, Report, Round
+from skmlp.training.batches import RowsInShards, Samples
+from skmlp.training.threads import open_workers
+
+STATES_AT_ONCE = 4
+"""States whose mean is taken by one task."""
+
+
+class OnCluster:
+    """Has rounds carried out by workers.
+
+    All tasks of an epoch are submitted at once. It begins with the state that the last
+    one has ended with, which is here: so no more than an epoch is computed again.
+
+    Parameters
+    ----------
+    tasks : Tasks
+        Those of the fit.
+    rows : RowsInShards
+        The shards, as futures.
+    """
+
+    def __init__(self, tasks: Tasks, rows: RowsInShards) -> None:
+        self.tasks = tasks
+        self.sizes = rows.sizes
+        self.shards: Sequence[Future] = rows.shards
+
+    def epoch(
+        self,
+        course: Course,
+        state: State,
+        rounds: Sequence[Round],
+        is_over: Callable[[], bool],
+    ) -> tuple[State, list[Report]]:
+        workers = self.tasks.places(len(self.shards))
+        with Tasks(self.tasks.client) as tasks:
+            in_common, now = tasks.send(course), tasks.send(state)
+            states, promised = [], []
+            for one in rounds:
+                parts = [
+                    tasks.submit(
+                        part_in_round,
+                        *(in_common, shard, now, one, number),
+                        worker=workers[number],
+                    )
+                    for number, shard in enumerate(self.shards)
+                ]
+                now = mean_in_tree(tasks, parts)
+                states.append(now)
+                promised.append(tasks.submit(Report.of, now))
+            reports: list[Report] = []
+            for report in promised:
+                reports.append(report.result())
+                if reports[-1].weight and is_over():
+                    break
+            return states[len(reports) - 1].result(), reports
+
+
+def mean_in_tree(tasks: Tasks, parts: Sequence[Future]) -> Future:
+    """The mean of states, of which a task takes some at a time.
+
+    A task costs more than a mean. As it takes a power of two of them, it joins the same
+    pairs as `mean_of` would.
+    """
+    while len(parts) > 1:
+        parts = [
+            tasks.submit(mean_of_some, *parts[start : start + STATES_AT_ONCE])
+            for start in range(0, len(parts), STATES_AT_ONCE)
+        ]
+    return parts[0]
+
+
+def mean_of_some(*states: State) -> State:
+    """The mean of some states, as a task."""
+    return mean_of(states)
+
+
+def part_in_round(
+    course: Course, samples: Samples, state: State, of_all: Round, shard: int
+) -> State:
+    """One shard's part in a round, on one thread: workers have tasks for the others."""
+    with open_workers(1) as workers:
+        return course.take(as_received(samples), state, of_all, shard, workers)
+
+
+def as_received(samples: Samples) -> Samples:
+    """Samples whose arrays are aligned: those of a message may begin at any byte."""
+    arrays = {
+        name: np.require(array, requirements=["ALIGNED"])
+        for name, array in samples._asdict().items()
+        if isinstance(array, np.ndarray)
+    }
+    return samples._replace(**arrays)
