@@ -13,18 +13,13 @@ import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Literal, TypeAlias, TypeVar
+from typing import IO, Any, Literal, TypeVar
 
 import numpy as np
 from numpy.lib import format as npy
 
 from skmlp._version import __version__
 from skmlp.persistence.temporary import replace_file
-
-Tree: TypeAlias = (
-    bool | int | float | str | np.ndarray | list["Tree"] | dict[str, "Tree"] | None
-)
-"""Content of a file."""
 
 Kind = TypeVar("Kind")
 
@@ -63,7 +58,7 @@ class FileRefusedError(ValueError):
     """
 
 
-def write(path: str | os.PathLike, kind: str, content: dict[str, Tree]) -> None:
+def write(path: str | os.PathLike, kind: str, content: dict[str, Any]) -> None:
     """Write a tree to a file, replacing an older file only once it is complete."""
     arrays: dict[str, np.ndarray] = {}
 
@@ -76,22 +71,19 @@ def write(path: str | os.PathLike, kind: str, content: dict[str, Tree]) -> None:
         return {"array": name}
 
     header = {"format": FORMAT, "kind": kind, "skmlp": __version__}
-    # names of columns and categories stay legible, so not only ASCII
+    tree = header | {"content": content}
+    # not only ASCII, so that names of columns and categories stay legible
     text = json.dumps(
-        header | {"content": content},
-        default=set_aside,
-        ensure_ascii=False,
-        separators=(",", ":"),
+        tree, default=set_aside, ensure_ascii=False, separators=(",", ":")
     )
     with replace_file(path) as stream:
         with zipfile.ZipFile(stream, "w", zipfile.ZIP_STORED) as archive:
             archive.comment = bytes(CHECKSUM_LENGTH)  # room for the checksum
-            with archive.open(_make_member(TREE), "w", force_zip64=True) as file:
+            with _open_member(archive, TREE) as file:
                 # text may hold lone surrogates, which strict UTF-8 has no code for
                 file.write(text.encode("utf-8", "surrogatepass"))
             for name, array in arrays.items():
-                member = _make_member(f"{name}.npy")
-                with archive.open(member, "w", force_zip64=True) as file:
+                with _open_member(archive, f"{name}.npy") as file:
                     npy.write_array(file, array, version=(1, 0), allow_pickle=False)
         stream.seek(-CHECKSUM_LENGTH, os.SEEK_END)
         stream.truncate()
@@ -100,7 +92,14 @@ def write(path: str | os.PathLike, kind: str, content: dict[str, Tree]) -> None:
         stream.write(checksum.encode())
 
 
-def read(path: str | os.PathLike, kind: str) -> dict[str, Tree]:
+def _open_member(archive: zipfile.ZipFile, name: str) -> IO[bytes]:
+    """Open a zip entry without date and system: same content, same bytes."""
+    info = zipfile.ZipInfo(name)  # of 1 January 1980
+    info.create_system = 3
+    return archive.open(info, "w", force_zip64=True)
+
+
+def read(path: str | os.PathLike, kind: str) -> dict[str, Any]:
     """Read the tree that `write` wrote with the same kind; refuse any other file.
 
     Nothing is parsed before the checksum is found right. Reading executes nothing and
@@ -112,7 +111,7 @@ def read(path: str | os.PathLike, kind: str) -> dict[str, Tree]:
         archive = _open_archive(data)
         unread = set(archive.namelist())
 
-        def insert_array(entries: dict[str, Tree]) -> Tree:
+        def insert_array(entries: dict[str, Any]) -> Any:
             if entries.keys() != {"array"}:
                 return entries
             name = f"{entries['array']}.npy"
@@ -122,7 +121,7 @@ def read(path: str | os.PathLike, kind: str) -> dict[str, Tree]:
 
         text = archive.read(TREE).decode("utf-8", "surrogatepass")
         # without the arrays, which a newer format may store in another way
-        _check_header(path, kind, expect(dict, json.loads(text)))
+        _check_header(path, kind, json.loads(text))
         return expect(dict, json.loads(text, object_hook=insert_array)["content"])
 
 
@@ -147,13 +146,6 @@ def refuse_invalid(path: str | os.PathLike) -> Iterator[None]:
             f"{path} has a right checksum, but no valid content ({error}). Do not use "
             "it; save the content again."
         ) from error
-
-
-def _make_member(name: str) -> zipfile.ZipInfo:
-    """Return a zip entry without date and system: same content, same bytes."""
-    info = zipfile.ZipInfo(name)  # of 1 January 1980
-    info.create_system = 3
-    return info
 
 
 def _verify_checksum(path: str | os.PathLike, data: bytes) -> None:
@@ -190,7 +182,7 @@ def _open_archive(data: bytes) -> zipfile.ZipFile:
     return archive
 
 
-def _check_header(path: str | os.PathLike, kind: str, tree: dict[str, Tree]) -> None:
+def _check_header(path: str | os.PathLike, kind: str, tree: dict[str, Any]) -> None:
     version, found = tree["format"], tree["kind"]
     if type(version) is not int or version < FORMAT:
         raise ValueError(f"its format is {version!r:.50}")

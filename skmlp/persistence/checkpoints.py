@@ -15,7 +15,6 @@ import pandas as pd
 from skmlp._version import __version__
 from skmlp.persistence.archive import (
     FileRefusedError,
-    Tree,
     expect,
     read,
     refuse_invalid,
@@ -61,20 +60,6 @@ GENERATOR_FIELDS: dict[str, Check] = {
     "uinteger": is_count_below(2**32),
 }
 
-CHECKPOINT_FIELDS: dict[str, Check] = {
-    "fit": dict,
-    "versions": dict,
-    "draws": dict,
-    "training": dict,
-}
-
-TRAINING_FIELDS: dict[str, Check] = {
-    "engine": str,
-    "monitor": dict,
-    "rule": dict,
-    "draws": is_list_of(dict),
-}
-
 MONITOR_FIELDS: dict[str, Check] = {
     "history": lambda value: (
         isinstance(value, dict) and all(map(is_list_of(float), value.values()))
@@ -89,26 +74,19 @@ MONITOR_FIELDS: dict[str, Check] = {
     "parameters": is_array("f", 2),
     "limit": is_number_in(DIVERGED, float(np.finfo("f8").max)),
     # training that diverged is not saved
-    "ending": lambda value: (
-        value is None
-        or (isinstance(value, str) and value == StopReason.CONVERGED.value)
-    ),
+    "ending": lambda value: value is None or str(value) == StopReason.CONVERGED.value,
 }
 
 
 class Checkpoint:
-    """A file with the state of one fit, or the place where it will be.
+    """A file with the state of one fit, or the place where it will be."""
 
-    `path` may also be a folder, which exists or whose name ends with a separator; each
-    fit then has a file of its own there. `every` is a number of epochs, or a time as
-    pandas.Timedelta understands it. `fingerprint` is what the file has to be of.
-    `training` is the state to resume from, None if there is no file yet.
-    """
+    training: Training | None  # state to resume from; None if there is no file yet
 
     def __init__(
         self,
-        path: str | os.PathLike,
-        every: int | str | dt.timedelta,
+        path: str | os.PathLike,  # a file, or a folder in which each fit has its own
+        every: int | str | dt.timedelta,  # epochs, or a time, between two saves
         fingerprint: FitFingerprint,
     ) -> None:
         self.epochs, self.seconds = _parse_interval(every)
@@ -117,9 +95,9 @@ class Checkpoint:
             self.path.mkdir(parents=True, exist_ok=True)
             text = json.dumps(fingerprint, sort_keys=True)
             self.path /= f"fit-{hashlib.sha256(text.encode()).hexdigest()[:16]}.npz"
-        self.fingerprint = fingerprint
-        self.content: dict[str, Any] = {"fit": fingerprint, "versions": {**VERSIONS}}
-        self.training: Training | None = None
+        self.has_seed = fingerprint["parameters"]["random_state"] != "no number"
+        self.content: dict[str, Any] = {"versions": {**VERSIONS}, **fingerprint}
+        self.training = None
         self.last_time = time.monotonic()
         check_folder(self.path)
         remove_leftovers(self.path)
@@ -127,33 +105,24 @@ class Checkpoint:
             saved = read(self.path, CHECKPOINT)
             with refuse_invalid(self.path):
                 self._check_same_fit(saved)
-                check_fields("checkpoint", saved, CHECKPOINT_FIELDS)
-                self.content["draws"] = saved["draws"]
+                self.content["draws"] = expect(dict, saved["draws"])
                 self.training = expect(dict, saved["training"])
 
-    def _check_same_fit(self, saved: Mapping[str, Tree]) -> None:
+    def _check_same_fit(self, saved: Mapping[str, Any]) -> None:
         """Refuse a checkpoint of another fit, naming the first difference."""
-        versions = expect(dict, saved["versions"])
-        for package, version in VERSIONS.items():
-            # all by text, as crafted files may hold arrays, which compare per element
-            if str(versions.get(package)) != str(version):
-                self._refuse(
-                    f"{package} {versions.get(package)}, and this is {package} "
-                    f"{version}"
-                )
-        fit = expect(dict, saved["fit"])
-        parameters = expect(dict, fit["parameters"])
-        for name, value in self.fingerprint["parameters"].items():
-            if str(parameters.get(name)) != str(value):
-                self._refuse(
-                    f"a fit with {name}={parameters.get(name)}, and this one has "
-                    f"{name}={value}"
-                )
-        data = expect(dict, fit["data"])
-        for name, value in self.fingerprint["data"].items():
-            if str(data.get(name)) != str(value):
-                self._refuse(f"a fit with another {name}")
-        if fit != self.fingerprint or versions != VERSIONS:
+        found = {group: expect(dict, saved[group]) for group in self.content}
+        differences = {
+            "versions": "{name} {old}, and this is {name} {new}",
+            "parameters": "a fit with {name}={old}, and this one has {name}={new}",
+            "data": "a fit with another {name}",
+        }
+        for group, difference in differences.items():
+            for name, new in self.content[group].items():
+                old = found[group].get(name)
+                # by text, as crafted files may hold arrays, which compare per element
+                if str(old) != str(new):
+                    self._refuse(difference.format(name=name, old=old, new=new))
+        if found != self.content:
             raise ValueError("it is of a fit that there can't be")
 
     def _refuse(self, why: str) -> None:
@@ -174,11 +143,10 @@ class Checkpoint:
     def resume(self, rng: np.random.Generator) -> None:
         """Set the generator of this fit to its state in the checkpoint, if any."""
         if self.training is not None:
-            draws = expect(dict, self.content["draws"])
-            has_seed = self.fingerprint["parameters"]["random_state"] != "no number"
+            draws = self.content["draws"]
             with refuse_invalid(self.path):
                 check_fields("generator", draws, GENERATOR_FIELDS)
-                if has_seed and draws != rng.bit_generator.state:
+                if self.has_seed and draws != rng.bit_generator.state:
                     raise ValueError("its draws are not those of its random_state")
                 rng.bit_generator.state = draws
         self.content["draws"] = dict(rng.bit_generator.state)
@@ -194,7 +162,8 @@ class Checkpoint:
         """Restore the monitor from the saved state of training, and return that."""
         training = expect(dict, self.training)
         with refuse_invalid(self.path):
-            check_fields("training", training, TRAINING_FIELDS)
+            checks = {"engine": str, "monitor": dict, "rule": dict}
+            check_fields("training", training, {**checks, "draws": is_list_of(dict)})
             state = training["monitor"]
             check_fields("monitor", state, MONITOR_FIELDS)
             for name in ("best", "parameters"):

@@ -20,7 +20,7 @@ from sklearn.base import BaseEstimator
 from skmlp._sklearn_compat import validate_parameters
 from skmlp.nn.activations import ACTIVATIONS, Activation
 from skmlp.nn.network import Architecture
-from skmlp.persistence.archive import Tree, expect
+from skmlp.persistence.archive import expect
 from skmlp.persistence.checks import (
     Check,
     check_fields,
@@ -62,10 +62,10 @@ from skmlp.training.monitor import Plateau
 Estimator = TypeVar("Estimator", bound=BaseEstimator)
 
 
-def encode(value: object, name: str) -> Tree:
+def encode(value: object, name: str) -> Any:
     """Return the plain tree of a value; `name` is for messages."""
     if _is_leaf(value):
-        return cast(Tree, value)
+        return value
     if type(value) is list:
         return [encode(entry, f"{name}[{place}]") for place, entry in enumerate(value)]
     cls = type(value)
@@ -98,7 +98,7 @@ def encode(value: object, name: str) -> Tree:
     return {"class": cls.__name__, "state": fields}
 
 
-def decode(tree: Tree) -> object:
+def decode(tree: Any) -> object:
     """Return the value of a tree; raise an error of any kind if it has none."""
     if isinstance(tree, list):
         return [decode(entry) for entry in tree]

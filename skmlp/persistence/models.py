@@ -92,7 +92,7 @@ def save(estimator: BaseEstimator, path: str | os.PathLike) -> None:
     state["parameters_"] = np.ascontiguousarray(cast(np.ndarray, state["parameters_"]))
     content = {name: encode(value, name) for name, value in state.items()}
     name = type(estimator).__name__
-    archive.write(path, KIND, {"class": name, "state": cast(archive.Tree, content)})
+    archive.write(path, KIND, {"class": name, "state": content})
 
 
 def load(path: str | os.PathLike) -> "MLPSoftmaxClassifier":
