@@ -28,7 +28,7 @@ from sklearn.metrics import log_loss
 from sklearn.model_selection import train_test_split
 
 from skmlp import MLPSoftmaxClassifier
-from skmlp._estimators import as_generator
+from skmlp._utils import make_generator
 from skmlp.data.prepare import ValidationData, data_of_fit
 from skmlp.data.targets import read_targets
 from skmlp.fitting.averaging import Visit
@@ -142,7 +142,7 @@ def start_of(run):
     parameters = resolve_parameters(model)
     targets = read_targets(parameters, X, y, None)
     settings = resolve_defaults(parameters, targets, X.shape[1], None)
-    model.classes_, rng = targets.classes, as_generator(run.seed)
+    model.classes_, rng = targets.classes, make_generator(run.seed)
     validation_data = ValidationData(None, None, None)
     found = data_of_fit(
         model, parameters, X, targets, settings, validation_data, rng, False

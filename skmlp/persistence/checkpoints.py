@@ -28,6 +28,7 @@ from skmlp.persistence.checks import (
     is_finite_array,
     is_list_of,
     is_number_in,
+    is_one_of,
 )
 from skmlp.persistence.fingerprints import FitFingerprint
 from skmlp.persistence.temporary import check_folder, remove_leftovers
@@ -49,7 +50,7 @@ MAX_DRAWS = 2**64
 """More than any training takes; to a made-up state it is about 2**127."""
 
 GENERATOR_FIELDS: dict[str, Check] = {
-    "bit_generator": lambda value: isinstance(value, str) and value == "PCG64",
+    "bit_generator": is_one_of("PCG64"),
     "state": lambda value: (
         isinstance(value, dict)
         and value.keys() == {"state", "inc"}
@@ -74,7 +75,9 @@ MONITOR_FIELDS: dict[str, Check] = {
     "parameters": is_array("f", 2),
     "limit": is_number_in(DIVERGED, float(np.finfo("f8").max)),
     # training that diverged is not saved
-    "ending": lambda value: value is None or str(value) == StopReason.CONVERGED.value,
+    "ending": (
+        lambda value: value is None or is_one_of(StopReason.CONVERGED.value)(value)
+    ),
 }
 
 

@@ -1,6 +1,6 @@
 """Checks of values read from a file, made before anything is built from them."""
 
-from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from numbers import Real
 from types import UnionType
 from typing import Any, TypeAlias
@@ -55,6 +55,11 @@ def is_number_in(low: float, high: float) -> Callable[[Any], bool]:
     )
 
 
+def is_one_of(*names: str) -> Callable[[Any], bool]:
+    """Return a check for some texts."""
+    return lambda value: isinstance(value, str) and value in names
+
+
 def is_list_of(*checks: Check, kind: Any = list) -> Callable[[Any], bool]:
     """Return a check for lists whose entries each pass one of some checks."""
     return lambda value: (
@@ -91,8 +96,8 @@ def is_ascending(values: Sequence[object] | np.ndarray) -> bool:
     return bool(np.all(array[:-1] < array[1:]))
 
 
-def check_hashes(values: Iterable[Hashable]) -> None:
-    """Raise if too many different values share a hash.
+def check_hashes(values: Sequence[Hashable]) -> Sequence[Hashable]:
+    """Return the values, or raise if too many different ones share a hash.
 
     A set or dict of such values takes time in proportion to the square of their number:
     a crafted file of 600 kB could keep a service busy for seconds.
@@ -105,6 +110,7 @@ def check_hashes(values: Iterable[Hashable]) -> None:
                 same.append(value)
             if len(same) > MAX_COLLISIONS:
                 raise ValueError("too many values have the same hash")
+    return values
 
 
 def _compute_pandas_hash(value: Hashable) -> int:

@@ -7,7 +7,7 @@ file names: no name in a file is looked up anywhere but in this table.
 
 import datetime as dt
 import math
-from collections.abc import Hashable, Mapping, Set
+from collections.abc import Callable, Hashable, Mapping, Set
 from functools import partial
 from itertools import combinations
 from typing import Any, TypeVar, cast
@@ -18,7 +18,7 @@ from scipy.sparse import csr_array, csr_matrix
 from sklearn.base import BaseEstimator
 
 from skmlp._sklearn_compat import validate_parameters
-from skmlp.nn.activations import ACTIVATIONS, Activation
+from skmlp.nn.activations import ACTIVATIONS, Activation, PReLU
 from skmlp.nn.network import Architecture
 from skmlp.persistence.archive import expect
 from skmlp.persistence.checks import (
@@ -32,6 +32,7 @@ from skmlp.persistence.checks import (
     is_finite_array,
     is_list_of,
     is_number_in,
+    is_one_of,
 )
 from skmlp.persistence.codecs import (
     VALUE_CODECS,
@@ -51,9 +52,8 @@ from skmlp.tabular.columns import (
     find_value_types,
 )
 from skmlp.tabular.encoder import TableEncoder, get_column_names
-from skmlp.tabular.frame import SparseMatrix
+from skmlp.tabular.frame import NAMES_ATTRIBUTE, SparseMatrix
 from skmlp.tabular.kept import Columns, FirstRows, Kept
-from skmlp.tabular.names import ATTRIBUTE
 from skmlp.tabular.scaling import SmoothScale
 from skmlp.tabular.target_means import TargetMeans
 from skmlp.tabular.text import ANALYZERS, TextBlock
@@ -64,7 +64,8 @@ Estimator = TypeVar("Estimator", bound=BaseEstimator)
 
 def encode(value: object, name: str) -> Any:
     """Return the plain tree of a value; `name` is for messages."""
-    if _is_leaf(value):
+    is_array_leaf = isinstance(value, np.ndarray) and value.dtype != object
+    if value is None or is_array_leaf or type(value) in (bool, int, float, str):
         return value
     if type(value) is list:
         return [encode(entry, f"{name}[{place}]") for place, entry in enumerate(value)]
@@ -109,19 +110,13 @@ def decode(tree: Any) -> object:
     return codec.build({field: decode(held) for field, held in state.items()})
 
 
-def _is_leaf(value: object) -> bool:
-    if isinstance(value, np.ndarray):
-        return value.dtype != object
-    return value is None or type(value) in (bool, int, float, str)
-
-
 # Estimators
 
 NAME_FIELDS: dict[str, Check] = {
     "feature_names_in_": lambda value: (
         is_array("O", 1)(value) and all(type(name) is str for name in value)
     ),
-    ATTRIBUTE: is_list_of(Hashable),
+    NAMES_ATTRIBUTE: is_list_of(Hashable),
 }
 """Attributes of an estimator that was fitted on columns with names."""
 
@@ -177,7 +172,7 @@ def build_estimator(cls: type[Estimator], state: dict[str, object]) -> Estimator
 
 def are_names_consistent(state: Mapping[str, Any], n_features: int) -> bool:
     """Return True if there are as many names as columns, all of one kind."""
-    check_hashes(state.get(ATTRIBUTE, []))
+    check_hashes(state.get(NAMES_ATTRIBUTE, []))
     lengths = [len(state[field]) for field in NAME_FIELDS if field in state]
     return lengths in ([], [n_features])
 
@@ -250,11 +245,6 @@ def is_scale_consistent(scale: SmoothScale) -> bool:
     return is_aligned and bool((scale.scale[scale.is_constant] == 1).all())
 
 
-def is_sign_consistent(block: SignEncoding) -> bool:
-    """Return True if the signs are those of two categories, or of fewer."""
-    return len(block.labels) == 1 and block.signs.tolist() in [[0, 0, 0], [-1, 1, 0]]
-
-
 def is_one_hot_consistent(block: OneHotEncoding) -> bool:
     """Return True if frequent categories have an output each, and others share one."""
     places, n_outputs = block.places, len(block.labels)
@@ -305,11 +295,6 @@ def is_text_column_consistent(column: TextBlock) -> bool:
     )
 
 
-def are_means_consistent(means: TargetMeans) -> bool:
-    """Return True if each mean has its column."""
-    return means.table.shape[1] == len(means.labels) == len(means.scale.center)
-
-
 VALID_DATE_PARTS = [
     ("", *parts)
     for number in range(len(DATE_PARTS) + 1)
@@ -336,7 +321,7 @@ def _is_kept_consistent(kept: Kept) -> bool:
 def _are_columns_consistent(columns: Columns) -> bool:
     for values in columns.data:
         if isinstance(values, np.ndarray) and values.dtype == object:
-            check_hashes(value for value in values if isinstance(value, Hashable))
+            check_hashes([value for value in values if isinstance(value, Hashable)])
     return (
         len(columns.names) == len(columns.data)
         and all(values.ndim == 1 for values in columns.data)
@@ -346,16 +331,11 @@ def _are_columns_consistent(columns: Columns) -> bool:
 
 def _build_sparse(cls: type[SparseMatrix], *arrays: np.ndarray) -> SparseMatrix:
     *parts, shape = arrays
-    matrix = cls(tuple(parts), shape=shape)  # type: ignore[arg-type]
+    matrix = cls(tuple(parts), shape=shape)
     if not all(map(is_array("biuf", 1), parts)):
         raise ValueError("the arrays of sparse rows are wrong")
     matrix.check_format(full_check=True)  # or SciPy would read outside of the arrays
     return matrix
-
-
-def _build_categorical(codes: np.ndarray, categories: pd.Index) -> pd.Categorical:
-    check_hashes(categories)
-    return pd.Categorical.from_codes(codes, categories)
 
 
 def _get_moments_state(moments: pd.arrays.DatetimeArray) -> dict[str, object] | None:
@@ -374,159 +354,127 @@ def _build_moments(moments: np.ndarray, zone: str) -> pd.arrays.DatetimeArray:
     return pd.DatetimeIndex(moments).tz_localize("UTC").tz_convert(zone).array
 
 
-# The table
+# Tables of classes
 
-ACTIVATION_CLASSES = {cls.__name__: cls for cls in ACTIVATIONS.values()}
+ACTIVATION_CLASSES = list(ACTIVATIONS.values())
 LARGEST_FLOAT32 = float(np.finfo(np.float32).max)
-
-
-def is_setting(value: object) -> bool:
-    """Return True for a setting of an activation that float32 holds."""
-    return is_bool(value) or is_number_in(-LARGEST_FLOAT32, LARGEST_FLOAT32)(value)
-
-
-def _get_class_name(cls: type) -> dict[str, object] | None:
-    is_own = ACTIVATION_CLASSES.get(cls.__name__) is cls
-    return {"name": cls.__name__} if is_own else None
-
-
 NUMBER_FIELDS: dict[str, Check] = {"position": is_count, "from_text": is_bool}
+
+FIELDS: dict[type, dict[str, Check]] = {
+    Architecture: {
+        "n_inputs": is_count,
+        "hidden_layer_sizes": is_list_of(is_count, kind=tuple),
+        "n_classes": is_count,
+        "activations": is_list_of(Activation, kind=tuple),
+        "dropout": is_list_of(is_number_in(0, np.nextafter(1, 0)), kind=tuple),
+        "dtype": is_one_of("float32", "float64"),
+        "n_periodic": is_count,
+    },
+    **{
+        cls: dict.fromkeys(vars(cls()), is_number_in(-LARGEST_FLOAT32, LARGEST_FLOAT32))
+        for cls in ACTIVATION_CLASSES
+    },
+    PReLU: {"init": is_number_in(-LARGEST_FLOAT32, LARGEST_FLOAT32), "shared": is_bool},
+    Plateau: {
+        "lowest": is_number_in(-math.inf, math.inf),
+        "n_bad_epochs": is_count,
+        "factor": is_number_in(0, 1),
+    },
+    SmoothScale: {
+        "center": is_finite_array("float64"),
+        "scale": is_finite_array("float64", low=np.nextafter(0, 1)),
+        "has_missing": is_array("b", 1),
+        "is_constant": is_array("b", 1),
+    },
+    **dict.fromkeys(NUMERIC_COLUMNS.values(), NUMBER_FIELDS),
+    DateColumn: NUMBER_FIELDS
+    | {
+        "parts": lambda value: value in VALID_DATE_PARTS,
+        "has_zone": is_bool,
+        "in_utc": is_bool,
+    },
+    CategoricalBlock: {
+        "position": is_count,
+        "max_categories": is_count,
+        "min_frequency": is_count,
+        "known": is_array("O", 1),
+        "has_missing": is_bool,
+        "is_object": is_bool,
+        "blocks": is_list_of(SignEncoding, OneHotEncoding, TargetMeans),
+    },
+    SignEncoding: {"labels": is_list_of(str), "signs": is_finite_array("float64")},
+    OneHotEncoding: {"labels": is_list_of(str), "places": is_array("i", 1)},
+    TargetMeans: {
+        "labels": is_list_of(str),
+        "scale": SmoothScale,
+        "table": is_finite_array("float64", 2),
+    },
+    TextBlock: {
+        "position": is_count,
+        "unit": is_one_of(*ANALYZERS),
+        "terms": is_list_of(str),
+        "idf": is_finite_array("float64"),
+        "weights": lambda value: is_finite_array("float32", 2)(np.array(value)),
+        "labels": is_list_of(str),
+        "scale": SmoothScale,
+    },
+    FirstRows: {"fitted": Kept, "since": is_list_of(Kept, kind=tuple)},
+    Kept: {
+        "table": lambda value: (
+            isinstance(value, Columns | csr_array | csr_matrix)
+            or is_array("biufcUSmMO", 2)(value)
+        ),
+        "y_encoded": is_array("i", 1),
+        "weight": lambda value: value is None or is_finite_array("f8", low=0)(value),
+        "sizes": is_array("i", 1),
+    },
+    Columns: {
+        "names": is_list_of(Hashable),
+        "data": is_list_of(np.ndarray, pd.Categorical, pd.arrays.DatetimeArray),
+    },
+}
+"""Fields of classes whose objects are taken apart as by pickle, each with its check."""
+
+CONSISTENCY: dict[type, Callable[[Any], bool]] = {
+    SmoothScale: is_scale_consistent,
+    DateColumn: lambda column: bool(column.has_zone or not column.in_utc),
+    CategoricalBlock: is_category_column_consistent,
+    SignEncoding: lambda block: (
+        len(block.labels) == 1 and block.signs.tolist() in [[0, 0, 0], [-1, 1, 0]]
+    ),
+    OneHotEncoding: is_one_hot_consistent,
+    TargetMeans: lambda means: (
+        means.table.shape[1] == len(means.labels) == len(means.scale.center)
+    ),
+    TextBlock: is_text_column_consistent,
+    Kept: _is_kept_consistent,
+    Columns: _are_columns_consistent,
+}
+"""Functions that return True if the fields of an object fit together."""
 
 CODECS: dict[type, Codec] = {
     **VALUE_CODECS,
-    **{
-        cls: by_fields(cls, dict.fromkeys(vars(cls()), is_setting))
-        for cls in ACTIVATION_CLASSES.values()
-    },
-    type: by_values(_get_class_name, lambda name: ACTIVATION_CLASSES[name]),
-    Architecture: by_fields(
-        Architecture,
-        {
-            "n_inputs": is_count,
-            "hidden_layer_sizes": is_list_of(is_count, kind=tuple),
-            "n_classes": is_count,
-            "activations": is_list_of(Activation, kind=tuple),
-            "dropout": is_list_of(
-                is_number_in(0, float(np.nextafter(1, 0))), kind=tuple
-            ),
-            "dtype": lambda value: (
-                isinstance(value, str) and value in ("float32", "float64")
-            ),
-            "n_periodic": is_count,
-        },
-    ),
-    Plateau: by_fields(
-        Plateau,
-        {
-            "lowest": is_number_in(-math.inf, math.inf),
-            "n_bad_epochs": is_count,
-            "factor": is_number_in(0, 1),
-        },
+    **{cls: by_fields(cls, FIELDS[cls], CONSISTENCY.get(cls)) for cls in FIELDS},
+    type: by_values(
+        lambda kind: {"name": kind.__name__} if kind in ACTIVATION_CLASSES else None,
+        lambda name: {kind.__name__: kind for kind in ACTIVATION_CLASSES}[name],
     ),
     TableEncoder: Codec(_get_encoder_state, _build_encoder, _get_encoder_columns),
-    SmoothScale: by_fields(
-        SmoothScale,
-        {
-            "center": is_finite_array("float64"),
-            "scale": is_finite_array("float64", low=float(np.nextafter(0, 1))),
-            "has_missing": is_array("b", 1),
-            "is_constant": is_array("b", 1),
-        },
-        is_scale_consistent,
-    ),
-    **{cls: by_fields(cls, NUMBER_FIELDS) for cls in NUMERIC_COLUMNS.values()},
-    DateColumn: by_fields(
-        DateColumn,
-        NUMBER_FIELDS
-        | {
-            "parts": lambda value: value in VALID_DATE_PARTS,
-            "has_zone": is_bool,
-            "in_utc": is_bool,
-        },
-        lambda column: bool(column.has_zone or not column.in_utc),
-    ),
-    CategoricalBlock: by_fields(
-        CategoricalBlock,
-        {
-            "position": is_count,
-            "max_categories": is_count,
-            "min_frequency": is_count,
-            "known": is_array("O", 1),
-            "has_missing": is_bool,
-            "is_object": is_bool,
-            "blocks": is_list_of(SignEncoding, OneHotEncoding, TargetMeans),
-        },
-        is_category_column_consistent,
-    ),
-    SignEncoding: by_fields(
-        SignEncoding,
-        {"labels": is_list_of(str), "signs": is_finite_array("float64")},
-        is_sign_consistent,
-    ),
-    OneHotEncoding: by_fields(
-        OneHotEncoding,
-        {"labels": is_list_of(str), "places": is_array("i", 1)},
-        is_one_hot_consistent,
-    ),
-    TargetMeans: by_fields(
-        TargetMeans,
-        {
-            "labels": is_list_of(str),
-            "scale": SmoothScale,
-            "table": is_finite_array("float64", 2),
-        },
-        are_means_consistent,
-    ),
-    TextBlock: by_fields(
-        TextBlock,
-        {
-            "position": is_count,
-            "unit": lambda value: isinstance(value, str) and value in ANALYZERS,
-            "terms": is_list_of(str),
-            "idf": is_finite_array("float64"),
-            "weights": lambda value: is_finite_array("float32", 2)(
-                np.ascontiguousarray(value)
-            ),
-            "labels": is_list_of(str),
-            "scale": SmoothScale,
-        },
-        is_text_column_consistent,
-    ),
-    FirstRows: by_fields(
-        FirstRows, {"fitted": Kept, "since": is_list_of(Kept, kind=tuple)}
-    ),
-    Kept: by_fields(
-        Kept,
-        {
-            "table": lambda value: (
-                isinstance(value, Columns | csr_array | csr_matrix)
-                or is_array("biufcUSmMO", 2)(value)
-            ),
-            "y_encoded": is_array("i", 1),
-            "weight": lambda value: (
-                value is None or is_finite_array("float64", low=0)(value)
-            ),
-            "sizes": is_array("i", 1),
-        },
-        _is_kept_consistent,
-    ),
-    Columns: by_fields(
-        Columns,
-        {
-            "names": is_list_of(Hashable),
-            "data": is_list_of(np.ndarray, pd.Categorical, pd.arrays.DatetimeArray),
-        },
-        _are_columns_consistent,
-    )._replace(get_columns=lambda columns: {"data": columns.names}),
     **{
         cls: by_attributes(
             partial(_build_sparse, cls), "data", "indices", "indptr", "shape"
         )
         for cls in (csr_array, csr_matrix)
     },
-    pd.Categorical: by_attributes(_build_categorical, "codes", "categories"),
+    pd.Categorical: by_attributes(
+        lambda codes, known: pd.Categorical.from_codes(codes, check_hashes(known)),
+        *("codes", "categories"),
+    ),
     pd.arrays.DatetimeArray: by_values(_get_moments_state, _build_moments),
 }
 """Codecs of all classes that a file may hold."""
+CODECS[Columns] = CODECS[Columns]._replace(
+    get_columns=lambda columns: {"data": columns.names}
+)
 
 _CODECS_BY_NAME = {cls.__name__: codec for cls, codec in CODECS.items()}

@@ -31,7 +31,7 @@ class Codec(NamedTuple):
 def by_fields(
     cls: type,
     checks: Mapping[str, Check],
-    is_consistent: Callable[[Any], bool] = lambda built: True,
+    is_consistent: Callable[[Any], bool] | None = None,
 ) -> Codec:
     """Return a codec that takes objects apart as pickle does, but checks each field."""
     is_tuple = issubclass(cls, tuple)
@@ -47,7 +47,7 @@ def by_fields(
             built.__setstate__(state)
         elif not is_tuple:
             vars(built).update(state)
-        if not is_consistent(built):
+        if is_consistent and not is_consistent(built):
             raise ValueError(f"the parts of a {cls.__name__} don't fit together")
         return built
 
@@ -99,16 +99,6 @@ def _build_objects(values: Sequence[object], shape: Sequence[int]) -> np.ndarray
     return np.fromiter(values, dtype=object, count=len(values)).reshape(shape)
 
 
-def _build_dict(keys: list[Hashable], values: list[object]) -> dict[Hashable, object]:
-    check_hashes(keys)
-    return dict(zip(keys, values, strict=True))
-
-
-def _build_frozenset(members: list[Hashable]) -> frozenset[Hashable]:
-    check_hashes(members)
-    return frozenset(members)
-
-
 def _get_index_state(index: pd.Index) -> dict[str, Any] | None:
     values, dtype = index.to_numpy(dtype=object), str(index.dtype)
     is_known = dtype in ("str", "object")
@@ -145,11 +135,13 @@ VALUE_CODECS: dict[type, Codec] = {
         lambda entries: {"entries": list(entries)}, lambda entries: tuple(entries)
     ),
     dict: by_values(
-        lambda pairs: {"keys": list(pairs), "values": list(pairs.values())}, _build_dict
+        lambda pairs: {"keys": list(pairs), "values": list(pairs.values())},
+        lambda keys, values: dict(zip(check_hashes(keys), values, strict=True)),
     ),
     # in an order that does not change from process to process
     frozenset: by_values(
-        lambda members: {"members": sorted(members, key=repr)}, _build_frozenset
+        lambda members: {"members": sorted(members, key=repr)},
+        lambda members: frozenset(check_hashes(members)),
     ),
     bytes: _by_text(bytes.fromhex, bytes.hex),
     np.str_: _by_text(np.str_),

@@ -32,9 +32,8 @@ from skmlp.persistence.classes import (
     get_estimator_state,
 )
 from skmlp.tabular.encoder import TableEncoder, get_column_names
-from skmlp.tabular.frame import is_sparse
+from skmlp.tabular.frame import NAMES_ATTRIBUTE, is_sparse, to_index
 from skmlp.tabular.kept import Columns, FirstRows
-from skmlp.tabular.names import ATTRIBUTE, to_index
 from skmlp.training.monitor import Plateau
 
 if TYPE_CHECKING:
@@ -187,7 +186,7 @@ def _check_encoder(model: Any) -> None:
         own, its = (
             list(vars(one).get("feature_names_in_", [])) for one in (model, encoder)
         )
-        if own != its or ATTRIBUTE in vars(model):
+        if own != its or NAMES_ATTRIBUTE in vars(model):
             raise ValueError("the encoder knows other names of columns")
     is_right = are_names_consistent(vars(model), n_features)
     if not is_right or n_features != model.n_features_in_:

@@ -16,7 +16,6 @@ from skmlp.persistence.checks import is_number_in
 from skmlp.persistence.classes import (
     _CODECS_BY_NAME,
     CODECS,
-    are_means_consistent,
     build_estimator,
     decode,
     encode,
@@ -422,7 +421,6 @@ def categories(known, *blocks):
             [one_hot([0, 1, -1], 2), one_hot([-1], 0)],
             [one_hot([0, 2], 2), one_hot([-2, 0], 2), one_hot([0], 0)],
         ),
-        (are_means_consistent, [means(3, 2, 2)], [means(3, 2, 1), means(3, 1, 2)]),
         (
             is_text_column_consistent,
             [text(3, 2)],
@@ -441,7 +439,7 @@ def categories(known, *blocks):
             ],
         ),
     ],
-    ids=["scale", "one-hot", "target means", "text", "categories"],
+    ids=["scale", "one-hot", "text", "categories"],
 )
 def test_what_fits_together(fits, right, wrong):
     assert all(fits(one) for one in right)
