@@ -28,17 +28,17 @@ from sklearn.metrics import log_loss
 from sklearn.model_selection import train_test_split
 
 from skmlp import MLPSoftmaxClassifier
-from skmlp._estimators import as_generator
+from skmlp._utils import make_generator
+from skmlp.data.prepare import ValidationData, data_of_fit
+from skmlp.data.targets import read_targets
+from skmlp.fitting.averaging import Visit
 from skmlp.fitting.engines import reader_of
-from skmlp.fitting.inputs import ValidationData, data_of_fit
 from skmlp.fitting.parameters import resolve_parameters
 from skmlp.fitting.shards import Course, InTurn, Round
 from skmlp.fitting.solvers import SOLVERS, first_state
 from skmlp.fitting.start import resolve_defaults, task_of
-from skmlp.fitting.targets import read_targets
 from skmlp.nn.losses import softmax
-from skmlp.parts.rounds import Visit
-from skmlp.training.batches import RowsInShards
+from skmlp.training.batches import ShardedRows
 
 RESULTS = Path(__file__).parent / "results" / "averaging.csv"
 
@@ -142,7 +142,7 @@ def start_of(run):
     parameters = resolve_parameters(model)
     targets = read_targets(parameters, X, y, None)
     settings = resolve_defaults(parameters, targets, X.shape[1], None)
-    model.classes_, rng = targets.classes, as_generator(run.seed)
+    model.classes_, rng = targets.classes, make_generator(run.seed)
     validation_data = ValidationData(None, None, None)
     found = data_of_fit(
         model, parameters, X, targets, settings, validation_data, rng, False
@@ -161,7 +161,7 @@ def shards_of(task, run):
     sizes = tuple(map(len, rows))
     parts = [task.samples.select_members(0).take(part) for part in rows]
     parts = [part._replace(indices=of) for part, of in zip(parts, rows, strict=True)]
-    return RowsInShards(task.samples.x.shape, sizes, parts)
+    return ShardedRows(task.samples.x.shape, sizes, parts)
 
 
 def learnt(run, task, descent):

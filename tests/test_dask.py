@@ -31,7 +31,7 @@ from skmlp.dask import DaskMLPSoftmaxClassifier
 from skmlp.dask.averaging import as_received
 from skmlp.dask.cluster import PIECE_SIZE, Tasks
 from skmlp.dask.partitions import together
-from skmlp.parts.rounds import learning_rate_factor
+from skmlp.fitting.averaging import learning_rate_factor
 from skmlp.training.batches import Samples
 
 RNG = np.random.default_rng(0)
@@ -606,7 +606,10 @@ def test_a_search_on_workers_that_die_goes_on(mortals, tmp_path):
     states = tmp_path / "states"
     states.mkdir()
     search = GridSearchCV(
-        plain(checkpoint=states, max_iter=20), {"alpha": [0.0, 0.1]}, cv=2, refit=False
+        plain(checkpoint=states, max_iter=20),
+        {"alpha": [0.0, 0.1]},
+        cv=2,
+        refit=False,
     )
     pid, *_ = mortals.run(os.getpid).values()
     killer = kill(pid, lambda: len(list(states.glob("*.npz"))) > 1)

@@ -732,9 +732,11 @@ static void compute_loss(const Network *network, const Batch *batch, float smoot
         vec row_weight = weight / (float)batch->n_rows;
         for (int64_t k = 0; k < n_classes; k++) {
             vec p = load(class_major + k * class_stride) * (row_weight / total);
-            store(class_major + k * class_stride, p - (smoothing / (float)n_classes) * row_weight);
+            p -= (smoothing / (float)n_classes) * row_weight;
+            store(class_major + k * class_stride, p);
         }
-        for (int lane = 0; lane < LANES; lane++) *own[lane] -= (1 - smoothing) * row_weight[lane];
+        for (int lane = 0; lane < LANES; lane++)
+            *own[lane] -= (1 - smoothing) * row_weight[lane];
     }
     transpose(network->class_major + first, class_stride, n_classes, last - first,
               top->grad + first * top->y_stride, top->y_stride);

@@ -6,8 +6,8 @@ import numpy as np
 from distributed import Future
 
 from skmlp.dask.cluster import Tasks
+from skmlp.fitting.averaging import State, mean_of
 from skmlp.fitting.shards import Course, Report, Round
-from skmlp.parts.rounds import State, mean_of
 from skmlp.training.batches import Samples, ShardedRows
 from skmlp.training.threads import open_workers
 

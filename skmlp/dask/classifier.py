@@ -23,14 +23,14 @@ from skmlp.dask.averaging import OnCluster
 from skmlp.dask.cluster import Tasks, client_of, has_closed
 from skmlp.dask.partitions import is_lazy, is_name
 from skmlp.dask.sources import source_on_cluster
+from skmlp.data.sources import Source
+from skmlp.data.targets import check_labels, compute_accuracy
+from skmlp.fitting.averaging import batch_size_on
 from skmlp.fitting.parameters import Parameters
 from skmlp.fitting.recipe import Settings, is_auto
 from skmlp.fitting.shards import OnShards
 from skmlp.fitting.solvers import SOLVERS, Descent, Trainer
-from skmlp.fitting.sources import Source
-from skmlp.fitting.targets import accuracy_of, check_labels
 from skmlp.fitting.task import Task
-from skmlp.parts.rounds import batch_size_on
 from skmlp.training.batches import ShardedRows
 
 
@@ -258,7 +258,7 @@ class DaskMLPSoftmaxClassifier(MLPSoftmaxClassifier):
         if roles:
             X = X.drop(columns=list(roles.values()))
         predicted, labels, weight = self._computed(self.predict(X), *given.values())
-        return accuracy_of(self.classes_, check_labels(labels), predicted, weight)
+        return compute_accuracy(self.classes_, check_labels(labels), predicted, weight)
 
     def to_local(self) -> MLPSoftmaxClassifier:
         """What was learnt, as a classifier that knows nothing of Dask.

@@ -12,10 +12,9 @@ from dask.dataframe.dispatch import concat
 from distributed import Future
 
 from skmlp.dask.cluster import Tasks
-from skmlp.fitting.sources import LabelsOfPart, rows_where
+from skmlp.data.sources import PartLabels, select_rows
 from skmlp.persistence.checkpoints import digest_of
-from skmlp.tabular.names import list_some
-from skmlp.tabular.tables import taken_apart
+from skmlp.tabular.frame import format_list, split_columns
 
 
 class Part(NamedTuple):
@@ -41,8 +40,8 @@ def part_of(
     """
     if isinstance(X, pd.DataFrame) and list(X.columns) != columns:
         raise ValueError(
-            f"partition {number} has the columns {list_some(list(X.columns))}, and X "
-            f"should have {list_some(columns)}; select these in each partition."
+            f"partition {number} has the columns {format_list(list(X.columns))}, and X "
+            f"should have {format_list(columns)}; select these in each partition."
         )
     if hasattr(X, "tocsr"):
         raise TypeError(
@@ -50,7 +49,7 @@ def part_of(
             "ones: pass X.map_blocks(lambda block: block.toarray())."
         )
     if roles:
-        X, taken = taken_apart(X, roles)
+        X, taken = split_columns(X, roles)
         y = taken.get("y", y)
         sample_weight = taken.get("sample_weight", sample_weight)
     for role, values in (("y", y), ("sample_weight", sample_weight)):
@@ -62,15 +61,15 @@ def part_of(
     return Part(X, y, sample_weight)
 
 
-def labels_of(part: Part) -> LabelsOfPart:
+def labels_of(part: Part) -> PartLabels:
     """Labels and weights of a partition."""
     weight = part.sample_weight
-    return LabelsOfPart.of(part.y, None if weight is None else np.asarray(weight))
+    return PartLabels.of(part.y, None if weight is None else np.asarray(weight))
 
 
 def rows_of(part: Part, wanted: np.ndarray) -> Any:
     """The rows of a partition that a mask says."""
-    return rows_where(wanted, part.X)
+    return select_rows(wanted, part.X)
 
 
 def words_of(part: Part) -> list[str | None]:
@@ -133,7 +132,7 @@ class Partitions:
 
     Attributes
     ----------
-    labels : list of LabelsOfPart
+    labels : list of PartLabels
         Labels and weights of those partitions that have rows.
     futures : list of distributed.Future
         The partitions themselves.
@@ -221,7 +220,7 @@ def check_types(X: Any, y: Any, sample_weight: Any) -> None:
         if given is None and role == "sample_weight":
             continue
         if is_name(given) and isinstance(X, dd.DataFrame):
-            taken_apart(X._meta, {role: given})
+            split_columns(X._meta, {role: given})
         elif not isinstance(given, dd.Series | da.Array) or given.ndim != 1:
             name = ", or the name of a column" if isinstance(X, dd.DataFrame) else ""
             raise TypeError(

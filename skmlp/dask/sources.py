@@ -18,23 +18,23 @@ from skmlp.dask.partitions import (
     together,
     words_of,
 )
-from skmlp.fitting.inputs import FittedInputs, ValidationData
+from skmlp.data.prepare import FittedInputs, ValidationData
+from skmlp.data.sources import (
+    MemorySource,
+    PartedSource,
+    PartLabels,
+    Source,
+    check_dense,
+    encode_part,
+    expand_weight,
+    resolve_encoder_rows,
+)
+from skmlp.data.splits import SplitRole
+from skmlp.data.targets import Targets
 from skmlp.fitting.parameters import Parameters
 from skmlp.fitting.recipe import Settings
-from skmlp.fitting.sources import (
-    InMemory,
-    InParts,
-    LabelsOfPart,
-    Source,
-    dense,
-    encoded,
-    n_encoder_rows,
-    to_full_weight,
-)
-from skmlp.fitting.targets import Targets
 from skmlp.fitting.task import Data
-from skmlp.parts.sample import Use
-from skmlp.tabular.tables import TableLike
+from skmlp.tabular.frame import TableLike
 from skmlp.training.batches import Samples, ShardedRows
 
 if TYPE_CHECKING:
@@ -57,14 +57,16 @@ def source_on_cluster(
         tasks = stack.enter_context(Tasks(client_of(model.client)))
         n_shards = int(model.n_shards or n_workers_of(tasks.client))
         partitions = Partitions(tasks, X, y, sample_weight, n_shards)
-        limit = n_encoder_rows(parameters, partitions.n_columns, MOST_ENCODER_ROWS)
+        limit = resolve_encoder_rows(
+            parameters, partitions.n_columns, MOST_ENCODER_ROWS
+        )
         kind = Gathered if partitions.n_rows <= limit else OnWorkers
         source = kind(partitions)
         stack.pop_all()  # to be closed with the source
     return source
 
 
-class Gathered(InMemory):
+class Gathered(MemorySource):
     """Rows that are few enough to be encoded where `fit` was called.
 
     Parameters
@@ -85,8 +87,8 @@ class Gathered(InMemory):
     def __exit__(self, *exception: object) -> None:
         self.tasks.__exit__(*exception)
 
-    def in_words(self) -> Mapping[str, TableLike | str | None]:
-        return {**super().in_words(), **shards_in_words(self.n_shards)}
+    def fingerprint(self) -> Mapping[str, TableLike | str | None]:
+        return {**super().fingerprint(), **shards_in_words(self.n_shards)}
 
     def data(
         self,
@@ -121,7 +123,7 @@ class Gathered(InMemory):
             self.tasks.send(compact(rows, part), worker)
             for part, worker in zip(parts, workers, strict=True)
         ]
-        shape = dense(rows.x).shape
+        shape = check_dense(rows.x).shape
         x = ShardedRows((n_rows, shape[1]), tuple(map(len, parts)), shards)
         samples = found.samples._replace(x=x, indices=None)
         return found._replace(samples=samples)
@@ -130,7 +132,7 @@ class Gathered(InMemory):
 def compact(rows: Samples, part: np.ndarray) -> Samples:
     """Some samples on a matrix of their own."""
     places = part if rows.indices is None else rows.indices[part]
-    return rows.take(part)._replace(x=dense(rows.x)[places], indices=None)
+    return rows.take(part)._replace(x=check_dense(rows.x)[places], indices=None)
 
 
 def shards_in_words(n_shards: int) -> dict[str, str]:
@@ -138,7 +140,7 @@ def shards_in_words(n_shards: int) -> dict[str, str]:
     return {"number of shards (n_shards, or the workers at the start)": str(n_shards)}
 
 
-class OnWorkers(InParts):
+class OnWorkers(PartedSource):
     """Rows that are encoded by workers, and stay there.
 
     Parameters
@@ -158,13 +160,13 @@ class OnWorkers(InParts):
     def __exit__(self, *exception: object) -> None:
         self.tasks.__exit__(*exception)
 
-    def in_words(self) -> Mapping[str, TableLike | str | None]:
+    def fingerprint(self) -> Mapping[str, TableLike | str | None]:
         words = self.partitions.gather(words_of, self.partitions.futures)
         X, y, sample_weight = (repr(one) for one in zip(*words, strict=True))
         given = {"X": X, "y": y, "sample_weight": sample_weight}
         return {**given, **shards_in_words(self.partitions.n_shards)}
 
-    def labels(self) -> Sequence[LabelsOfPart]:
+    def labels(self) -> Sequence[PartLabels]:
         return self.partitions.labels
 
     def rows(self, wanted: np.ndarray) -> TableLike:
@@ -192,7 +194,7 @@ class OnWorkers(InParts):
         is_training = np.isin(uses, TO_TRAIN_ON)
         shape = (int(sizes.sum()), validation.x.shape[1])
         x = ShardedRows(shape, tuple(sizes.tolist()), shards)
-        weight = to_full_weight(targets, len(uses))
+        weight = expand_weight(targets, len(uses))
         samples = Samples(
             x,
             self.y_encoded[is_training],
@@ -238,20 +240,20 @@ class OnWorkers(InParts):
         self, targets: Targets, uses: np.ndarray, sample: np.ndarray | None
     ) -> list["Plan"]:
         """What is to be done with the rows of each partition."""
-        weight = to_full_weight(targets, len(uses))
+        weight = expand_weight(targets, len(uses))
         plans, n_sampled = [], 0
         for place in self.partitions.places():
             use, known = uses[place], None
             if sample is not None:
                 start = n_sampled
-                n_sampled += int((use == Use.TRAINING_AND_ENCODER).sum())
+                n_sampled += int((use == SplitRole.ENCODER).sum())
                 known = sample[start:n_sampled]
             its_weight = None if weight is None else weight[place]
             plans.append(Plan(use, self.y_encoded[place], its_weight, known))
         return plans
 
 
-TO_TRAIN_ON = (Use.TRAINING, Use.TRAINING_AND_ENCODER)
+TO_TRAIN_ON = (SplitRole.TRAINING, SplitRole.ENCODER)
 
 
 class Plan(NamedTuple):
@@ -260,7 +262,7 @@ class Plan(NamedTuple):
     Attributes
     ----------
     use : ndarray of uint8 of shape (n_rows,)
-        Members of `Use`.
+        Members of `SplitRole`.
     codes : ndarray of int of shape (n_rows,)
         Class of each row.
     weight : ndarray of shape (n_rows,) or None
@@ -285,14 +287,14 @@ def encoded_part(
 ) -> tuple[Samples, Samples]:
     """The encoded rows of a partition: those to train on, and those held out."""
     use, y_encoded, weight, known = plan
-    if not np.array_equal(labels_of(part).codes_among(estimator.classes_), y_encoded):
+    if not np.array_equal(labels_of(part).encode(estimator.classes_), y_encoded):
         raise RuntimeError(
             "a partition was lost with its worker, and has other labels now that it "
             "was computed again; write the table to Parquet, or sort it, before fit."
         )
-    x = encoded(estimator, str(estimator.dtype), part.X, use, known)
+    x = encode_part(estimator, str(estimator.dtype), part.X, use, known)
     samples = Samples(x, y_encoded, weight)
-    masks = np.isin(use, TO_TRAIN_ON), use == Use.HELD_OUT
+    masks = np.isin(use, TO_TRAIN_ON), use == SplitRole.VALIDATION
     first, second = (
         samples.take(mask)._replace(x=x[mask], indices=None) for mask in masks
     )

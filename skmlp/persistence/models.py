@@ -36,9 +36,8 @@ from skmlp.persistence.classes import (
     with_parameters,
 )
 from skmlp.tabular.encoder import TableEncoder, get_column_names
+from skmlp.tabular.frame import NAMES_ATTRIBUTE, is_sparse, to_index
 from skmlp.tabular.kept import Columns, FirstRows
-from skmlp.tabular.names import ATTRIBUTE, as_index
-from skmlp.tabular.tables import is_sparse
 from skmlp.training.monitor import PlateauTracker
 
 KIND = "saved model"
@@ -70,7 +69,7 @@ OPTIONAL: dict[str, Check] = {
     "member_weights_": is_finite_array("float64", low=0),
     "_first_rows": is_a(FirstRows, type(None)),
     "feature_names_in_": is_line_of_names,
-    ATTRIBUTE: is_list_of(Hashable),
+    NAMES_ATTRIBUTE: is_list_of(Hashable),
 }
 """What it holds where the columns of X have names, or that former versions lack."""
 
@@ -142,8 +141,8 @@ def check_fits(state: Fitted, is_of_old_version: bool) -> None:
     if not is_finite_array(network.dtype, parameters.ndim)(parameters):
         raise ValueError("the parameters are not finite numbers of the network's type")
     largest = float(np.finfo(network.dtype).max)
-    in_range = is_number_in(SMALLEST_TEMPERATURE[network.dtype], largest)
-    if not in_range(state["temperature_"]):
+    limit_range = is_number_in(SMALLEST_TEMPERATURE[network.dtype], largest)
+    if not limit_range(state["temperature_"]):
         raise ValueError("the temperature is out of range")
     classes = state["classes_"]
     if len(classes) != network.n_classes:
@@ -168,7 +167,7 @@ def check_encoder(state: Fitted) -> None:
             list(vars_of.get("feature_names_in_", []))
             for vars_of in (cast(dict[str, Any], state), vars(encoder))
         )
-        if own != its or ATTRIBUTE in state:
+        if own != its or NAMES_ATTRIBUTE in state:
             raise ValueError("the encoder knows other names of columns")
     if not names_fit(state, n_features) or n_features != state["n_features_in_"]:
         raise ValueError("there are not as many names as columns")
@@ -214,14 +213,14 @@ def check_first_rows(state: Fitted, is_of_old_version: bool) -> None:
         return
     if encoder is None:
         raise ValueError("rows are kept for an encoder that is not there")
-    names = as_index(get_column_names(encoder))
+    names = to_index(get_column_names(encoder))
     for kept in (first_rows.fitted, *first_rows.since):
         n_columns, n_classes = state["n_features_in_"], len(state["classes_"])
         if kept.table.shape[1] != n_columns or kept.y_encoded.max() >= n_classes:
             raise ValueError("kept rows have other columns or classes than the model")
         if is_sparse(kept.table) != encoder._is_sparse:
             raise ValueError("kept rows are not as sparse as those of the encoder")
-        if isinstance(kept.table, Columns) and not as_index(kept.table.names).equals(
+        if isinstance(kept.table, Columns) and not to_index(kept.table.names).equals(
             names
         ):
             raise ValueError("kept rows have other names of columns than the encoder")

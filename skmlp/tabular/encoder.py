@@ -18,7 +18,7 @@ from sklearn.utils.validation import (
     column_or_1d,
 )
 
-from skmlp._estimators import HintsMixin, to_plain, unchanged_on_error
+from skmlp._parameter_validation import HintsMixin, to_plain
 from skmlp._sklearn_compat import (
     Interval,
     InvalidParameterError,
@@ -27,6 +27,7 @@ from skmlp._sklearn_compat import (
     check_feature_names_in,
     fit_context,
 )
+from skmlp._utils import restore_on_error
 from skmlp.tabular.columns import (
     NUMERIC_COLUMNS,
     CategoricalBlock,
@@ -37,30 +38,28 @@ from skmlp.tabular.columns import (
     infer_column_type,
     sorting_order,
 )
-from skmlp.tabular.labels import are_numbers, read_labels
-from skmlp.tabular.lazy import check_is_table, refuse_lazy
-from skmlp.tabular.names import (
-    check_names,
-    list_some,
-    remember_names,
-    remembered_names,
-)
-from skmlp.tabular.scaling import Numbers, SmoothScale
-from skmlp.tabular.tables import (
+from skmlp.tabular.frame import (
     Column,
     Dense,
     SparseMatrix,
-    Table,
+    TableData,
     TableLike,
-    header,
+    as_table,
+    check_names,
+    check_not_lazy,
+    format_list,
+    get_remembered_names,
     is_frame,
     is_plain_number,
     is_sparse,
-    plain,
     read_columns,
+    read_header,
     read_matrix,
-    rows_as_array,
+    read_rows,
+    remember_names,
 )
+from skmlp.tabular.labels import are_numbers, check_weights, read_labels
+from skmlp.tabular.scaling import Numbers, SmoothScale
 from skmlp.tabular.target_means import N_FOLDS, Target, TargetMeans, TrainingRows
 from skmlp.tabular.text import (
     EncodedText,
@@ -70,7 +69,6 @@ from skmlp.tabular.text import (
     choose_analyzer,
 )
 from skmlp.tabular.text_parsing import is_text, keep_unparsable
-from skmlp.tabular.weights import check_weights
 
 BLOCK_OUT = 1 << 18
 """Cells of the matrix that are written at a time."""
@@ -104,7 +102,7 @@ class Reading(NamedTuple):
 class TrainingTable(NamedTuple):
     """What an encoder was fitted on: as it came, as it was read, and what it is of."""
 
-    X: Table
+    X: TableData
     reading: Reading
     target: Target | None
     weight: np.ndarray | None
@@ -294,7 +292,7 @@ class TableEncoder(HintsMixin, TransformerMixin, BaseEstimator):
         self.dtype = dtype
         self.random_state = random_state
 
-    @unchanged_on_error
+    @restore_on_error
     @fit_context(prefer_skip_nested_validation=True)
     def fit(
         self,
@@ -328,7 +326,7 @@ class TableEncoder(HintsMixin, TransformerMixin, BaseEstimator):
         self._fit(X, y, sample_weight)
         return self
 
-    @unchanged_on_error
+    @restore_on_error
     @fit_context(prefer_skip_nested_validation=True)
     def fit_transform(
         self,
@@ -425,7 +423,7 @@ class TableEncoder(HintsMixin, TransformerMixin, BaseEstimator):
         """
         check_is_fitted(self, "scale_")
         inputs = check_feature_names_in(self, input_features)
-        twice = remembered_names(self) or []
+        twice = get_remembered_names(self) or []
         if input_features is None and any(isinstance(name, str) for name in twice):
             inputs = twice
         behind: list[CategoricalBlock | TextBlock]
@@ -506,19 +504,18 @@ class TableEncoder(HintsMixin, TransformerMixin, BaseEstimator):
         tags.transformer_tags.preserves_dtype = []
         return tags
 
-    def _validate(self, X: TableLike, owner: BaseEstimator | None = None) -> Table:
+    def _validate(self, X: TableLike, owner: BaseEstimator | None = None) -> TableData:
         """X as a table, a 2-D array or a CSR matrix; with the columns of fit.
 
         `owner` is the estimator that messages name; None to learn the columns.
         """
-        refuse_lazy(X=X)
-        check_is_table("X", X)
+        X = as_table(X).data
         if owner is None:
             remember_names(self, X)
         else:
             check_names(self, X)
         if is_frame(X):
-            names = header(X)
+            names = read_header(X)
             try:
                 check_columns(owner or self, names, reset=owner is None)
             except ValueError as error:
@@ -530,14 +527,13 @@ class TableEncoder(HintsMixin, TransformerMixin, BaseEstimator):
                         "minimum of 1 is required."
                     )
             return X
-        X = plain(X)
         options: dict[str, object] = {
             "dtype": None,
             "accept_sparse": "csr",
             "ensure_all_finite": False,
         }
         if not hasattr(X, "dtype"):
-            X = rows_as_array(X, partial(array_of_lists, **options))
+            X = read_rows(X, partial(array_of_lists, **options))
         X = check_array(X, input_name="X", **options)
         check_columns(owner or self, X, reset=owner is None)
         if is_sparse(X):
@@ -563,7 +559,7 @@ class TableEncoder(HintsMixin, TransformerMixin, BaseEstimator):
         sample_weight: ArrayLike | None,
     ) -> "TrainingTable":
         """Learn, and return the table as it was read on the way."""
-        refuse_lazy(X=X, y=y, sample_weight=sample_weight)
+        check_not_lazy(y=y, sample_weight=sample_weight)
         X = self._validate(X)
         weight = None
         if sample_weight is not None:
@@ -692,7 +688,7 @@ class TableEncoder(HintsMixin, TransformerMixin, BaseEstimator):
         self._missing_of = np.array([], dtype=np.intp)
 
     def _target(
-        self, y: ArrayLike, X: Table, rng: np.random.RandomState
+        self, y: ArrayLike, X: TableData, rng: np.random.RandomState
     ) -> Target | None:
         """What means and odds are of; None where there would be too many."""
         given = column_or_1d(read_labels(y))
@@ -880,7 +876,7 @@ def odd_part(column: Column, kind: str) -> Column:
 def warn_of_odd_text(column: Column, kind: str, is_odd: np.ndarray) -> None:
     """Warn of text that is encoded beside the numbers or dates of a column."""
     texts = pd.unique(np.asarray(column.data[is_odd], dtype=object))
-    some = list_some([text[:LONGEST_SHOWN] for text in texts], most=3)
+    some = format_list([text[:LONGEST_SHOWN] for text in texts], most=3)
     read = {"numbers": "pd.to_numeric", "dates": "pd.to_datetime"}
     convert = f'{read[kind]}(column, errors="coerce")' if kind in read else "None"
     warnings.warn(
@@ -909,7 +905,7 @@ def check_sparse(X: SparseMatrix) -> None:
 
 def get_column_names(encoder: TableEncoder) -> list[Hashable]:
     """Names of the columns of X; x0, x1 and so on where it had none in `fit`."""
-    return remembered_names(encoder) or check_feature_names_in(encoder).tolist()
+    return get_remembered_names(encoder) or check_feature_names_in(encoder).tolist()
 
 
 def make_unique(names: Sequence[str]) -> list[str]:

@@ -12,12 +12,12 @@ from tasks import CODES, GOAL, HELD_OUT, X, regression, solver
 
 import skmlp
 from skmlp.fitting import shards
+from skmlp.fitting.averaging import Visit
 from skmlp.fitting.run import run_training
 from skmlp.fitting.shards import Course, InTurn, OnShards, Report, mean_loss
 from skmlp.fitting.solvers import first_state
 from skmlp.fitting.task import Member
 from skmlp.nn.network import Architecture
-from skmlp.parts.rounds import Visit
 from skmlp.training.batches import Samples, ShardedRows
 from skmlp.training.monitor import StopReason
 from skmlp.training.threads import SERIAL
