@@ -94,14 +94,14 @@ def add_activation(graph: Graph, x: str, layer: ActivationLayer) -> str:
 
 def add_periodic_embedding(graph: Graph, x: str, layer: PeriodicEmbedding) -> str:
     """Append the periodic embedding of the numeric features to the inputs."""
-    wave = as_float32(layer.p.frequency_phase)
-    members, n_numbers = wave.shape[:-3], layer.n_numbers
+    frequency_phase = as_float32(layer.p.frequency_phase)
+    members, n_numbers = frequency_phase.shape[:-3], layer.n_numbers
     numbers = graph.add("Slice", x, as_int64(0), as_int64(n_numbers), as_int64(1))
     # (n_numbers, 1, n_rows), so that each feature has a product of its own
     numbers = graph.add("Transpose", numbers, perm=[1, 0])
     numbers = graph.add("Unsqueeze", numbers, as_int64(1))
-    angle = graph.add("Mul", wave[..., :1], numbers)
-    cosine = graph.add("Cos", graph.add("Add", angle, wave[..., 1:]))
+    angle = graph.add("Mul", frequency_phase[..., :1], numbers)
+    cosine = graph.add("Cos", graph.add("Add", angle, frequency_phase[..., 1:]))
     # (..., n_numbers, n_projections, n_rows)
     embedded = graph.add("MatMul", as_float32(layer.p.projection.mT), cosine)
     flat = as_int64(*members, layer.width - layer.n_inputs, -1)
