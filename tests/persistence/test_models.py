@@ -181,10 +181,8 @@ def test_dates_of_several_offsets_periods_and_intervals(tmp_path):
         }
     )
     model = quick().fit(table, CODES[:9])
-    assert [column.in_utc for column in model.encoder_._numeric.columns] == [
-        True,
-        False,
-    ]
+    columns = model.encoder_._numeric.columns
+    assert [column.in_utc for column in columns] == [True, False]
     loaded = round_trip(model, tmp_path)
     for rows in (table, table.iloc[[1]]):
         assert_array_equal(loaded.predict_proba(rows), model.predict_proba(rows))
@@ -728,16 +726,14 @@ def test_load_of_colliding_hashes_is_refused(tmp_path, saved, values):
     content = read(file, KIND)
     values = encode(values, "values")
     category = ("state", "encoder_", "state", "_column_blocks", 0, "state")
-    objects = {"class": "ndarray", "state": {"values": values}}
+    fields = {"values": values, "shape": [len(values)]}
+    objects = {"class": "ndarray", "state": fields}
     pairs = {"keys": values, "values": [1.0] * len(values)}
     block = {"labels": ["a"] * 499, "places": np.append(np.arange(499), -1)}
     one_hot = {"class": "OneHotEncoding", "state": block}
     places = {
         category: value_at(content, category)
-        | {
-            "known": objects,
-            "encodings": [one_hot],
-        },
+        | {"known": objects, "encodings": [one_hot]},
         ("state", "class_weight"): {"class": "dict", "state": pairs},
         ("state", "preprocessing"): {
             "class": "frozenset",
@@ -836,7 +832,7 @@ def test_the_file_says_what_it_is(tmp_path, saved):
         header = json.loads(archive.read("content.json"))
         digest = archive.comment
     assert header["kind"] == "saved model"
-    assert header["format"] == 1
+    assert header["format"] == 2
     assert header["skmlp"] == skmlp.__version__
     assert digest == hashlib.sha256(saved[:-64]).hexdigest().encode()
 
@@ -860,23 +856,6 @@ def test_networks_that_differ_keep_their_weights_and_epochs(tmp_path):
     assert_array_equal(loaded.member_weights_, model.member_weights_)
     assert_array_equal(loaded.best_iter_, model.best_iter_)
     assert_array_equal(loaded.predict_proba(TABLE), model.predict_proba(TABLE))
-
-
-def test_models_from_before_networks_were_weighed_give_the_plain_mean(tmp_path):
-    model = quick(n_estimators=3, early_stopping=True).fit(TABLE, LABELS)
-    expected = model.predict_proba(TABLE)
-    # as in a pickle of version 0.1.0
-    del model.member_weights_, model.diverse_members, model.member_weights
-    model.best_iter_ = 2
-    old = pickle.loads(pickle.dumps(model))
-    assert_array_equal(old.predict_proba(TABLE), expected)
-    # as in a file of it, where parameters that are missing are at their defaults
-    model.diverse_members, model.member_weights = True, "auto"
-    loaded = round_trip(model, tmp_path)
-    assert_array_equal(loaded.predict_proba(TABLE), expected)
-    assert "weights of: epoch 2 of 3<" in loaded._repr_html_()
-    again = loaded.set_params(warm_start=True).fit(TABLE, LABELS)
-    assert again.best_iter_.shape == again.member_weights_.shape == (3,)
 
 
 def test_skops_works_as_well(tmp_path):
