@@ -38,8 +38,8 @@ __all__ = [
     "with_callbacks",
 ]  # re-exported; other names are defined here
 
-Arguments = ParamSpec("Arguments")
-Result = TypeVar("Result")
+P = ParamSpec("P")
+R = TypeVar("R")
 
 fit_context = _fit_context
 """Decorator that validates hyper-parameters before `fit`."""
@@ -63,8 +63,8 @@ except ImportError:
             )
 
     def with_callbacks(
-        method: Callable[Arguments, Result],
-    ) -> Callable[Arguments, Result]:
+        method: Callable[P, R],
+    ) -> Callable[P, R]:
         """Return the method: placeholder of a decorator of scikit-learn 1.9."""
         return method
 

@@ -99,7 +99,12 @@ def _connect(
             )
             for entry in wanted
         ]
-    if not all(entry.kind == "numbers" for entry in wanted):
+    is_numeric = [
+        entry.kind in {"numbers", "categories"}
+        and entry.elem_type != TensorProto.STRING
+        for entry in wanted
+    ]
+    if not all(is_numeric):
         raise ValueError(
             f"the classifier reads {[entry.name for entry in wanted]}, but the graph "
             f"has {sorted(by_name)} at this step; let it come first, or encode its "

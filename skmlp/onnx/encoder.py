@@ -11,6 +11,7 @@ from skmlp.onnx.graph import Graph, as_float64
 from skmlp.onnx.inputs import (
     INPUTS,
     CategoryInput,
+    DateInput,
     Input,
     MatrixInput,
     NumberInput,
@@ -21,14 +22,12 @@ from skmlp.onnx.keys import build_keys, check_unicode
 from skmlp.onnx.text import add_text
 from skmlp.tabular.columns import (
     CategoricalBlock,
-    DateColumn,
-    NumericColumn,
     RealColumn,
 )
 from skmlp.tabular.encoder import TableEncoder, get_column_names, make_unique
 from skmlp.tabular.names import get_remembered_names
 from skmlp.tabular.scaling import FAR, LIMIT, SmoothScale
-from skmlp.tabular.text import ANALYZERS, TextBlock
+from skmlp.tabular.text import ANALYZERS
 
 MATRIX = "X"
 """Name of the input of columns without names."""
@@ -52,18 +51,20 @@ def build_inputs(encoder: TableEncoder) -> list[Input]:
     labels = list(zip(build_input_names(columns), columns, places, strict=True))
     inputs = _build_number_inputs(encoder, labels)
     for text in encoder._text_columns:
-        inputs[text.position] = _build_text_input(text, labels[text.position])
+        place = text.position
+        check_unicode(text.terms, f"column {columns[place]!r}")
+        state = {"unit": text.unit, "longest": ANALYZERS[text.unit].longest}
+        inputs[place] = TextInput(*labels[place], state=state)
     for category in encoder._category_columns:
         place = category.position
-        # a column may be tokenized as well
+        # text that is also a category keeps the state of its tokenizer
         text_state = inputs[place].state if place in inputs else {}
-        inputs[place] = _build_category_input(category, labels[place], text_state)
+        inputs[place] = build_category_input(category, labels[place], text_state)
     ordered, taken = [], [name for name, _, _ in labels]
-    needs_offset = {c.position for c in encoder._number_columns if _needs_offset(c)}
     for place in places:
         entry = inputs[place]
         ordered.append(entry)
-        if place in needs_offset:
+        if isinstance(entry, DateInput) and entry.needs_offset:
             taken = make_unique([*taken, f"{entry.name}_{OFFSET}"])
             offset = OffsetInput(taken[-1], entry.column, place, state=entry.state)
             ordered.append(offset)
@@ -111,8 +112,8 @@ def _build_number_inputs(
         # columns without values are passed as numbers
         input_class = INPUTS.get(column.kind, NumberInput)
         state = {
-            "kind": column.kind,
-            "column": vars(column),
+            "type": column.kind,
+            "fitted": vars(column),
             "is_fine": bool(encoder.scale_.scale[first] < FINE_SCALE),
         }
         inputs[place] = input_class(*labels[place], state=state)
@@ -120,24 +121,7 @@ def _build_number_inputs(
     return inputs
 
 
-def _needs_offset(column: NumericColumn) -> bool:
-    """Return True if parts of a date are in local time of a zone."""
-    return (
-        isinstance(column, DateColumn)
-        and bool(column.has_zone)
-        and not column.in_utc
-        and len(column.parts) > 1
-    )
-
-
-def _build_text_input(text: TextBlock, label: Label) -> TextInput:
-    """Build the input of a text column."""
-    check_unicode(text.terms, f"column {label[1]!r}")
-    state = {"unit": text.unit, "longest": ANALYZERS[text.unit].longest}
-    return TextInput(*label, state=state)
-
-
-def _build_category_input(
+def build_category_input(
     category: CategoricalBlock, label: Label, text_state: Mapping[str, Any]
 ) -> CategoryInput:
     """Build the input of a categorical column."""

@@ -12,7 +12,7 @@ from skmlp._version import __version__
 from skmlp.classifier import MLPSoftmaxClassifier
 from skmlp.onnx.encoder import MATRIX, add_encoder, build_inputs
 from skmlp.onnx.graph import Graph
-from skmlp.onnx.inputs import KINDS, STATES, Input, MatrixInput
+from skmlp.onnx.inputs import METADATA, Input, MatrixInput
 from skmlp.onnx.keys import check_unicode, spell
 from skmlp.onnx.network import add_networks, check_activations
 from skmlp.tabular.encoder import TableEncoder, make_unique
@@ -61,13 +61,9 @@ def to_onnx(model: MLPSoftmaxClassifier) -> ModelProto:
 
     Raises
     ------
-    NotFittedError
-        If the model is not fitted.
-    TypeError
-        If a custom transformer or activation can't be exported, or if different
-        categories have the same text.
-    ValueError
-        If a category, a term or a label is no Unicode text.
+    TypeError, ValueError
+        If a custom transformer or activation, a type of categories, or text can't be
+        exported; the message names it.
 
     See Also
     --------
@@ -205,11 +201,11 @@ def build_metadata(
     model: MLPSoftmaxClassifier, inputs: Sequence[Input]
 ) -> dict[str, str]:
     """Build the properties of the ONNX model, from which `to_inputs` is served."""
-    kinds = {i.name: {"kind": i.kind, "column": i.column} for i in inputs}
-    states = {i.name: {"conversion": i.conversion, **i.state} for i in inputs}
+    described = {
+        i.name: {"kind": i.kind, "column": i.column, **i.state} for i in inputs
+    }
     return {
         "skmlp_version": __version__,
         "skmlp_classes": json.dumps(convert_labels(model.classes_).tolist()),
-        KINDS: json.dumps(kinds),
-        STATES: json.dumps(states),
+        METADATA: json.dumps(described),
     }

@@ -9,7 +9,7 @@ import datetime as dt
 import enum
 import math
 import re
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from fractions import Fraction
 from numbers import Integral, Number
 from typing import Any, NamedTuple
@@ -36,6 +36,9 @@ STAND_IN = "\x1f"
 SURROGATE = re.compile("[\ud800-\udfff]")
 """Half of a UTF-16 pair, which UTF-8 and so ONNX can't encode."""
 
+PLAIN_TYPES = (pd.Timedelta, pd.Period, dt.time, bytes, UUID, enum.Enum)
+"""Types with one repr per value; the encoder converts dates and durations to pandas."""
+
 
 class Keys(NamedTuple):
     """The keys of a column of categories."""
@@ -50,14 +53,14 @@ class Keys(NamedTuple):
 def build_keys(column: CategoricalBlock, name: str) -> Keys:
     """Build the keys of a fitted column: numbers if one type is exact, else text."""
     known = list(column.known)
-    keys = None
-    if _has_only(known, Number, np.bool_):
-        keys = _build_number_keys(known, column.has_missing)
+    keys = _build_number_keys(known, column.has_missing)
     return keys or _build_text_keys(known, name)
 
 
 def _build_number_keys(known: Sequence[Any], has_missing: bool) -> Keys | None:
     """Build numeric keys; None where neither int64 nor double is exact for all."""
+    if not _has_only(known, Number, np.bool_):
+        return None
     if not has_missing and _has_only(known, bool, np.bool_):
         return Keys(TensorProto.BOOL, list(map(int, known)), None, None, {})
     is_int64 = _has_only(known, Integral, np.bool_) and all(
@@ -65,12 +68,11 @@ def _build_number_keys(known: Sequence[Any], has_missing: bool) -> Keys | None:
     )
     is_double = all(map(_is_exact_double, known)) and -LARGEST_DOUBLE not in known
     if is_int64 and not (has_missing and is_double):
-        return Keys(
-            TensorProto.INT64, list(map(int, known)), MISSING_INT64, UNKNOWN, {}
-        )
+        whole = list(map(int, known))
+        return Keys(TensorProto.INT64, whole, MISSING_INT64, UNKNOWN, {})
     if is_double:
-        keys = list(map(float, known))
-        return Keys(TensorProto.DOUBLE, keys, None, -LARGEST_DOUBLE, {})
+        doubles = list(map(float, known))
+        return Keys(TensorProto.DOUBLE, doubles, None, -LARGEST_DOUBLE, {})
     return None
 
 
@@ -170,11 +172,18 @@ def find_text_keys(values: Iterable[object], state: Mapping[str, Any]) -> list[s
     return keys
 
 
-def build_identity(value: object) -> str | None:
+def build_identity(value: Any) -> str | None:
     """Build a text that equal values share; None for types without one."""
-    for kinds, build in IDENTITIES:
-        if isinstance(value, kinds):
-            return build(value)
+    if isinstance(value, Number | np.bool_):
+        return _identify_number(value)
+    if isinstance(value, pd.Timestamp):
+        # equal moments may have different time zones
+        return str(value if value.tz is None else value.tz_convert("UTC"))
+    if isinstance(value, pd.Interval):
+        ends = build_identity(value.left), build_identity(value.right)
+        return f"interval {value.closed} {ends}"
+    if isinstance(value, PLAIN_TYPES):
+        return repr(value)
     return None
 
 
@@ -188,34 +197,3 @@ def _identify_number(value: Any) -> str:
     if value == int(value):
         return str(int(value))
     return repr(float(value)) if _is_exact_double(value) else str(Fraction(value))
-
-
-def _identify_moment(value: dt.datetime) -> str:
-    """Build the text of a moment in UTC, or local if it has no time zone."""
-    moment = pd.Timestamp(value)
-    return str(moment if moment.tz is None else moment.tz_convert("UTC"))
-
-
-def _identify_interval(value: pd.Interval) -> str:
-    """Build the text of an interval."""
-    ends = build_identity(value.left), build_identity(value.right)
-    return f"interval {value.closed} {ends}"
-
-
-IDENTITIES: Sequence[tuple[tuple[type, ...], Callable[[Any], str]]] = (
-    ((str,), lambda value: repr(spell(value))),
-    ((Number, np.bool_), _identify_number),
-    ((enum.Enum,), lambda value: f"{type(value).__qualname__} {value.name}"),
-    ((dt.datetime,), _identify_moment),
-    ((dt.timedelta,), lambda value: f"lasting {pd.Timedelta(value)}"),
-    ((pd.Interval,), _identify_interval),
-    ((pd.Period,), lambda value: f"period {value.freqstr} {value}"),
-    ((tuple,), lambda value: f"tuple {list(map(build_identity, value))}"),
-    # sorted, as the order of a set depends on the process
-    ((frozenset,), lambda v: f"set {sorted(map(str, map(build_identity, v)))}"),
-    (
-        (dt.date, dt.time, np.datetime64, np.timedelta64, bytes, UUID),
-        lambda value: f"{type(value).__name__} {value}",
-    ),
-)
-"""Builders of identities by type; the first that fits counts."""

@@ -7,41 +7,18 @@ from typing import Any
 import numpy as np
 from onnx import TensorProto, helper
 
-from skmlp.nn.activations import (
-    ELU,
-    GELU,
-    SELU,
-    Activation,
-    Identity,
-    LeakyReLU,
-    PReLU,
-    ReLU,
-    Sigmoid,
-    SiLU,
-    Softplus,
-    Tanh,
-)
+from skmlp.nn import activations
+from skmlp.nn.activations import GELU, Activation
 from skmlp.nn.layers import Activate, Dense, Dropout, Layer, PeriodicEmbedding
 from skmlp.nn.network import Architecture, Network
 from skmlp.nn.parameters import Views
 from skmlp.onnx.graph import Graph, as_float32, as_int64
 
-BLOCK_ROWS = 1024
+LOOP_ROWS = 1024
 """Rows per step of networks with a periodic embedding, which makes them wide."""
 
 SMALLEST_NORMAL = np.finfo(np.float32).tiny
 """Lower bound of probabilities before their logarithm."""
-
-
-def add_elu(graph: Graph, z: str, activation: ELU, p: Views) -> str:
-    """Add the exponential linear unit."""
-    return graph.add("Elu", z, alpha=float(activation.alpha))
-
-
-def add_selu(graph: Graph, z: str, activation: SELU, p: Views) -> str:
-    """Add the scaled exponential linear unit."""
-    alpha, gamma = activation.elu.alpha, activation.scale
-    return graph.add("Selu", z, alpha=float(alpha), gamma=float(gamma))
 
 
 def add_gelu(graph: Graph, z: str, activation: GELU, p: Views) -> str:
@@ -52,19 +29,25 @@ def add_gelu(graph: Graph, z: str, activation: GELU, p: Views) -> str:
 
 
 ACTIVATION_NODES: dict[type[Activation], Callable[[Graph, str, Any, Views], str]] = {
-    Identity: lambda graph, z, activation, p: z,
-    ReLU: lambda graph, z, activation, p: graph.add("Relu", z),
-    LeakyReLU: lambda graph, z, activation, p: graph.add(
-        "LeakyRelu", z, alpha=float(activation.negative_slope)
+    activations.Identity: lambda graph, z, f, p: z,
+    activations.ReLU: lambda graph, z, f, p: graph.add("Relu", z),
+    activations.LeakyReLU: lambda graph, z, f, p: graph.add(
+        "LeakyRelu", z, alpha=float(f.negative_slope)
     ),
-    PReLU: lambda graph, z, activation, p: graph.add("PRelu", z, as_float32(p.slope)),
-    Sigmoid: lambda graph, z, activation, p: graph.add("Sigmoid", z),
-    Tanh: lambda graph, z, activation, p: graph.add("Tanh", z),
-    ELU: add_elu,
-    SELU: add_selu,
-    GELU: add_gelu,
-    SiLU: lambda graph, z, activation, p: graph.add("Mul", z, graph.add("Sigmoid", z)),
-    Softplus: lambda graph, z, activation, p: graph.add("Softplus", z),
+    activations.PReLU: lambda graph, z, f, p: graph.add(
+        "PRelu", z, as_float32(p.slope)
+    ),
+    activations.Sigmoid: lambda graph, z, f, p: graph.add("Sigmoid", z),
+    activations.Tanh: lambda graph, z, f, p: graph.add("Tanh", z),
+    activations.ELU: lambda graph, z, f, p: graph.add("Elu", z, alpha=float(f.alpha)),
+    activations.SELU: lambda graph, z, f, p: graph.add(
+        "Selu", z, alpha=float(f.elu.alpha), gamma=float(f.scale)
+    ),
+    activations.GELU: add_gelu,
+    activations.SiLU: lambda graph, z, f, p: graph.add(
+        "Mul", z, graph.add("Sigmoid", z)
+    ),
+    activations.Softplus: lambda graph, z, f, p: graph.add("Softplus", z),
 }
 """Nodes of each activation."""
 
@@ -181,7 +164,7 @@ def _add_loop_over_blocks(
     loop = body.as_proto("networks", [block], [predicted], with_constants=False)
     # Scan needs blocks of one length, so rows of zeros fill the last one
     n_rows = graph.add("Gather", graph.add("Shape", x), as_int64(0))
-    size = graph.add("Min", n_rows, as_int64(BLOCK_ROWS))
+    size = graph.add("Min", n_rows, as_int64(LOOP_ROWS))
     n_padding = graph.add("Mod", graph.add("Sub", as_int64(0), n_rows), size)
     pads = graph.add("Concat", as_int64(0, 0), n_padding, as_int64(0), axis=0)
     shape = graph.add("Concat", as_int64(-1), size, as_int64(widths[0]), axis=0)
