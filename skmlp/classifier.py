@@ -78,7 +78,7 @@ from skmlp.optim.optimizers import OptimizerState
 from skmlp.optim.schedules import SCHEDULES
 from skmlp.persistence import models
 from skmlp.tabular.encoder import TableEncoder
-from skmlp.tabular.frame import TableLike, count_columns
+from skmlp.tabular.frame import TableLike, as_table
 from skmlp.tabular.kept import FirstRows
 from skmlp.training.monitor import Plateau
 
@@ -679,7 +679,7 @@ class MLPSoftmaxClassifier(
         rng = make_generator(parameters.random_state)
 
         def given() -> dict[str, object]:
-            return {**source.fingerprint(), **validation_data._asdict()}
+            return {**source.fingerprint(), **validation_data.fingerprint()}
 
         checkpoint = checkpoint_of(
             parameters, self.get_params, given, fitted_state, rng
@@ -779,7 +779,7 @@ class MLPSoftmaxClassifier(
         rng = make_generator(parameters.random_state)
         is_warm_start = fitted_state is not None
         for call in batches_to_train(self, parameters, X, targets, rng, is_warm_start):
-            self._learn(parameters, call, count_columns(X))
+            self._learn(parameters, call, as_table(X).n_columns)
         return self
 
     def set_params(self, **params: object) -> Self:

@@ -14,8 +14,7 @@ from distributed import Future
 from skmlp.dask.cluster import Tasks
 from skmlp.data.sources import PartLabels, select_rows
 from skmlp.persistence.checkpoints import digest_of
-from skmlp.tabular.frame import split_columns
-from skmlp.tabular.names import format_list
+from skmlp.tabular.frame import format_list, split_columns
 
 
 class Part(NamedTuple):
@@ -133,7 +132,7 @@ class Partitions:
 
     Attributes
     ----------
-    labels : list of LabelsOfPart
+    labels : list of PartLabels
         Labels and weights of those partitions that have rows.
     futures : list of distributed.Future
         The partitions themselves.

@@ -262,7 +262,7 @@ class Plan(NamedTuple):
     Attributes
     ----------
     use : ndarray of uint8 of shape (n_rows,)
-        Members of `Use`.
+        Members of `SplitRole`.
     codes : ndarray of int of shape (n_rows,)
         Class of each row.
     weight : ndarray of shape (n_rows,) or None

@@ -27,9 +27,8 @@ from skmlp.data.targets import Targets, build_samples, compute_class_weights
 from skmlp.fitting.parameters import Parameters
 from skmlp.fitting.progress import say
 from skmlp.tabular.encoder import TableEncoder
-from skmlp.tabular.frame import TableLike
+from skmlp.tabular.frame import TableLike, format_list, remember_names
 from skmlp.tabular.kept import FirstRows, Kept, keep
-from skmlp.tabular.names import format_list, remember_names
 from skmlp.training.batches import RowsInMemory
 
 ENOUGH_ROWS = 1000

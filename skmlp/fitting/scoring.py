@@ -22,7 +22,7 @@ from skmlp._sklearn_compat import (
 )
 from skmlp.data.targets import is_unknown_to_sklearn
 from skmlp.fitting.parameters import Scoring
-from skmlp.tabular.names import format_list
+from skmlp.tabular.frame import format_list
 from skmlp.training.batches import Rows
 
 FILTERS = threading.RLock()

@@ -25,7 +25,7 @@ from skmlp.tabular.columns import (
     RealColumn,
 )
 from skmlp.tabular.encoder import TableEncoder, get_column_names, make_unique
-from skmlp.tabular.names import get_remembered_names
+from skmlp.tabular.frame import get_remembered_names
 from skmlp.tabular.scaling import FAR, LIMIT, SmoothScale
 from skmlp.tabular.text import ANALYZERS
 

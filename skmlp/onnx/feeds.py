@@ -10,14 +10,13 @@ from skmlp.tabular.encoder import make_unique
 from skmlp.tabular.frame import (
     Dense,
     TableLike,
+    as_table,
+    format_list,
     is_frame,
     is_sparse,
-    normalize,
     read_columns,
     read_rows,
 )
-from skmlp.tabular.lazy import check_is_table, check_not_lazy
-from skmlp.tabular.names import format_list
 
 
 def to_inputs(onnx_model: ModelProto, X: TableLike) -> dict[str, np.ndarray]:
@@ -99,14 +98,10 @@ def _read_inputs(onnx_model: ModelProto) -> list[Input]:
 
 def _read_table(X: TableLike) -> Dense:
     """Check X, and convert it to a frame or a dense 2-D array."""
-    check_not_lazy(X=X)
-    check_is_table("X", X)
-    table: Dense
-    if is_frame(X):
-        table = X
-    else:
-        array = normalize(X)
-        table = array.toarray() if is_sparse(array) else read_rows(array)
+    data = as_table(X).data
+    table: Dense = data
+    if not is_frame(data):
+        table = data.toarray() if is_sparse(data) else read_rows(data)
     if len(table.shape) != 2 or table.shape[0] == 0:
         raise ValueError(
             f"expected a table of one row or more, got shape {table.shape}. Pass one "
