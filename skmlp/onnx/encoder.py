@@ -48,7 +48,7 @@ def build_inputs(encoder: TableEncoder) -> list[Input]:
         return [MatrixInput(MATRIX, MATRIX, width=encoder.n_features_in_)]
     columns = make_unique([str(name) for name in get_column_names(encoder)])
     places = range(len(columns))
-    labels = list(zip(build_input_names(columns), columns, places, strict=True))
+    labels = list(zip(_build_input_names(columns), columns, places, strict=True))
     inputs = _build_number_inputs(encoder, labels)
     for text in encoder._text_columns:
         place = text.position
@@ -82,10 +82,11 @@ def _is_matrix(encoder: TableEncoder) -> bool:
     return not has_names and are_plain and only_numbers
 
 
-def build_input_names(columns: Sequence[str]) -> list[str]:
+def _build_input_names(columns: Sequence[str]) -> list[str]:
     """Build unique names that are not empty and that UTF-8 can hold."""
     names: list[str] = []
     for place, name in enumerate(columns):
+        # a lone surrogate becomes its escape, as \ud800
         clean = name.encode("utf-8", "backslashreplace").decode()
         if clean == name != "":
             names.append(name)
@@ -141,6 +142,7 @@ def add_encoder(graph: Graph, encoder: TableEncoder, inputs: Sequence[Input]) ->
     """Add the nodes from inputs to `transform`'s matrix, in single precision."""
     offsets = {i.position: i.name for i in inputs if isinstance(i, OffsetInput)}
     by_position = {i.position: i for i in inputs if not isinstance(i, OffsetInput)}
+    # in the order of transform's columns: numbers, indicators, categories, text
     parts = []
     if encoder.n_numbers_:
         columns = []
@@ -148,6 +150,7 @@ def add_encoder(graph: Graph, encoder: TableEncoder, inputs: Sequence[Input]) ->
             columns.append(inputs[0].name)
         else:
             for number in encoder._number_columns:
+                # dates have several numbers
                 entry = by_position[number.position]
                 assert isinstance(entry, NumberInput)
                 columns += entry.add_numbers(graph, offsets.get(number.position))
@@ -179,12 +182,15 @@ def _add_scaled_numbers(graph: Graph, encoder: TableEncoder, numbers: str) -> li
 
 def add_scale(graph: Graph, x: str, scale: SmoothScale) -> str:
     """Add the smooth clipping z / sqrt(1 + (z / LIMIT)**2); missing becomes 0."""
+    # in doubles, since single precision would round large numbers, such as seconds
+    # since 1970, before their center is subtracted
     z = graph.add("Sub", x, as_float64(scale.center))
     z = graph.add("Div", z, as_float64(scale.scale))
     z = graph.add("Clip", z, as_float64(-FAR), as_float64(FAR))
     ratio = graph.add("Div", z, as_float64(LIMIT))
     square = graph.add("Mul", ratio, ratio)
     root = graph.add("Sqrt", graph.add("Add", square, as_float64(1)))
+    # constant in training: new values say nothing
     is_zero = graph.add("IsNaN", x)
     if scale.is_constant.any():
         is_zero = graph.add("Or", is_zero, scale.is_constant)

@@ -83,8 +83,8 @@ def to_onnx(model: MLPSoftmaxClassifier) -> ModelProto:
     ['label', 'probabilities']
     """
     inputs = build_model_inputs(model)
-    label, probability = name_outputs(inputs)
-    graph = Graph(choose_prefix(inputs))
+    label, probability = _name_outputs(inputs)
+    graph = Graph(_choose_prefix(inputs))
     add_model(graph, model, inputs, label, probability)
     classes = convert_labels(model.classes_)
     label_type = helper.np_dtype_to_tensor_dtype(classes.dtype)
@@ -104,7 +104,8 @@ def to_onnx(model: MLPSoftmaxClassifier) -> ModelProto:
         producer_name="skmlp",
         producer_version=__version__,
     )
-    helper.set_model_props(onnx_model, build_metadata(model, inputs))
+    # kinds and states of the inputs, which to_inputs reads
+    helper.set_model_props(onnx_model, _build_metadata(model, inputs))
     check_model(onnx_model)
     return onnx_model
 
@@ -134,7 +135,7 @@ def build_model_inputs(model: MLPSoftmaxClassifier) -> list[Input]:
     return build_inputs(encoder)
 
 
-def name_outputs(inputs: Sequence[Input]) -> list[str]:
+def _name_outputs(inputs: Sequence[Input]) -> list[str]:
     """Choose names of label and probabilities that no input has."""
     taken = [entry.name for entry in inputs]
     return [
@@ -143,7 +144,7 @@ def name_outputs(inputs: Sequence[Input]) -> list[str]:
     ]
 
 
-def choose_prefix(inputs: Sequence[Input]) -> str:
+def _choose_prefix(inputs: Sequence[Input]) -> str:
     """Choose a prefix of names in the graph that no input's name begins with."""
     prefix = "skmlp_"
     while any(entry.name.startswith(prefix) for entry in inputs):
@@ -172,9 +173,11 @@ def add_model(
         model._ensemble_weights(),
         model.temperature_,
     )
-    if elem_type != TensorProto.FLOAT:
+    if elem_type != TensorProto.FLOAT:  # pipelines of skl2onnx may have doubles
         result = graph.add("Cast", result, to=elem_type)
+    # renamed at once, as only the last node can be
     graph.rename(result, probability)
+    # ties go to the first class, as in predict
     most_probable = graph.add("ArgMax", probability, axis=1, keepdims=0)
     labels = graph.add("Gather", convert_labels(model.classes_), most_probable)
     graph.rename(labels, label)
@@ -187,6 +190,7 @@ def convert_labels(classes: np.ndarray) -> np.ndarray:
         return classes.astype(np.int64 if is_int64 else np.uint64)
     if classes.dtype.kind == "f":
         return classes.astype(np.float64)
+    # objects of other types become text, which must tell them apart
     labels = [spell(label) for label in classes]
     check_unicode(labels, "the labels")
     if len(set(labels)) < len(labels):
@@ -197,7 +201,7 @@ def convert_labels(classes: np.ndarray) -> np.ndarray:
     return np.array(labels, dtype=object)
 
 
-def build_metadata(
+def _build_metadata(
     model: MLPSoftmaxClassifier, inputs: Sequence[Input]
 ) -> dict[str, str]:
     """Build the properties of the ONNX model, from which `to_inputs` is served."""

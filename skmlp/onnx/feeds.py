@@ -62,6 +62,7 @@ def to_inputs(onnx_model: ModelProto, X: TableLike) -> dict[str, np.ndarray]:
     table = _read_table(X)
     if isinstance(inputs[0], MatrixInput):
         return {inputs[0].name: inputs[0].fill_matrix(table)}
+    # unique as in build_inputs, so that equal names match by position
     names = make_unique([str(column.name) for column in read_columns(table)])
     # categories are compared exactly, so they must not be rounded to float64
     exact_names = {i.column for i in inputs if isinstance(i, CategoryInput)}

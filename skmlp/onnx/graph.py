@@ -55,11 +55,13 @@ class Graph:
         **attributes: Any,
     ) -> str:
         """Add a node; `since` is the opset it needs. Return the name of its output."""
+        # no input has a name with this prefix
         name = f"{self.prefix}{operator}_{len(self.nodes) + 1}"
         names = [
             value if isinstance(value, str) else self.add_constant(value)
             for value in inputs
         ]
+        # the lowest version that all nodes accept, for the sake of old runtimes
         self.opsets[domain] = max(
             self.opsets.get(domain, DOMAINS[domain]), since, DOMAINS[domain]
         )
@@ -79,6 +81,7 @@ class Graph:
     def add_constant(self, value: np.ndarray) -> str:
         """Return the name of a constant, which is stored once."""
         content = str(value.tolist()) if value.dtype == object else value.tobytes()
+        # bytes, since -0.0 and NaN are constants, too
         key = value.dtype.str, value.shape, content
         if key not in self.constants:
             name = f"{self.prefix}constant_{len(self.constants) + 1}"

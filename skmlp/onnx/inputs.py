@@ -81,7 +81,7 @@ class MatrixInput(Input):
                 "columns of fit."
             )
         matrix = read_matrix(table)
-        if matrix is None:
+        if matrix is None:  # not of one numeric dtype
             columns = [
                 NUMERIC_COLUMNS["numbers"](column.position).read(column)[0]
                 for column in read_columns(table)
@@ -164,6 +164,7 @@ class TimeInput(DurationInput):
     def fill(self, column: Column) -> np.ndarray:
         (seconds,) = self.reader.read(column)
         is_missing = np.isnan(seconds)
+        # rint, as seconds are binary fractions
         ticks = np.rint(np.where(is_missing, 0, seconds) * SECOND).astype(np.int64)
         return np.where(is_missing, MISSING_INT64, ticks)
 
@@ -189,6 +190,7 @@ class DateInput(NumberInput):
         return self._to_microseconds(column, to_datetime_index(values))
 
     def add_numbers(self, graph: Graph, offset: str | None) -> list[str]:
+        # elapsed seconds count in UTC, parts of the date in local time
         moments = local = Integers(graph, self.name)
         if offset is not None:
             local = moments + Integers(graph, offset) * SECOND
@@ -210,6 +212,7 @@ class OffsetInput(NumberInput):
 
     def fill(self, column: Column) -> np.ndarray:
         """Convert a column of dates to offsets, 0 where missing."""
+        # zones may differ by row, so to_datetime_index may convert to UTC
         values = self._read(column)
         if values is None:
             return np.zeros(len(column.data), dtype=np.int64)
@@ -256,6 +259,7 @@ class CategoryInput(Input):
 
     def fill(self, column: Column) -> np.ndarray:
         found = factorize(column)
+        # refuses other types of values as in Python
         fitted = CategoricalBlock(column.position, 2, 1)
         fitted.is_object = self.state["is_object"]
         fitted.families = set(self.state["families"])
@@ -268,6 +272,7 @@ class CategoryInput(Input):
         else:
             unknown = self.state["unknown"]
             keys = [find_number_key(v, self.dtype, unknown) for v in found.distinct]
+        # the code of missing values is -1, so their key comes last
         table = np.array([*keys, self.state["missing"]], dtype=object)
         is_bool = self.elem_type == TensorProto.BOOL
         if is_bool and any(key is None for key in table[np.unique(found.codes)]):

@@ -61,12 +61,14 @@ def _build_number_keys(known: Sequence[Any], has_missing: bool) -> Keys | None:
     """Build numeric keys; None where neither int64 nor double is exact for all."""
     if not _has_only(known, Number, np.bool_):
         return None
+    # bool has no value for missing
     if not has_missing and _has_only(known, bool, np.bool_):
         return Keys(TensorProto.BOOL, list(map(int, known)), None, None, {})
     is_int64 = _has_only(known, Integral, np.bool_) and all(
         UNKNOWN < value <= np.iinfo(np.int64).max for value in known
     )
     is_double = all(map(_is_exact_double, known)) and -LARGEST_DOUBLE not in known
+    # with missing values doubles come first, as NaN is what users pass for them
     if is_int64 and not (has_missing and is_double):
         whole = list(map(int, known))
         return Keys(TensorProto.INT64, whole, MISSING_INT64, UNKNOWN, {})
@@ -96,6 +98,7 @@ def _build_text_keys(known: Sequence[object], name: str) -> Keys:
             "which text in a graph can't tell apart; turn them into text before fit."
         )
     check_unicode(texts, f"column {name!r}")
+    # an empty text is missing, unless it is a category
     missing = "" if "" not in texts else _build_stand_in(texts)
     unknown = _build_stand_in([*texts, missing])
     return Keys(TensorProto.STRING, texts, missing, unknown, others)
@@ -166,6 +169,7 @@ def find_text_keys(values: Iterable[object], state: Mapping[str, Any]) -> list[s
     for value in values:
         if isinstance(value, str):
             text = spell(value)
+            # text that is the key of a number or of missing must not match these
             keys.append(unknown if text in taken or SURROGATE.search(text) else text)
         else:
             keys.append(others.get(build_identity(value), unknown))
@@ -192,8 +196,10 @@ def _identify_number(value: Any) -> str:
     value = _to_python(value)
     if isinstance(value, complex):
         return str(value)
+    # NaN and infinity have no integer part
     if value != value or value in (math.inf, -math.inf):
         return str(float(value))
     if value == int(value):
         return str(int(value))
+    # Decimal("0.1") is no double, so it is equal to 1/10 and not to 0.1
     return repr(float(value)) if _is_exact_double(value) else str(Fraction(value))

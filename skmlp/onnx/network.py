@@ -21,7 +21,7 @@ SMALLEST_NORMAL = np.finfo(np.float32).tiny
 """Lower bound of probabilities before their logarithm."""
 
 
-def add_gelu(graph: Graph, z: str, activation: GELU, p: Views) -> str:
+def _add_gelu(graph: Graph, z: str, activation: GELU, p: Views) -> str:
     """Add z * (1 + erf(z / sqrt(2))) / 2."""
     error = graph.add("Erf", graph.add("Mul", z, as_float32(math.sqrt(0.5))))
     cdf = graph.add("Add", error, as_float32(1))
@@ -43,7 +43,7 @@ ACTIVATION_NODES: dict[type[Activation], Callable[[Graph, str, Any, Views], str]
     activations.SELU: lambda graph, z, f, p: graph.add(
         "Selu", z, alpha=float(f.elu.alpha), gamma=float(f.scale)
     ),
-    activations.GELU: add_gelu,
+    activations.GELU: _add_gelu,
     activations.SiLU: lambda graph, z, f, p: graph.add(
         "Mul", z, graph.add("Sigmoid", z)
     ),
@@ -62,20 +62,20 @@ def check_activations(architecture: Architecture) -> None:
             )
 
 
-def add_dense(graph: Graph, x: str, layer: Dense) -> str:
+def _add_dense(graph: Graph, x: str, layer: Dense) -> str:
     """Add an affine map: (..., n_rows, n_inputs) to (..., n_rows, n_outputs)."""
     product = graph.add("MatMul", x, as_float32(layer.p.weight))
     # one bias per network and unit, the same for all rows
     return graph.add("Add", product, as_float32(layer.p.bias[..., np.newaxis, :]))
 
 
-def add_activation(graph: Graph, x: str, layer: Activate) -> str:
+def _add_activation(graph: Graph, x: str, layer: Activate) -> str:
     """Add the activation of a layer."""
     add_nodes = ACTIVATION_NODES[type(layer.activation)]
     return add_nodes(graph, x, layer.activation, layer.by_row)
 
 
-def add_periodic_embedding(graph: Graph, x: str, layer: PeriodicEmbedding) -> str:
+def _add_periodic_embedding(graph: Graph, x: str, layer: PeriodicEmbedding) -> str:
     """Append the periodic embedding of the numeric features to the inputs."""
     wave = as_float32(layer.p.wave)
     members, n_numbers = wave.shape[:-3], layer.n_numbers
@@ -83,6 +83,7 @@ def add_periodic_embedding(graph: Graph, x: str, layer: PeriodicEmbedding) -> st
     # (n_numbers, 1, n_rows), so that each feature has a product of its own
     numbers = graph.add("Transpose", numbers, perm=[1, 0])
     numbers = graph.add("Unsqueeze", numbers, as_int64(1))
+    # frequency and phase per cosine: (..., n_numbers, n_cosines, 2)
     angle = graph.add("Mul", wave[..., :1], numbers)
     cosine = graph.add("Cos", graph.add("Add", angle, wave[..., 1:]))
     # (..., n_numbers, n_projections, n_rows)
@@ -91,15 +92,16 @@ def add_periodic_embedding(graph: Graph, x: str, layer: PeriodicEmbedding) -> st
     embedded = graph.add("Reshape", embedded, flat)
     axes = list(range(len(flat)))
     embedded = graph.add("Transpose", embedded, perm=[*axes[:-2], axes[-1], axes[-2]])
+    # the same inputs for all members, in front of what each embeds
     if members:
         x = graph.add("Expand", x, as_int64(*members, 1, 1))
     return graph.add("Concat", x, embedded, axis=-1)
 
 
 LAYER_NODES: dict[type[Layer], Callable[[Graph, str, Any], str]] = {
-    Dense: add_dense,
-    Activate: add_activation,
-    PeriodicEmbedding: add_periodic_embedding,
+    Dense: _add_dense,
+    Activate: _add_activation,
+    PeriodicEmbedding: _add_periodic_embedding,
     Dropout: lambda graph, x, layer: x,  # the identity outside of training
 }
 """Nodes of each layer."""
@@ -115,6 +117,7 @@ def add_networks(
 ) -> str:
     """Add the nodes from encoded rows (n_rows, n_inputs) to their probabilities."""
     network = Network(architecture, parameters)
+    # a single network needs no mean
     if parameters.ndim == 2 and ensemble_weights is None:
         ensemble_weights = np.full(len(parameters), 1 / len(parameters))
 
@@ -141,6 +144,7 @@ def _add_probabilities(
         if temperature == 1:
             return mean
         logits = graph.add("Log", graph.add("Max", mean, as_float32(SMALLEST_NORMAL)))
+    # of an ensemble, these are the logarithms of the mean
     if temperature != 1:
         logits = graph.add("Div", logits, as_float32(temperature))
     return graph.add("Softmax", logits, axis=-1)
@@ -154,6 +158,7 @@ def _add_loop_over_blocks(
 ) -> str:
     """Add a loop over blocks of rows, which bounds the memory of wide networks."""
     widths = architecture.n_inputs, architecture.n_classes
+    # the body is a graph from a block of rows to its probabilities
     body = graph.body()
     block_name = f"{body.prefix}block"
     result = add_layers(body, block_name)
@@ -169,6 +174,7 @@ def _add_loop_over_blocks(
     pads = graph.add("Concat", as_int64(0, 0), n_padding, as_int64(0), axis=0)
     shape = graph.add("Concat", as_int64(-1), size, as_int64(widths[0]), axis=0)
     blocks = graph.add("Reshape", graph.add("Pad", x, pads), shape)
+    # (n_blocks, block_rows, n_inputs) to (n_blocks, block_rows, n_classes)
     parts = graph.add("Scan", blocks, body=loop, num_scan_inputs=1)
     rows = graph.add("Reshape", parts, as_int64(-1, widths[1]))
     return graph.add("Slice", rows, as_int64(0), n_rows, as_int64(0))
