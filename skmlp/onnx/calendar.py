@@ -6,8 +6,7 @@ from onnx import TensorProto
 
 from skmlp.onnx.graph import Graph, as_int64
 
-SECOND = 1_000_000
-"""In microseconds, the unit of all moments and durations in a graph."""
+SECOND = 1_000_000  # in microseconds, the unit of all moments and durations in a graph
 
 HOUR, DAY = 3600 * SECOND, 86_400 * SECOND
 

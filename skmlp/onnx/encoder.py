@@ -29,17 +29,13 @@ from skmlp.tabular.frame import get_remembered_names
 from skmlp.tabular.scaling import FAR, LIMIT, SmoothScale
 from skmlp.tabular.text import ANALYZERS
 
-MATRIX = "X"
-"""Name of the input of columns without names."""
-
-OFFSET = "utc_offset"
-"""Suffix of the second input of dates with a time zone."""
+MATRIX = "X"  # name of the input of columns without names
+OFFSET = "utc_offset"  # suffix of the second input of dates with a time zone
 
 Label = tuple[str, str, int]
 """Name of an input, name of its column, and position of the column."""
 
-FINE_SCALE = 1.0
-"""Scale in seconds below which parts of a microsecond change the predictions."""
+FINE_SCALE = 1.0  # in seconds; below, parts of a microsecond change the predictions
 
 
 def build_inputs(encoder: TableEncoder) -> list[Input]:

@@ -84,7 +84,11 @@ def to_onnx(model: MLPSoftmaxClassifier) -> ModelProto:
     """
     inputs = build_model_inputs(model)
     label, probability = _name_outputs(inputs)
-    graph = Graph(_choose_prefix(inputs))
+    # no input has a name with the prefix of all names in the graph
+    prefix = "skmlp_"
+    while any(entry.name.startswith(prefix) for entry in inputs):
+        prefix += "_"
+    graph = Graph(prefix)
     add_model(graph, model, inputs, label, probability)
     classes = convert_labels(model.classes_)
     label_type = helper.np_dtype_to_tensor_dtype(classes.dtype)
@@ -142,14 +146,6 @@ def _name_outputs(inputs: Sequence[Input]) -> list[str]:
         make_unique([*taken, f"output_{name}"])[-1] if name in taken else name
         for name in ("label", "probabilities")
     ]
-
-
-def _choose_prefix(inputs: Sequence[Input]) -> str:
-    """Choose a prefix of names in the graph that no input's name begins with."""
-    prefix = "skmlp_"
-    while any(entry.name.startswith(prefix) for entry in inputs):
-        prefix += "_"
-    return prefix
 
 
 def add_model(

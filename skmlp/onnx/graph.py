@@ -7,14 +7,10 @@ import numpy as np
 from onnx import GraphProto, NodeProto, TensorProto, ValueInfoProto, helper
 from onnx.numpy_helper import from_array
 
-LOWEST_OPSET = 13
-"""Opset of graphs without text columns."""
-
-TEXT_OPSET = 20
-"""First opset with StringConcat."""
-
+LOWEST_OPSET = 13  # opset of graphs without text columns
+TEXT_OPSET = 20  # first opset with StringConcat
+# lowest version of each operator domain
 DOMAINS = {"": LOWEST_OPSET, "ai.onnx.ml": 2, "com.microsoft": 1}
-"""Lowest version of each operator domain."""
 
 
 def as_int64(*values: int) -> np.ndarray:
@@ -55,7 +51,6 @@ class Graph:
         **attributes: Any,
     ) -> str:
         """Add a node; `since` is the opset it needs. Return the name of its output."""
-        # no input has a name with this prefix
         name = f"{self.prefix}{operator}_{len(self.nodes) + 1}"
         names = [
             value if isinstance(value, str) else self.add_constant(value)

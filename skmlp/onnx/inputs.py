@@ -35,8 +35,7 @@ from skmlp.tabular.columns import (
 )
 from skmlp.tabular.frame import Column, Dense, Values, read_columns, read_matrix
 
-METADATA = "skmlp_inputs"
-"""Property of the ONNX model: kind, column and state of each input, as JSON."""
+METADATA = "skmlp_inputs"  # property of the ONNX model: each input as JSON
 
 
 @dataclass(frozen=True)
@@ -299,16 +298,8 @@ class CategoryInput(Input):
                 )
 
 
+_NUMERIC = (NumberInput, DurationInput, TimeInput, DateInput, OffsetInput)
 INPUTS: dict[str, type[Input]] = {
     input_class.kind: input_class
-    for input_class in (
-        MatrixInput,
-        NumberInput,
-        DurationInput,
-        TimeInput,
-        DateInput,
-        OffsetInput,
-        TextInput,
-        CategoryInput,
-    )
+    for input_class in (MatrixInput, *_NUMERIC, TextInput, CategoryInput)
 }

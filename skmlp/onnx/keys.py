@@ -21,20 +21,14 @@ from onnx import TensorProto
 
 from skmlp.tabular.columns import CategoricalBlock
 
-MISSING_INT64 = np.iinfo(np.int64).min
-"""Missing value of int64 inputs; NumPy's NaT is the same number."""
-
-UNKNOWN = MISSING_INT64 + 1
-"""Key of unknown categories among integers."""
-
+MISSING_INT64 = np.iinfo(np.int64).min  # as NumPy's NaT
+UNKNOWN = MISSING_INT64 + 1  # key of unknown categories among integers
 LARGEST_DOUBLE = float(np.finfo(np.float64).max)
 
+# key of missing values among texts that include the empty one, and of unknown values;
 # whitespace, in which the tokenizer of a column that is also text finds no word
 STAND_IN = "\x1f"
-"""Key of missing or unknown values among texts that include the empty one."""
-
-SURROGATE = re.compile("[\ud800-\udfff]")
-"""Half of a UTF-16 pair, which UTF-8 and so ONNX can't encode."""
+SURROGATE = re.compile("[\ud800-\udfff]")  # half of a pair, which UTF-8 can't encode
 
 PLAIN_TYPES = (pd.Timedelta, pd.Period, dt.time, bytes, UUID, enum.Enum)
 """Types with one repr per value; the encoder converts dates and durations to pandas."""

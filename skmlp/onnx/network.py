@@ -14,11 +14,8 @@ from skmlp.nn.network import Architecture, Network
 from skmlp.nn.parameters import Views
 from skmlp.onnx.graph import Graph, as_float32, as_int64
 
-LOOP_ROWS = 1024
-"""Rows per step of networks with a periodic embedding, which makes them wide."""
-
-SMALLEST_NORMAL = np.finfo(np.float32).tiny
-"""Lower bound of probabilities before their logarithm."""
+LOOP_ROWS = 1024  # rows per step with a periodic embedding, which is wide
+SMALLEST_NORMAL = np.finfo(np.float32).tiny  # of probabilities, before their logarithm
 
 
 def _add_gelu(graph: Graph, z: str, activation: GELU, p: Views) -> str:

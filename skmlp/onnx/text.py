@@ -14,14 +14,9 @@ from skmlp.tabular.text import ANALYZERS, TextBlock
 WORD = r"[\p{L}\p{N}_]+|[^\p{L}\p{N}_\s\p{Z}\x0b\x1c-\x1f\x{85}]"
 r"""Python's \w+|[^\w\s] in the syntax of RE2."""
 
-END = " \ue000"
-"""Mark after each text, since the tokenizer fails where all texts are empty."""
-
-OTHER, SPACE = 0, 1
-"""Tokens of unknown characters or words, and of spaces."""
-
-MOST_CAPITALS = 4
-"""Letters beyond ASCII of a word, up to which all capitalizations are listed."""
+END = " \ue000"  # after each text, since the tokenizer fails where all are empty
+OTHER, SPACE = 0, 1  # tokens of unknown characters or words, and of spaces
+MOST_CAPITALS = 4  # letters beyond ASCII, up to which all capitalizations are listed
 
 
 def add_text(graph: Graph, x: str, column: TextBlock) -> str:

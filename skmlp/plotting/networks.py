@@ -20,11 +20,9 @@ if TYPE_CHECKING:
     from matplotlib.patches import Rectangle
     from matplotlib.text import Text
 
-MOST_UNITS = 25
-"""Number of units with images."""
+MOST_UNITS = 25  # number of units with images
 
-BAR_WIDTH = 0.28
-"""Width of a layer's bar; the distance between layers is 1."""
+BAR_WIDTH = 0.28  # width of a layer's bar; the distance between layers is 1
 
 
 @dataclass(eq=False, repr=False)

@@ -14,7 +14,6 @@ from skmlp import Activation, MLPSoftmaxClassifier
 from skmlp.onnx import to_onnx
 from skmlp.onnx.export import (
     _build_metadata,
-    _choose_prefix,
     _name_outputs,
     build_model_inputs,
     convert_labels,
@@ -78,7 +77,6 @@ def test_names_of_outputs_and_prefix_are_no_inputs():
     names = ["label", "output_label", "skmlp_x", "skmlp__"]
     inputs = [Input(name, name) for name in names]
     assert _name_outputs(inputs) == ["output_label_2", "probabilities"]
-    assert _choose_prefix(inputs) == "skmlp___"
 
 
 def test_what_a_file_says():
