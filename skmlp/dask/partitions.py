@@ -13,7 +13,7 @@ from distributed import Future
 
 from skmlp.dask.cluster import Tasks
 from skmlp.data.sources import PartLabels, select_rows
-from skmlp.persistence.checkpoints import digest_of
+from skmlp.persistence.fingerprints import compute_fingerprint
 from skmlp.tabular.frame import format_list, split_columns
 
 
@@ -74,7 +74,10 @@ def rows_of(part: Part, wanted: np.ndarray) -> Any:
 
 def words_of(part: Part) -> list[str | None]:
     """What tells a partition from others."""
-    return [digest_of(None if given is None else one_table(given)) for given in part]
+    return [
+        compute_fingerprint(None if given is None else one_table(given))
+        for given in part
+    ]
 
 
 def one_table(given: Any) -> Any:
