@@ -4,7 +4,7 @@ import copy
 import functools
 import inspect
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, NoReturn, ParamSpec, TypeVar
+from typing import Any, NoReturn, TypeVar
 
 import numpy as np
 import sklearn
@@ -38,8 +38,7 @@ __all__ = [
     "with_callbacks",
 ]  # re-exported; other names are defined here
 
-P = ParamSpec("P")
-R = TypeVar("R")
+Method = TypeVar("Method")
 
 fit_context = _fit_context
 """Decorator that validates hyper-parameters before `fit`."""
@@ -63,9 +62,7 @@ except ImportError:
                 "without callbacks (verbose=True and history_ show each epoch too)."
             )
 
-    def with_callbacks(
-        method: Callable[P, R],
-    ) -> Callable[P, R]:
+    def with_callbacks(method: Method) -> Method:
         """Return the method: placeholder of a decorator of scikit-learn 1.9."""
         return method
 
