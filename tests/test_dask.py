@@ -28,9 +28,9 @@ from sklearn.utils._param_validation import InvalidParameterError
 import skmlp.dask
 from skmlp import FileRefusedError, MLPSoftmaxClassifier
 from skmlp.dask import DaskMLPSoftmaxClassifier
-from skmlp.dask.averaging import as_received
-from skmlp.dask.cluster import PIECE_SIZE, Tasks
-from skmlp.dask.partitions import together
+from skmlp.dask.averaging import align_arrays
+from skmlp.dask.cluster import CHUNK_SIZE, Tasks
+from skmlp.dask.partitions import concat_parts
 from skmlp.parts.rounds import learning_rate_factor
 from skmlp.training.batches import Samples
 
@@ -239,9 +239,9 @@ def test_killed_workers_have_no_say(rows, expected, mortals):
 
 def test_shards_that_came_in_a_message_are_learnt_from(shifted_by_a_byte):
     given = Samples(RNG.normal(size=(5, 3)), np.arange(5), None)
-    assert all(one is two for one, two in zip(as_received(given), given, strict=True))
+    assert all(one is two for one, two in zip(align_arrays(given), given, strict=True))
     shifted = Samples(*map(shifted_by_a_byte, given[:2]))
-    found = as_received(shifted)
+    found = align_arrays(shifted)
     assert found.x.flags.aligned
     assert found.y_encoded.flags.aligned
     assert_array_equal(found.x, given.x)
@@ -342,7 +342,7 @@ def test_labels_are_exact_and_scored_by_value(rows, client):
 
 def test_together_keeps_integers_of_several_types_exact():
     parts = [pd.Series([2**53 + 1]), pd.Series([2**63 + 1], dtype="uint64")]
-    assert together(parts).tolist() == [2**53 + 1, 2**63 + 1]
+    assert concat_parts(parts).tolist() == [2**53 + 1, 2**63 + 1]
 
 
 def test_sorted_labels_do_no_harm_to_few_rows(client):
@@ -497,13 +497,15 @@ def test_a_fit_that_was_cut_off_goes_on(client, expected, tmp_path, monkeypatch)
         path = tmp_path / name
         cut_off = clone(one).set_params(checkpoint=path)
 
-        def raise_in_second(runner, *given, epoch=skmlp.dask.averaging.OnCluster.epoch):
+        def raise_in_second(
+            runner, *given, epoch=skmlp.dask.averaging.DaskExecutor.epoch
+        ):
             if given[2][0].visit.epoch == 1:
                 raise KilledError
             return epoch(runner, *given)
 
         with monkeypatch.context() as patch:
-            patch.setattr(skmlp.dask.averaging.OnCluster, "epoch", raise_in_second)
+            patch.setattr(skmlp.dask.averaging.DaskExecutor, "epoch", raise_in_second)
             with pytest.raises(KilledError):
                 cut_off.fit(lazy(), "label")
         assert not hasattr(cut_off, "n_shards_")
@@ -529,12 +531,12 @@ def test_workers_that_all_die_are_spoken_of(mortals, tmp_path):
 
 
 def test_an_interruption_keeps_the_last_epoch(client, monkeypatch):
-    def interrupt_third(runner, *given, epoch=skmlp.dask.averaging.OnCluster.epoch):
+    def interrupt_third(runner, *given, epoch=skmlp.dask.averaging.DaskExecutor.epoch):
         if given[2][0].visit.epoch == 2:
             raise KeyboardInterrupt
         return epoch(runner, *given)
 
-    monkeypatch.setattr(skmlp.dask.averaging.OnCluster, "epoch", interrupt_third)
+    monkeypatch.setattr(skmlp.dask.averaging.DaskExecutor, "epoch", interrupt_third)
     fitted = model(max_iter=9)
     with pytest.warns(UserWarning, match="interrupted by user in epoch 3"):
         fitted.fit(lazy(), "label")
@@ -579,11 +581,11 @@ def test_a_closed_client_is_refused_with_the_way_to_an_open_one(own_client, what
 def test_a_client_closed_in_the_midst_of_fit_is_spoken_of(
     own_client, what, monkeypatch
 ):
-    def close_and_go_on(runner, *given, epoch=skmlp.dask.averaging.OnCluster.epoch):
+    def close_and_go_on(runner, *given, epoch=skmlp.dask.averaging.DaskExecutor.epoch):
         (own_client if what == "client" else own_client.cluster).close()
         return epoch(runner, *given)
 
-    monkeypatch.setattr(skmlp.dask.averaging.OnCluster, "epoch", close_and_go_on)
+    monkeypatch.setattr(skmlp.dask.averaging.DaskExecutor, "epoch", close_and_go_on)
     with pytest.raises(RuntimeError, match=f"closed before fit had ended. {OPEN_ONE}"):
         model(client=own_client).fit(lazy(), "label")
 
@@ -624,7 +626,7 @@ def test_a_search_on_workers_that_die_goes_on(mortals, tmp_path):
 
 
 def test_large_values_go_in_pieces_without_a_warning(client):
-    value = RNG.normal(size=3 * PIECE_SIZE // 8)
+    value = RNG.normal(size=3 * CHUNK_SIZE // 8)
     with warnings.catch_warnings(), Tasks(client) as tasks:
         warnings.simplefilter("error")
         assert_array_equal(tasks.send(value).result(), value)

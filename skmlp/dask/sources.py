@@ -1,4 +1,4 @@
-"""Rows of a fit on a cluster: gathered if they are few, else encoded by workers."""
+"""Training rows on a cluster: gathered if they are few, else encoded by workers."""
 
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack
@@ -9,14 +9,13 @@ import numpy as np
 from distributed import Future
 
 from skmlp.classifier import MLPSoftmaxClassifier
-from skmlp.dask.cluster import Tasks, client_of, n_workers_of
+from skmlp.dask.cluster import Tasks, count_workers, get_client
 from skmlp.dask.partitions import (
-    Part,
+    Partition,
     Partitions,
-    labels_of,
-    rows_of,
-    together,
-    words_of,
+    concat_parts,
+    factorize_labels,
+    fingerprint_partition,
 )
 from skmlp.fitting.inputs import FittedInputs, ValidationData
 from skmlp.fitting.parameters import Parameters
@@ -29,6 +28,7 @@ from skmlp.fitting.sources import (
     dense,
     encoded,
     n_encoder_rows,
+    rows_where,
     weight_of_all,
 )
 from skmlp.fitting.targets import Targets
@@ -41,52 +41,52 @@ if TYPE_CHECKING:
     from skmlp.dask.classifier import DaskMLPSoftmaxClassifier
 
 
-MOST_ENCODER_ROWS = 200_000
-"""Rows that the encoder is fitted on, where `fit` was called, if there are more."""
+MAX_GATHERED_ROWS = 200_000  # for the encoder; fewer if there are many columns
+
+TRAINING = (Use.TRAINING, Use.TRAINING_AND_ENCODER)
 
 
-def source_on_cluster(
-    model: "DaskMLPSoftmaxClassifier",
+def open_source(
+    estimator: "DaskMLPSoftmaxClassifier",
     parameters: Parameters,
     X: Any,
     y: Any,
     sample_weight: Any,
 ) -> AbstractContextManager[Source]:
-    """Rows that a client gathers, if they are few, or that are left with workers."""
+    """Load lazy tables into workers' memory; gather them here if the rows are few."""
     with ExitStack() as stack:
-        tasks = stack.enter_context(Tasks(client_of(model.client)))
-        n_shards = int(model.n_shards or n_workers_of(tasks.client))
+        tasks = stack.enter_context(Tasks(get_client(estimator.client)))
+        n_shards = int(estimator.n_shards or count_workers(tasks.client))
         partitions = Partitions(tasks, X, y, sample_weight, n_shards)
-        limit = n_encoder_rows(parameters, partitions.n_columns, MOST_ENCODER_ROWS)
-        kind = Gathered if partitions.n_rows <= limit else OnWorkers
+        limit = n_encoder_rows(parameters, partitions.n_columns, MAX_GATHERED_ROWS)
+        kind = GatheredSource if partitions.n_rows <= limit else WorkerSource
         source = kind(partitions)
-        stack.pop_all()  # to be closed with the source
+        stack.pop_all()  # the source closes the tasks
     return source
 
 
-class Gathered(InMemory):
-    """Rows that are few enough to be encoded where `fit` was called.
+def _describe_shards(n_shards: int) -> dict[str, str]:
+    """Return the number of shards as an item of a fingerprint."""
+    return {"number of shards (n_shards, or the workers at the start)": str(n_shards)}
 
-    Parameters
-    ----------
-    partitions : Partitions
-        Where they come from.
-    """
+
+class GatheredSource(InMemory):
+    """Rows that are encoded here, as in a plain fit, and then dealt to shards."""
 
     def __init__(self, partitions: Partitions) -> None:
         self.tasks = partitions.tasks
         self.n_shards = partitions.n_shards
-        parts = self.tasks.client.gather(partitions.futures)
+        parts = zip(*self.tasks.client.gather(partitions.futures), strict=True)
+        X, y, weights = parts
         partitions.release()
-        X, y, weights = zip(*parts, strict=True)
-        weight = None if weights[0] is None else together(weights)
-        super().__init__(together(X), together(y), weight)
+        weight = None if weights[0] is None else concat_parts(weights)
+        super().__init__(concat_parts(X), concat_parts(y), weight)
 
     def __exit__(self, *exception: object) -> None:
         self.tasks.__exit__(*exception)
 
     def in_words(self) -> Mapping[str, TableLike | str | None]:
-        return {**super().in_words(), **shards_in_words(self.n_shards)}
+        return {**super().in_words(), **_describe_shards(self.n_shards)}
 
     def data(
         self,
@@ -98,10 +98,9 @@ class Gathered(InMemory):
         rng: np.random.Generator,
         is_warm_start: bool,
     ) -> Data:
-        """As in memory; then the rows to train on are dealt to shards at random."""
-        # rows lie in one place, and so are the same for all networks
+        # a row lies in one shard only, so all networks have the same validation rows
         settings = settings._replace(n_folds=1)
-        found = super().data(
+        data = super().data(
             estimator,
             parameters,
             targets,
@@ -110,44 +109,40 @@ class Gathered(InMemory):
             rng,
             is_warm_start,
         )
-        rows = found.samples.members(0)
-        n_rows = len(rows.y_encoded)
+        samples = data.samples.members(0)
+        shards = self._deal_to_shards(samples, rng)
+        return data._replace(samples=data.samples._replace(x=shards, rows=None))
+
+    def _deal_to_shards(
+        self, samples: Samples, rng: np.random.Generator
+    ) -> RowsInShards:
+        """Send each shard a random part of the training rows, all of equal size."""
+        n_rows = len(samples.y_encoded)
         n_shards = min(self.n_shards, n_rows)
-        # one shard is all there is, in the order of a plain fit
+        # At random, so that each shard looks like the whole, also if rows are sorted by
+        # label. One shard keeps the order, and so repeats a fit without Dask.
         order = np.arange(n_rows) if n_shards == 1 else rng.permutation(n_rows)
         parts = np.array_split(order, n_shards)
-        workers = self.tasks.places(n_shards)
         shards = [
-            self.tasks.send(compact(rows, part), worker)
-            for part, worker in zip(parts, workers, strict=True)
+            self.tasks.send(_copy_rows(samples, part), worker)
+            for part, worker in zip(
+                parts, self.tasks.assign_workers(n_shards), strict=True
+            )
         ]
-        shape = dense(rows.x).shape
-        x = RowsInShards((n_rows, shape[1]), tuple(map(len, parts)), shards)
-        samples = found.samples._replace(x=x, rows=None)
-        return found._replace(samples=samples)
+        n_columns = dense(samples.x).shape[1]
+        return RowsInShards((n_rows, n_columns), tuple(map(len, parts)), shards)
 
 
-def compact(rows: Samples, part: np.ndarray) -> Samples:
-    """Some samples on a matrix of their own."""
-    places = part if rows.rows is None else rows.rows[part]
-    return rows.take(part)._replace(x=dense(rows.x)[places], rows=None)
+def _copy_rows(samples: Samples, part: np.ndarray) -> Samples:
+    """Copy some samples, and of their shared matrix no other rows."""
+    rows = part if samples.rows is None else samples.rows[part]
+    return samples.take(part)._replace(x=dense(samples.x)[rows], rows=None)
 
 
-def shards_in_words(n_shards: int) -> dict[str, str]:
-    """What a checkpoint tells fits on shards apart by, beside their rows."""
-    return {"number of shards (n_shards, or the workers at the start)": str(n_shards)}
+class WorkerSource(InParts):
+    """Rows that workers encode and keep; a sample is gathered to fit the encoder."""
 
-
-class OnWorkers(InParts):
-    """Rows that are encoded by workers, and stay there.
-
-    Parameters
-    ----------
-    partitions : Partitions
-        Where they come from.
-    """
-
-    most_encoder_rows = MOST_ENCODER_ROWS
+    most_encoder_rows = MAX_GATHERED_ROWS
 
     def __init__(self, partitions: Partitions) -> None:
         self.partitions = partitions
@@ -159,18 +154,17 @@ class OnWorkers(InParts):
         self.tasks.__exit__(*exception)
 
     def in_words(self) -> Mapping[str, TableLike | str | None]:
-        words = self.partitions.gather(words_of, self.partitions.futures)
-        X, y, sample_weight = (repr(one) for one in zip(*words, strict=True))
+        hashes = self.tasks.run(fingerprint_partition, self.partitions.futures)
+        X, y, sample_weight = map(repr, zip(*hashes, strict=True))
         given = {"X": X, "y": y, "sample_weight": sample_weight}
-        return {**given, **shards_in_words(self.partitions.n_shards)}
+        return {**given, **_describe_shards(self.partitions.n_shards)}
 
     def labels(self) -> Sequence[LabelsOfPart]:
         return self.partitions.labels
 
     def rows(self, wanted: np.ndarray) -> TableLike:
-        masks = [wanted[place] for place in self.partitions.places()]
-        parts = self.partitions.gather(rows_of, self.partitions.futures, masks)
-        return together(parts)
+        masks = [wanted[place] for place in self.partitions.slices()]
+        return concat_parts(self.tasks.run(_take_rows, masks, self.partitions.futures))
 
     def encode(
         self,
@@ -181,131 +175,121 @@ class OnWorkers(InParts):
         sample: np.ndarray | None,
         rng: np.random.Generator,
     ) -> tuple[Samples, Samples | None]:
-        """Partitions are encoded by workers, and dealt to the shards in turn."""
+        plans = self._plan(targets, uses, sample)
+        # Partitions with training rows go to the shards in turn: 0, 1, 2, 0, 1, 2, ...
+        # Whole partitions, so that no row travels between workers.
+        n_rows = np.array([np.isin(plan.use, TRAINING).sum() for plan in plans])
+        n_shards = min(self.partitions.n_shards, np.count_nonzero(n_rows))
+        shard_of = (np.cumsum(n_rows > 0) - 1).clip(0) % n_shards
         local = cast("DaskMLPSoftmaxClassifier", estimator).as_local()
-        plans = self.plans(targets, uses, sample)
-        n_rows_of = [plan.n_to_train_on for plan in plans]
-        n_shards = min(self.partitions.n_shards, int(np.count_nonzero(n_rows_of)))
-        shard_of = (np.cumsum(np.array(n_rows_of) > 0) - 1).clip(0) % n_shards
-        shards, validation = self.encoded(local, plans, shard_of)
-        sizes = np.bincount(shard_of, n_rows_of).astype(int)
-        is_training = np.isin(uses, TO_TRAIN_ON)
+        shards, validation = self._encode_on_workers(local, plans, shard_of)
+        sizes = np.bincount(shard_of, n_rows).astype(int)
         shape = (int(sizes.sum()), validation.x.shape[1])
-        x = RowsInShards(shape, tuple(sizes.tolist()), shards)
+        is_training = np.isin(uses, TRAINING)
         weight = weight_of_all(targets, len(uses))
         samples = Samples(
-            x,
+            RowsInShards(shape, tuple(sizes.tolist()), shards),
             self.y_encoded[is_training],
             None if weight is None else weight[is_training],
         )
         return samples, validation if len(validation.y_encoded) else None
 
-    def encoded(
-        self,
-        estimator: MLPSoftmaxClassifier,
-        plans: Sequence["Plan"],
-        shard_of: np.ndarray,
-    ) -> tuple[list[Future], Samples]:
-        """The shards, of which each partition has its own, and the rows held out."""
-        workers = self.tasks.places(int(shard_of.max()) + 1)
-        with Tasks(self.tasks.client) as tasks:
-            everywhere = tasks.send(estimator)
-            encodings = [
-                tasks.submit(
-                    encoded_part,
-                    *(everywhere, part, tasks.send(plan)),
-                    worker=workers[shard],
-                )
-                for part, plan, shard in zip(
-                    self.partitions.futures, plans, shard_of, strict=True
-                )
-            ]
-            shards = [
-                self.tasks.submit(
-                    shard_of_parts,
-                    *(encodings[place] for place in np.flatnonzero(shard_of == shard)),
-                    worker=worker,
-                )
-                for shard, worker in enumerate(workers)
-            ]
-            validation = tasks.client.gather(
-                [tasks.submit(itemgetter(1), one) for one in encodings]
-            )
-        self.partitions.release()
-        return shards, joined(validation)
-
-    def plans(
+    def _plan(
         self, targets: Targets, uses: np.ndarray, sample: np.ndarray | None
-    ) -> list["Plan"]:
-        """What is to be done with the rows of each partition."""
+    ) -> list["EncodingPlan"]:
+        """Cut what is known of all rows into pieces, one per partition."""
         weight = weight_of_all(targets, len(uses))
         plans, n_sampled = [], 0
-        for place in self.partitions.places():
+        for place in self.partitions.slices():
             use, known = uses[place], None
             if sample is not None:
                 start = n_sampled
                 n_sampled += int((use == Use.TRAINING_AND_ENCODER).sum())
                 known = sample[start:n_sampled]
-            its_weight = None if weight is None else weight[place]
-            plans.append(Plan(use, self.y_encoded[place], its_weight, known))
+            part_weight = None if weight is None else weight[place]
+            plans.append(EncodingPlan(use, self.y_encoded[place], part_weight, known))
         return plans
 
+    def _encode_on_workers(
+        self,
+        estimator: MLPSoftmaxClassifier,
+        plans: Sequence["EncodingPlan"],
+        shard_of: np.ndarray,
+    ) -> tuple[list[Future], Samples]:
+        """Encode partitions on workers; return the shards and the validation set."""
+        workers = self.tasks.assign_workers(int(shard_of.max()) + 1)
+        with Tasks(self.tasks.client) as tasks:
+            fitted = tasks.send(estimator)
+            encoded_parts = [
+                tasks.submit(
+                    _encode_partition,
+                    *(fitted, partition, tasks.send(plan)),
+                    worker=workers[shard],
+                )
+                for partition, plan, shard in zip(
+                    self.partitions.futures, plans, shard_of, strict=True
+                )
+            ]
+            shards = [
+                self.tasks.submit(
+                    _join_training,
+                    *(
+                        encoded_parts[part]
+                        for part in np.flatnonzero(shard_of == shard)
+                    ),
+                    worker=worker,
+                )
+                for shard, worker in enumerate(workers)
+            ]
+            validation = tasks.run(itemgetter(1), encoded_parts)
+        self.partitions.release()
+        return shards, _concat_samples(validation)
 
-TO_TRAIN_ON = (Use.TRAINING, Use.TRAINING_AND_ENCODER)
+
+class EncodingPlan(NamedTuple):
+    """Split and labels of a partition, for the worker that encodes it."""
+
+    use: np.ndarray  # (n_rows,) members of `Use`
+    y_encoded: np.ndarray  # (n_rows,)
+    weight: np.ndarray | None  # (n_rows,)
+    known: np.ndarray | None  # (n_known, n_inputs) the encoder's training rows
 
 
-class Plan(NamedTuple):
-    """What is to be done with the rows of a partition.
-
-    Attributes
-    ----------
-    use : ndarray of uint8 of shape (n_rows,)
-        Members of `Use`.
-    codes : ndarray of int of shape (n_rows,)
-        Class of each row.
-    weight : ndarray of shape (n_rows,) or None
-        Weight of each row.
-    known : ndarray of shape (n_known, n_inputs) or None
-        Those rows, encoded, that the encoder was fitted on.
-    """
-
-    use: np.ndarray
-    y_encoded: np.ndarray
-    weight: np.ndarray | None
-    known: np.ndarray | None
-
-    @property
-    def n_to_train_on(self) -> int:
-        """How many rows of it are in a shard."""
-        return int(np.isin(self.use, TO_TRAIN_ON).sum())
+# Tasks: what workers do with the rows
 
 
-def encoded_part(
-    estimator: MLPSoftmaxClassifier, part: Part, plan: Plan
+def _take_rows(wanted: np.ndarray, partition: Partition) -> Any:
+    """Return the rows of a partition where a mask is True."""
+    return rows_where(wanted, partition.X)
+
+
+def _encode_partition(
+    estimator: MLPSoftmaxClassifier, partition: Partition, plan: EncodingPlan
 ) -> tuple[Samples, Samples]:
-    """The encoded rows of a partition: those to train on, and those held out."""
+    """Encode a partition, and split it into training and validation rows."""
     use, y_encoded, weight, known = plan
-    if not np.array_equal(labels_of(part).codes_among(estimator.classes_), y_encoded):
+    # a partition that was lost is loaded again; then its rows may have another order
+    labels = factorize_labels(partition)
+    if not np.array_equal(labels.codes_among(estimator.classes_), y_encoded):
         raise RuntimeError(
             "a partition was lost with its worker, and has other labels now that it "
             "was computed again; write the table to Parquet, or sort it, before fit."
         )
-    x = encoded(estimator, str(estimator.dtype), part.X, use, known)
+    x = encoded(estimator, str(estimator.dtype), partition.X, use, known)
     samples = Samples(x, y_encoded, weight)
-    masks = np.isin(use, TO_TRAIN_ON), use == Use.HELD_OUT
-    first, second = (
-        samples.take(mask)._replace(x=x[mask], rows=None) for mask in masks
+    return (
+        _copy_rows(samples, np.flatnonzero(np.isin(use, TRAINING))),
+        _copy_rows(samples, np.flatnonzero(use == Use.HELD_OUT)),
     )
-    return first, second
 
 
-def shard_of_parts(*encodings: tuple[Samples, Samples]) -> Samples:
-    """The rows to train on of some partitions."""
-    return joined([training for training, _ in encodings])
+def _join_training(*encoded_parts: tuple[Samples, Samples]) -> Samples:
+    """Join the training rows of a shard's partitions."""
+    return _concat_samples([training for training, _ in encoded_parts])
 
 
-def joined(parts: Sequence[Samples]) -> Samples:
-    """Samples one behind the other."""
+def _concat_samples(parts: Sequence[Samples]) -> Samples:
+    """Concatenate samples with a matrix each."""
     x, y_encoded, weights, _ = zip(*parts, strict=True)
     weight = None if weights[0] is None else np.concatenate(weights)
     return Samples(np.concatenate(x), np.concatenate(y_encoded), weight)
