@@ -1,11 +1,9 @@
 """Multilayer perceptrons with softmax output, at home in scikit-learn."""
 
 from skmlp import search_spaces
+from skmlp._show_versions import show_versions
 from skmlp._version import __version__
 from skmlp.classifier import MLPSoftmaxClassifier
-from skmlp.displays.activations import ActivationDisplay
-from skmlp.displays.loss_curves import LossCurveDisplay
-from skmlp.displays.networks import NetworkDisplay
 from skmlp.loading import load
 from skmlp.nn.activations import (
     ACTIVATIONS,
@@ -22,9 +20,11 @@ from skmlp.nn.activations import (
     Softplus,
     Tanh,
 )
-from skmlp.saving.archive import FileRefusedError
+from skmlp.persistence.archive import FileRefusedError
+from skmlp.plotting.activations import ActivationDisplay
+from skmlp.plotting.loss_curves import LossCurveDisplay
+from skmlp.plotting.networks import NetworkDisplay
 from skmlp.tabular.encoder import TableEncoder
-from skmlp.versions import show_versions
 
 __all__ = [
     "ACTIVATIONS",

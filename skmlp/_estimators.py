@@ -11,7 +11,7 @@ from typing import Any, Concatenate, ParamSpec, TypeVar
 import numpy as np
 from sklearn.utils import check_random_state
 
-from skmlp._sklearn import (
+from skmlp._sklearn_compat import (
     Interval,
     InvalidParameterError,
     StrOptions,

@@ -24,7 +24,7 @@ from sklearn.utils.validation import (
 
 from skmlp._estimators import HintsMixin, as_generator, unchanged_on_error
 from skmlp._html import details, table
-from skmlp._sklearn import (
+from skmlp._sklearn_compat import (
     CallbackSupportMixin,
     FitTask,
     HasMethods,
@@ -75,7 +75,7 @@ from skmlp.optim.optimizers import OptimizerState
 from skmlp.optim.schedules import SCHEDULES
 from skmlp.parts.predictions import feature_pieces, prediction_pieces, write_parquet
 from skmlp.parts.reader import DataSetLike, is_data_set
-from skmlp.saving import models
+from skmlp.persistence import models
 from skmlp.tabular.encoder import TableEncoder
 from skmlp.tabular.kept import FirstRows
 from skmlp.tabular.tables import TableLike, n_columns_of

@@ -3,7 +3,7 @@
 import os
 
 from skmlp.classifier import MLPSoftmaxClassifier
-from skmlp.saving import models
+from skmlp.persistence import models
 
 
 def load(path: str | os.PathLike) -> MLPSoftmaxClassifier:

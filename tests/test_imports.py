@@ -26,7 +26,7 @@ def find_private_parts(tree):
 
 def test_one_module_imports_private_parts_of_scikit_learn():
     users = [path for path, tree in MODULES.items() if any(find_private_parts(tree))]
-    assert users == ["_sklearn.py"]
+    assert users == ["_sklearn_compat.py"]
 
 
 @pytest.mark.parametrize("package", ["matplotlib", "dask", "distributed", "onnx"])

@@ -18,7 +18,7 @@ from distributed import Client, KilledWorker
 from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 
-from skmlp._sklearn import HasMethods, Interval, validate_parameters
+from skmlp._sklearn_compat import HasMethods, Interval, validate_parameters
 from skmlp.classifier import MLPSoftmaxClassifier
 from skmlp.dask.averaging import DaskExecutor
 from skmlp.dask.cluster import Tasks, get_client, is_closed

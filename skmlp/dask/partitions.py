@@ -13,7 +13,7 @@ from distributed import Future
 
 from skmlp.dask.cluster import Tasks
 from skmlp.fitting.sources import LabelsOfPart
-from skmlp.saving.checkpoints import digest_of
+from skmlp.persistence.checkpoints import digest_of
 from skmlp.tabular.names import list_some
 from skmlp.tabular.tables import taken_apart
 

@@ -29,7 +29,7 @@ from skmlp.fitting.sources import (
     encoded,
     n_encoder_rows,
     rows_where,
-    weight_of_all,
+    to_full_weight,
 )
 from skmlp.fitting.targets import Targets
 from skmlp.fitting.task import Data
@@ -186,7 +186,7 @@ class WorkerSource(InParts):
         sizes = np.bincount(shard_of, n_rows).astype(int)
         shape = (int(sizes.sum()), validation.x.shape[1])
         is_training = np.isin(uses, TRAINING)
-        weight = weight_of_all(targets, len(uses))
+        weight = to_full_weight(targets, len(uses))
         samples = Samples(
             RowsInShards(shape, tuple(sizes.tolist()), shards),
             self.y_encoded[is_training],
@@ -198,7 +198,7 @@ class WorkerSource(InParts):
         self, targets: Targets, uses: np.ndarray, sample: np.ndarray | None
     ) -> list["EncodingPlan"]:
         """Cut what is known of all rows into pieces, one per partition."""
-        weight = weight_of_all(targets, len(uses))
+        weight = to_full_weight(targets, len(uses))
         plans, n_sampled = [], 0
         for place in self.partitions.slices():
             use, known = uses[place], None

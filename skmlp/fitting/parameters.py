@@ -18,7 +18,7 @@ from skmlp._estimators import (
     to_float,
     to_plain,
 )
-from skmlp._sklearn import InvalidParameterError
+from skmlp._sklearn_compat import InvalidParameterError
 from skmlp.nn.activations import ACTIVATIONS, Activation, as_activation
 
 ActivationLike = str | type[Activation] | Activation

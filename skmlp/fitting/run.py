@@ -8,7 +8,7 @@ from operator import call
 
 import numpy as np
 
-from skmlp._sklearn import FitTask
+from skmlp._sklearn_compat import FitTask
 from skmlp.fitting.combining import combination
 from skmlp.fitting.engines import Predictor, make_predictor
 from skmlp.fitting.progress import shown

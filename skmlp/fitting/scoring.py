@@ -13,7 +13,7 @@ import numpy as np
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.metrics import get_scorer, get_scorer_names
 
-from skmlp._sklearn import (
+from skmlp._sklearn_compat import (
     calls_a_metric,
     is_for_regression,
     metric_of,

@@ -28,7 +28,7 @@ from skmlp.optim.optimizers import (
 )
 from skmlp.optim.schedules import SCHEDULES, Schedule
 from skmlp.parts.rounds import State, Visit, draws_of, generators_at
-from skmlp.saving.checkpoints import Checkpoint, Start
+from skmlp.persistence.checkpoints import Checkpoint, Start
 from skmlp.training.batches import Batches, batches_of
 from skmlp.training.endings import StopReason
 from skmlp.training.loop import (

@@ -479,7 +479,7 @@ class InFiles(InParts):
         """Encode all rows: those to train on into a file, in random order."""
         is_training = (uses == Use.TRAINING) | (uses == Use.TRAINING_AND_ENCODER)
         n_rows, writer = int(is_training.sum()), None
-        weight = weight_of_all(targets, len(uses))
+        weight = to_full_weight(targets, len(uses))
         given = {"y_encoded": self.y_encoded} | (
             {} if weight is None else {"weight": weight}
         )
@@ -532,7 +532,7 @@ def mask_of(rows: np.ndarray | None, n_rows: int) -> np.ndarray | None:
     return mask
 
 
-def weight_of_all(targets: Targets, n_rows: int) -> np.ndarray | None:
+def to_full_weight(targets: Targets, n_rows: int) -> np.ndarray | None:
     """Weight of each row, that of its class included, also where it is 0."""
     _, _, weight, rows = targets.samples
     if weight is None or rows is None:

@@ -24,7 +24,7 @@ from skmlp.fitting.task import Data, Goal, Learnt, Member, Memory, Task, TrainRe
 from skmlp.nn.activations import as_activation
 from skmlp.nn.network import Architecture
 from skmlp.optim.optimizers import OptimizerState
-from skmlp.saving.checkpoints import Checkpoint, fit_in_words
+from skmlp.persistence.checkpoints import Checkpoint, fit_in_words
 from skmlp.tabular.labels import read_labels
 from skmlp.tabular.names import list_some
 from skmlp.training.batches import Rows, Samples

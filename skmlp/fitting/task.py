@@ -6,12 +6,12 @@ from typing import NamedTuple
 
 import numpy as np
 
-from skmlp._sklearn import FitTask
+from skmlp._sklearn_compat import FitTask
 from skmlp.fitting.parameters import Auto, Scoring
 from skmlp.nn.losses import SoftmaxCrossEntropy
 from skmlp.nn.network import Architecture
 from skmlp.optim.optimizers import OptimizerState, Regularization
-from skmlp.saving.checkpoints import Checkpoint
+from skmlp.persistence.checkpoints import Checkpoint
 from skmlp.training.batches import Samples
 from skmlp.training.endings import StopReason
 from skmlp.training.monitor import Plateau

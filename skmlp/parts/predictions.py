@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 
 from skmlp.parts.reader import DataSet, is_data_set
-from skmlp.saving.temporary import replace_file
+from skmlp.persistence.temporary import replace_file
 from skmlp.tabular.names import list_some
 from skmlp.tabular.tables import exceeds_float
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias, TypeGuard
 import narwhals as nw
 import numpy as np
 
-from skmlp.saving.temporary import temporary_folder
+from skmlp.persistence.temporary import temporary_folder
 
 if TYPE_CHECKING:
     import polars as pl

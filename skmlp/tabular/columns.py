@@ -19,18 +19,18 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 
-from skmlp.tabular.readings import (
-    READINGS,
-    has_text,
-    kind_of_text,
-    odd_texts,
-    split_text,
-    with_text_read,
-)
 from skmlp.tabular.tables import Column, Values, as_objects, find_missing, quiet
-from skmlp.tabular.target_means import Rows, Target, TargetMeans
+from skmlp.tabular.target_means import Target, TargetMeans, TrainingRows
+from skmlp.tabular.text_parsing import (
+    TEXT_PARSERS,
+    find_unparsable,
+    has_text,
+    infer_text_type,
+    parse_text,
+    split_text,
+)
 
-PARTS_OF_DATES: dict[str, Callable[[pd.DatetimeIndex], pd.Index]] = {
+DATE_PARTS: dict[str, Callable[[pd.DatetimeIndex], pd.Index]] = {
     "month": lambda dates: dates.month,
     "weekday": lambda dates: dates.day_of_week,
     "hour": lambda dates: dates.hour,
@@ -41,7 +41,7 @@ PARTS_OF_DATES: dict[str, Callable[[pd.DatetimeIndex], pd.Index]] = {
 # What kind a column is
 
 
-def kind_of(
+def infer_column_type(
     column: Column, read_text: bool = False, found: "Factorized | None" = None
 ) -> str:
     """The kind that a column's dtype, or its objects, speak for, once it has values.
@@ -50,13 +50,13 @@ def kind_of(
     kind stays so if most of its values are no text. `found` are the values of a column
     that is nothing but text.
     """
-    if is_missing_altogether(column):
+    if is_all_missing(column):
         return "nothing"
     kind = kind_of_values(column)
     if not (read_text and kind == "categories"):
         return kind
     if found is not None:
-        return kind_of_text(*found) or kind
+        return infer_text_type(*found) or kind
     return kind_beside_text(column) if has_text(column.data) else kind
 
 
@@ -65,7 +65,7 @@ def kind_beside_text(column: Column) -> str:
     texts, others = split_text(column.data)
     kind = kind_of_objects(column._replace(data=others)) if len(others) else None
     codes, distinct = pd.factorize(texts)
-    return kind_of_text(codes, distinct, kind, len(others)) or "categories"
+    return infer_text_type(codes, distinct, kind, len(others)) or "categories"
 
 
 def kind_of_values(column: Column) -> str:
@@ -174,7 +174,7 @@ MOMENTS = (dt.date, np.datetime64, pd.Period)
 # Columns that become numbers, to be scaled
 
 
-class NumberColumn:
+class NumericColumn:
     """A column that is read as one or more arrays of numbers, NaN where missing.
 
     Parameters
@@ -198,13 +198,13 @@ class NumberColumn:
         self.position = position
         self.from_text = False
 
-    def fit(self, column: Column, rows: Rows) -> list[np.ndarray]:
+    def fit(self, column: Column, rows: TrainingRows) -> list[np.ndarray]:
         """Learn what the column is like, and return what `read` would."""
         # also in rows that don't count, where other text is missing as well
-        self.from_text = self.kind in READINGS and has_text(column.data)
+        self.from_text = self.kind in TEXT_PARSERS and has_text(column.data)
         return self.learn(column, rows)
 
-    def learn(self, column: Column, rows: Rows) -> list[np.ndarray]:
+    def learn(self, column: Column, rows: TrainingRows) -> list[np.ndarray]:
         """Learn which parts vary, and return what `read` would."""
         return self.read(column)
 
@@ -216,13 +216,13 @@ class NumberColumn:
         read.
         """
         values = column.data
-        if self.kind not in READINGS:
+        if self.kind not in TEXT_PARSERS:
             return column
-        read = READINGS[self.kind].read
+        read = TEXT_PARSERS[self.kind].read
         if self.from_text or (
-            has_text(values) and not odd_texts(values, self.kind).any()
+            has_text(values) and not find_unparsable(values, self.kind).any()
         ):
-            return column._replace(data=with_text_read(values, read))
+            return column._replace(data=parse_text(values, read))
         return column
 
     def odd_texts(self, column: Column, numbers: np.ndarray) -> np.ndarray:
@@ -233,13 +233,13 @@ class NumberColumn:
         is_odd = np.zeros(len(column.data), dtype=bool)
         if self.from_text:
             places = np.flatnonzero(np.isnan(numbers))
-            is_odd[places] = odd_texts(column.data[places], self.kind)
+            is_odd[places] = find_unparsable(column.data[places], self.kind)
         return is_odd
 
     def read(self, column: Column) -> list[np.ndarray]:
         """One array per part, or an error if the column is of another kind."""
         column = self.as_meant(column)
-        if is_missing_altogether(column):
+        if is_all_missing(column):
             return [np.full(len(column.data), np.nan) for _ in self.parts]
         self.check_kind(column)
         try:
@@ -273,7 +273,7 @@ class NumberColumn:
         return [result]
 
 
-class PlainColumn(NumberColumn):
+class RealColumn(NumericColumn):
     """Numbers; truth values count as 0 and 1, and so do categories that are numbers."""
 
     def read(self, column: Column) -> list[np.ndarray]:
@@ -290,7 +290,7 @@ class PlainColumn(NumberColumn):
             super().check_kind(column._replace(data=values))
 
 
-class EmptyColumn(NumberColumn):
+class EmptyColumn(NumericColumn):
     """Zero, whatever may come: there was no value to learn from."""
 
     kind = "nothing"
@@ -299,7 +299,7 @@ class EmptyColumn(NumberColumn):
         return [np.where(find_missing(column.data), np.nan, 0.0)]
 
 
-class DateColumn(NumberColumn):
+class DateColumn(NumericColumn):
     """Elapsed seconds, and month, weekday and hour where they vary in training.
 
     Attributes
@@ -314,19 +314,19 @@ class DateColumn(NumberColumn):
     kind = "dates"
     in_utc = False  # as in columns that were saved before there were others
 
-    def learn(self, column: Column, rows: Rows) -> list[np.ndarray]:
-        self.parts, self.has_zone = ("", *PARTS_OF_DATES), None
+    def learn(self, column: Column, rows: TrainingRows) -> list[np.ndarray]:
+        self.parts, self.has_zone = ("", *DATE_PARTS), None
         column = self.as_meant(column)
-        self.in_utc = has_several_zones(column.data[rows.places])
+        self.in_utc = has_mixed_time_zones(column.data[rows.indices])
         arrays = self.read(column)
-        self.has_zone = as_dates(column.data).tz is not None
-        vary = [varies(array[rows.places]) for array in arrays[1:]]
+        self.has_zone = to_datetime_index(column.data).tz is not None
+        vary = [varies(array[rows.indices]) for array in arrays[1:]]
         kept = [0] + [place for place, does in enumerate(vary, start=1) if does]
         self.parts = tuple(self.parts[place] for place in kept)
         return [arrays[place] for place in kept]
 
     def numbers(self, column: Column) -> list[np.ndarray]:
-        dates = as_dates(column.data)
+        dates = to_datetime_index(column.data)
         has_zone = dates.tz is not None
         if self.has_zone not in (None, has_zone):
             kinds = ["without a time zone", "with a time zone"]
@@ -337,7 +337,7 @@ class DateColumn(NumberColumn):
         arrays = [in_seconds(dates)]
         local = self.local(column.data, dates)
         for name in self.parts[1:]:
-            array = np.asarray(PARTS_OF_DATES[name](local), dtype=np.float64)
+            array = np.asarray(DATE_PARTS[name](local), dtype=np.float64)
             arrays.append(array)
         return arrays
 
@@ -345,10 +345,10 @@ class DateColumn(NumberColumn):
         """The moments on the calendar and clock that parts are read from."""
         if self.in_utc:
             return dates.tz_convert("UTC")
-        return in_own_zones(values, dates) if has_several_zones(values) else dates
+        return to_local_time(values, dates) if has_mixed_time_zones(values) else dates
 
 
-class DurationColumn(NumberColumn):
+class DurationColumn(NumericColumn):
     """Seconds that something lasts."""
 
     kind = "durations"
@@ -357,7 +357,7 @@ class DurationColumn(NumberColumn):
         return [in_seconds(pd.TimedeltaIndex(column.data))]
 
 
-class TimeColumn(NumberColumn):
+class TimeColumn(NumericColumn):
     """Seconds since midnight."""
 
     kind = "times"
@@ -366,7 +366,7 @@ class TimeColumn(NumberColumn):
         return [np.array([seconds_of_day(value) for value in column.data])]
 
 
-def is_missing_altogether(column: Column) -> bool:
+def is_all_missing(column: Column) -> bool:
     """Whether no row has a value, so that the column is of any kind."""
     values = column.data
     # the last row first: it settles most columns at no cost
@@ -379,7 +379,7 @@ def varies(numbers: np.ndarray) -> bool:
     return len(present) > 0 and bool((present != present[0]).any())
 
 
-def as_dates(values: Values) -> pd.DatetimeIndex:
+def to_datetime_index(values: Values) -> pd.DatetimeIndex:
     """Moments in their time zone if they have one, and in UTC if they have several."""
     if isinstance(values, pd.arrays.PeriodArray):
         return pd.DatetimeIndex(values.to_timestamp())
@@ -389,7 +389,7 @@ def as_dates(values: Values) -> pd.DatetimeIndex:
     for place, value in enumerate(values):
         if isinstance(value, pd.Period):
             starts[place] = value.to_timestamp()
-    if not has_several_zones(starts):
+    if not has_mixed_time_zones(starts):
         return pd.DatetimeIndex(starts)
     if None in zones(starts):
         raise ValueError(
@@ -404,7 +404,7 @@ def zones(values: np.ndarray) -> list[dt.tzinfo | None]:
     return [getattr(value, "tzinfo", None) for value in values[~find_missing(values)]]
 
 
-def has_several_zones(values: Values) -> bool:
+def has_mixed_time_zones(values: Values) -> bool:
     """Whether moments have different time zones, or only some have one."""
     if not has_objects(values):
         return False
@@ -416,7 +416,7 @@ def has_several_zones(values: Values) -> bool:
     return present.infer_objects().dtype == object
 
 
-def in_own_zones(values: np.ndarray, dates: pd.DatetimeIndex) -> pd.DatetimeIndex:
+def to_local_time(values: np.ndarray, dates: pd.DatetimeIndex) -> pd.DatetimeIndex:
     """What clocks in each row's own time zone show."""
     # as where a row comes by itself; converting all to the zone of `fit` would need a
     # zone in saved files, for which each library of zones has objects of its own
@@ -447,8 +447,8 @@ def seconds_of_day(value: dt.time | None) -> float:
     return 60 * minutes + value.second + value.microsecond / 1e6
 
 
-NUMBER_COLUMNS: dict[str, type[NumberColumn]] = {
-    "numbers": PlainColumn,
+NUMERIC_COLUMNS: dict[str, type[NumericColumn]] = {
+    "numbers": RealColumn,
     "nothing": EmptyColumn,
     "dates": DateColumn,
     "durations": DurationColumn,
@@ -465,9 +465,9 @@ class Factorized(NamedTuple):
     codes: np.ndarray
     distinct: np.ndarray
 
-    def rows(self, rows: Rows) -> "Factorized":
+    def rows(self, rows: TrainingRows) -> "Factorized":
         """The rows that count."""
-        return self._replace(codes=self.codes[rows.places])
+        return self._replace(codes=self.codes[rows.indices])
 
 
 def factorize(column: Column) -> Factorized:
@@ -593,7 +593,7 @@ CONTAINERS: dict[str, tuple[type, Callable[[Any], str]]] = {
 """By name: a type of containers, and canonical text of what they hold."""
 
 
-class SignColumn:
+class SignEncoding:
     """One output for at most two categories: -1 and +1, and 0 for unknown ones."""
 
     def __init__(self, labels: Sequence[str]) -> None:
@@ -605,7 +605,7 @@ class SignColumn:
         out[:, 0] = self.signs[np.minimum(codes, 2)]
 
 
-class OneHot:
+class OneHotEncoding:
     """One output per category, the infrequent ones sharing one.
 
     Parameters
@@ -636,11 +636,11 @@ class OneHot:
         out[rows, places] = 1
 
 
-Block = SignColumn | OneHot | TargetMeans
+CategoryEncoding = SignEncoding | OneHotEncoding | TargetMeans
 """What writes outputs of categories."""
 
 
-class CategoryColumn:
+class CategoricalBlock:
     """A column of categories, told apart by value; missing is one of them.
 
     Parameters
@@ -668,10 +668,14 @@ class CategoryColumn:
         self.min_frequency = min_frequency
 
     def fit(
-        self, column: Column, found: Factorized, rows: Rows, target: Target | None
+        self,
+        column: Column,
+        found: Factorized,
+        rows: TrainingRows,
+        target: Target | None,
     ) -> np.ndarray:
         """Learn the categories, and return the codes of all rows."""
-        codes = found.codes[rows.places].astype(np.intp) + 1
+        codes = found.codes[rows.indices].astype(np.intp) + 1
         n_rows = np.bincount(codes, minlength=len(found.distinct) + 1)
         counts = n_rows
         if rows.weight is not None:
@@ -683,8 +687,8 @@ class CategoryColumn:
         self.known = pd.Index(found.distinct[seen], dtype=object)
         self.has_missing = bool(n_rows[0])
         self.is_object = is_object(column)
-        self.families = families(self.known)
-        self.blocks: list[Block] = [self._outputs(counts[1:][seen])]
+        self.families = find_value_types(self.known)
+        self.blocks: list[CategoryEncoding] = [self._outputs(counts[1:][seen])]
         codes = self.codes(column, found)
         if target is not None and len(self.known) > self.max_categories:
             means = TargetMeans().fit(codes, self.n_codes, target, rows)
@@ -704,24 +708,24 @@ class CategoryColumn:
         # files of earlier versions have dates of other types
         known = as_objects(map(unify_time, state["known"]))
         self.known = pd.Index(known, dtype=object)
-        self.families = families(self.known)
+        self.families = find_value_types(self.known)
 
     @property
     def n_codes(self) -> int:
         """Number of categories, and the code of unknown ones."""
         return len(self.known) + self.has_missing
 
-    def _outputs(self, counts: np.ndarray) -> SignColumn | OneHot:
+    def _outputs(self, counts: np.ndarray) -> SignEncoding | OneHotEncoding:
         labels = [str(value) for value in self.known] + ["missing"] * self.has_missing
         if len(labels) <= 2:
-            return SignColumn(labels)
+            return SignEncoding(labels)
         is_frequent = counts >= self.min_frequency
         room = self.max_categories - self.has_missing
         if is_frequent.sum() + (not is_frequent.all()) > room:
             by_count = np.argsort(counts, kind="stable")
             is_frequent[by_count[: len(counts) - (room - 1)]] = False
         always = np.ones(int(self.has_missing), dtype=bool)
-        return OneHot(labels, np.append(is_frequent, always))
+        return OneHotEncoding(labels, np.append(is_frequent, always))
 
     def codes(self, column: Column, found: Factorized) -> np.ndarray:
         """The code of each row's category: its place among the known ones."""
@@ -737,7 +741,7 @@ class CategoryColumn:
         """Raise if no value is of a type that was there in fit."""
         if self.is_object and is_object(column):
             return  # anything may come in any row
-        came = families(found.distinct)
+        came = find_value_types(found.distinct)
         if came and self.families and not can_be_equal(came, self.families):
             raise ValueError(
                 f"{column.describe()} holds {' and '.join(sorted(came))}, but held "
@@ -750,7 +754,7 @@ class CategoryColumn:
         for block, part in self.slices(out):
             block.write(codes, part)
 
-    def slices(self, out: np.ndarray) -> Iterator[tuple[Block, np.ndarray]]:
+    def slices(self, out: np.ndarray) -> Iterator[tuple[CategoryEncoding, np.ndarray]]:
         """What writes, and where to."""
         start = 0
         for block in self.blocks:
@@ -776,7 +780,7 @@ def sorting_order(values: np.ndarray) -> np.ndarray:
     return np.array(sorted(range(len(keys)), key=keys.__getitem__), dtype=np.intp)
 
 
-def families(values: Iterable[object]) -> set[str]:
+def find_value_types(values: Iterable[object]) -> set[str]:
     """Numbers, text and so on: what the values are, size and precision aside."""
     return {family_of(kind) for kind in set(map(type, values))}
 

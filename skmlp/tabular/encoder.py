@@ -19,7 +19,7 @@ from sklearn.utils.validation import (
 )
 
 from skmlp._estimators import HintsMixin, to_plain, unchanged_on_error
-from skmlp._sklearn import (
+from skmlp._sklearn_compat import (
     Interval,
     InvalidParameterError,
     StrOptions,
@@ -28,13 +28,13 @@ from skmlp._sklearn import (
     fit_context,
 )
 from skmlp.tabular.columns import (
-    NUMBER_COLUMNS,
-    CategoryColumn,
+    NUMERIC_COLUMNS,
+    CategoricalBlock,
     Factorized,
-    NumberColumn,
-    PlainColumn,
+    NumericColumn,
+    RealColumn,
     factorize,
-    kind_of,
+    infer_column_type,
     sorting_order,
 )
 from skmlp.tabular.labels import are_numbers, read_labels
@@ -45,7 +45,6 @@ from skmlp.tabular.names import (
     remember_names,
     remembered_names,
 )
-from skmlp.tabular.readings import is_text, odd_text_only
 from skmlp.tabular.scaling import Numbers, SmoothScale
 from skmlp.tabular.tables import (
     Column,
@@ -62,8 +61,15 @@ from skmlp.tabular.tables import (
     read_matrix,
     rows_as_array,
 )
-from skmlp.tabular.target_means import N_FOLDS, Rows, Target, TargetMeans
-from skmlp.tabular.text import TextColumn, Texts, Told, are_mostly_distinct, unit_of
+from skmlp.tabular.target_means import N_FOLDS, Target, TargetMeans, TrainingRows
+from skmlp.tabular.text import (
+    EncodedText,
+    TextBlock,
+    UniqueTexts,
+    are_mostly_distinct,
+    choose_analyzer,
+)
+from skmlp.tabular.text_parsing import is_text, keep_unparsable
 from skmlp.tabular.weights import check_weights
 
 BLOCK_OUT = 1 << 18
@@ -80,7 +86,7 @@ class Reading(NamedTuple):
     n_rows: int
     numbers: Numbers
     codes: Sequence[np.ndarray]
-    texts: Sequence[Told]
+    texts: Sequence[EncodedText]
 
     def rows(self, block: slice) -> "Reading":
         """Some of the rows."""
@@ -259,9 +265,9 @@ class TableEncoder(HintsMixin, TransformerMixin, BaseEstimator):
     scale_: SmoothScale
     is_categorical_: np.ndarray
     n_features_in_: int
-    _number_columns: list[NumberColumn]
-    _category_columns: list[CategoryColumn]
-    _text_columns: list[TextColumn] = []  # as in encoders pickled before there were any
+    _number_columns: list[NumericColumn]
+    _category_columns: list[CategoricalBlock]
+    _text_columns: list[TextBlock] = []  # as in encoders pickled before there were any
     _missing_of: np.ndarray
     _is_sparse: bool
 
@@ -422,7 +428,7 @@ class TableEncoder(HintsMixin, TransformerMixin, BaseEstimator):
         twice = remembered_names(self) or []
         if input_features is None and any(isinstance(name, str) for name in twice):
             inputs = twice
-        behind: list[CategoryColumn | TextColumn]
+        behind: list[CategoricalBlock | TextBlock]
         behind = [*self._category_columns, *self._text_columns]
         parts = [
             (column.position, part)
@@ -562,7 +568,7 @@ class TableEncoder(HintsMixin, TransformerMixin, BaseEstimator):
         weight = None
         if sample_weight is not None:
             weight = check_weights(sample_weight, X.shape[0])
-        rows = Rows.of(weight)
+        rows = TrainingRows.from_weight(weight)
         rng = check_random_state(to_plain(self.random_state))
         target = None if y is None else self._target(y, X, rng)
         is_forced = self._forced_categories()
@@ -576,7 +582,7 @@ class TableEncoder(HintsMixin, TransformerMixin, BaseEstimator):
     def _fit_columns(
         self,
         X: Dense,
-        rows: Rows,
+        rows: TrainingRows,
         target: Target | None,
         rng: np.random.RandomState,
         is_forced: np.ndarray,
@@ -587,20 +593,22 @@ class TableEncoder(HintsMixin, TransformerMixin, BaseEstimator):
         self.is_categorical_ = is_forced.copy()
         numbers: list[np.ndarray] = []
         codes: list[np.ndarray] = []
-        texts: list[Told] = []
+        texts: list[EncodedText] = []
         for column in read_columns(X, set(np.flatnonzero(is_forced))):
             kind, found = "categories", None
             if not is_forced[column.position]:
-                counted = column._replace(data=column.data[rows.places])
+                counted = column._replace(data=column.data[rows.indices])
                 if is_text(counted.data):
                     found = factorize(column)
-                kind = kind_of(counted, self.read_text, found and found.rows(rows))
-            if kind in NUMBER_COLUMNS:
-                reader = NUMBER_COLUMNS[kind](column.position)
+                kind = infer_column_type(
+                    counted, self.read_text, found and found.rows(rows)
+                )
+            if kind in NUMERIC_COLUMNS:
+                reader = NUMERIC_COLUMNS[kind](column.position)
                 arrays = reader.fit(column, rows)
                 numbers += arrays
                 self._number_columns.append(reader)
-                is_odd = reader.odd_texts(counted, arrays[0][rows.places])
+                is_odd = reader.odd_texts(counted, arrays[0][rows.indices])
                 if not is_odd.any():
                     continue
                 warn_of_odd_text(counted, kind, is_odd)
@@ -613,7 +621,7 @@ class TableEncoder(HintsMixin, TransformerMixin, BaseEstimator):
                 found = found or factorize(column)
                 codes.append(self._fit_categories(column, found, rows, target))
         # one by one: a copy of all columns would double the memory that fit needs
-        counted_numbers = (column[rows.places] for column in numbers)
+        counted_numbers = (column[rows.indices] for column in numbers)
         self.scale_ = SmoothScale().fit(counted_numbers, rows.weight)
         self._missing_of = self._with_indicator(self.scale_.has_missing)
         matrix = read_matrix(X) if self._all_plain() else None
@@ -624,24 +632,24 @@ class TableEncoder(HintsMixin, TransformerMixin, BaseEstimator):
         self,
         column: Column,
         found: Factorized,
-        rows: Rows,
+        rows: TrainingRows,
         target: Target | None,
         rng: np.random.RandomState,
-        read: list[Told],
+        read: list[EncodedText],
     ) -> bool:
         """Learn what text says, if it has enough to say, and add that to `read`.
 
         Returns whether that is all there is to know, so that categories are of no use.
         """
-        texts = Texts.of(found.codes, found.distinct)
+        texts = UniqueTexts.of(found.codes, found.distinct)
         different = texts.different(rows)
         if len(different) <= self.max_categories:
             return False
         n_rows = texts.n_rows(rows)[:-1].sum()
-        unit = unit_of(different, n_rows, self.split_names)
+        unit = choose_analyzer(different, n_rows, self.split_names)
         if unit is None:
             return False
-        fitted = TextColumn(column.position, unit)
+        fitted = TextBlock(column.position, unit)
         own_target = target if self.text_odds else None
         told = fitted.fit(texts, rows, own_target, int(self.text_components or 0), rng)
         if not fitted.labels:
@@ -652,10 +660,14 @@ class TableEncoder(HintsMixin, TransformerMixin, BaseEstimator):
         return are_mostly_distinct(different, n_rows)
 
     def _fit_categories(
-        self, column: Column, found: Factorized, rows: Rows, target: Target | None
+        self,
+        column: Column,
+        found: Factorized,
+        rows: TrainingRows,
+        target: Target | None,
     ) -> np.ndarray:
         self.is_categorical_[column.position] = True
-        fitted = CategoryColumn(
+        fitted = CategoricalBlock(
             column.position, int(self.max_categories), int(self.min_frequency)
         )
         self._category_columns.append(fitted)
@@ -663,7 +675,9 @@ class TableEncoder(HintsMixin, TransformerMixin, BaseEstimator):
         # many columns are kept until the width of the matrix is known
         return codes.astype(np.min_scalar_type(fitted.n_codes))
 
-    def _fit_sparse(self, X: SparseMatrix, rows: Rows, is_forced: np.ndarray) -> None:
+    def _fit_sparse(
+        self, X: SparseMatrix, rows: TrainingRows, is_forced: np.ndarray
+    ) -> None:
         if is_forced.any():
             raise ValueError(
                 "categorical_features names columns of a sparse matrix, whose columns "
@@ -671,9 +685,9 @@ class TableEncoder(HintsMixin, TransformerMixin, BaseEstimator):
                 'at "from_dtype".'
             )
         n_features = X.shape[1]
-        self.scale_ = SmoothScale().fit_sparse(X[rows.places].tocsc(), rows.weight)
+        self.scale_ = SmoothScale().fit_sparse(X[rows.indices].tocsc(), rows.weight)
         self.is_categorical_ = is_forced
-        self._number_columns = [PlainColumn(place) for place in range(n_features)]
+        self._number_columns = [RealColumn(place) for place in range(n_features)]
         self._category_columns, self._text_columns = [], []
         self._missing_of = np.array([], dtype=np.intp)
 
@@ -766,7 +780,7 @@ class TableEncoder(HintsMixin, TransformerMixin, BaseEstimator):
     def _all_plain(self) -> bool:
         """Whether the table was nothing but columns of numbers."""
         return not (self._category_columns or self._text_columns) and all(
-            isinstance(column, PlainColumn) for column in self._number_columns
+            isinstance(column, RealColumn) for column in self._number_columns
         )
 
     def _read(self, X: Dense) -> Reading:
@@ -832,7 +846,7 @@ class TableEncoder(HintsMixin, TransformerMixin, BaseEstimator):
 
     def _category_slices(
         self, reading: Reading, out: np.ndarray
-    ) -> list[tuple[CategoryColumn, np.ndarray, np.ndarray]]:
+    ) -> list[tuple[CategoricalBlock, np.ndarray, np.ndarray]]:
         """Each categorical column with its codes and its slice of the matrix."""
         slices = []
         start = len(self.scale_.center) + len(self._missing_of)
@@ -860,7 +874,7 @@ def array_of_lists(X: TableLike, **options: object) -> np.ndarray:
 
 def odd_part(column: Column, kind: str) -> Column:
     """The text of a column that can't be read as its kind; the rest is missing."""
-    return column._replace(data=odd_text_only(column.data, kind))
+    return column._replace(data=keep_unparsable(column.data, kind))
 
 
 def warn_of_odd_text(column: Column, kind: str, is_odd: np.ndarray) -> None:

@@ -26,14 +26,14 @@ learn to contradict them.
 """
 
 
-class Rows(NamedTuple):
+class TrainingRows(NamedTuple):
     """The training rows that count, and their weights."""
 
-    places: np.ndarray | slice
+    indices: np.ndarray | slice
     weight: np.ndarray | None
 
     @classmethod
-    def of(cls, sample_weight: np.ndarray | None) -> "Rows":
+    def from_weight(cls, sample_weight: np.ndarray | None) -> "TrainingRows":
         """All rows, or those of positive weight."""
         if sample_weight is None or sample_weight.all():
             return cls(slice(None), sample_weight)
@@ -42,10 +42,10 @@ class Rows(NamedTuple):
         # rows that are all the same need no sorting
         return cls(index, None if (weight == 1).all() else weight)
 
-    def weight_of_all(self, n_rows: int) -> np.ndarray:
+    def to_full_weight(self, n_rows: int) -> np.ndarray:
         """Weight of each row, 0 where it does not count."""
         weight = np.zeros(n_rows)
-        weight[self.places] = 1.0 if self.weight is None else self.weight
+        weight[self.indices] = 1.0 if self.weight is None else self.weight
         return weight
 
 
@@ -76,15 +76,15 @@ class Target(NamedTuple):
             yield (self.numbers == code).astype(np.float64)
 
 
-def overall_means(target: Target, rows: Rows) -> list[float]:
+def compute_priors(target: Target, rows: TrainingRows) -> list[float]:
     """The weighted mean of each column of the target over the rows that count."""
     return [
-        float(np.average(values[rows.places], weights=rows.weight))
+        float(np.average(values[rows.indices], weights=rows.weight))
         for values in target.columns()
     ]
 
 
-def is_informative(estimates: np.ndarray, target: Target, rows: Rows) -> bool:
+def is_informative(estimates: np.ndarray, target: Target, rows: TrainingRows) -> bool:
     """Return True if held-out estimates agree with the target better than by chance.
 
     Parameters
@@ -95,14 +95,14 @@ def is_informative(estimates: np.ndarray, target: Target, rows: Rows) -> bool:
     """
     if target.folds is None:
         return True
-    folds = np.asarray(target.folds)[rows.places]
-    centered = estimates[rows.places].copy()
+    folds = np.asarray(target.folds)[rows.indices]
+    centered = estimates[rows.indices].copy()
     for fold in range(N_FOLDS):
         # the level of a fold lies the lower, the more of the class is in the fold
         in_fold = folds == fold
         if in_fold.any():
             centered[in_fold] -= centered[in_fold].mean(axis=0)
-    values = np.stack([column[rows.places] for column in target.columns()], axis=1)
+    values = np.stack([column[rows.indices] for column in target.columns()], axis=1)
     values -= values.mean(axis=0)
     agreement = np.einsum("ij,ij->", centered, values)
     # over all orders of the rows, of which each is as likely by chance
@@ -120,13 +120,13 @@ class TargetMeans:
 
     @np.errstate(all="ignore")
     def fit(
-        self, codes: np.ndarray, n_codes: int, target: Target, rows: Rows
+        self, codes: np.ndarray, n_codes: int, target: Target, rows: TrainingRows
     ) -> "TargetMeans":
         """Learn the means from the rows that count."""
         self.labels = target.names
-        priors = overall_means(target, rows)
+        priors = compute_priors(target, rows)
         means = self.means(codes, n_codes, target, rows, priors)
-        counted = codes[rows.places]
+        counted = codes[rows.indices]
         # the mean of a value seen once is its row's own label: cross-fitted it says
         # nothing, so no network can have learnt what to make of it
         means[np.bincount(counted, minlength=len(means)) < 2] = priors
@@ -134,10 +134,10 @@ class TargetMeans:
         self.table = self.scaled(means)
         return self
 
-    def drop_noise(self, codes: np.ndarray, target: Target, rows: Rows) -> None:
+    def drop_noise(self, codes: np.ndarray, target: Target, rows: TrainingRows) -> None:
         """Set all means to 0 if those of other rows say nothing of the target."""
         estimates = np.empty((len(codes), len(self.labels)))
-        self.write_held_out(codes, estimates, target, rows.weight_of_all(len(codes)))
+        self.write_held_out(codes, estimates, target, rows.to_full_weight(len(codes)))
         if not is_informative(estimates, target, rows):
             self.table[:] = 0
 
@@ -146,14 +146,14 @@ class TargetMeans:
         codes: np.ndarray,
         n_codes: int,
         target: Target,
-        rows: Rows,
+        rows: TrainingRows,
         priors: Sequence[float],
     ) -> np.ndarray:
         """Means by category, one column per mean, drawn towards its prior.
 
         The last row is for categories that no row has: the priors themselves.
         """
-        codes = codes[rows.places]
+        codes = codes[rows.indices]
         n_rows = np.bincount(codes, minlength=n_codes + 1)
         weight = rows.weight
         if weight is None:
@@ -165,7 +165,7 @@ class TargetMeans:
         weights[weights == 0] = 1
         means = []
         for values, prior in zip(target.columns(), priors, strict=True):
-            values = values[rows.places]
+            values = values[rows.indices]
             deviations = np.bincount(codes, weight * (values - prior), n_codes + 1)
             means.append(prior + share * (deviations / weights))
             means[-1][n_codes] = prior
@@ -199,12 +199,12 @@ class TargetMeans:
         if not self.table.any():
             out[:] = 0  # noise, here as in `write`
             return
-        priors = overall_means(target, Rows.of(sample_weight))
+        priors = compute_priors(target, TrainingRows.from_weight(sample_weight))
         for fold in range(N_FOLDS):
             is_held_out = np.asarray(target.folds) == fold
             weight = np.ones(len(codes)) if sample_weight is None else sample_weight
             weight = np.where(is_held_out, 0.0, weight)
-            rows = Rows.of(weight)
+            rows = TrainingRows.from_weight(weight)
             if weight.any() and is_held_out.any():
                 n_codes = len(self.table) - 1
                 means = self.means(codes, n_codes, target, rows, priors)

@@ -9,10 +9,10 @@ from scipy import sparse
 from sklearn.feature_extraction.text import CountVectorizer
 from sklearn.preprocessing import normalize
 
-from skmlp.tabular.columns import factorize, families
+from skmlp.tabular.columns import factorize, find_value_types
 from skmlp.tabular.scaling import SmoothScale
 from skmlp.tabular.tables import Column
-from skmlp.tabular.target_means import N_FOLDS, Rows, Target, is_informative
+from skmlp.tabular.target_means import N_FOLDS, Target, TrainingRows, is_informative
 
 MAX_TERMS = 10_000
 """Most terms that a column of text is known by, those of most rows."""
@@ -36,7 +36,7 @@ SMALLEST_SHARE = 1e-14
 """Of the largest eigenvalue: below it there is nothing but rounding."""
 
 
-class Unit(NamedTuple):
+class Analyzer(NamedTuple):
     """What a text is taken apart into.
 
     Attributes
@@ -51,21 +51,21 @@ class Unit(NamedTuple):
     longest: int
 
 
-UNITS: dict[str, Unit] = {
+ANALYZERS: dict[str, Analyzer] = {
     # what stands between words (links, quotes, !!!) tells much as well
-    "words": Unit({"ngram_range": (1, 2), "token_pattern": r"\w+|[^\w\s]"}, 10_000),
-    "characters": Unit({"analyzer": "char_wb", "ngram_range": (2, 5)}, 100),
+    "words": Analyzer({"ngram_range": (1, 2), "token_pattern": r"\w+|[^\w\s]"}, 10_000),
+    "characters": Analyzer({"analyzer": "char_wb", "ngram_range": (2, 5)}, 100),
 }
 """Words and marks with pairs of these, or runs of characters within words."""
 
 
-class Told(NamedTuple):
+class EncodedText(NamedTuple):
     """What different texts say, a line per text, and which text each row has."""
 
     codes: np.ndarray
     table: np.ndarray
 
-    def rows(self, block: slice) -> "Told":
+    def rows(self, block: slice) -> "EncodedText":
         """Some of the rows."""
         return self._replace(codes=self.codes[block])
 
@@ -74,36 +74,38 @@ class Told(NamedTuple):
         out[:] = self.table[self.codes]
 
 
-class Texts(NamedTuple):
+class UniqueTexts(NamedTuple):
     """Different texts, and which of them each row has; missing text is empty text."""
 
     codes: np.ndarray
     distinct: Sequence[str]
 
     @classmethod
-    def of(cls, codes: np.ndarray, distinct: Iterable[object]) -> "Texts":
+    def of(cls, codes: np.ndarray, distinct: Iterable[object]) -> "UniqueTexts":
         """Values by their numbers, -1 where missing; what is no text is missing."""
         texts = [value if isinstance(value, str) else "" for value in distinct]
         return cls(np.where(codes < 0, len(texts), codes), [*texts, ""])
 
-    def n_rows(self, rows: Rows) -> np.ndarray:
+    def n_rows(self, rows: TrainingRows) -> np.ndarray:
         """How many of the rows that count have each text, or the sum of their weights.
 
         Weights may be of any size, yet one of 2 is as good as a row that comes twice.
         """
-        codes, n_texts = self.codes[rows.places], len(self.distinct)
+        codes, n_texts = self.codes[rows.indices], len(self.distinct)
         n_rows = np.bincount(codes, minlength=n_texts)
         if rows.weight is None:
             return n_rows.astype(np.float64)
         return np.maximum(n_rows, np.bincount(codes, rows.weight, n_texts))
 
-    def different(self, rows: Rows) -> list[str]:
+    def different(self, rows: TrainingRows) -> list[str]:
         """The different texts of the rows that count, missing aside."""
-        places = np.unique(self.codes[rows.places])
+        places = np.unique(self.codes[rows.indices])
         return [self.distinct[place] for place in places if self.distinct[place]]
 
 
-def unit_of(texts: Sequence[str], n_rows: float, split_names: bool) -> str | None:
+def choose_analyzer(
+    texts: Sequence[str], n_rows: float, split_names: bool
+) -> str | None:
     """What to take the different texts of some rows apart into; None to leave them."""
     unit = "words" if have_words(texts) else "characters"
     is_free = unit == "words" and are_mostly_distinct(texts, n_rows)
@@ -121,7 +123,7 @@ def are_mostly_distinct(texts: Sequence[str], n_rows: float) -> bool:
     return 2 * len(texts) > n_rows
 
 
-class TextColumn:
+class TextBlock:
     """A column of text, told by its terms: components of these, and odds of classes.
 
     Terms are weighed by tf-idf. The components are the largest of a singular value
@@ -159,12 +161,12 @@ class TextColumn:
     @np.errstate(all="ignore")
     def fit(
         self,
-        texts: Texts,
-        rows: Rows,
+        texts: UniqueTexts,
+        rows: TrainingRows,
         target: Target | None,
         n_components: int,
         rng: np.random.RandomState,
-    ) -> Told:
+    ) -> EncodedText:
         """Learn from the rows that count, and return what is told of all rows.
 
         To the log-odds of a row, its own class has contributed nothing.
@@ -172,26 +174,30 @@ class TextColumn:
         weight = texts.n_rows(rows)
         matrix = self._learn_terms(texts.distinct, weight)
         is_seen = weight > 0
-        blocks = [directions(matrix[is_seen], weight[is_seen], n_components, rng)]
+        blocks = [
+            compute_components(matrix[is_seen], weight[is_seen], n_components, rng)
+        ]
         n_components = blocks[0].shape[1]
         self.labels = [f"text_{place + 1}" for place in range(n_components)]
         held_out = np.empty((len(texts.codes), 0))
         if target is not None and target.labels and self.terms:
-            blocks.append(log_odds(matrix, texts.codes, target, rows))
+            blocks.append(compute_log_odds(matrix, texts.codes, target, rows))
             self.labels += [f"log_odds_{target.labels[code]}" for code in target.codes]
-            held_out = held_out_odds(matrix, texts.codes, target, rows)
+            held_out = cross_fit_log_odds(matrix, texts.codes, target, rows)
         self.weights = np.hstack(blocks).astype(np.float32)
         outputs = matrix @ self.weights
         components = (outputs[texts.codes, place] for place in range(n_components))
         # that of the held-out odds: those of rows to come vary as little
-        counted = (column[rows.places] for column in chain(components, held_out.T))
+        counted = (column[rows.indices] for column in chain(components, held_out.T))
         self.scale = SmoothScale().fit_moments(counted, rows.weight)
         told = scaled(outputs, self.scale)[texts.codes]
         behind = slice(n_components, None)
         told[:, behind] = scaled(held_out, self.scale.part(behind))
-        return Told(np.arange(len(told)), told)
+        return EncodedText(np.arange(len(told)), told)
 
-    def drop_noise(self, told: Told, target: Target | None, rows: Rows) -> None:
+    def drop_noise(
+        self, told: EncodedText, target: Target | None, rows: TrainingRows
+    ) -> None:
         """Set all outputs to 0 if the held-out odds say nothing of the classes."""
         if target is None or not (target.labels and self.terms):
             return
@@ -219,12 +225,12 @@ class TextColumn:
 
     def _counter(self, vocabulary: Mapping[str, int] | None = None) -> CountVectorizer:
         """What counts the terms of texts."""
-        options = UNITS[self.unit].options
+        options = ANALYZERS[self.unit].options
         return CountVectorizer(vocabulary=vocabulary, dtype=np.float64, **options)
 
     def _beginnings(self, texts: Sequence[str]) -> list[str]:
         """As much of each text as is read."""
-        longest = UNITS[self.unit].longest
+        longest = ANALYZERS[self.unit].longest
         return [text[:longest] for text in texts]
 
     def _weighed(self, counts: sparse.csr_matrix) -> sparse.csr_matrix:
@@ -234,21 +240,21 @@ class TextColumn:
         return normalize(counts, copy=False) if self.terms else counts
 
     @np.errstate(all="ignore")
-    def read(self, column: Column) -> Told:
+    def read(self, column: Column) -> EncodedText:
         """What is told of each row, or an error if nothing in the column is text."""
         found = factorize(column)
-        came = families(found.distinct)
+        came = find_value_types(found.distinct)
         if came and "text" not in came:
             raise ValueError(
                 f"{column.describe()} holds {' and '.join(sorted(came))}, but held "
                 "text in fit; convert it, or fit again."
             )
-        texts = Texts.of(found.codes, found.distinct)
+        texts = UniqueTexts.of(found.codes, found.distinct)
         vocabulary = {term: place for place, term in enumerate(self.terms)}
         counter = self._counter(vocabulary)
         counts = counter.transform(self._beginnings(texts.distinct))
         outputs = self._weighed(counts) @ self.weights
-        return Told(texts.codes, scaled(outputs, self.scale))
+        return EncodedText(texts.codes, scaled(outputs, self.scale))
 
 
 def scaled(outputs: np.ndarray, scale: SmoothScale) -> np.ndarray:
@@ -264,7 +270,7 @@ def scaled(outputs: np.ndarray, scale: SmoothScale) -> np.ndarray:
 # threads: a model is the same on any.
 
 
-def directions(
+def compute_components(
     matrix: sparse.csr_matrix,
     weight: np.ndarray,
     n_directions: int,
@@ -308,12 +314,12 @@ def product(left: np.ndarray, right: np.ndarray) -> np.ndarray:
 # Odds
 
 
-def log_odds(
-    matrix: sparse.csr_matrix, codes: np.ndarray, target: Target, rows: Rows
+def compute_log_odds(
+    matrix: sparse.csr_matrix, codes: np.ndarray, target: Target, rows: TrainingRows
 ) -> np.ndarray:
     """What each term adds to the log-odds of each class, by naive Bayes."""
     n_texts = matrix.shape[0]
-    codes, weight = codes[rows.places], rows.weight
+    codes, weight = codes[rows.indices], rows.weight
     if weight is None:
         weight = np.ones(len(codes))
     # weights of any size, yet those below 1 on average count as 1
@@ -322,7 +328,7 @@ def log_odds(
     of_all = transposed @ np.bincount(codes, weight, n_texts)
     odds = []
     for values in target.columns():
-        inside = np.bincount(codes, weight * values[rows.places], n_texts)
+        inside = np.bincount(codes, weight * values[rows.indices], n_texts)
         mass = transposed @ inside
         rest = of_all - mass
         odds.append(log_shares(mass) - log_shares(rest))
@@ -335,16 +341,18 @@ def log_shares(mass: np.ndarray) -> np.ndarray:
     return np.log(mass / mass.sum())
 
 
-def held_out_odds(
-    matrix: sparse.csr_matrix, codes: np.ndarray, target: Target, rows: Rows
+def cross_fit_log_odds(
+    matrix: sparse.csr_matrix, codes: np.ndarray, target: Target, rows: TrainingRows
 ) -> np.ndarray:
     """The log-odds of each row as the rows of the other folds tell them."""
     odds = np.zeros((len(codes), len(target.codes)))
-    full = rows.weight_of_all(len(codes))
+    full = rows.to_full_weight(len(codes))
     for fold in range(N_FOLDS):
         is_held_out = np.asarray(target.folds) == fold
         weight = np.where(is_held_out, 0.0, full)
         if weight.any():
-            learnt = log_odds(matrix, codes, target, Rows.of(weight))
+            learnt = compute_log_odds(
+                matrix, codes, target, TrainingRows.from_weight(weight)
+            )
             odds[is_held_out] = (matrix @ learnt)[codes[is_held_out]]
     return odds

@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import ArrayLike
 
-from skmlp._sklearn import check_sample_weight
+from skmlp._sklearn_compat import check_sample_weight
 
 SMALLEST, LARGEST = 1e-100, 1e100
 """Where the largest weight has to lie for sums and products to stay finite."""

@@ -16,16 +16,16 @@ from numpy.testing import assert_array_equal
 from sklearn.preprocessing import OneHotEncoder
 
 from skmlp.tabular.columns import (
-    CategoryColumn,
+    CategoricalBlock,
     DateColumn,
-    PlainColumn,
+    RealColumn,
     factorize,
-    kind_of,
+    infer_column_type,
 )
 from skmlp.tabular.tables import Column, pandas_values
-from skmlp.tabular.target_means import Rows
+from skmlp.tabular.target_means import TrainingRows
 
-ALL = Rows.of(None)
+ALL = TrainingRows.from_weight(None)
 
 
 def column(values, dtype=None, name="age"):
@@ -48,7 +48,7 @@ def at(hours):
 
 
 def fit(found, rows=ALL, target=None, max_categories=40, min_frequency=1):
-    fitted = CategoryColumn(0, max_categories, min_frequency)
+    fitted = CategoricalBlock(0, max_categories, min_frequency)
     codes = fitted.fit(found, factorize(found), rows, target)
     return fitted, codes
 
@@ -96,7 +96,7 @@ def outputs(fitted, found):
     ids=repr,
 )
 def test_the_kind_of_a_column(found, kind):
-    assert kind_of(found) == kind
+    assert infer_column_type(found) == kind
 
 
 @pytest.mark.parametrize(
@@ -109,7 +109,7 @@ def test_the_kind_of_a_column(found, kind):
 )
 def test_what_cannot_be_encoded_is_named(found, message):
     with pytest.raises((TypeError, ValueError), match=message) as error:
-        kind_of(found)
+        infer_column_type(found)
     assert str(error.value).startswith("column 'age'")
 
 
@@ -137,7 +137,7 @@ def test_what_cannot_be_encoded_is_named(found, message):
     ids=repr,
 )
 def test_the_kind_that_text_stands_for(found, kind):
-    assert kind_of(found, read_text=True) == kind
+    assert infer_column_type(found, read_text=True) == kind
 
 
 def fitted(cls, *texts):
@@ -162,7 +162,7 @@ def fitted(cls, *texts):
     ids=repr,
 )
 def test_numbers_from_text_and_others(found, expected):
-    (numbers,) = fitted(PlainColumn, "1", "2").read(found)
+    (numbers,) = fitted(RealColumn, "1", "2").read(found)
     assert_array_equal(numbers, expected)
 
 
@@ -182,46 +182,46 @@ def test_dates_from_text_and_others():
 
 
 def test_text_is_read_where_numbers_or_dates_were_if_all_of_it_is_such():
-    (numbers,) = PlainColumn(0).read(column(["1", None, " 2 "]))
+    (numbers,) = RealColumn(0).read(column(["1", None, " 2 "]))
     assert_array_equal(numbers, [1, np.nan, 2])
     with pytest.raises(ValueError, match="holds categories, but held numbers"):
-        PlainColumn(0).read(column(["1", "x"]))
+        RealColumn(0).read(column(["1", "x"]))
 
 
 def test_read_takes_blank_text_and_marks_for_missing_everywhere():
     found = of_objects("", 1.5, "?", "12", " NA ")
-    assert_array_equal(PlainColumn(0).read(found), [[np.nan, 1.5, np.nan, 12, np.nan]])
-    assert_array_equal(PlainColumn(0).read(of_objects("-")), [[np.nan]])
+    assert_array_equal(RealColumn(0).read(found), [[np.nan, 1.5, np.nan, 12, np.nan]])
+    assert_array_equal(RealColumn(0).read(of_objects("-")), [[np.nan]])
     with pytest.raises(ValueError, match="holds categories, but held numbers"):
-        PlainColumn(0).read(of_objects(1.5, "x"))
+        RealColumn(0).read(of_objects(1.5, "x"))
 
 
 def test_read_counts_other_text_as_missing_where_training_had_text():
-    reader = PlainColumn(0)
+    reader = RealColumn(0)
     reader.fit(of_objects(1.5, "", 2), ALL)
     assert_array_equal(reader.read(of_objects("x", 3)), [[np.nan, 3]])
     assert_array_equal(reader.read(of_objects("x")), [[np.nan]])
 
 
 def test_rows_that_do_not_count_say_nothing_of_text():
-    reader = PlainColumn(0)
-    rows = Rows.of(np.array([1.0, 1.0, 0.0]))
+    reader = RealColumn(0)
+    rows = TrainingRows.from_weight(np.array([1.0, 1.0, 0.0]))
     (numbers,) = reader.fit(of_objects("1", "2", 3.5), rows)
     assert_array_equal(numbers, [1, 2, 3.5])
     assert reader.from_text
-    (numbers,) = PlainColumn(0).fit(of_objects(1, 2, "x"), rows)
+    (numbers,) = RealColumn(0).fit(of_objects(1, 2, "x"), rows)
     assert_array_equal(numbers, [1, 2, np.nan])
 
 
 def test_objects_become_numbers():
     values = [decimal.Decimal("1.5"), None, 2, np.float32(0.5), pd.NA]
-    (numbers,) = PlainColumn(0).read(of_objects(*values))
+    (numbers,) = RealColumn(0).read(of_objects(*values))
     assert_array_equal(numbers, [1.5, np.nan, 2, 0.5, np.nan])
 
 
 def test_a_number_beyond_all_floats_is_named():
     with pytest.raises(OverflowError, match="column 'age'"):
-        PlainColumn(0).read(of_objects(10**400, 1))
+        RealColumn(0).read(of_objects(10**400, 1))
 
 
 @pytest.mark.parametrize(
@@ -236,12 +236,12 @@ def test_a_number_beyond_all_floats_is_named():
     ids=repr,
 )
 def test_numbers_of_any_type_are_numbers(came):
-    assert_array_equal(PlainColumn(0).read(came), [[1, 2]])
+    assert_array_equal(RealColumn(0).read(came), [[1, 2]])
 
 
 def test_truth_values_are_numbers_where_numbers_were():
     for dtype in ["boolean", "bool", "category", object]:
-        assert_array_equal(PlainColumn(0).read(column([True, False], dtype)), [[1, 0]])
+        assert_array_equal(RealColumn(0).read(column([True, False], dtype)), [[1, 0]])
 
 
 @pytest.mark.parametrize(
@@ -257,7 +257,7 @@ def test_truth_values_are_numbers_where_numbers_were():
 )
 def test_another_kind_than_in_fit_is_named(came, message):
     with pytest.raises(ValueError, match=message) as error:
-        PlainColumn(0).read(came)
+        RealColumn(0).read(came)
     assert "column 'age'" in str(error.value)
 
 
@@ -355,7 +355,9 @@ def test_dates_of_one_zone_stay_in_it(found, in_utc):
 
 def test_rows_of_weight_zero_have_no_offset():
     dates = DateColumn(0)
-    rows = Rows.of(np.array([1.0] + [0.0] * (len(OF_SEVERAL_OFFSETS.data) - 1)))
+    rows = TrainingRows.from_weight(
+        np.array([1.0] + [0.0] * (len(OF_SEVERAL_OFFSETS.data) - 1))
+    )
     dates.fit(OF_SEVERAL_OFFSETS, rows)
     assert not dates.in_utc
 
@@ -425,7 +427,7 @@ def test_periods_are_dates_that_they_start_on(periods):
 
 def test_a_period_where_numbers_were_is_named():
     with pytest.raises(ValueError, match=r"'age'.*holds dates, but held numbers"):
-        PlainColumn(0).read(column(pd.period_range("2024", periods=2, freq="D")))
+        RealColumn(0).read(column(pd.period_range("2024", periods=2, freq="D")))
 
 
 # Categories
@@ -496,9 +498,11 @@ def test_one_hot_is_what_scikit_learn_gives(max_categories, min_frequency):
 def test_a_category_of_weight_two_is_not_infrequent():
     found = column(list("aabcd"))
     for weight in [[1, 1, 2, 1, 1], [0.1, 0.1, 2, 0.1, 0.1]]:
-        fitted, _ = fit(found, Rows.of(np.array(weight)), min_frequency=2)
+        fitted, _ = fit(
+            found, TrainingRows.from_weight(np.array(weight)), min_frequency=2
+        )
         assert fitted.labels == ["a", "b", "infrequent"]
-    fitted, _ = fit(found, Rows.of(np.array([1.0, 1, 0, 0, 1])))
+    fitted, _ = fit(found, TrainingRows.from_weight(np.array([1.0, 1, 0, 0, 1])))
     assert fitted.known.tolist() == ["a", "d"]
 
 

@@ -6,14 +6,14 @@ from numpy.testing import assert_allclose, assert_array_equal
 
 from skmlp.tabular.scaling import SmoothScale
 from skmlp.tabular.target_means import (
-    Rows,
     Target,
     TargetMeans,
+    TrainingRows,
+    compute_priors,
     is_informative,
-    overall_means,
 )
 
-ALL = Rows.of(None)
+ALL = TrainingRows.from_weight(None)
 
 
 def smooth_clip(z):
@@ -30,19 +30,22 @@ def smooth_clip(z):
     ids=["all count", "some count", "all that count are the same"],
 )
 def test_rows_are_those_of_positive_weight(weight, places, kept):
-    rows = Rows.of(np.array(weight))
-    assert_array_equal(rows.places, places)
+    rows = TrainingRows.from_weight(np.array(weight))
+    assert_array_equal(rows.indices, places)
     assert_array_equal(rows.weight, kept)
 
 
-def test_weight_of_all_is_zero_where_a_row_does_not_count():
+def test_to_full_weight_is_zero_where_a_row_does_not_count():
     for weight in ([1.0, 2.0], [0.0, 2.0], [0.0, 1.0]):
-        assert Rows.of(np.array(weight)).weight_of_all(2).tolist() == weight
-    assert ALL.weight_of_all(2).tolist() == [1, 1]
+        assert (
+            TrainingRows.from_weight(np.array(weight)).to_full_weight(2).tolist()
+            == weight
+        )
+    assert ALL.to_full_weight(2).tolist() == [1, 1]
 
 
 def test_without_weights_all_rows_count():
-    assert Rows.of(None) == (slice(None), None)
+    assert TrainingRows.from_weight(None) == (slice(None), None)
 
 
 def test_columns_of_a_target():
@@ -58,8 +61,10 @@ def test_columns_of_a_target():
 
 def test_overall_means_are_weighted():
     target = Target(np.array([0.0, 1.0, 3.0, 9.0]))
-    assert overall_means(target, ALL) == [13 / 4]
-    assert overall_means(target, Rows.of(np.array([1.0, 1, 2, 0]))) == [7 / 4]
+    assert compute_priors(target, ALL) == [13 / 4]
+    assert compute_priors(
+        target, TrainingRows.from_weight(np.array([1.0, 1, 2, 0]))
+    ) == [7 / 4]
 
 
 def test_a_value_seen_once_and_an_unknown_one_say_nothing():
@@ -125,9 +130,13 @@ def test_is_informative_heeds_rows_that_count_alone():
     target, estimates = Target(y, ["x", "y"], folds), np.where(y, 1.0, -1.0)
     estimates[:100] *= -1
     weight = np.ones(200)
-    assert not is_informative(estimates[:, np.newaxis], target, Rows.of(weight))
+    assert not is_informative(
+        estimates[:, np.newaxis], target, TrainingRows.from_weight(weight)
+    )
     weight[:100] = 0
-    assert is_informative(estimates[:, np.newaxis], target, Rows.of(weight))
+    assert is_informative(
+        estimates[:, np.newaxis], target, TrainingRows.from_weight(weight)
+    )
 
 
 def test_drop_noise_leaves_means_that_agree_with_the_target():
@@ -187,7 +196,7 @@ def test_weights_count_as_rows_in_target_means():
     rng = np.random.default_rng(0)
     codes, values = rng.integers(0, 4, 30), rng.normal(size=30)
     weight = rng.integers(0, 3, 30)
-    rows = Rows.of(weight.astype(float))
+    rows = TrainingRows.from_weight(weight.astype(float))
     weighted = TargetMeans().means(codes, 4, Target(values), rows, [0.5])
     repeated = TargetMeans().means(
         np.repeat(codes, weight), 4, Target(np.repeat(values, weight)), ALL, [0.5]

@@ -13,20 +13,20 @@ from threadpoolctl import threadpool_limits
 from skmlp.tabular import text as module
 from skmlp.tabular.columns import factorize
 from skmlp.tabular.tables import Column
-from skmlp.tabular.target_means import Rows, Target
+from skmlp.tabular.target_means import Target, TrainingRows
 from skmlp.tabular.text import (
-    TextColumn,
-    Texts,
-    Told,
+    EncodedText,
+    TextBlock,
+    UniqueTexts,
     are_mostly_distinct,
-    directions,
+    choose_analyzer,
+    compute_components,
+    compute_log_odds,
+    cross_fit_log_odds,
     have_words,
-    held_out_odds,
-    log_odds,
-    unit_of,
 )
 
-ALL = Rows.of(None)
+ALL = TrainingRows.from_weight(None)
 WORDS = np.array(["red", "green", "blue", "cat", "dog", "bird", "runs", "sings", "!"])
 
 
@@ -43,11 +43,11 @@ def column(values):
 
 def texts_of(values):
     found = factorize(column(values))
-    return Texts.of(found.codes, found.distinct)
+    return UniqueTexts.of(found.codes, found.distinct)
 
 
 def fit(values, unit="words", rows=ALL, target=None, n_components=5):
-    fitted = TextColumn(0, unit)
+    fitted = TextBlock(0, unit)
     rng = np.random.RandomState(0)
     return fitted, fitted.fit(texts_of(values), rows, target, n_components, rng)
 
@@ -66,7 +66,7 @@ def test_missing_text_is_empty_text():
     assert texts.distinct == ["b", "a", "", ""]
     assert_array_equal(texts.codes, [0, 3, 1, 0, 2])
     assert_array_equal(texts.n_rows(ALL), [2, 1, 1, 1])
-    rows = Rows.of(np.array([0.5, 1, 0, 2, 0]))
+    rows = TrainingRows.from_weight(np.array([0.5, 1, 0, 2, 0]))
     assert_array_equal(texts.n_rows(rows), [2.5, 0, 0, 1])
     assert texts.different(ALL) == ["b", "a"]
     assert texts.different(rows) == ["b"]
@@ -79,24 +79,26 @@ def test_the_unit_of_texts():
     assert are_mostly_distinct(free, 5)
     assert not are_mostly_distinct(free, 6)
     for split_names in (True, False):
-        assert unit_of(free, 5, split_names) == "words"
-        assert unit_of(free, 12, split_names) is None
-    assert unit_of(free, 11, True) == "words"
-    assert unit_of(names, 11, True) == "characters"
-    assert unit_of(names, 12, True) is None
-    assert unit_of(names, 3, False) is None
+        assert choose_analyzer(free, 5, split_names) == "words"
+        assert choose_analyzer(free, 12, split_names) is None
+    assert choose_analyzer(free, 11, True) == "words"
+    assert choose_analyzer(names, 11, True) == "characters"
+    assert choose_analyzer(names, 12, True) is None
+    assert choose_analyzer(names, 3, False) is None
 
 
 # Terms
 
 
-@pytest.mark.parametrize("unit", module.UNITS)
+@pytest.mark.parametrize("unit", module.ANALYZERS)
 def test_terms_are_weighed_as_scikit_learn_does(unit):
     values = [*sentences(), *sentences(20)]
     texts = texts_of(values)
-    fitted = TextColumn(0, unit)
+    fitted = TextBlock(0, unit)
     matrix = fitted._learn_terms(texts.distinct, texts.n_rows(ALL))
-    theirs = TfidfVectorizer(min_df=2, sublinear_tf=True, **module.UNITS[unit].options)
+    theirs = TfidfVectorizer(
+        min_df=2, sublinear_tf=True, **module.ANALYZERS[unit].options
+    )
     expected = theirs.fit_transform(values)
     assert fitted.terms == theirs.get_feature_names_out().tolist()
     assert_allclose(fitted.idf, theirs.idf_)
@@ -119,8 +121,8 @@ def test_text_without_terms_that_come_twice_tells_nothing(values):
 
 
 def test_only_the_beginning_of_a_text_is_read(monkeypatch):
-    unit = module.UNITS["words"]._replace(longest=5)
-    monkeypatch.setitem(module.UNITS, "words", unit)
+    unit = module.ANALYZERS["words"]._replace(longest=5)
+    monkeypatch.setitem(module.ANALYZERS, "words", unit)
     fitted, _ = fit(["red cat"] * 2)
     assert fitted.terms == ["c", "red", "red c"]
 
@@ -133,7 +135,7 @@ def test_directions_are_those_of_a_singular_value_decomposition():
     factors = rng.normal(size=(90, 4)), rng.normal(size=(4, 60))
     dense = factors[0] @ factors[1] + 0.01 * rng.normal(size=(90, 60))
     matrix = sparse.csr_matrix(dense)
-    found = directions(matrix, np.ones(90), 4, np.random.RandomState(0))
+    found = compute_components(matrix, np.ones(90), 4, np.random.RandomState(0))
     theirs = TruncatedSVD(4, random_state=0).fit(matrix).components_.T
     assert_allclose(found.T @ found, np.eye(4), atol=1e-10)
     assert_allclose(np.abs(found.T @ theirs), np.eye(4), atol=1e-6)
@@ -144,7 +146,7 @@ def test_weights_count_as_rows_in_directions():
     dense = rng.normal(size=(20, 12))
     weight = rng.integers(1, 4, 20)
     weighted, repeated = (
-        directions(sparse.csr_matrix(a), w * 1e100, 2, np.random.RandomState(0))
+        compute_components(sparse.csr_matrix(a), w * 1e100, 2, np.random.RandomState(0))
         for a, w in (
             (dense, weight.astype(float)),
             (np.repeat(dense, weight, axis=0), np.ones(weight.sum())),
@@ -156,11 +158,14 @@ def test_weights_count_as_rows_in_directions():
 @pytest.mark.parametrize("shape", [(3, 50), (50, 3)])
 def test_there_are_no_more_directions_than_rows_or_terms(shape):
     matrix = sparse.random(*shape, 0.5, format="csr", random_state=0)
-    found = directions(matrix, np.ones(shape[0]), 10, np.random.RandomState(0))
+    found = compute_components(matrix, np.ones(shape[0]), 10, np.random.RandomState(0))
     assert found.shape == (shape[1], 3)
     # of a matrix of one row, many times, there is but one
     same = sparse.csr_matrix(np.ones((20, 5)))
-    assert directions(same, np.ones(20), 4, np.random.RandomState(0)).shape == (5, 1)
+    assert compute_components(same, np.ones(20), 4, np.random.RandomState(0)).shape == (
+        5,
+        1,
+    )
 
 
 def test_outputs_do_not_depend_on_threads():
@@ -180,11 +185,16 @@ def test_odds_are_those_of_naive_bayes():
     rng = np.random.default_rng(0)
     matrix = sparse.random(60, 9, 0.4, format="csr", random_state=0)
     weight, y = rng.uniform(1, 3, 60), rng.integers(0, 2, 60)
-    odds = log_odds(matrix, np.arange(60), Target(y, ["no", "yes"]), Rows.of(weight))
+    odds = compute_log_odds(
+        matrix,
+        np.arange(60),
+        Target(y, ["no", "yes"]),
+        TrainingRows.from_weight(weight),
+    )
     theirs = MultinomialNB().fit(matrix, y, weight)
     ensemble_weights = theirs.feature_log_prob_
     assert_allclose(odds[:, 0], ensemble_weights[1] - ensemble_weights[0])
-    three = log_odds(matrix, np.arange(60), Target(y, list("abc")), ALL)
+    three = compute_log_odds(matrix, np.arange(60), Target(y, list("abc")), ALL)
     assert three.shape == (9, 3)
     assert_allclose(three[:, 0], -three[:, 1])
 
@@ -194,8 +204,15 @@ def test_only_ratios_of_small_weights_matter():
     target = Target(np.arange(60) % 2, ["no", "yes"])
     weight = np.random.default_rng(0).uniform(1, 2, 60)
     weight /= weight.mean()
-    small = log_odds(matrix, np.arange(60), target, Rows.of(weight * 1e-90))
-    assert_allclose(small, log_odds(matrix, np.arange(60), target, Rows.of(weight)))
+    small = compute_log_odds(
+        matrix, np.arange(60), target, TrainingRows.from_weight(weight * 1e-90)
+    )
+    assert_allclose(
+        small,
+        compute_log_odds(
+            matrix, np.arange(60), target, TrainingRows.from_weight(weight)
+        ),
+    )
 
 
 def test_a_row_has_no_part_in_its_own_odds():
@@ -204,7 +221,7 @@ def test_a_row_has_no_part_in_its_own_odds():
     codes, y, folds = rng.integers(0, 30, 80), rng.integers(0, 2, 80), np.arange(80) % 5
     changed = np.where(folds == 2, 1 - y, y)
     before, after = (
-        held_out_odds(matrix, codes, Target(labels, ["no", "yes"], folds), ALL)
+        cross_fit_log_odds(matrix, codes, Target(labels, ["no", "yes"], folds), ALL)
         for labels in (y, changed)
     )
     is_same = (before == after).all(axis=1)
@@ -214,9 +231,9 @@ def test_a_row_has_no_part_in_its_own_odds():
 
 def test_odds_say_nothing_where_no_other_row_is_left():
     target = Target(np.array([0, 1, 0]), ["no", "yes"], np.array([0, 0, 1]))
-    rows = Rows.of(np.array([1.0, 1.0, 0.0]))
+    rows = TrainingRows.from_weight(np.array([1.0, 1.0, 0.0]))
     codes = np.array([0, 1, 1])
-    odds = held_out_odds(sparse.csr_matrix(np.eye(2)), codes, target, rows)
+    odds = cross_fit_log_odds(sparse.csr_matrix(np.eye(2)), codes, target, rows)
     assert_array_equal(odds[:2], 0)
     assert odds[2] > 0
 
@@ -250,7 +267,7 @@ def test_drop_noise_without_odds_leaves_components():
 # Columns
 
 
-@pytest.mark.parametrize("unit", module.UNITS)
+@pytest.mark.parametrize("unit", module.ANALYZERS)
 def test_what_is_told_is_scaled_and_the_same_again(unit):
     values = [*sentences(), None, ""]
     fitted, told = fit(values, unit)
@@ -292,5 +309,5 @@ def test_categories_are_read_as_the_text_they_are():
 
 
 def test_rows_of_what_is_told():
-    told = Told(np.array([1, 0, 1]), np.array([[1.0], [2.0]]))
+    told = EncodedText(np.array([1, 0, 1]), np.array([[1.0], [2.0]]))
     assert_array_equal(outputs(told.rows(slice(1, 3))), [[1], [2]])

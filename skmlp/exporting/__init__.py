@@ -1,1 +1,0 @@
-"""Fitted classifiers as graphs of ONNX, which run where there is no Python."""
