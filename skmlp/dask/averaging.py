@@ -1,6 +1,7 @@
 """Communication rounds on a cluster: local steps per shard, then averaging."""
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 from distributed import Future
@@ -71,15 +72,10 @@ def _average(tasks: Tasks, states: Sequence[Future]) -> Future:
     # are joined as by one call of `mean_of`, and the result has the same bits.
     while len(states) > 1:
         states = [
-            tasks.submit(_mean_of_group, *states[start : start + STATES_PER_TASK])
+            tasks.submit(mean_of, states[start : start + STATES_PER_TASK])
             for start in range(0, len(states), STATES_PER_TASK)
         ]
     return states[0]
-
-
-def _mean_of_group(*states: State) -> State:
-    """Average a few states, as a task."""
-    return mean_of(states)
 
 
 def _take_local_steps(
@@ -93,9 +89,8 @@ def _take_local_steps(
 
 def align_arrays(samples: Samples) -> Samples:
     """Copy arrays that are not aligned: in a message they may start at any byte."""
-    arrays = {
-        name: np.require(array, requirements=["ALIGNED"])
-        for name, array in samples._asdict().items()
-        if isinstance(array, np.ndarray)
-    }
-    return samples._replace(**arrays)
+    arrays: list[Any] = [
+        None if values is None else np.require(values, requirements="ALIGNED")
+        for values in samples
+    ]
+    return Samples(*arrays)

@@ -1,6 +1,6 @@
 """The Dask client of a fit, and the tasks that it submits to workers."""
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from contextlib import AbstractContextManager
 from typing import Any
 
@@ -54,10 +54,10 @@ class Tasks(AbstractContextManager):
         # repeats the task elsewhere: that is why killed workers change no result.
         content = pickle.dumps(value)
         chunks = [
-            self.submit(_identity, content[start : start + CHUNK_SIZE])
+            self.submit(bytes, content[start : start + CHUNK_SIZE])  # as it is
             for start in range(0, len(content), CHUNK_SIZE)
         ]
-        return self.submit(_unpickle, *chunks, worker=worker)
+        return self.submit(_unpickle, chunks, worker=worker)
 
     def assign_workers(self, n_shards: int) -> list[str | None]:
         """Return the preferred worker of each shard, such that all get equal shares."""
@@ -67,12 +67,7 @@ class Tasks(AbstractContextManager):
         return [workers[shard % len(workers)] for shard in range(n_shards)]
 
 
-def _identity(value: Any) -> Any:
-    """Return the argument, to turn a value into a task."""
-    return value
-
-
-def _unpickle(*chunks: bytes) -> Any:
+def _unpickle(chunks: Sequence[bytes]) -> Any:
     """Restore a value that was pickled and sent in chunks."""
     return pickle.loads(b"".join(chunks))
 

@@ -1,6 +1,6 @@
 """Lazy Dask tables: checked, split into partitions, loaded into workers' memory."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import dask
@@ -64,12 +64,10 @@ class Partitions:
         """Number of rows in all partitions."""
         return sum(len(labels.of_row) for labels in self.labels)
 
-    def slices(self) -> Iterator[slice]:
-        """Yield the place of each partition's rows among all rows."""
-        stop = 0
-        for labels in self.labels:
-            start, stop = stop, stop + len(labels.of_row)
-            yield slice(start, stop)
+    def split(self, values: np.ndarray) -> list[np.ndarray]:
+        """Split an array with one value per row, in the order of partitions."""
+        sizes = [len(labels.of_row) for labels in self.labels]
+        return np.split(values, np.cumsum(sizes)[:-1])
 
     def release(self) -> None:
         """Free the memory of workers; Dask loads a partition again if it must."""
@@ -186,6 +184,8 @@ def fingerprint_partition(part: Partition) -> list[str | None]:
 
 def concat_parts(parts: Sequence[Any]) -> Any:
     """Join tables, series or arrays of several partitions, as Dask computes them."""
+    if parts[0] is None:  # no weights
+        return None
     if isinstance(parts[0], np.ndarray):
         return np.concatenate(parts)
     if isinstance(parts[0], pd.Series):

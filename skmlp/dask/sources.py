@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack
 from operator import itemgetter
-from typing import TYPE_CHECKING, Any, NamedTuple, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 from distributed import Future
@@ -45,6 +45,8 @@ MAX_GATHERED_ROWS = 200_000  # for the encoder; fewer if there are many columns
 
 TRAINING = (Use.TRAINING, Use.TRAINING_AND_ENCODER)
 
+N_SHARDS = "number of shards (n_shards, or the workers at the start)"  # in fingerprints
+
 
 def open_source(
     estimator: "DaskMLPSoftmaxClassifier",
@@ -65,28 +67,21 @@ def open_source(
     return source
 
 
-def _describe_shards(n_shards: int) -> dict[str, str]:
-    """Return the number of shards as an item of a fingerprint."""
-    return {"number of shards (n_shards, or the workers at the start)": str(n_shards)}
-
-
 class GatheredSource(InMemory):
     """Rows that are encoded here, as in a plain fit, and then dealt to shards."""
 
     def __init__(self, partitions: Partitions) -> None:
         self.tasks = partitions.tasks
         self.n_shards = partitions.n_shards
-        parts = zip(*self.tasks.client.gather(partitions.futures), strict=True)
-        X, y, weights = parts
+        parts = self.tasks.client.gather(partitions.futures)
         partitions.release()
-        weight = None if weights[0] is None else concat_parts(weights)
-        super().__init__(concat_parts(X), concat_parts(y), weight)
+        super().__init__(*map(concat_parts, zip(*parts, strict=True)))
 
     def __exit__(self, *exception: object) -> None:
         self.tasks.__exit__(*exception)
 
     def in_words(self) -> Mapping[str, TableLike | str | None]:
-        return {**super().in_words(), **_describe_shards(self.n_shards)}
+        return {**super().in_words(), N_SHARDS: str(self.n_shards)}
 
     def data(
         self,
@@ -110,33 +105,21 @@ class GatheredSource(InMemory):
             is_warm_start,
         )
         samples = data.samples.members(0)
-        shards = self._deal_to_shards(samples, rng)
-        return data._replace(samples=data.samples._replace(x=shards, rows=None))
-
-    def _deal_to_shards(
-        self, samples: Samples, rng: np.random.Generator
-    ) -> RowsInShards:
-        """Send each shard a random part of the training rows, all of equal size."""
         n_rows = len(samples.y_encoded)
         n_shards = min(self.n_shards, n_rows)
-        # At random, so that each shard looks like the whole, also if rows are sorted by
-        # label. One shard keeps the order, and so repeats a fit without Dask.
+        # At random, since in a table that is sorted by label a shard would know one label
+        # only. A single shard keeps the order, and so repeats a plain fit.
         order = np.arange(n_rows) if n_shards == 1 else rng.permutation(n_rows)
-        parts = np.array_split(order, n_shards)
+        deals = np.array_split(order, n_shards)
         shards = [
-            self.tasks.send(_copy_rows(samples, part), worker)
-            for part, worker in zip(
-                parts, self.tasks.assign_workers(n_shards), strict=True
+            self.tasks.send(_copy_rows(samples, indices), worker)
+            for indices, worker in zip(
+                deals, self.tasks.assign_workers(n_shards), strict=True
             )
         ]
-        n_columns = dense(samples.x).shape[1]
-        return RowsInShards((n_rows, n_columns), tuple(map(len, parts)), shards)
-
-
-def _copy_rows(samples: Samples, part: np.ndarray) -> Samples:
-    """Copy some samples, and of their shared matrix no other rows."""
-    rows = part if samples.rows is None else samples.rows[part]
-    return samples.take(part)._replace(x=dense(samples.x)[rows], rows=None)
+        shape = (n_rows, dense(samples.x).shape[1])
+        x = RowsInShards(shape, tuple(map(len, deals)), shards)
+        return data._replace(samples=data.samples._replace(x=x, rows=None))
 
 
 class WorkerSource(InParts):
@@ -156,14 +139,14 @@ class WorkerSource(InParts):
     def in_words(self) -> Mapping[str, TableLike | str | None]:
         hashes = self.tasks.run(fingerprint_partition, self.partitions.futures)
         X, y, sample_weight = map(repr, zip(*hashes, strict=True))
-        given = {"X": X, "y": y, "sample_weight": sample_weight}
-        return {**given, **_describe_shards(self.partitions.n_shards)}
+        n_shards = str(self.partitions.n_shards)
+        return {"X": X, "y": y, "sample_weight": sample_weight, N_SHARDS: n_shards}
 
     def labels(self) -> Sequence[LabelsOfPart]:
         return self.partitions.labels
 
     def rows(self, wanted: np.ndarray) -> TableLike:
-        masks = [wanted[place] for place in self.partitions.slices()]
+        masks = self.partitions.split(wanted)
         return concat_parts(self.tasks.run(_take_rows, masks, self.partitions.futures))
 
     def encode(
@@ -175,18 +158,20 @@ class WorkerSource(InParts):
         sample: np.ndarray | None,
         rng: np.random.Generator,
     ) -> tuple[Samples, Samples | None]:
-        plans = self._plan(targets, uses, sample)
-        # Partitions with training rows go to the shards in turn: 0, 1, 2, 0, 1, 2, ...
-        # Whole partitions, so that no row travels between workers.
-        n_rows = np.array([np.isin(plan.use, TRAINING).sum() for plan in plans])
-        n_shards = min(self.partitions.n_shards, np.count_nonzero(n_rows))
-        shard_of = (np.cumsum(n_rows > 0) - 1).clip(0) % n_shards
-        local = cast("DaskMLPSoftmaxClassifier", estimator).as_local()
-        shards, validation = self._encode_on_workers(local, plans, shard_of)
-        sizes = np.bincount(shard_of, n_rows).astype(int)
-        shape = (int(sizes.sum()), validation.x.shape[1])
         is_training = np.isin(uses, TRAINING)
         weight = to_full_weight(targets, len(uses))
+        # Partitions with training rows go to the shards in turn: 0, 1, 2, 0, 1, 2, ...
+        # Whole partitions, so that no row travels between workers.
+        n_rows = np.array([part.sum() for part in self.partitions.split(is_training)])
+        n_shards = min(self.partitions.n_shards, int(np.count_nonzero(n_rows)))
+        shard_of = (np.cumsum(n_rows > 0) - 1).clip(0) % n_shards  # (n_partitions,)
+        sizes = np.bincount(shard_of, n_rows).astype(int)  # (n_shards,)
+        shards, validation = self._encode_on_workers(
+            cast("DaskMLPSoftmaxClassifier", estimator).as_local(),
+            self._split(uses, weight, sample),
+            shard_of,
+        )
+        shape = (int(sizes.sum()), validation.x.shape[1])
         samples = Samples(
             RowsInShards(shape, tuple(sizes.tolist()), shards),
             self.y_encoded[is_training],
@@ -194,26 +179,24 @@ class WorkerSource(InParts):
         )
         return samples, validation if len(validation.y_encoded) else None
 
-    def _plan(
-        self, targets: Targets, uses: np.ndarray, sample: np.ndarray | None
-    ) -> list["EncodingPlan"]:
-        """Cut what is known of all rows into pieces, one per partition."""
-        weight = to_full_weight(targets, len(uses))
-        plans, n_sampled = [], 0
-        for place in self.partitions.slices():
-            use, known = uses[place], None
-            if sample is not None:
-                start = n_sampled
-                n_sampled += int((use == Use.TRAINING_AND_ENCODER).sum())
-                known = sample[start:n_sampled]
-            part_weight = None if weight is None else weight[place]
-            plans.append(EncodingPlan(use, self.y_encoded[place], part_weight, known))
-        return plans
+    def _split(
+        self, uses: np.ndarray, weight: np.ndarray | None, sample: np.ndarray | None
+    ) -> list[tuple[Any, ...]]:
+        """Split what is known of all rows by partition, for `_encode_partition`."""
+        split = self.partitions.split
+        parts = split(uses)
+        missing = [None] * len(parts)
+        known: Sequence[Any] = missing
+        if sample is not None:  # (n_sampled, n_inputs)
+            ends = np.cumsum([(use == Use.TRAINING_AND_ENCODER).sum() for use in parts])
+            known = np.split(sample, ends[:-1])
+        weights = missing if weight is None else split(weight)
+        return list(zip(parts, split(self.y_encoded), weights, known, strict=True))
 
     def _encode_on_workers(
         self,
         estimator: MLPSoftmaxClassifier,
-        plans: Sequence["EncodingPlan"],
+        pieces: Sequence[tuple[Any, ...]],
         shard_of: np.ndarray,
     ) -> tuple[list[Future], Samples]:
         """Encode partitions on workers; return the shards and the validation set."""
@@ -223,20 +206,18 @@ class WorkerSource(InParts):
             encoded_parts = [
                 tasks.submit(
                     _encode_partition,
-                    *(fitted, partition, tasks.send(plan)),
+                    *(fitted, partition, tasks.send(piece)),
                     worker=workers[shard],
                 )
-                for partition, plan, shard in zip(
-                    self.partitions.futures, plans, shard_of, strict=True
+                for partition, piece, shard in zip(
+                    self.partitions.futures, pieces, shard_of, strict=True
                 )
             ]
+            # tasks of the fit, not of this block: shards stay on workers until it ends
             shards = [
                 self.tasks.submit(
                     _join_training,
-                    *(
-                        encoded_parts[part]
-                        for part in np.flatnonzero(shard_of == shard)
-                    ),
+                    [encoded_parts[part] for part in np.flatnonzero(shard_of == shard)],
                     worker=worker,
                 )
                 for shard, worker in enumerate(workers)
@@ -246,13 +227,10 @@ class WorkerSource(InParts):
         return shards, _concat_samples(validation)
 
 
-class EncodingPlan(NamedTuple):
-    """Split and labels of a partition, for the worker that encodes it."""
-
-    use: np.ndarray  # (n_rows,) members of `Use`
-    y_encoded: np.ndarray  # (n_rows,)
-    weight: np.ndarray | None  # (n_rows,)
-    known: np.ndarray | None  # (n_known, n_inputs) the encoder's training rows
+def _copy_rows(samples: Samples, indices: np.ndarray) -> Samples:
+    """Copy some samples, and of the matrix that all share only their rows."""
+    rows = indices if samples.rows is None else samples.rows[indices]
+    return samples.take(indices)._replace(x=dense(samples.x)[rows], rows=None)
 
 
 # Tasks: what workers do with the rows
@@ -264,10 +242,10 @@ def _take_rows(wanted: np.ndarray, partition: Partition) -> Any:
 
 
 def _encode_partition(
-    estimator: MLPSoftmaxClassifier, partition: Partition, plan: EncodingPlan
+    estimator: MLPSoftmaxClassifier, partition: Partition, piece: tuple[Any, ...]
 ) -> tuple[Samples, Samples]:
     """Encode a partition, and split it into training and validation rows."""
-    use, y_encoded, weight, known = plan
+    use, y_encoded, weight, known = piece
     # a partition that was lost is loaded again; then its rows may have another order
     labels = factorize_labels(partition)
     if not np.array_equal(labels.codes_among(estimator.classes_), y_encoded):
@@ -283,7 +261,7 @@ def _encode_partition(
     )
 
 
-def _join_training(*encoded_parts: tuple[Samples, Samples]) -> Samples:
+def _join_training(encoded_parts: Sequence[tuple[Samples, Samples]]) -> Samples:
     """Join the training rows of a shard's partitions."""
     return _concat_samples([training for training, _ in encoded_parts])
 
