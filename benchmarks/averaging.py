@@ -29,15 +29,15 @@ from sklearn.model_selection import train_test_split
 
 from skmlp import MLPSoftmaxClassifier
 from skmlp._estimators import as_generator
+from skmlp.data.prepare import ValidationData, data_of_fit
+from skmlp.data.targets import read_targets
+from skmlp.fitting.averaging import Visit
 from skmlp.fitting.engines import reader_of
-from skmlp.fitting.inputs import ValidationData, data_of_fit
 from skmlp.fitting.parameters import resolve_parameters
 from skmlp.fitting.shards import Course, InTurn, Round
 from skmlp.fitting.solvers import SOLVERS, first_state
 from skmlp.fitting.start import resolve_defaults, task_of
-from skmlp.fitting.targets import read_targets
 from skmlp.nn.losses import softmax
-from skmlp.parts.rounds import Visit
 from skmlp.training.batches import RowsInShards
 
 RESULTS = Path(__file__).parent / "results" / "averaging.csv"

@@ -25,8 +25,8 @@ from _machine import describe_machine, markdown_table, save
 from averaging import Run, start_of
 from threadpoolctl import threadpool_limits
 
+from skmlp.fitting.averaging import Visit
 from skmlp.fitting.solvers import first_state
-from skmlp.parts.rounds import Visit
 
 N_NETWORKS = 4
 N_ROUNDS = [8, 32]

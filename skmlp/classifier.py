@@ -34,14 +34,25 @@ from skmlp._sklearn_compat import (
     fit_context,
     with_callbacks,
 )
+from skmlp.data.incremental import PartialFitBatch, batches_to_train, end_stream
+from skmlp.data.parquet import DataSetLike, is_data_set
+from skmlp.data.predictions import iterate_features, iterate_predictions, write_parquet
+from skmlp.data.prepare import (
+    ValidationData,
+    build_data,
+    encode_rows,
+    make_encoder,
+)
+from skmlp.data.sources import (
+    Source,
+    open_source,
+    read_data_set_labels,
+    read_validation,
+    resolve_columns,
+)
+from skmlp.data.targets import check_row_labels, compute_accuracy, read_targets
 from skmlp.fitting.endings import advise, epochs_in_words, warn_of
 from skmlp.fitting.engines import get_cached_predictor, probabilities_of
-from skmlp.fitting.inputs import (
-    ValidationData,
-    as_encoder,
-    data_on,
-    read_inputs,
-)
 from skmlp.fitting.parameters import (
     ActivationLike,
     Parameters,
@@ -52,13 +63,6 @@ from skmlp.fitting.parameters import (
 from skmlp.fitting.recipe import Settings, check_in_parts, is_auto
 from skmlp.fitting.run import run_training
 from skmlp.fitting.solvers import SOLVERS, Trainer, state_of
-from skmlp.fitting.sources import (
-    Source,
-    labels_of,
-    named_columns,
-    source_of,
-    validation_rows,
-)
 from skmlp.fitting.start import (
     FittedState,
     all_classes,
@@ -66,19 +70,15 @@ from skmlp.fitting.start import (
     resolve_defaults,
     task_of,
 )
-from skmlp.fitting.stream import Call, calls_to_learn, end_stream
-from skmlp.fitting.targets import accuracy_of, labels_of_rows, read_targets
 from skmlp.fitting.task import Learnt, Memory, Task, TrainResult
 from skmlp.nn.activations import ACTIVATIONS, Activation
 from skmlp.nn.network import Architecture
 from skmlp.optim.optimizers import OptimizerState
 from skmlp.optim.schedules import SCHEDULES
-from skmlp.parts.predictions import feature_pieces, prediction_pieces, write_parquet
-from skmlp.parts.reader import DataSetLike, is_data_set
 from skmlp.persistence import models
 from skmlp.tabular.encoder import TableEncoder
+from skmlp.tabular.frame import TableLike, count_columns
 from skmlp.tabular.kept import FirstRows
-from skmlp.tabular.tables import TableLike, n_columns_of
 from skmlp.training.monitor import Plateau
 
 
@@ -657,7 +657,7 @@ class MLPSoftmaxClassifier(
         parameters = resolve_parameters(self)
         deadline = time.monotonic() + (parameters.max_time or math.inf)
         validation_data = ValidationData.of(
-            *validation_rows(X_val, y_val, sample_weight_val)
+            *read_validation(X_val, y_val, sample_weight_val)
         )
         with self._source(parameters, X, y, sample_weight) as source:
             self._fit(parameters, source, validation_data, deadline)
@@ -678,7 +678,7 @@ class MLPSoftmaxClassifier(
         rng = as_generator(parameters.random_state)
 
         def given() -> dict[str, object]:
-            return {**source.in_words(), **validation_data._asdict()}
+            return {**source.fingerprint(), **validation_data._asdict()}
 
         checkpoint = checkpoint_of(
             parameters, self.get_params, given, fitted_state, rng
@@ -772,13 +772,13 @@ class MLPSoftmaxClassifier(
         check_in_parts(parameters)
         fitted_state = FittedState.of(self)
         classes = all_classes(classes, fitted_state)
-        X, y, sample_weight = named_columns(X, y, sample_weight)
+        X, y, sample_weight = resolve_columns(X, y, sample_weight)
         targets = read_targets(parameters, X, y, sample_weight, classes)
         self.classes_ = classes
         rng = as_generator(parameters.random_state)
         is_warm_start = fitted_state is not None
-        for call in calls_to_learn(self, parameters, X, targets, rng, is_warm_start):
-            self._learn(parameters, call, n_columns_of(X))
+        for call in batches_to_train(self, parameters, X, targets, rng, is_warm_start):
+            self._learn(parameters, call, count_columns(X))
         return self
 
     def set_params(self, **params: object) -> Self:
@@ -833,8 +833,8 @@ class MLPSoftmaxClassifier(
         """
         check_is_fitted(self)
         if is_data_set(X):
-            return map(self.predict_proba, feature_pieces(self, X))
-        x = read_inputs(self, X, self.architecture_.dtype)
+            return map(self.predict_proba, iterate_features(self, X))
+        x = encode_rows(self, X, self.architecture_.dtype)
         reader = get_cached_predictor(self, self.architecture_, self.parameters_, x)
         return probabilities_of(reader, x, self.temperature_, self._ensemble_weights())
 
@@ -854,7 +854,7 @@ class MLPSoftmaxClassifier(
             such arrays.
         """
         if is_data_set(X):
-            return map(self.predict_log_proba, feature_pieces(self, X))
+            return map(self.predict_log_proba, iterate_features(self, X))
         with np.errstate(all="ignore"):
             return np.log(self.predict_proba(X))
 
@@ -873,7 +873,7 @@ class MLPSoftmaxClassifier(
             Members of `classes_`. For a data set, an iterator over such arrays.
         """
         if is_data_set(X):
-            return map(self.predict, feature_pieces(self, X))
+            return map(self.predict, iterate_features(self, X))
         most_probable = self.predict_proba(X).argmax(axis=1)
         return self.classes_[most_probable]
 
@@ -901,13 +901,13 @@ class MLPSoftmaxClassifier(
             Part of the rows, by weight, whose label is predicted.
         """
         if is_data_set(X):
-            labels, weight = labels_of(X, y, sample_weight)
+            labels, weight = read_data_set_labels(X, y, sample_weight)
             predicted = np.concatenate(list(self.predict(X)))
-            return accuracy_of(self.classes_, labels, predicted, weight)
-        X, y, weight = named_columns(X, y, sample_weight)
+            return compute_accuracy(self.classes_, labels, predicted, weight)
+        X, y, weight = resolve_columns(X, y, sample_weight)
         predicted = self.predict(X)  # first, since it says what is wrong with X
-        labels = labels_of_rows(X, y)
-        return accuracy_of(self.classes_, labels, predicted, weight)
+        labels = check_row_labels(X, y)
+        return compute_accuracy(self.classes_, labels, predicted, weight)
 
     def predict_to_parquet(
         self, X: DataSetLike, path: str | os.PathLike, *, keep: Sequence[str] = ()
@@ -949,7 +949,7 @@ class MLPSoftmaxClassifier(
         ['key', 'predicted', 'probability_no', 'probability_yes']
         """
         check_is_fitted(self)
-        write_parquet(path, prediction_pieces(self, X, keep))
+        write_parquet(path, iterate_predictions(self, X, keep))
 
     def save(self, path: str | os.PathLike) -> None:
         """Write the fitted classifier to a file that is safe to load.
@@ -1080,7 +1080,7 @@ class MLPSoftmaxClassifier(
 
     def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()
-        encoder = as_encoder(self)
+        encoder = make_encoder(self)
         if isinstance(encoder, TableEncoder):
             tags.input_tags = get_tags(encoder).input_tags
         else:
@@ -1135,14 +1135,16 @@ class MLPSoftmaxClassifier(
         warn_of(train_result, advise(parameters, task.goal.max_iter, is_scaled))
         return train_result
 
-    def _learn(self, parameters: Parameters, call: Call, n_columns: int) -> None:
+    def _learn(
+        self, parameters: Parameters, call: PartialFitBatch, n_columns: int
+    ) -> None:
         """Train for one epoch on what a call of `partial_fit` has brought."""
         fitted_state = FittedState.of(self)
         settings = resolve_defaults(
             parameters, call.targets, n_columns, fitted_state, in_parts=True
         )
         samples = call.targets.samples.for_each(settings.n_estimators)
-        data = data_on(self, call.x, samples, None, call.targets)
+        data = build_data(self, call.x, samples, None, call.targets)
         anew = call.reinitializes
         task = task_of(parameters, settings, data, call.rng, fitted_state, True, anew)
         task = replace(task, verbose=call.verbose)
@@ -1156,7 +1158,7 @@ class MLPSoftmaxClassifier(
         self, parameters: Parameters, X: Any, y: Any, sample_weight: Any
     ) -> AbstractContextManager[Source]:
         """Where the rows of a fit come from."""
-        return source_of(parameters, X, y, sample_weight)
+        return open_source(parameters, X, y, sample_weight)
 
     def _trainer(
         self, parameters: Parameters, task: Task, settings: Settings

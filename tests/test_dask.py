@@ -31,7 +31,7 @@ from skmlp.dask import DaskMLPSoftmaxClassifier
 from skmlp.dask.averaging import align_arrays
 from skmlp.dask.cluster import CHUNK_SIZE, Tasks
 from skmlp.dask.partitions import concat_parts
-from skmlp.parts.rounds import learning_rate_factor
+from skmlp.fitting.averaging import learning_rate_factor
 from skmlp.training.batches import Samples
 
 RNG = np.random.default_rng(0)

@@ -25,7 +25,7 @@ from sklearn.utils.class_weight import compute_sample_weight
 from threadpoolctl import threadpool_info
 
 from skmlp import MLPSoftmaxClassifier
-from skmlp.fitting import targets
+from skmlp.data import targets
 
 X_IRIS, Y_IRIS = load_iris(return_X_y=True)
 X_IRIS = StandardScaler().fit_transform(X_IRIS)
@@ -75,7 +75,7 @@ def test_three_class_early_stopping_is_stratified_unreported(monkeypatch):
         return rows[:, :-15], rows[:, -15:]
 
     split = targets.split_validation
-    monkeypatch.setattr("skmlp.fitting.targets.split_validation", spy)
+    monkeypatch.setattr("skmlp.data.targets.split_validation", spy)
     quick(early_stopping=True, max_iter=1).fit(X_IRIS, Y_IRIS)
     ((training, validation),) = parts
     assert_array_equal(np.bincount(training), [45, 45, 45])

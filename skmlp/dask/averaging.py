@@ -7,8 +7,8 @@ import numpy as np
 from distributed import Future
 
 from skmlp.dask.cluster import Tasks
+from skmlp.fitting.averaging import State, mean_of
 from skmlp.fitting.shards import Course, Report, Round
-from skmlp.parts.rounds import State, mean_of
 from skmlp.training.batches import RowsInShards, Samples
 from skmlp.training.threads import open_workers
 
@@ -90,7 +90,7 @@ def _take_local_steps(
 def align_arrays(samples: Samples) -> Samples:
     """Copy arrays that are not aligned: in a message they may start at any byte."""
     arrays: list[Any] = [
-        None if values is None else np.require(values, requirements="ALIGNED")
+        None if values is None else np.require(values, requirements=["ALIGNED"])
         for values in samples
     ]
     return Samples(*arrays)

@@ -23,15 +23,15 @@ from skmlp.classifier import MLPSoftmaxClassifier
 from skmlp.dask.averaging import DaskExecutor
 from skmlp.dask.cluster import Tasks, get_client, is_closed
 from skmlp.dask.partitions import is_lazy
-from skmlp.dask.sources import open_source
+from skmlp.dask.sources import open_dask_source
+from skmlp.data.sources import Source
+from skmlp.data.targets import check_labels, compute_accuracy
+from skmlp.fitting.averaging import batch_size_on
 from skmlp.fitting.parameters import Parameters
 from skmlp.fitting.recipe import Settings, is_auto
 from skmlp.fitting.shards import OnShards
 from skmlp.fitting.solvers import SOLVERS, Descent, Trainer
-from skmlp.fitting.sources import Source
-from skmlp.fitting.targets import accuracy_of, check_labels
 from skmlp.fitting.task import Task
-from skmlp.parts.rounds import batch_size_on
 from skmlp.training.batches import RowsInShards
 
 
@@ -238,7 +238,7 @@ class DaskMLPSoftmaxClassifier(MLPSoftmaxClassifier):
         ]
         predicted = self.predict(X.drop(columns=names) if names else X)
         predicted, labels, weight = self._compute(predicted, *targets)
-        return accuracy_of(self.classes_, check_labels(labels), predicted, weight)
+        return compute_accuracy(self.classes_, check_labels(labels), predicted, weight)
 
     def _map_partitions(self, method: str, X: Any) -> da.Array:
         """Call a method of the fitted classifier on each partition, lazily."""
@@ -318,7 +318,7 @@ class DaskMLPSoftmaxClassifier(MLPSoftmaxClassifier):
     ) -> AbstractContextManager[Source]:
         solver = SOLVERS[parameters.solver]
         solver.check_takes(parameters, "shards", "rows in shards")
-        return open_source(self, parameters, X, y, sample_weight)
+        return open_dask_source(self, parameters, X, y, sample_weight)
 
     def _trainer(
         self, parameters: Parameters, task: Task, settings: Settings

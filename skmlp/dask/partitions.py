@@ -12,10 +12,10 @@ from dask.dataframe.dispatch import concat
 from distributed import Future
 
 from skmlp.dask.cluster import Tasks
-from skmlp.fitting.sources import LabelsOfPart
+from skmlp.data.sources import PartLabels
 from skmlp.persistence.checkpoints import digest_of
-from skmlp.tabular.names import list_some
-from skmlp.tabular.tables import taken_apart
+from skmlp.tabular.frame import split_columns
+from skmlp.tabular.names import format_list
 
 
 class Partition(NamedTuple):
@@ -29,7 +29,7 @@ class Partition(NamedTuple):
 class Partitions:
     """The non-empty partitions of X, y and sample_weight, loaded by workers."""
 
-    labels: list[LabelsOfPart]  # labels and weights of each partition, here
+    labels: list[PartLabels]  # labels and weights of each partition, here
     futures: list[Future]  # each partition, on a worker
     n_columns: int  # columns of X without labels and weights
     n_shards: int  # at most one per partition
@@ -93,7 +93,7 @@ def _check_types(X: Any, y: Any, sample_weight: Any) -> None:
         if given is None and role == "sample_weight":
             continue
         if isinstance(given, str) and isinstance(X, dd.DataFrame):
-            taken_apart(X._meta, {role: given})  # raises if there is no such column
+            split_columns(X._meta, {role: given})  # raises if there is no such column
         elif not isinstance(given, dd.Series | da.Array) or given.ndim != 1:
             name = ", or the name of a column" if isinstance(X, dd.DataFrame) else ""
             raise TypeError(
@@ -146,8 +146,8 @@ def _make_partition(
     """Take labels and weights out of X; raise unless all have the same rows."""
     if isinstance(X, pd.DataFrame) and list(X.columns) != columns:
         raise ValueError(
-            f"partition {number} has the columns {list_some(list(X.columns))}, and X "
-            f"should have {list_some(columns)}; select these in each partition."
+            f"partition {number} has the columns {format_list(list(X.columns))}, and X "
+            f"should have {format_list(columns)}; select these in each partition."
         )
     if hasattr(X, "tocsr"):
         raise TypeError(
@@ -155,7 +155,7 @@ def _make_partition(
             "ones: pass X.map_blocks(lambda block: block.toarray())."
         )
     if roles:
-        X, taken = taken_apart(X, roles)
+        X, taken = split_columns(X, roles)
         y = taken.get("y", y)
         sample_weight = taken.get("sample_weight", sample_weight)
     for role, values in (("y", y), ("sample_weight", sample_weight)):
@@ -167,10 +167,10 @@ def _make_partition(
     return Partition(X, y, sample_weight)
 
 
-def factorize_labels(part: Partition) -> LabelsOfPart:
+def factorize_labels(part: Partition) -> PartLabels:
     """Return the labels and weights of a partition."""
     weight = part.sample_weight
-    return LabelsOfPart.of(part.y, None if weight is None else np.asarray(weight))
+    return PartLabels.of(part.y, None if weight is None else np.asarray(weight))
 
 
 def fingerprint_partition(part: Partition) -> list[str | None]:

@@ -17,24 +17,24 @@ from skmlp.dask.partitions import (
     factorize_labels,
     fingerprint_partition,
 )
-from skmlp.fitting.inputs import FittedInputs, ValidationData
+from skmlp.data.prepare import FittedInputs, ValidationData
+from skmlp.data.sources import (
+    MemorySource,
+    PartedSource,
+    PartLabels,
+    Source,
+    check_dense,
+    encode_part,
+    expand_weight,
+    resolve_encoder_rows,
+    select_rows,
+)
+from skmlp.data.splits import SplitRole
+from skmlp.data.targets import Targets
 from skmlp.fitting.parameters import Parameters
 from skmlp.fitting.recipe import Settings
-from skmlp.fitting.sources import (
-    InMemory,
-    InParts,
-    LabelsOfPart,
-    Source,
-    dense,
-    encoded,
-    n_encoder_rows,
-    rows_where,
-    to_full_weight,
-)
-from skmlp.fitting.targets import Targets
 from skmlp.fitting.task import Data
-from skmlp.parts.sample import Use
-from skmlp.tabular.tables import TableLike
+from skmlp.tabular.frame import TableLike
 from skmlp.training.batches import RowsInShards, Samples
 
 if TYPE_CHECKING:
@@ -43,12 +43,12 @@ if TYPE_CHECKING:
 
 MAX_GATHERED_ROWS = 200_000  # for the encoder; fewer if there are many columns
 
-TRAINING = (Use.TRAINING, Use.TRAINING_AND_ENCODER)
+TRAINING = (SplitRole.TRAINING, SplitRole.ENCODER)
 
 N_SHARDS = "number of shards (n_shards, or the workers at the start)"  # in fingerprints
 
 
-def open_source(
+def open_dask_source(
     estimator: "DaskMLPSoftmaxClassifier",
     parameters: Parameters,
     X: Any,
@@ -60,14 +60,16 @@ def open_source(
         tasks = stack.enter_context(Tasks(get_client(estimator.client)))
         n_shards = int(estimator.n_shards or count_workers(tasks.client))
         partitions = Partitions(tasks, X, y, sample_weight, n_shards)
-        limit = n_encoder_rows(parameters, partitions.n_columns, MAX_GATHERED_ROWS)
+        limit = resolve_encoder_rows(
+            parameters, partitions.n_columns, MAX_GATHERED_ROWS
+        )
         kind = GatheredSource if partitions.n_rows <= limit else WorkerSource
         source = kind(partitions)
         stack.pop_all()  # the source closes the tasks
     return source
 
 
-class GatheredSource(InMemory):
+class GatheredSource(MemorySource):
     """Rows that are encoded here, as in a plain fit, and then dealt to shards."""
 
     def __init__(self, partitions: Partitions) -> None:
@@ -80,8 +82,8 @@ class GatheredSource(InMemory):
     def __exit__(self, *exception: object) -> None:
         self.tasks.__exit__(*exception)
 
-    def in_words(self) -> Mapping[str, TableLike | str | None]:
-        return {**super().in_words(), N_SHARDS: str(self.n_shards)}
+    def fingerprint(self) -> Mapping[str, TableLike | str | None]:
+        return {**super().fingerprint(), N_SHARDS: str(self.n_shards)}
 
     def data(
         self,
@@ -107,8 +109,8 @@ class GatheredSource(InMemory):
         samples = data.samples.members(0)
         n_rows = len(samples.y_encoded)
         n_shards = min(self.n_shards, n_rows)
-        # At random, since in a table that is sorted by label a shard would know one label
-        # only. A single shard keeps the order, and so repeats a plain fit.
+        # At random, since in a table that is sorted by label a shard would see few of
+        # the labels. A single shard keeps the order, and so repeats a plain fit.
         order = np.arange(n_rows) if n_shards == 1 else rng.permutation(n_rows)
         deals = np.array_split(order, n_shards)
         shards = [
@@ -117,12 +119,12 @@ class GatheredSource(InMemory):
                 deals, self.tasks.assign_workers(n_shards), strict=True
             )
         ]
-        shape = (n_rows, dense(samples.x).shape[1])
+        shape = (n_rows, check_dense(samples.x).shape[1])
         x = RowsInShards(shape, tuple(map(len, deals)), shards)
         return data._replace(samples=data.samples._replace(x=x, rows=None))
 
 
-class WorkerSource(InParts):
+class WorkerSource(PartedSource):
     """Rows that workers encode and keep; a sample is gathered to fit the encoder."""
 
     most_encoder_rows = MAX_GATHERED_ROWS
@@ -136,13 +138,13 @@ class WorkerSource(InParts):
     def __exit__(self, *exception: object) -> None:
         self.tasks.__exit__(*exception)
 
-    def in_words(self) -> Mapping[str, TableLike | str | None]:
+    def fingerprint(self) -> Mapping[str, TableLike | str | None]:
         hashes = self.tasks.run(fingerprint_partition, self.partitions.futures)
         X, y, sample_weight = map(repr, zip(*hashes, strict=True))
         n_shards = str(self.partitions.n_shards)
         return {"X": X, "y": y, "sample_weight": sample_weight, N_SHARDS: n_shards}
 
-    def labels(self) -> Sequence[LabelsOfPart]:
+    def labels(self) -> Sequence[PartLabels]:
         return self.partitions.labels
 
     def rows(self, wanted: np.ndarray) -> TableLike:
@@ -159,7 +161,7 @@ class WorkerSource(InParts):
         rng: np.random.Generator,
     ) -> tuple[Samples, Samples | None]:
         is_training = np.isin(uses, TRAINING)
-        weight = to_full_weight(targets, len(uses))
+        weight = expand_weight(targets, len(uses))
         # Partitions with training rows go to the shards in turn: 0, 1, 2, 0, 1, 2, ...
         # Whole partitions, so that no row travels between workers.
         n_rows = np.array([part.sum() for part in self.partitions.split(is_training)])
@@ -188,7 +190,7 @@ class WorkerSource(InParts):
         missing = [None] * len(parts)
         known: Sequence[Any] = missing
         if sample is not None:  # (n_sampled, n_inputs)
-            ends = np.cumsum([(use == Use.TRAINING_AND_ENCODER).sum() for use in parts])
+            ends = np.cumsum([(use == SplitRole.ENCODER).sum() for use in parts])
             known = np.split(sample, ends[:-1])
         weights = missing if weight is None else split(weight)
         return list(zip(parts, split(self.y_encoded), weights, known, strict=True))
@@ -230,7 +232,7 @@ class WorkerSource(InParts):
 def _copy_rows(samples: Samples, indices: np.ndarray) -> Samples:
     """Copy some samples, and of the matrix that all share only their rows."""
     rows = indices if samples.rows is None else samples.rows[indices]
-    return samples.take(indices)._replace(x=dense(samples.x)[rows], rows=None)
+    return samples.take(indices)._replace(x=check_dense(samples.x)[rows], rows=None)
 
 
 # Tasks: what workers do with the rows
@@ -238,7 +240,7 @@ def _copy_rows(samples: Samples, indices: np.ndarray) -> Samples:
 
 def _take_rows(wanted: np.ndarray, partition: Partition) -> Any:
     """Return the rows of a partition where a mask is True."""
-    return rows_where(wanted, partition.X)
+    return select_rows(wanted, partition.X)
 
 
 def _encode_partition(
@@ -248,16 +250,16 @@ def _encode_partition(
     use, y_encoded, weight, known = piece
     # a partition that was lost is loaded again; then its rows may have another order
     labels = factorize_labels(partition)
-    if not np.array_equal(labels.codes_among(estimator.classes_), y_encoded):
+    if not np.array_equal(labels.encode(estimator.classes_), y_encoded):
         raise RuntimeError(
             "a partition was lost with its worker, and has other labels now that it "
             "was computed again; write the table to Parquet, or sort it, before fit."
         )
-    x = encoded(estimator, str(estimator.dtype), partition.X, use, known)
+    x = encode_part(estimator, str(estimator.dtype), partition.X, use, known)
     samples = Samples(x, y_encoded, weight)
     return (
         _copy_rows(samples, np.flatnonzero(np.isin(use, TRAINING))),
-        _copy_rows(samples, np.flatnonzero(use == Use.HELD_OUT)),
+        _copy_rows(samples, np.flatnonzero(use == SplitRole.VALIDATION)),
     )
 
 

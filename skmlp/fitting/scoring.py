@@ -20,9 +20,9 @@ from skmlp._sklearn_compat import (
     response_methods,
     with_arguments,
 )
+from skmlp.data.targets import is_unknown_to_sklearn
 from skmlp.fitting.parameters import Scoring
-from skmlp.fitting.targets import is_unknown_to_sklearn
-from skmlp.tabular.names import list_some
+from skmlp.tabular.names import format_list
 from skmlp.training.batches import Rows
 
 FILTERS = threading.RLock()
@@ -222,7 +222,7 @@ def absence(scoring: Scoring, absent: np.ndarray) -> ValueError:
     """What to say where a scorer needs rows of classes that have none."""
     return ValueError(
         f"{named(scoring)} needs held-out rows of every class, but there are none "
-        f"of {list_some(absent)}; pass X_val and y_val that have every class, raise "
+        f"of {format_list(absent)}; pass X_val and y_val that have every class, raise "
         'validation_fraction, or choose "neg_log_loss".'
     )
 

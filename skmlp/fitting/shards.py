@@ -7,12 +7,12 @@ from typing import NamedTuple, Protocol, Self
 
 import numpy as np
 
+from skmlp.fitting.averaging import State, Visit, learning_rate_factor, mean_of
 from skmlp.fitting.engines import engine_of
 from skmlp.fitting.solvers import Descent, Trainer, save_to_checkpoint, start_of
 from skmlp.fitting.task import Memory, Task
 from skmlp.optim.optimizers import OptimizerState
 from skmlp.optim.schedules import Schedule
-from skmlp.parts.rounds import State, Visit, learning_rate_factor, mean_of
 from skmlp.training.batches import RowsInShards, Samples
 from skmlp.training.endings import StopReason
 from skmlp.training.monitor import Monitor

@@ -14,6 +14,7 @@ import numpy as np
 from scipy.sparse import issparse
 
 from skmlp.core.learner import CoreLearner
+from skmlp.fitting.averaging import State, Visit, draws_of, generators_at
 from skmlp.fitting.engines import NUMPY, engine_of, steps_of
 from skmlp.fitting.parameters import Parameters
 from skmlp.fitting.recipe import FULL_BATCH, Settings, is_auto
@@ -27,7 +28,6 @@ from skmlp.optim.optimizers import (
     minimize_lbfgs,
 )
 from skmlp.optim.schedules import SCHEDULES, Schedule
-from skmlp.parts.rounds import State, Visit, draws_of, generators_at
 from skmlp.persistence.checkpoints import Checkpoint, Start
 from skmlp.training.batches import Batches, batches_of
 from skmlp.training.endings import StopReason

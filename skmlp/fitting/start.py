@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy.sparse import issparse
 
+from skmlp.data.targets import Targets, check_label_types, has_same_labels
 from skmlp.fitting.engines import NUMPY
 from skmlp.fitting.parameters import ActivationLike, Parameters
 from skmlp.fitting.recipe import (
@@ -19,14 +20,13 @@ from skmlp.fitting.recipe import (
     settle,
 )
 from skmlp.fitting.solvers import SOLVERS, stack_states
-from skmlp.fitting.targets import Targets, check_label_types, have_same_labels
 from skmlp.fitting.task import Data, Goal, Learnt, Member, Memory, Task, TrainResult
 from skmlp.nn.activations import as_activation
 from skmlp.nn.network import Architecture
 from skmlp.optim.optimizers import OptimizerState
 from skmlp.persistence.checkpoints import Checkpoint, fit_in_words
 from skmlp.tabular.labels import read_labels
-from skmlp.tabular.names import list_some
+from skmlp.tabular.names import format_list
 from skmlp.training.batches import Rows, Samples
 from skmlp.training.endings import StopReason
 from skmlp.training.monitor import Plateau
@@ -101,7 +101,7 @@ class FittedState(NamedTuple):
 
     def check_classes(self, classes: np.ndarray) -> None:
         """Raise unless the labels are the same."""
-        if not have_same_labels(classes, self.classes):
+        if not has_same_labels(classes, self.classes):
             raise ValueError(
                 "warm_start can only be used where `y` has the same classes as in the "
                 f"previous call to fit. Previously got {self.classes}, `y` has "
@@ -176,15 +176,15 @@ def all_classes(
     labels = np.asarray(read_labels(classes, "classes"))
     check_label_types(labels, "classes")
     labels = np.unique(labels)
-    if fitted_state is not None and not have_same_labels(labels, fitted_state.classes):
+    if fitted_state is not None and not has_same_labels(labels, fitted_state.classes):
         raise ValueError(
-            f"classes={list_some(labels)} differs from what the network was "
-            f"built for, {list_some(fitted_state.classes)}; leave classes out."
+            f"classes={format_list(labels)} differs from what the network was "
+            f"built for, {format_list(fitted_state.classes)}; leave classes out."
         )
     if len(labels) < 2:
         raise ValueError(
             "a classifier needs at least 2 classes, but classes has only "
-            f"{list_some(labels)}."
+            f"{format_list(labels)}."
         )
     return labels
 

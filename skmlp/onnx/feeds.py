@@ -30,21 +30,21 @@ from skmlp.tabular.columns import (
     to_local_time,
 )
 from skmlp.tabular.encoder import make_unique
-from skmlp.tabular.lazy import check_is_table, refuse_lazy
-from skmlp.tabular.names import list_some
-from skmlp.tabular.tables import (
+from skmlp.tabular.frame import (
     Column,
     Dense,
     TableLike,
     Values,
-    as_objects,
     is_frame,
     is_sparse,
-    plain,
+    normalize,
     read_columns,
     read_matrix,
-    rows_as_array,
+    read_rows,
+    to_objects,
 )
+from skmlp.tabular.lazy import check_is_table, check_not_lazy
+from skmlp.tabular.names import format_list
 
 Reads: TypeAlias = Mapping[str, Any]
 """State of a column as it was in fit."""
@@ -113,7 +113,7 @@ def to_inputs(onnx_model: ModelProto, X: TableLike) -> dict[str, np.ndarray]:
         if told["column"] not in by_name:
             raise ValueError(
                 f"the graph reads a column {told['column']!r}, but X has none; its "
-                f"columns are {list_some(names)}."
+                f"columns are {format_list(names)}."
             )
         column = by_name[told["column"]]
         how = reads[name]
@@ -141,7 +141,7 @@ def read_property(onnx_model: ModelProto, name: str) -> Mapping[str, Reads]:
 
 def read_table(X: TableLike) -> Dense:
     """X as a frame or a dense 2-D array."""
-    refuse_lazy(X=X)
+    check_not_lazy(X=X)
     check_is_table("X", X)
     table = X if is_frame(X) else read_array(X)
     if len(table.shape) != 2 or table.shape[0] == 0:
@@ -154,8 +154,8 @@ def read_table(X: TableLike) -> Dense:
 
 def read_array(X: TableLike) -> np.ndarray:
     """X as a dense array."""
-    X = plain(X)
-    return X.toarray() if is_sparse(X) else rows_as_array(X)
+    X = normalize(X)
+    return X.toarray() if is_sparse(X) else read_rows(X)
 
 
 def fill_matrix(table: Dense, width: int, dtype: np.dtype) -> np.ndarray:
@@ -240,7 +240,7 @@ def dates_in_text(column: Column, reads: Reads, dtype: np.dtype) -> np.ndarray:
     for place in np.flatnonzero(~found.isna()):
         value = column.data[place]
         if not isinstance(value, str):
-            value = to_datetime_index(as_objects([value]))[0]
+            value = to_datetime_index(to_objects([value]))[0]
         result[place] = str(value).strip()
     return result
 

@@ -13,7 +13,7 @@ from skmlp.tabular.columns import (
     RealColumn,
 )
 from skmlp.tabular.encoder import TableEncoder, get_column_names, make_unique
-from skmlp.tabular.names import remembered_names
+from skmlp.tabular.names import get_remembered_names
 from skmlp.tabular.text import ANALYZERS, TextBlock
 
 MATRIX = "X"
@@ -106,7 +106,7 @@ def inputs_of(encoder: TableEncoder) -> list[Input]:
 
 def is_matrix(encoder: TableEncoder) -> bool:
     """Whether the columns are nothing but numbers without names."""
-    has_names = hasattr(encoder, "feature_names_in_") or remembered_names(encoder)
+    has_names = hasattr(encoder, "feature_names_in_") or get_remembered_names(encoder)
     are_plain = all(
         isinstance(column, RealColumn) and not column.from_text
         for column in encoder._number_columns

@@ -34,14 +34,14 @@ from skmlp.persistence.checks import (
     is_number_in,
 )
 from skmlp.persistence.temporary import check_folder, remove_leftovers
-from skmlp.tabular.tables import (
+from skmlp.tabular.frame import (
     TableLike,
     Values,
     is_frame,
     is_sparse,
-    plain,
+    normalize,
     read_columns,
-    rows_as_array,
+    read_rows,
 )
 from skmlp.training.endings import StopReason
 from skmlp.training.monitor import DIVERGED, Monitor
@@ -126,7 +126,7 @@ def digest_of(data: TableLike | None) -> str | None:
     if data is None:
         return None
     digest = hashlib.sha256()
-    data = plain(data)
+    data = normalize(data)
     parts: list[Values]
     if is_sparse(data):
         parts = [np.array(data.shape), data.indptr, data.indices, data.data]
@@ -135,7 +135,7 @@ def digest_of(data: TableLike | None) -> str | None:
         digest.update(repr([column.name for column in columns]).encode())
         parts = [column.data for column in columns]
     else:
-        parts = [rows_as_array(data)]
+        parts = [read_rows(data)]
         digest.update(repr(parts[0].shape).encode())
     for part in parts:
         digest.update(str(part.dtype).encode())

@@ -53,10 +53,10 @@ from skmlp.tabular.columns import (
     find_value_types,
 )
 from skmlp.tabular.encoder import TableEncoder, get_column_names
+from skmlp.tabular.frame import SparseMatrix, Values
 from skmlp.tabular.kept import Columns, FirstRows, Kept, join
 from skmlp.tabular.names import ATTRIBUTE
 from skmlp.tabular.scaling import SmoothScale
-from skmlp.tabular.tables import SparseMatrix, Values
 from skmlp.tabular.target_means import TargetMeans
 from skmlp.tabular.text import ANALYZERS, TextBlock
 from skmlp.training.monitor import Plateau

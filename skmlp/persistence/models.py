@@ -36,9 +36,9 @@ from skmlp.persistence.classes import (
     with_parameters,
 )
 from skmlp.tabular.encoder import TableEncoder, get_column_names
+from skmlp.tabular.frame import is_sparse
 from skmlp.tabular.kept import Columns, FirstRows
-from skmlp.tabular.names import ATTRIBUTE, as_index
-from skmlp.tabular.tables import is_sparse
+from skmlp.tabular.names import ATTRIBUTE, to_index
 from skmlp.training.monitor import Plateau
 
 KIND = "saved model"
@@ -214,14 +214,14 @@ def check_first_rows(state: Fitted, is_of_old_version: bool) -> None:
         return
     if encoder is None:
         raise ValueError("rows are kept for an encoder that is not there")
-    names = as_index(get_column_names(encoder))
+    names = to_index(get_column_names(encoder))
     for kept in (first_rows.fitted, *first_rows.since):
         n_columns, n_classes = state["n_features_in_"], len(state["classes_"])
         if kept.table.shape[1] != n_columns or kept.y_encoded.max() >= n_classes:
             raise ValueError("kept rows have other columns or classes than the model")
         if is_sparse(kept.table) != encoder._is_sparse:
             raise ValueError("kept rows are not as sparse as those of the encoder")
-        if isinstance(kept.table, Columns) and not as_index(kept.table.names).equals(
+        if isinstance(kept.table, Columns) and not to_index(kept.table.names).equals(
             names
         ):
             raise ValueError("kept rows have other names of columns than the encoder")

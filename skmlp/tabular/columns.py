@@ -19,7 +19,13 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 
-from skmlp.tabular.tables import Column, Values, as_objects, find_missing, quiet
+from skmlp.tabular.frame import (
+    Column,
+    Values,
+    find_missing,
+    replace_signaling_nan,
+    to_objects,
+)
 from skmlp.tabular.target_means import Target, TargetMeans, TrainingRows
 from skmlp.tabular.text_parsing import (
     TEXT_PARSERS,
@@ -474,14 +480,14 @@ def factorize(column: Column) -> Factorized:
     """Number the distinct values of a column; some may occur in no row."""
     values = column.data
     if isinstance(values, pd.Categorical):
-        found = Factorized(values.codes, as_objects(values.categories))
+        found = Factorized(values.codes, to_objects(values.categories))
     else:
         try:
             codes, distinct = pd.factorize(values)
         except TypeError:  # cells without a hash; signaling NaNs count as missing
-            found = Factorized(np.arange(len(values)), quiet(values))
+            found = Factorized(np.arange(len(values)), replace_signaling_nan(values))
             return with_keys(column, found)
-        found = Factorized(codes, as_objects(distinct))
+        found = Factorized(codes, to_objects(distinct))
     types = set(map(type, found.distinct))
     if all(issubclass(kind, SCALARS) and not has_twin(kind) for kind in types):
         return found
@@ -503,7 +509,7 @@ def with_keys(column: Column, found: Factorized) -> Factorized:
             f"{column.describe()} holds objects that can't be told apart ({error}); "
             "turn them into text or numbers, or drop the column."
         ) from error
-    return Factorized(np.append(places, -1)[found.codes], as_objects(distinct))
+    return Factorized(np.append(places, -1)[found.codes], to_objects(distinct))
 
 
 def has_twin(kind: type) -> bool:
@@ -706,7 +712,7 @@ class CategoricalBlock:
     def __setstate__(self, state: dict[str, Any]) -> None:
         vars(self).update(state)
         # files of earlier versions have dates of other types
-        known = as_objects(map(unify_time, state["known"]))
+        known = to_objects(map(unify_time, state["known"]))
         self.known = pd.Index(known, dtype=object)
         self.families = find_value_types(self.known)
 

@@ -37,30 +37,30 @@ from skmlp.tabular.columns import (
     infer_column_type,
     sorting_order,
 )
-from skmlp.tabular.labels import are_numbers, read_labels
-from skmlp.tabular.lazy import check_is_table, refuse_lazy
-from skmlp.tabular.names import (
-    check_names,
-    list_some,
-    remember_names,
-    remembered_names,
-)
-from skmlp.tabular.scaling import Numbers, SmoothScale
-from skmlp.tabular.tables import (
+from skmlp.tabular.frame import (
     Column,
     Dense,
     SparseMatrix,
     Table,
     TableLike,
-    header,
     is_frame,
     is_plain_number,
     is_sparse,
-    plain,
+    normalize,
     read_columns,
+    read_header,
     read_matrix,
-    rows_as_array,
+    read_rows,
 )
+from skmlp.tabular.labels import are_numbers, read_labels
+from skmlp.tabular.lazy import check_is_table, check_not_lazy
+from skmlp.tabular.names import (
+    check_names,
+    format_list,
+    get_remembered_names,
+    remember_names,
+)
+from skmlp.tabular.scaling import Numbers, SmoothScale
 from skmlp.tabular.target_means import N_FOLDS, Target, TargetMeans, TrainingRows
 from skmlp.tabular.text import (
     EncodedText,
@@ -425,7 +425,7 @@ class TableEncoder(HintsMixin, TransformerMixin, BaseEstimator):
         """
         check_is_fitted(self, "scale_")
         inputs = check_feature_names_in(self, input_features)
-        twice = remembered_names(self) or []
+        twice = get_remembered_names(self) or []
         if input_features is None and any(isinstance(name, str) for name in twice):
             inputs = twice
         behind: list[CategoricalBlock | TextBlock]
@@ -511,14 +511,14 @@ class TableEncoder(HintsMixin, TransformerMixin, BaseEstimator):
 
         `owner` is the estimator that messages name; None to learn the columns.
         """
-        refuse_lazy(X=X)
+        check_not_lazy(X=X)
         check_is_table("X", X)
         if owner is None:
             remember_names(self, X)
         else:
             check_names(self, X)
         if is_frame(X):
-            names = header(X)
+            names = read_header(X)
             try:
                 check_columns(owner or self, names, reset=owner is None)
             except ValueError as error:
@@ -530,14 +530,14 @@ class TableEncoder(HintsMixin, TransformerMixin, BaseEstimator):
                         "minimum of 1 is required."
                     )
             return X
-        X = plain(X)
+        X = normalize(X)
         options: dict[str, object] = {
             "dtype": None,
             "accept_sparse": "csr",
             "ensure_all_finite": False,
         }
         if not hasattr(X, "dtype"):
-            X = rows_as_array(X, partial(array_of_lists, **options))
+            X = read_rows(X, partial(array_of_lists, **options))
         X = check_array(X, input_name="X", **options)
         check_columns(owner or self, X, reset=owner is None)
         if is_sparse(X):
@@ -563,7 +563,7 @@ class TableEncoder(HintsMixin, TransformerMixin, BaseEstimator):
         sample_weight: ArrayLike | None,
     ) -> "TrainingTable":
         """Learn, and return the table as it was read on the way."""
-        refuse_lazy(X=X, y=y, sample_weight=sample_weight)
+        check_not_lazy(X=X, y=y, sample_weight=sample_weight)
         X = self._validate(X)
         weight = None
         if sample_weight is not None:
@@ -880,7 +880,7 @@ def odd_part(column: Column, kind: str) -> Column:
 def warn_of_odd_text(column: Column, kind: str, is_odd: np.ndarray) -> None:
     """Warn of text that is encoded beside the numbers or dates of a column."""
     texts = pd.unique(np.asarray(column.data[is_odd], dtype=object))
-    some = list_some([text[:LONGEST_SHOWN] for text in texts], most=3)
+    some = format_list([text[:LONGEST_SHOWN] for text in texts], most=3)
     read = {"numbers": "pd.to_numeric", "dates": "pd.to_datetime"}
     convert = f'{read[kind]}(column, errors="coerce")' if kind in read else "None"
     warnings.warn(
@@ -909,7 +909,7 @@ def check_sparse(X: SparseMatrix) -> None:
 
 def get_column_names(encoder: TableEncoder) -> list[Hashable]:
     """Names of the columns of X; x0, x1 and so on where it had none in `fit`."""
-    return remembered_names(encoder) or check_feature_names_in(encoder).tolist()
+    return get_remembered_names(encoder) or check_feature_names_in(encoder).tolist()
 
 
 def make_unique(names: Sequence[str]) -> list[str]:

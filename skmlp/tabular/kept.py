@@ -9,22 +9,22 @@ import pandas as pd
 from pandas.api.types import union_categoricals
 from scipy.sparse import vstack
 
-from skmlp.tabular.names import as_index
-from skmlp.tabular.tables import (
+from skmlp.tabular.frame import (
     SparseMatrix,
     Table,
     TableLike,
     Values,
-    as_objects,
     exceeds_float,
     find_missing,
     is_frame,
     is_sparse,
-    pandas_values,
-    plain,
+    normalize,
     read_columns,
-    rows_as_array,
+    read_pandas_series,
+    read_rows,
+    to_objects,
 )
+from skmlp.tabular.names import to_index
 
 NUMBERS = set("biuf")
 """Kinds of NumPy's dtypes that may be joined to one that holds them all."""
@@ -53,7 +53,7 @@ class Columns(NamedTuple):
         """The same as a table of pandas."""
         series = [pd.Series(values, dtype=values.dtype) for values in self.data]
         return pd.DataFrame(dict(enumerate(series))).set_axis(
-            as_index(self.names), axis=1
+            to_index(self.names), axis=1
         )
 
 
@@ -142,10 +142,10 @@ def kept_table(X: TableLike) -> KeptTable:
             [column.name for column in columns],
             [kept_values(column.data) for column in columns],
         )
-    X = plain(X)
+    X = normalize(X)
     if is_sparse(X):
         return X.copy()
-    array = rows_as_array(X, np.array)
+    array = read_rows(X, np.array)
     if array.dtype == object:
         array[find_missing(array)] = None
     return array
@@ -154,7 +154,7 @@ def kept_table(X: TableLike) -> KeptTable:
 def kept_values(values: Values) -> Values:
     """A copy of a column in one of few types, which mean the same to an encoder."""
     if isinstance(values, pd.Categorical):
-        categories = pd.Index(as_objects(values.categories), dtype=object)
+        categories = pd.Index(to_objects(values.categories), dtype=object)
         return pd.Categorical.from_codes(values.codes.copy(), categories)
     if isinstance(values.dtype, pd.DatetimeTZDtype):
         return values.copy()
@@ -228,7 +228,7 @@ def join_values(pieces: Sequence[Values]) -> Values:
         joined = pd.Series(union_categoricals(told), index=places)
     else:
         joined = pd.concat(told)
-    return kept_values(pandas_values(joined.reindex(range(ends[-1]))))
+    return kept_values(read_pandas_series(joined.reindex(range(ends[-1]))))
 
 
 def with_common_dtype(pieces: Sequence[Values]) -> Sequence[Values]:

@@ -8,17 +8,17 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
 
-from skmlp.tabular.tables import (
+from skmlp.tabular.frame import (
     Values,
-    as_objects,
-    by_narwhals,
     exceeds_float,
+    fill_masked,
     find_missing,
     is_frame,
-    masked_as_missing,
-    narwhals_values,
-    native,
-    pandas_values,
+    read_pandas_series,
+    read_series,
+    to_narwhals,
+    to_native,
+    to_objects,
 )
 
 FLOATS = (float, np.floating)
@@ -37,25 +37,25 @@ def read_labels(y: ArrayLike, name: str = "y") -> ArrayLike:
         if isinstance(y, pd.DataFrame):
             column = y.iloc[:, 0]
         else:
-            column = by_narwhals(y)[:, 0].to_native()
+            column = to_narwhals(y)[:, 0].to_native()
         return np.asarray(read_labels(column, name))[:, np.newaxis]
-    values = label_values(y)
+    values = read_values(y)
     if values is None:
         return y
-    refuse_missing(int(find_missing(values).sum()), name)
-    return as_array(values)
+    check_no_missing_labels(int(find_missing(values).sum()), name)
+    return to_label_array(values)
 
 
 def read_present_labels(y: ArrayLike) -> tuple[np.ndarray, np.ndarray]:
     """Labels of the rows that have one, and a mask of those that have none."""
-    values = label_values(y)
+    values = read_values(y)
     if values is None:
         values = np.asarray(y)
     is_missing = find_missing(values)
-    return as_array(values[~is_missing]), is_missing
+    return to_label_array(values[~is_missing]), is_missing
 
 
-def label_values(y: ArrayLike) -> Values | None:
+def read_values(y: ArrayLike) -> Values | None:
     """Labels as an array that may lack some; None if they make no line.
 
     NumPy by itself would make objects or floats of nullable truth values and integers,
@@ -67,19 +67,19 @@ def label_values(y: ArrayLike) -> Values | None:
     if isinstance(y, pd.Index | pd.api.extensions.ExtensionArray):
         y = pd.Series(y)
     if isinstance(y, pd.Series) and not isinstance(y.dtype, pd.ArrowDtype):
-        return pandas_values(y)
+        return read_pandas_series(y)
     if nw.dependencies.is_into_series(y):
         return series_values(nw.from_native(y, series_only=True))
     if isinstance(y, np.ndarray):
-        return native(np.asarray(masked_as_missing(y)))
+        return to_native(np.asarray(fill_masked(y)))
     return list_values(y) if isinstance(y, list | tuple) else None
 
 
 def series_values(series: nw.Series) -> Values:
     """The values of a series; categories, which in pyarrow may be numbers, stay so."""
     if isinstance(series.dtype, nw.Categorical | nw.Enum):
-        return as_objects(series.to_list())
-    return narwhals_values(series, is_exact=True)
+        return to_objects(series.to_list())
+    return read_series(series, is_exact=True)
 
 
 def list_values(labels: Sequence[object]) -> np.ndarray | None:
@@ -89,22 +89,22 @@ def list_values(labels: Sequence[object]) -> np.ndarray | None:
     if types and not others:
         return np.array(labels)
     is_nested = any(hasattr(one, "__len__") for one in others)
-    return None if is_nested else as_objects(labels)
+    return None if is_nested else to_objects(labels)
 
 
-def as_array(values: Values) -> np.ndarray:
+def to_label_array(values: Values) -> np.ndarray:
     """The values, none of which may be missing, as an array of their own type."""
     if isinstance(values, pd.Categorical):
-        known = pandas_values(pd.Series(values.categories))
-        return as_array(known)[values.codes]
+        known = read_pandas_series(pd.Series(values.categories))
+        return to_label_array(known)[values.codes]
     if not isinstance(values, np.ndarray):
         return values.to_numpy(getattr(values.dtype, "numpy_dtype", None))
     if values.dtype == object and are_numbers(values.ravel()):
-        return as_numbers(values.ravel()).reshape(values.shape)
+        return to_exact_numbers(values.ravel()).reshape(values.shape)
     return values
 
 
-def as_numbers(numbers: np.ndarray) -> np.ndarray:
+def to_exact_numbers(numbers: np.ndarray) -> np.ndarray:
     """Python numbers as an array of NumPy's type for them, or as objects.
 
     They stay objects where no such type holds all of them exactly, as with `Decimal`,
@@ -121,7 +121,7 @@ def as_numbers(numbers: np.ndarray) -> np.ndarray:
     if array.dtype.kind != "f":
         return array
     # integers of 64 bits, of which NumPy makes floats unless all are signed
-    return as_objects(exact) if min(exact) < 0 else np.array(exact, dtype=np.uint64)
+    return to_objects(exact) if min(exact) < 0 else np.array(exact, dtype=np.uint64)
 
 
 def are_numbers(values: Iterable[object]) -> bool:
@@ -139,7 +139,7 @@ def find_labels(y: np.ndarray, classes: np.ndarray) -> np.ndarray:
     return np.where(classes[codes] == y, codes, -1)
 
 
-def refuse_missing(n_missing: int, name: str = "y") -> None:
+def check_no_missing_labels(n_missing: int, name: str = "y") -> None:
     """Raise where rows have no label."""
     if n_missing:
         raise ValueError(

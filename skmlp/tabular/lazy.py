@@ -15,7 +15,7 @@ EAGER = (np.ndarray, pd.DataFrame, pd.Series, list, tuple)
 """What holds its rows, found without asking further."""
 
 
-def refuse_lazy(**given: object) -> None:
+def check_not_lazy(**given: object) -> None:
     """Raise where an argument holds no rows yet, before anything is computed of it.
 
     Libraries are recognised without being imported: what they made can't be here unless
@@ -38,7 +38,7 @@ def refuse_lazy(**given: object) -> None:
 
 def refuse_one(name: str, value: object) -> None:
     """Raise if this value is of a kind in the tables below."""
-    came = f"{name} has the type {type_in_words(value)}, which"
+    came = f"{name} has the type {describe_type(value)}, which"
     # first, as narwhals warns of its own frames when it is asked about other lazy ones
     for holds, reason in NO_TABLES:
         if holds(value):
@@ -63,7 +63,7 @@ def check_is_table(name: str, X: object) -> None:
     for holds, came, way in OTHER_TABLES:
         if holds(X):
             raise TypeError(
-                f"expected a table as {name}, got {came or type_in_words(X)}. "
+                f"expected a table as {name}, got {came or describe_type(X)}. "
                 f"Pass {way.format(name=name)}."
             )
 
@@ -122,7 +122,7 @@ OTHER_TABLES: Sequence[tuple[Test, str, str]] = (
 """Other forms of rows, what to call them, and what to pass in their place."""
 
 
-def type_in_words(value: object) -> str:
+def describe_type(value: object) -> str:
     """The type of a value with the package that it is from: "dask DataFrame"."""
     package = type(value).__module__.partition(".")[0]
     words = [type(value).__name__]

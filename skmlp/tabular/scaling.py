@@ -6,7 +6,7 @@ from typing import Self
 
 import numpy as np
 
-from skmlp.tabular.tables import SparseMatrix
+from skmlp.tabular.frame import SparseMatrix
 
 Numbers = Sequence[np.ndarray] | np.ndarray
 """Columns of numbers, one by one or as the rows of one array."""

@@ -10,8 +10,8 @@ from sklearn.feature_extraction.text import CountVectorizer
 from sklearn.preprocessing import normalize
 
 from skmlp.tabular.columns import factorize, find_value_types
+from skmlp.tabular.frame import Column
 from skmlp.tabular.scaling import SmoothScale
-from skmlp.tabular.tables import Column
 from skmlp.tabular.target_means import N_FOLDS, Target, TrainingRows, is_informative
 
 MAX_TERMS = 10_000

@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
-from skmlp.tabular.tables import Values, find_missing
+from skmlp.tabular.frame import Values, find_missing
 
 # a leading zero speaks for a code: 01234 is another place than 1234
 NUMBER_PATTERN = re.compile(

@@ -27,11 +27,11 @@ def check_weights(sample_weight: ArrayLike | None, n_rows: int) -> np.ndarray:
         raise ValueError(
             "sample_weight must be positive for some row, but all weights are zero."
         )
-    return in_range(weight)
+    return limit_range(weight)
 
 
 @np.errstate(all="ignore")
-def in_range(weight: np.ndarray) -> np.ndarray:
+def limit_range(weight: np.ndarray) -> np.ndarray:
     """The weights, scaled if the largest is so small or large that sums would suffer.
 
     That changes nothing, since only the ratios of such weights matter.

@@ -21,7 +21,7 @@ from skmlp.fitting.recipe import (
 )
 from skmlp.nn.activations import as_activation
 from skmlp.optim.schedules import SCHEDULES
-from skmlp.tabular.tables import n_columns_of
+from skmlp.tabular.frame import count_columns
 
 OF_KINDS = ["dropout", "weight_decay"]
 NOT_GIVEN = {"kinds", "n_folds", "initial_patience"}
@@ -108,7 +108,7 @@ def test_wide_tables_get_bends_in_their_units_and_else_the_same(n_samples):
 @pytest.mark.parametrize("n_columns", [WIDE - 1, WIDE])
 def test_a_fit_asks_for_what_suits_the_columns_of_x(n_columns, form):
     X = form(np.random.default_rng(0).normal(size=(40, n_columns)))
-    assert n_columns_of(X) == n_columns
+    assert count_columns(X) == n_columns
     model = MLPSoftmaxClassifier(n_estimators=1, max_iter=1).fit(X, [0, 1] * 20)
     expected = as_activation(by_size(40, n_columns).activation)
     assert model.architecture_.activations == (expected, expected)
@@ -116,7 +116,7 @@ def test_a_fit_asks_for_what_suits_the_columns_of_x(n_columns, form):
 
 @pytest.mark.parametrize("X", [[1, 2], [[1, 2], [3]], np.zeros(3), np.zeros((2, 2, 2))])
 def test_what_is_no_table_has_no_columns(X):
-    assert n_columns_of(X) == 0
+    assert count_columns(X) == 0
 
 
 # Label smoothing

@@ -8,16 +8,16 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
-from tasks import CODES, GOAL, HELD_OUT, X, regression, solver
+from tasks import CODES, GOAL, VALIDATION, X, regression, solver
 
 import skmlp
 from skmlp.fitting import shards
+from skmlp.fitting.averaging import Visit
 from skmlp.fitting.run import run_training
 from skmlp.fitting.shards import Course, InTurn, OnShards, Report, mean_loss
 from skmlp.fitting.solvers import first_state
 from skmlp.fitting.task import Member
 from skmlp.nn.network import Architecture
-from skmlp.parts.rounds import Visit
 from skmlp.training.batches import RowsInShards, Samples
 from skmlp.training.endings import StopReason
 from skmlp.training.threads import SERIAL
@@ -207,7 +207,7 @@ def test_losses_count_by_the_weight_of_the_rows():
 def test_held_out_rows_choose_the_epoch():
     task = layered(
         goal=GOAL._replace(max_iter=5),
-        validation=HELD_OUT._replace(x=HELD_OUT.x.astype(np.float32)),
+        validation=VALIDATION._replace(x=VALIDATION.x.astype(np.float32)),
     )
     task = on_shards(task, range(30), range(30, 60))
     learnt = carried_out(task, solver("adam", batch_size=10), n_rounds=2).learnt

@@ -18,6 +18,7 @@ from tasks import CODES, GOAL, X, parameters, regression, solver
 
 import skmlp
 from skmlp import MLPSoftmaxClassifier
+from skmlp.fitting.averaging import State, Visit, draws_of, mean_of
 from skmlp.fitting.recipe import Settings
 from skmlp.fitting.run import run_training
 from skmlp.fitting.solvers import (
@@ -35,7 +36,6 @@ from skmlp.fitting.task import Member
 from skmlp.nn.layers import N_DRAWS, Dropout
 from skmlp.nn.network import Architecture
 from skmlp.optim.optimizers import OPTIMIZERS
-from skmlp.parts.rounds import State, Visit, draws_of, mean_of
 from skmlp.training.batches import Samples
 from skmlp.training.endings import StopReason
 from skmlp.training.monitor import Monitor

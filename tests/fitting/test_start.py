@@ -7,6 +7,7 @@ from scipy import sparse
 from tasks import ARCHITECTURE, CODES, SETTINGS, X, parameters
 
 from skmlp import MLPSoftmaxClassifier, ReLU, Tanh
+from skmlp.data.targets import read_targets
 from skmlp.fitting.parameters import resolve_parameters
 from skmlp.fitting.recipe import FEWEST_JUDGES, Kind, by_size, settle
 from skmlp.fitting.solvers import SOLVERS
@@ -21,7 +22,6 @@ from skmlp.fitting.start import (
     resolve_defaults,
     task_of,
 )
-from skmlp.fitting.targets import read_targets
 from skmlp.fitting.task import Data, Learnt, Member, Memory, TrainResult
 from skmlp.nn.network import Architecture
 from skmlp.training.batches import Samples

@@ -15,13 +15,13 @@ from skmlp.onnx.graph import Graph, joined
 from skmlp.onnx.inputs import describe_categories
 from skmlp.onnx.keys import build_keys
 from skmlp.tabular.columns import CategoricalBlock, factorize
-from skmlp.tabular.tables import Column, pandas_values
+from skmlp.tabular.frame import Column, read_pandas_series
 from skmlp.tabular.target_means import Target, TrainingRows
 
 
 def compare(train, new, *, max_categories=40, y=None):
     """Fit on some values, and let encoder and graph write others."""
-    column = Column(0, "kind", pandas_values(pd.Series(train)))
+    column = Column(0, "kind", read_pandas_series(pd.Series(train)))
     fitted = CategoricalBlock(0, max_categories, 2)
     target = None
     if y is not None:
@@ -31,7 +31,7 @@ def compare(train, new, *, max_categories=40, y=None):
     keys = build_keys(fitted, "kind")
     graph = Graph()
     name = joined(graph, categories(graph, "x", fitted, keys))
-    rows = Column(0, "kind", pandas_values(pd.Series(new)))
+    rows = Column(0, "kind", read_pandas_series(pd.Series(new)))
     wanted = np.zeros((len(new), len(fitted.labels)))
     fitted.write(fitted.codes(rows, factorize(rows)), wanted)
     dtype = helper.tensor_dtype_to_np_dtype(described.elem_type)

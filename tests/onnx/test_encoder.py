@@ -13,7 +13,7 @@ from skmlp.onnx.encoder import encoded
 from skmlp.onnx.feeds import CONVERSIONS
 from skmlp.onnx.graph import Graph
 from skmlp.onnx.inputs import inputs_of
-from skmlp.tabular.tables import read_columns
+from skmlp.tabular.frame import read_columns
 
 
 def matrix(encoder, X):

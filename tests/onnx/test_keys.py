@@ -22,7 +22,7 @@ from skmlp.onnx.keys import (
     spell,
 )
 from skmlp.tabular.columns import CategoricalBlock, factorize
-from skmlp.tabular.tables import Column
+from skmlp.tabular.frame import Column
 from skmlp.tabular.target_means import TrainingRows
 
 

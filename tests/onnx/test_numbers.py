@@ -13,8 +13,8 @@ from skmlp.onnx.feeds import CONVERSIONS, offsets
 from skmlp.onnx.graph import Graph
 from skmlp.onnx.numbers import READERS, numbers_in_text, smooth_scale
 from skmlp.tabular.columns import NUMERIC_COLUMNS
+from skmlp.tabular.frame import Column, read_pandas_series
 from skmlp.tabular.scaling import SmoothScale
-from skmlp.tabular.tables import Column, pandas_values
 from skmlp.tabular.target_means import TrainingRows
 from skmlp.tabular.text_parsing import parse_numbers
 
@@ -96,10 +96,10 @@ SEVERAL = pd.Series(
 )
 def test_dates(values):
     series = pd.Series(values)
-    compare("dates", pandas_values(series))
+    compare("dates", read_pandas_series(series))
     series = series.copy()
     series.iloc[::3] = None
-    compare("dates", pandas_values(series))
+    compare("dates", read_pandas_series(series))
 
 
 def compare(kind, values):
@@ -124,7 +124,7 @@ LASTING = pd.Series(pd.to_timedelta([1, -5, None, 10**6], unit="ms"))
 
 
 def test_durations_and_times_of_the_day():
-    compare("durations", pandas_values(LASTING))
+    compare("durations", read_pandas_series(LASTING))
     values = [dt.time(0, 0), dt.time(23, 59, 59, 999_999), None, dt.time(12, 30)]
     compare("times", np.array(values, dtype=object))
 

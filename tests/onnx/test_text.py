@@ -7,7 +7,7 @@ from sessions import evaluate
 
 from skmlp.onnx.graph import Graph
 from skmlp.onnx.text import TAKE_APART, is_lowered, text
-from skmlp.tabular.tables import Column
+from skmlp.tabular.frame import Column
 from skmlp.tabular.target_means import Target, TrainingRows
 from skmlp.tabular.text import ANALYZERS, TextBlock, UniqueTexts
 

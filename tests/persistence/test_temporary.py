@@ -11,7 +11,7 @@ import polars as pl
 import pytest
 
 import skmlp
-from skmlp.parts.reader import DataSet
+from skmlp.data.parquet import DataSet
 from skmlp.persistence.archive import read, write
 from skmlp.persistence.temporary import (
     FOLDER_PREFIX,
@@ -45,7 +45,7 @@ elif kind == "checkpoint":
     )
 elif kind == "predictions":
     import pyarrow as pa
-    from skmlp.parts.predictions import write_parquet
+    from skmlp.data.predictions import write_parquet
 
     def tables():
         yield pa.table({"a": [1, 2]})
@@ -54,7 +54,7 @@ elif kind == "predictions":
     write_parquet(path, tables())
 elif kind == "query":
     import polars as pl
-    from skmlp.parts.reader import DataSet
+    from skmlp.data.parquet import DataSet
     with DataSet(pl.LazyFrame({"a": [1, 2]})):
         die()
 """

@@ -22,14 +22,14 @@ from skmlp.tabular.columns import (
     factorize,
     infer_column_type,
 )
-from skmlp.tabular.tables import Column, pandas_values
+from skmlp.tabular.frame import Column, read_pandas_series
 from skmlp.tabular.target_means import TrainingRows
 
 ALL = TrainingRows.from_weight(None)
 
 
 def column(values, dtype=None, name="age"):
-    return Column(0, name, pandas_values(pd.Series(values, dtype=dtype)))
+    return Column(0, name, read_pandas_series(pd.Series(values, dtype=dtype)))
 
 
 def of_objects(*values):

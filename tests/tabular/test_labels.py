@@ -12,10 +12,10 @@ import pytest
 from numpy.testing import assert_array_equal
 
 from skmlp.tabular.labels import (
+    check_no_missing_labels,
     find_labels,
     read_labels,
     read_present_labels,
-    refuse_missing,
 )
 
 LIMIT = 2**53
@@ -192,7 +192,7 @@ def test_refuse_missing_names_the_argument_and_its_table():
 
 
 def test_nothing_is_refused_where_nothing_is_missing():
-    refuse_missing(0)
+    check_no_missing_labels(0)
 
 
 def test_read_present_labels_leaves_the_missing_ones_out():

@@ -18,7 +18,7 @@ import pytest
 from scipy.sparse import csr_array
 
 from skmlp import MLPSoftmaxClassifier, TableEncoder
-from skmlp.tabular.lazy import is_any, refuse_lazy
+from skmlp.tabular.lazy import check_not_lazy, is_any
 
 FRAME = pd.DataFrame({"a": [1.0, 2.0], "b": ["x", "y"]})
 TABLE = pa.Table.from_pandas(FRAME)
@@ -75,20 +75,20 @@ def test_what_holds_no_rows_is_refused_with_the_way_out(kind):
     made, way_out = KINDS[kind]
     way_out = re.escape(way_out).replace(r"\*", "predict part by part")
     with pytest.raises(TypeError, match=f"^X has the type {kind}, which .*{way_out}"):
-        refuse_lazy(X=made())
+        check_not_lazy(X=made())
 
 
 def test_the_argument_is_named_and_only_x_is_predicted_in_parts():
     with pytest.raises(TypeError, match=r"^y has the .* pass y\.compute\(\)\.$"):
-        refuse_lazy(X=FRAME, y=dask_frame()["a"])
+        check_not_lazy(X=FRAME, y=dask_frame()["a"])
 
 
 def test_a_frame_of_duckdb_says_how_to_get_its_rows():
     duckdb = pytest.importorskip("duckdb")
     with pytest.raises(TypeError, match=r"pass X\.df\(\), or .* with X\.to_arrow"):
-        refuse_lazy(X=duckdb.sql("select 1 as a"))
+        check_not_lazy(X=duckdb.sql("select 1 as a"))
     with pytest.raises(TypeError, match="says how to compute values but holds none"):
-        refuse_lazy(y=duckdb.ColumnExpression("a"))
+        check_not_lazy(y=duckdb.ColumnExpression("a"))
 
 
 @pytest.mark.filterwarnings("ignore:The 'future.infer_string' option")
@@ -96,16 +96,16 @@ def test_a_table_of_ibis_says_how_to_get_its_rows():
     ibis = pytest.importorskip("ibis")
     table = ibis.memtable(FRAME)
     with pytest.raises(TypeError, match=r"pass X\.to_pandas\(\), or .* with X\.to_py"):
-        refuse_lazy(X=table)
+        check_not_lazy(X=table)
     with pytest.raises(TypeError, match="says how to compute values but holds none"):
-        refuse_lazy(y=table["a"])
+        check_not_lazy(y=table["a"])
 
 
 def test_an_array_of_xarray_is_lazy_where_dask_is_behind_it():
     xarray = pytest.importorskip("xarray")
-    refuse_lazy(X=xarray.DataArray(np.eye(2)))
+    check_not_lazy(X=xarray.DataArray(np.eye(2)))
     with pytest.raises(TypeError, match=r"xarray DataArray.* pass X\.compute\(\)"):
-        refuse_lazy(X=xarray.DataArray(dask_array()))
+        check_not_lazy(X=xarray.DataArray(dask_array()))
 
 
 @pytest.mark.parametrize(
@@ -128,7 +128,7 @@ def test_an_array_of_xarray_is_lazy_where_dask_is_behind_it():
     ids=lambda rows: f"{type(rows).__module__.split('.')[0]} {type(rows).__name__}",
 )
 def test_rows_that_are_there_pass(rows):
-    refuse_lazy(X=rows)
+    check_not_lazy(X=rows)
 
 
 def test_classes_are_found_by_their_public_names_where_their_module_is():

@@ -9,7 +9,7 @@ from numpy.testing import assert_array_equal
 from sklearn.preprocessing import StandardScaler
 
 from skmlp import MLPSoftmaxClassifier, TableEncoder
-from skmlp.tabular.names import list_some
+from skmlp.tabular.names import format_list
 
 NAMES = {
     "integers": [3, 1, 2],
@@ -39,9 +39,9 @@ def answer(model, X):
 
 
 def test_messages_show_the_first_values_only():
-    assert list_some(np.array([1, 2])) == "[1, 2]"
-    assert list_some(np.array(["a", "b", "c"]), most=2) == "['a', 'b', and 1 more]"
-    assert list_some(np.arange(10)).endswith(" 9]")
+    assert format_list(np.array([1, 2])) == "[1, 2]"
+    assert format_list(np.array(["a", "b", "c"]), most=2) == "['a', 'b', and 1 more]"
+    assert format_list(np.arange(10)).endswith(" 9]")
 
 
 @pytest.mark.parametrize("make", MODELS.values(), ids=MODELS)

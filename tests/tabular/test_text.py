@@ -12,7 +12,7 @@ from threadpoolctl import threadpool_limits
 
 from skmlp.tabular import text as module
 from skmlp.tabular.columns import factorize
-from skmlp.tabular.tables import Column
+from skmlp.tabular.frame import Column
 from skmlp.tabular.target_means import Target, TrainingRows
 from skmlp.tabular.text import (
     EncodedText,

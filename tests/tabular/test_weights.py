@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
-from skmlp.tabular.weights import LARGEST, SMALLEST, check_weights, in_range
+from skmlp.tabular.weights import LARGEST, SMALLEST, check_weights, limit_range
 
 
 @pytest.mark.parametrize(
@@ -63,7 +63,7 @@ def test_weights_that_make_no_sense_are_errors(given, message):
     ],
 )
 def test_weights_beyond_the_range_keep_their_ratios(weight, expected):
-    scaled = in_range(np.array(weight))
+    scaled = limit_range(np.array(weight))
     assert_allclose(scaled, expected, rtol=1e-12)
     assert np.isfinite(scaled.sum() ** 2)
 
@@ -73,4 +73,4 @@ def test_weights_beyond_the_range_keep_their_ratios(weight, expected):
 )
 def test_weights_of_usual_size_stay_themselves(weight):
     weight = np.array(weight)
-    assert in_range(weight) is weight
+    assert limit_range(weight) is weight

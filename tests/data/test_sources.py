@@ -20,17 +20,16 @@ from sklearn.preprocessing import OneHotEncoder
 from tasks import parameters
 
 from skmlp import MLPSoftmaxClassifier
-from skmlp.fitting import sources
-from skmlp.fitting.sources import (
-    InFiles,
-    InMemory,
-    LabelsOfPart,
-    different_labels,
-    n_encoder_rows,
-    named_columns,
-    source_of,
+from skmlp.data import disk_matrix, parquet, sources
+from skmlp.data.sources import (
+    MemorySource,
+    ParquetSource,
+    PartLabels,
+    merge_classes,
+    open_source,
+    resolve_columns,
+    resolve_encoder_rows,
 )
-from skmlp.parts import matrix_file, reader
 
 RNG = np.random.default_rng(0)
 N_ROWS = 3000
@@ -80,8 +79,8 @@ def in_parts(folder, columns=(*FEATURES, "label"), **given):
 
 @pytest.fixture(autouse=True)
 def small_pieces(monkeypatch):
-    monkeypatch.setattr(reader, "PIECE_SIZE", 200)
-    monkeypatch.setattr(matrix_file, "BUCKET_BYTES", 1 << 14)
+    monkeypatch.setattr(parquet, "PIECE_SIZE", 200)
+    monkeypatch.setattr(disk_matrix, "BUCKET_BYTES", 1 << 14)
 
 
 def same(a, b):
@@ -165,7 +164,7 @@ def test_validation_rows_of_a_data_set_are_named(folder):
 )
 def test_names_of_no_column(X, y, weight, sentence):
     with pytest.raises(ValueError, match=sentence):
-        named_columns(X, y, weight)
+        resolve_columns(X, y, weight)
 
 
 # A data set that fits
@@ -182,17 +181,17 @@ def test_a_data_set_that_fits_is_the_table_bit_for_bit(source, folder):
 
 def test_as_many_rows_as_the_encoder_takes_still_fit(folder):
     given = parameters(encoder_rows=N_ROWS)
-    with source_of(given, folder, "label", None) as source:
-        assert isinstance(source, InMemory)
+    with open_source(given, folder, "label", None) as source:
+        assert isinstance(source, MemorySource)
     given.encoder_rows -= 1
-    with source_of(given, folder, "label", None) as source:
-        assert isinstance(source, InFiles)
+    with open_source(given, folder, "label", None) as source:
+        assert isinstance(source, ParquetSource)
 
 
 def test_wide_tables_show_the_encoder_fewer_rows():
-    assert n_encoder_rows(parameters(), 20) == 1_000_000
-    assert n_encoder_rows(parameters(), 2000) == 10_000
-    assert n_encoder_rows(parameters(encoder_rows=7), 2000) == 7
+    assert resolve_encoder_rows(parameters(), 20) == 1_000_000
+    assert resolve_encoder_rows(parameters(), 2000) == 10_000
+    assert resolve_encoder_rows(parameters(encoder_rows=7), 2000) == 7
 
 
 @pytest.mark.parametrize("label", [None, TABLE.label, 3])
@@ -222,7 +221,7 @@ def test_the_rows_are_all_there_once_with_their_labels(folder):
     table["label"] = np.arange(N_ROWS) % 3
     table.to_parquet(folder / "x.parquet")
     rng = np.random.default_rng(0)
-    with source_of(given, folder / "x.parquet", "label", "weight") as source:
+    with open_source(given, folder / "x.parquet", "label", "weight") as source:
         targets = source.targets(given)
         settings = sources.Settings(**TINY)
         given.classes_ = targets.classes
@@ -373,13 +372,13 @@ def test_labels_and_ids_of_files_are_exact(kind, encoder_rows, tmp_path):
 
 def test_labels_of_parts_of_other_types_are_compared_by_value():
     parts = [
-        LabelsOfPart.of(np.array([2**63 + 1, 5], np.uint64), None),
-        LabelsOfPart.of(np.array([-1, 5]), None),
-        LabelsOfPart.of(pd.Series([2**63, 5], dtype=object), None),
+        PartLabels.of(np.array([2**63 + 1, 5], np.uint64), None),
+        PartLabels.of(np.array([-1, 5]), None),
+        PartLabels.of(pd.Series([2**63, 5], dtype=object), None),
     ]
-    labels = different_labels(parts)
+    labels = merge_classes(parts)
     assert labels.tolist() == [-1, 5, 2**63, 2**63 + 1]
-    assert [part.codes_among(labels).tolist() for part in parts] == [
+    assert [part.encode(labels).tolist() for part in parts] == [
         [3, 1],
         [0, 1],
         [2, 1],
@@ -404,9 +403,9 @@ def test_nothing_is_left_behind(folder, tmp_path, monkeypatch):
     """Neither after a fit nor after an error while rows are encoded."""
     scratch = tmp_path / "scratch"
     scratch.mkdir()
-    monkeypatch.setattr(matrix_file.tempfile, "tempdir", str(scratch))
+    monkeypatch.setattr(disk_matrix.tempfile, "tempdir", str(scratch))
     fitted = in_parts(folder)
-    pieces = reader.DataSet.pieces
+    pieces = parquet.DataSet.pieces
     n_calls = []
 
     def broken(self, columns):
@@ -416,7 +415,7 @@ def test_nothing_is_left_behind(folder, tmp_path, monkeypatch):
                 raise KeyboardInterrupt
             yield piece
 
-    monkeypatch.setattr(reader.DataSet, "pieces", broken)
+    monkeypatch.setattr(parquet.DataSet, "pieces", broken)
     before = vars(fitted).copy()
     with pytest.raises(KeyboardInterrupt):
         fitted.fit(folder, "label")

@@ -11,25 +11,25 @@ import pytest
 from numpy.testing import assert_array_equal
 from scipy import sparse
 
-from skmlp.tabular.tables import (
+from skmlp.tabular.frame import (
     SMALL_TABLE,
     Column,
-    canonical_rows,
+    canonicalize_csr,
     exceeds_float,
+    fill_masked,
     find_missing,
     has_masked,
-    header,
     is_frame,
     is_plain_number,
     is_sparse,
-    masked_as_missing,
-    narwhals_values,
-    native,
-    pandas_values,
-    plain,
+    normalize,
     read_columns,
+    read_header,
     read_matrix,
-    rows_as_array,
+    read_pandas_series,
+    read_rows,
+    read_series,
+    to_native,
 )
 
 LARGE = 2**53 + 1
@@ -39,9 +39,7 @@ FRAMES = {"pandas": pd.DataFrame, "polars": pl.DataFrame, "pyarrow": pa.table}
 
 
 def of_polars(*values, dtype=None):
-    return narwhals_values(
-        nw.from_native(pl.Series(values, dtype=dtype), series_only=True)
-    )
+    return read_series(nw.from_native(pl.Series(values, dtype=dtype), series_only=True))
 
 
 # Arrays and sparse matrices
@@ -62,15 +60,15 @@ def of_polars(*values, dtype=None):
     ids=lambda X: type(X).__name__,
 )
 def test_what_needs_nothing_comes_back_as_it_is(X):
-    result = plain(X)
+    result = normalize(X)
     assert result is X or np.shares_memory(result, X)
 
 
 def test_masks_become_missing_values():
     masked = np.ma.masked_equal([[1, 2], [2, 3]], 2)
     expected = [[1, np.nan], [np.nan, 3]]
-    assert_array_equal(plain(masked), expected)
-    assert_array_equal(plain(list(masked)), expected)
+    assert_array_equal(normalize(masked), expected)
+    assert_array_equal(normalize(list(masked)), expected)
     assert masked.data.tolist() == [[1, 2], [2, 3]]
 
 
@@ -89,7 +87,7 @@ def test_masks_become_missing_values():
     ids=str,
 )
 def test_each_kind_of_numbers_has_its_missing_value(values, dtype, missing):
-    found = masked_as_missing(np.ma.array(values, mask=[False, True]))
+    found = fill_masked(np.ma.array(values, mask=[False, True]))
     assert found.dtype == dtype
     assert found[0] == values[0]
     assert str(found[1]) == str(missing) or np.isnan(found[1])
@@ -98,7 +96,7 @@ def test_each_kind_of_numbers_has_its_missing_value(values, dtype, missing):
 @pytest.mark.parametrize("dtype", [np.int64, np.uint64])
 def test_masks_leave_integers_that_are_no_floats_exact(dtype):
     masked = np.ma.array([LARGE, LARGE - 1, 5], mask=[False, False, True], dtype=dtype)
-    assert masked_as_missing(masked).tolist() == [LARGE, LARGE - 1, None]
+    assert fill_masked(masked).tolist() == [LARGE, LARGE - 1, None]
 
 
 @pytest.mark.parametrize(
@@ -134,26 +132,26 @@ def test_exceeds_float_where_float64_has_not_all_integers(numbers, expected):
     ids=str,
 )
 def test_rows_as_array_keeps_what_lists_hold(rows):
-    found = rows_as_array(rows)
+    found = read_rows(rows)
     assert found.dtype == object
     assert found.tolist() == rows
 
 
 def test_rows_as_array_of_numbers_has_their_dtype():
-    assert rows_as_array([[1, 0.5]]).dtype == np.float64
-    assert rows_as_array([[LARGE, 1]]).dtype == np.int64
+    assert read_rows([[1, 0.5]]).dtype == np.float64
+    assert read_rows([[LARGE, 1]]).dtype == np.int64
 
 
 def test_strings_of_numpy_become_objects():
-    found = native(np.array(["a", None], np.dtypes.StringDType(na_object=None)))
+    found = to_native(np.array(["a", None], np.dtypes.StringDType(na_object=None)))
     assert found.dtype == object
     assert found.tolist() == ["a", None]
 
 
 def test_extended_floats_become_floats_or_exact_objects():
-    assert native(np.array([0.5, np.nan], np.longdouble)).dtype == np.float64
+    assert to_native(np.array([0.5, np.nan], np.longdouble)).dtype == np.float64
     large = np.array([[LARGE - 1, 0.5]], np.longdouble) + np.longdouble([1, 0])
-    assert native(large).tolist() == [[LARGE, 0.5]]
+    assert to_native(large).tolist() == [[LARGE, 0.5]]
 
 
 def test_find_missing_takes_signaling_nans():
@@ -163,7 +161,7 @@ def test_find_missing_takes_signaling_nans():
 
 
 def test_a_mask_that_covers_nothing_changes_no_dtype():
-    found = masked_as_missing(np.ma.array([1, 2], mask=[False, False]))
+    found = fill_masked(np.ma.array([1, 2], mask=[False, False]))
     assert type(found) is np.ndarray
     assert found.dtype == int
 
@@ -175,17 +173,17 @@ def test_masks_are_looked_for_in_the_first_level():
 
 def test_bytes_are_in_the_order_of_this_machine():
     swapped = np.array([1.5, 2.5]).astype(">f8")
-    found = native(swapped)
+    found = to_native(swapped)
     assert found.dtype == np.dtype("=f8")
     assert_array_equal(found, [1.5, 2.5])
-    assert native(found) is found
+    assert to_native(found) is found
 
 
 def test_sparse_rows_are_put_in_order_and_entries_added_up():
     # the first row holds 1 and 2 in one cell, and its columns the wrong way round
     parts = ([5.0, 1.0, 2.0, 4.0], [2, 0, 0, 1], [0, 3, 4])
     X = sparse.csr_array(parts, shape=(2, 3))
-    rows = canonical_rows(X)
+    rows = canonicalize_csr(X)
     assert_array_equal(rows.data, [3, 5, 4])
     assert_array_equal(rows.indices, [0, 2, 1])
     assert_array_equal(rows.indptr, [0, 2, 3])
@@ -199,7 +197,7 @@ def test_sparse_rows_are_put_in_order_and_entries_added_up():
 )
 def test_sparse_matrices_of_any_format_become_rows(kind):
     dense = np.array([[0.0, 2.0], [1.0, 0.0]])
-    rows = plain(kind(dense))
+    rows = normalize(kind(dense))
     assert rows.format == "csr"
     assert_array_equal(rows.toarray(), dense)
 
@@ -243,7 +241,7 @@ def test_plain_numbers_are_those_of_numpy(dtype, expected):
 def test_frames_are_read_by_column(library):
     frame = FRAMES[library]({"a": [1, 2], "b": [0.5, None]})
     assert is_frame(frame)
-    assert list(header(frame).columns) == ["a", "b"]
+    assert list(read_header(frame).columns) == ["a", "b"]
     columns = read_columns(frame)
     assert [(column.position, column.name) for column in columns] == [
         (0, "a"),
@@ -324,7 +322,7 @@ def test_a_matrix_of_numbers_is_itself_and_no_copy():
     ids=lambda value: value.__name__ if isinstance(value, type) else str(value.dtype),
 )
 def test_a_column_of_pandas_keeps_its_values(series, kind):
-    values = pandas_values(series)
+    values = read_pandas_series(series)
     assert isinstance(values, kind)
     assert pd.Series(values).isna().tolist() == series.isna().tolist()
     assert values[0] == series[0]
@@ -385,7 +383,7 @@ def test_moments_stay_in_their_time_zone():
     assert naive[1] is pd.NaT
     there = pl.Series([utc.to_pydatetime()]).dt.replace_time_zone("UTC")
     there = there.dt.convert_time_zone("Europe/Berlin")
-    (moment,) = narwhals_values(nw.from_native(there, series_only=True))
+    (moment,) = read_series(nw.from_native(there, series_only=True))
     assert moment == utc.tz_localize("UTC")
     assert moment.hour == 14
 

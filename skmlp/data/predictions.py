@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
-from skmlp.parts.reader import DataSet, is_data_set
+from skmlp.data.parquet import DataSet, is_data_set
 from skmlp.persistence.temporary import replace_file
-from skmlp.tabular.names import list_some
-from skmlp.tabular.tables import exceeds_float
+from skmlp.tabular.frame import exceeds_float
+from skmlp.tabular.names import format_list
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -26,7 +26,7 @@ class Classifier(Protocol):
     def predict_proba(self, X: Any) -> np.ndarray: ...
 
 
-def feature_pieces(model: Classifier, X: Any) -> Iterator[Any]:
+def iterate_features(model: Classifier, X: Any) -> Iterator[Any]:
     """Those columns of a data set that a model was fitted on, piece by piece.
 
     Raises
@@ -35,7 +35,7 @@ def feature_pieces(model: Classifier, X: Any) -> Iterator[Any]:
         If some are not there.
     """
     data_set = DataSet(X)
-    pieces = pieces_of(data_set, features_of(model, data_set))
+    pieces = pieces_of(data_set, select_features(model, data_set))
     return (as_fitted(model, piece) for piece in pieces)
 
 
@@ -57,7 +57,7 @@ def pieces_of(data_set: DataSet, columns: Sequence[str]) -> Iterator["pa.Table"]
         yield from data_set.pieces(columns)
 
 
-def features_of(model: Classifier, data_set: DataSet) -> list[str]:
+def select_features(model: Classifier, data_set: DataSet) -> list[str]:
     """The columns that a model was fitted on: by name, or all where it knows none."""
     names = getattr(model, "feature_names_in_", None)
     if names is None:
@@ -71,12 +71,12 @@ def features_of(model: Classifier, data_set: DataSet) -> list[str]:
     if missing:
         raise ValueError(
             f"the data set lacks columns that the model was fitted on: "
-            f"{list_some(missing)}; it has {list_some(data_set.columns)}."
+            f"{format_list(missing)}; it has {format_list(data_set.columns)}."
         )
     return list(names)
 
 
-def prediction_pieces(
+def iterate_predictions(
     model: Classifier, X: Any, keep: Sequence[str]
 ) -> Iterator["pa.Table"]:
     """Columns to be kept, the label and the probabilities, piece by piece."""
@@ -88,12 +88,12 @@ def prediction_pieces(
     data_set = DataSet(X)
     for name in keep:
         data_set.check_column(name, "keep")
-    features = features_of(model, data_set)
+    features = select_features(model, data_set)
     names = [f"probability_{label}" for label in model.classes_]
     taken = sorted({*names, "predicted"} & set(keep))
     if taken:
         raise ValueError(f"keep names {taken}, which predictions are called.")
-    classes = arrow_classes(model.classes_)
+    classes = to_arrow_labels(model.classes_)
     for piece in pieces_of(data_set, list(dict.fromkeys([*features, *keep]))):
         probabilities = model.predict_proba(as_fitted(model, piece.select(features)))
         table = piece.select(keep)
@@ -104,7 +104,7 @@ def prediction_pieces(
         yield table
 
 
-def arrow_classes(classes: np.ndarray) -> "pa.Array":
+def to_arrow_labels(classes: np.ndarray) -> "pa.Array":
     """The classes in one type for all pieces: text for numbers that Arrow lacks."""
     import pyarrow as pa
 

@@ -9,32 +9,36 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
 
-from skmlp.fitting.inputs import (
+from skmlp.data.disk_matrix import DiskMatrix, ShuffledWriter
+from skmlp.data.parquet import DataSet, is_data_set
+from skmlp.data.prepare import (
     FittedInputs,
     ValidationData,
+    build_data,
     data_of_fit,
-    data_on,
+    encode_rows,
     encode_validation_data,
     fit_inputs,
-    read_inputs,
+)
+from skmlp.data.splits import SplitRole, assign_splits
+from skmlp.data.targets import (
+    Targets,
+    build_samples,
+    check_labels,
+    compute_class_weights,
+    read_targets,
+    warn_no_split,
 )
 from skmlp.fitting.parameters import Parameters
 from skmlp.fitting.recipe import Settings
-from skmlp.fitting.targets import (
-    Targets,
-    check_labels,
-    read_targets,
-    warn_of_no_split,
-    weighted_samples,
-    weights_of_classes,
-)
 from skmlp.fitting.task import Data
-from skmlp.parts.matrix_file import MatrixFile, ShuffledWriter
-from skmlp.parts.reader import DataSet, is_data_set
-from skmlp.parts.sample import Use, uses_of_rows
-from skmlp.tabular.labels import find_labels, read_present_labels, refuse_missing
-from skmlp.tabular.lazy import refuse_lazy
-from skmlp.tabular.tables import TableLike, is_frame, n_columns_of, taken_apart
+from skmlp.tabular.frame import TableLike, count_columns, is_frame, split_columns
+from skmlp.tabular.labels import (
+    check_no_missing_labels,
+    find_labels,
+    read_present_labels,
+)
+from skmlp.tabular.lazy import check_not_lazy
 from skmlp.tabular.weights import check_weights
 from skmlp.training.batches import Samples
 
@@ -65,7 +69,7 @@ class Source(Protocol):
 
     def __exit__(self, *exception: object) -> object: ...
 
-    def in_words(self) -> Mapping[str, TableLike | str | None]:
+    def fingerprint(self) -> Mapping[str, TableLike | str | None]:
         """What a checkpoint tells fits apart by."""
 
     def targets(self, parameters: Parameters) -> Targets:
@@ -87,22 +91,22 @@ class Source(Protocol):
         """Rows held out, and X encoded by what is there, or by what others teach."""
 
 
-def source_of(
+def open_source(
     parameters: Parameters, X: Any, y: Any, sample_weight: Any
 ) -> AbstractContextManager[Source]:
     """Where the rows come from that a caller of fit has named."""
     if not is_data_set(X):
-        return InMemory(*named_columns(X, y, sample_weight))
+        return MemorySource(*resolve_columns(X, y, sample_weight))
     with ExitStack() as stack:
         data_set = stack.enter_context(DataSet(X))
-        columns = Columns(data_set, y, sample_weight)
-        if data_set.n_rows > n_encoder_rows(parameters, len(columns.features)):
+        columns = DataSetColumns(data_set, y, sample_weight)
+        if data_set.n_rows > resolve_encoder_rows(parameters, len(columns.features)):
             stack.pop_all()  # to be closed with the source
-            return InFiles(data_set, columns)
-        return InMemory(*columns.read())
+            return ParquetSource(data_set, columns)
+        return MemorySource(*columns.read())
 
 
-def n_encoder_rows(
+def resolve_encoder_rows(
     parameters: Parameters, n_columns: int, most: int = MOST_ENCODER_ROWS
 ) -> int:
     """Most rows on which an encoder is fitted; data sets of no more are read whole.
@@ -117,7 +121,7 @@ def n_encoder_rows(
 # In memory
 
 
-def named_columns(
+def resolve_columns(
     X: Any, y: Any, sample_weight: Any, suffix: str = ""
 ) -> tuple[Any, Any, Any]:
     """Table, labels and weights, where names stand for columns of the table.
@@ -129,26 +133,26 @@ def named_columns(
     if not names:
         return X, y, sample_weight
     table = f"X{suffix}"
-    refuse_lazy(**{table: X})
+    check_not_lazy(**{table: X})
     if not is_frame(X):
         role, name = next(iter(names.items()))
         raise ValueError(
             f"{role}={name!r} names a column, but {table} is a {type(X).__name__}, "
             "whose columns have no names; pass a DataFrame, or one value per row."
         )
-    X, columns = taken_apart(X, names, table)
+    X, columns = split_columns(X, names, table)
     return X, *(roles | columns).values()
 
 
-def validation_rows(X: Any, y: Any, sample_weight: Any) -> tuple[Any, Any, Any]:
+def read_validation(X: Any, y: Any, sample_weight: Any) -> tuple[Any, Any, Any]:
     """Read the validation set: a table, or a data set, whose rows are all read."""
     if not is_data_set(X):
-        return named_columns(X, y, sample_weight, "_val")
+        return resolve_columns(X, y, sample_weight, "_val")
     with DataSet(X) as data_set:
-        return Columns(data_set, y, sample_weight, "_val").read()
+        return DataSetColumns(data_set, y, sample_weight, "_val").read()
 
 
-class InMemory(AbstractContextManager):
+class MemorySource(AbstractContextManager):
     """Rows that are all there."""
 
     def __init__(self, X: TableLike, y: ArrayLike, sample_weight: ArrayLike | None):
@@ -159,9 +163,9 @@ class InMemory(AbstractContextManager):
 
     @property
     def n_columns(self) -> int:
-        return n_columns_of(self.X)
+        return count_columns(self.X)
 
-    def in_words(self) -> Mapping[str, TableLike | str | None]:
+    def fingerprint(self) -> Mapping[str, TableLike | str | None]:
         return {"X": self.X, "y": self.y, "sample_weight": self.sample_weight}
 
     def targets(self, parameters: Parameters) -> Targets:
@@ -197,7 +201,7 @@ class InMemory(AbstractContextManager):
 # In parts
 
 
-class Columns:
+class DataSetColumns:
     """What the columns of a data set are for.
 
     Parameters
@@ -243,24 +247,26 @@ class Columns:
         weight = None if self.weight is None else table[self.weight].to_numpy()
         return table.select(self.features), table[self.label], weight
 
-    def labels(self) -> Iterator["LabelsOfPart"]:
+    def labels(self) -> Iterator["PartLabels"]:
         """Labels and weights, piece by piece."""
         names = [self.label] if self.weight is None else [self.label, self.weight]
         for piece in self.data_set.pieces(names):
             weight = None if self.weight is None else piece[self.weight].to_numpy()
-            yield LabelsOfPart.of(piece[self.label], weight)
+            yield PartLabels.of(piece[self.label], weight)
 
 
-def labels_of(X: Any, label: Any, weight: Any) -> tuple[np.ndarray, np.ndarray | None]:
+def read_data_set_labels(
+    X: Any, label: Any, weight: Any
+) -> tuple[np.ndarray, np.ndarray | None]:
     """Labels and weights of all rows of a data set, in their order."""
     with DataSet(X) as data_set:
-        parts = list(Columns(data_set, label, weight).labels())
-    labels = different_labels(parts)
-    y_encoded = [part.codes_among(labels) for part in parts]
-    return labels[np.concatenate(y_encoded)], weight_of_parts(parts)
+        parts = list(DataSetColumns(data_set, label, weight).labels())
+    labels = merge_classes(parts)
+    y_encoded = [part.encode(labels) for part in parts]
+    return labels[np.concatenate(y_encoded)], join_weights(parts)
 
 
-class InParts(AbstractContextManager, ABC):
+class PartedSource(AbstractContextManager, ABC):
     """Rows of which the encoder, and maybe memory, is to see some only.
 
     Attributes
@@ -276,7 +282,7 @@ class InParts(AbstractContextManager, ABC):
     y_encoded: np.ndarray
 
     @abstractmethod
-    def labels(self) -> Iterable["LabelsOfPart"]:
+    def labels(self) -> Iterable["PartLabels"]:
         """Labels and weights, part by part."""
 
     @abstractmethod
@@ -304,14 +310,14 @@ class InParts(AbstractContextManager, ABC):
 
     def targets(self, parameters: Parameters) -> Targets:
         parts = list(self.labels())
-        classes = different_labels(parts)
-        self.y_encoded = np.concatenate([part.codes_among(classes) for part in parts])
-        weight = weight_of_parts(parts)
+        classes = merge_classes(parts)
+        self.y_encoded = np.concatenate([part.encode(classes) for part in parts])
+        weight = join_weights(parts)
         counts = np.bincount(self.y_encoded, minlength=len(classes))
-        class_weights = weights_of_classes(
+        class_weights = compute_class_weights(
             parameters.class_weight, classes, classes, counts
         )
-        samples = weighted_samples(self.y_encoded, weight, class_weights)
+        samples = build_samples(self.y_encoded, weight, class_weights)
         return Targets(self.y_encoded, classes, weight, class_weights, samples)
 
     def data(
@@ -325,12 +331,12 @@ class InParts(AbstractContextManager, ABC):
         is_warm_start: bool,
     ) -> Data:
         holds_out = settings.early_stopping and not validation_data.are_given
-        n_to_encoder = n_encoder_rows(
+        n_to_encoder = resolve_encoder_rows(
             parameters, self.n_columns, self.most_encoder_rows
         )
-        uses = uses_of_rows(
+        uses = assign_splits(
             self.y_encoded,
-            mask_of(targets.samples.rows, len(self.y_encoded)),
+            build_mask(targets.samples.rows, len(self.y_encoded)),
             settings.validation_fraction if holds_out else 0.0,
             0 if is_warm_start else n_to_encoder,
             rng,
@@ -346,9 +352,9 @@ class InParts(AbstractContextManager, ABC):
                 estimator, parameters.dtype, targets, validation_data
             )
         elif validation is None and holds_out:
-            warn_of_no_split(parameters, settings, targets.samples.y_encoded)
+            warn_no_split(parameters, settings, targets.samples.y_encoded)
         n_members = settings.n_estimators
-        return data_on(
+        return build_data(
             estimator,
             samples.x,
             samples.for_each(n_members),
@@ -365,17 +371,19 @@ class InParts(AbstractContextManager, ABC):
         rng: np.random.Generator,
     ) -> np.ndarray:
         """Fit the encoder on the rows meant for it, and encode these."""
-        is_meant = uses == Use.TRAINING_AND_ENCODER
+        is_meant = uses == SplitRole.ENCODER
         weight = targets.sample_weight
         of_sample = targets._replace(
             y=targets.classes[self.y_encoded[is_meant]],
             sample_weight=None if weight is None else weight[is_meant],
         )
         rows = self.rows(is_meant)
-        return dense(fit_inputs(estimator, parameters, rows, of_sample, None, rng))
+        return check_dense(
+            fit_inputs(estimator, parameters, rows, of_sample, None, rng)
+        )
 
 
-class LabelsOfPart(NamedTuple):
+class PartLabels(NamedTuple):
     """Labels and weights of some rows, in little room.
 
     Attributes
@@ -404,17 +412,17 @@ class LabelsOfPart(NamedTuple):
         of_row[~is_missing] = places
         return cls(of_row, different, weight, int(is_missing.sum()))
 
-    def codes_among(self, classes: np.ndarray) -> np.ndarray:
+    def encode(self, classes: np.ndarray) -> np.ndarray:
         """The code of each row, in the smallest type that has room for all classes."""
         y_encoded = find_labels(self.different, classes)
         return y_encoded.astype(np.min_scalar_type(len(classes)))[self.of_row]
 
 
-def different_labels(parts: Sequence[LabelsOfPart]) -> np.ndarray:
+def merge_classes(parts: Sequence[PartLabels]) -> np.ndarray:
     """The sorted labels of all parts, none of which may lack some."""
     if not parts:
         raise ValueError("the data set has no rows; pass one that has some.")
-    refuse_missing(sum(part.n_missing for part in parts))
+    check_no_missing_labels(sum(part.n_missing for part in parts))
     arrays = [part.different for part in parts]
     if len({array.dtype.kind for array in arrays}) > 1:
         # as Python compares them: NumPy would merge integers of different types
@@ -423,7 +431,7 @@ def different_labels(parts: Sequence[LabelsOfPart]) -> np.ndarray:
     return np.unique(check_labels(np.concatenate(2 * arrays)))
 
 
-def weight_of_parts(parts: Sequence[LabelsOfPart]) -> np.ndarray | None:
+def join_weights(parts: Sequence[PartLabels]) -> np.ndarray | None:
     """Weight of the rows of all parts; None means 1."""
     weights = [part.weight for part in parts if part.weight is not None]
     if not weights:
@@ -431,7 +439,7 @@ def weight_of_parts(parts: Sequence[LabelsOfPart]) -> np.ndarray | None:
     return check_weights(np.concatenate(weights), sum(map(len, weights)))
 
 
-class InFiles(InParts):
+class ParquetSource(PartedSource):
     """Rows of a data set on disk, which are encoded into another file.
 
     Parameters
@@ -442,7 +450,7 @@ class InFiles(InParts):
         What its columns are for.
     """
 
-    def __init__(self, data_set: DataSet, columns: Columns) -> None:
+    def __init__(self, data_set: DataSet, columns: DataSetColumns) -> None:
         self.data_set = data_set
         self.columns = columns
         self.X, self.y = data_set.given, columns.label
@@ -454,14 +462,14 @@ class InFiles(InParts):
     def __exit__(self, *exception: object) -> None:
         self.files.close()
 
-    def in_words(self) -> Mapping[str, TableLike | str | None]:
+    def fingerprint(self) -> Mapping[str, TableLike | str | None]:
         return {
-            "X": self.data_set.in_words(),
+            "X": self.data_set.fingerprint(),
             "y": self.y,
             "sample_weight": self.sample_weight,
         }
 
-    def labels(self) -> Iterator[LabelsOfPart]:
+    def labels(self) -> Iterator[PartLabels]:
         return self.columns.labels()
 
     def rows(self, wanted: np.ndarray) -> TableLike:
@@ -477,9 +485,9 @@ class InFiles(InParts):
         rng: np.random.Generator,
     ) -> tuple[Samples, Samples | None]:
         """Encode all rows: those to train on into a file, in random order."""
-        is_training = (uses == Use.TRAINING) | (uses == Use.TRAINING_AND_ENCODER)
+        is_training = (uses == SplitRole.TRAINING) | (uses == SplitRole.ENCODER)
         n_rows, writer = int(is_training.sum()), None
-        weight = to_full_weight(targets, len(uses))
+        weight = expand_weight(targets, len(uses))
         given = {"y_encoded": self.y_encoded} | (
             {} if weight is None else {"weight": weight}
         )
@@ -489,15 +497,15 @@ class InFiles(InParts):
             place = slice(start, start + len(piece))
             start = place.stop
             use = uses[place]
-            n_of_sample = int((use == Use.TRAINING_AND_ENCODER).sum())
+            n_of_sample = int((use == SplitRole.ENCODER).sum())
             known = None
             if sample is not None:
                 known = sample[n_sampled : n_sampled + n_of_sample]
                 n_sampled += n_of_sample
-            x = encoded(estimator, parameters.dtype, piece, use, known)
-            held_out_x.append(x[use == Use.HELD_OUT])
+            x = encode_part(estimator, parameters.dtype, piece, use, known)
+            held_out_x.append(x[use == SplitRole.VALIDATION])
             if writer is None:
-                file = MatrixFile(n_rows, x.shape[1], x.dtype)
+                file = DiskMatrix(n_rows, x.shape[1], x.dtype)
                 self.files.enter_context(file)
                 columns = {
                     name: np.empty(n_rows, values.dtype)
@@ -513,7 +521,7 @@ class InFiles(InParts):
             )
         assert writer is not None, "there are more rows than the encoder sees"
         writer.finish()
-        is_held_out = uses == Use.HELD_OUT
+        is_held_out = uses == SplitRole.VALIDATION
         validation = None
         if is_held_out.any():
             validation = Samples(
@@ -523,7 +531,7 @@ class InFiles(InParts):
         return Samples(file, **writer.columns), validation
 
 
-def mask_of(rows: np.ndarray | None, n_rows: int) -> np.ndarray | None:
+def build_mask(rows: np.ndarray | None, n_rows: int) -> np.ndarray | None:
     """Which rows these are, as a mask; None for all."""
     if rows is None:
         return None
@@ -532,7 +540,7 @@ def mask_of(rows: np.ndarray | None, n_rows: int) -> np.ndarray | None:
     return mask
 
 
-def to_full_weight(targets: Targets, n_rows: int) -> np.ndarray | None:
+def expand_weight(targets: Targets, n_rows: int) -> np.ndarray | None:
     """Weight of each row, that of its class included, also where it is 0."""
     _, _, weight, rows = targets.samples
     if weight is None or rows is None:
@@ -542,7 +550,7 @@ def to_full_weight(targets: Targets, n_rows: int) -> np.ndarray | None:
     return of_all
 
 
-def encoded(
+def encode_part(
     estimator: FittedInputs,
     dtype: str,
     piece: Any,
@@ -554,18 +562,18 @@ def encoded(
     Means of the target that a row itself had a part in would be trusted too much.
     """
     if known is None or len(known) == 0:
-        return dense(read_inputs(estimator, piece, dtype))
-    is_known = use == Use.TRAINING_AND_ENCODER
+        return check_dense(encode_rows(estimator, piece, dtype))
+    is_known = use == SplitRole.ENCODER
     if is_known.all():
         return known
     x = np.empty((len(use), known.shape[1]), known.dtype)
     x[is_known] = known
-    others = rows_where(~is_known, piece)
-    x[~is_known] = dense(read_inputs(estimator, others, dtype))
+    others = select_rows(~is_known, piece)
+    x[~is_known] = check_dense(encode_rows(estimator, others, dtype))
     return x
 
 
-def rows_where(mask: np.ndarray, table: Any) -> Any:
+def select_rows(mask: np.ndarray, table: Any) -> Any:
     """The rows of a table of pyarrow or pandas, or of an array, that a mask says."""
     if isinstance(table, pd.DataFrame | np.ndarray):
         return table[mask]
@@ -574,7 +582,7 @@ def rows_where(mask: np.ndarray, table: Any) -> Any:
     return table.filter(pa.array(mask))
 
 
-def dense(x: Any) -> np.ndarray:
+def check_dense(x: Any) -> np.ndarray:
     """Encoded rows, which are to be an array."""
     if isinstance(x, np.ndarray):
         return x

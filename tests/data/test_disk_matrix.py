@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 from numpy.testing import assert_array_equal
 
-from skmlp.parts import matrix_file
-from skmlp.parts.matrix_file import MatrixFile, ShuffledWriter, in_words
+from skmlp.data import disk_matrix
+from skmlp.data.disk_matrix import DiskMatrix, ShuffledWriter, format_bytes
 
 N_ROWS = 500
 ROWS = np.column_stack([np.arange(N_ROWS), np.arange(N_ROWS) % 7]).astype("f4")
@@ -16,7 +16,7 @@ ROWS = np.column_stack([np.arange(N_ROWS), np.arange(N_ROWS) % 7]).astype("f4")
 
 def written(rng, piece_size=90):
     """A file with ROWS, and an array with their numbers in its order."""
-    matrix = MatrixFile(N_ROWS, 2, "f4")
+    matrix = DiskMatrix(N_ROWS, 2, "f4")
     writer = ShuffledWriter(matrix, {"number": np.full(N_ROWS, -1)}, rng)
     for start in range(0, N_ROWS, piece_size):
         rows = ROWS[start : start + piece_size]
@@ -34,7 +34,7 @@ def contents(matrix):
 @pytest.fixture
 def small_buckets(monkeypatch):
     """So that 500 rows are dealt to 8 buckets."""
-    monkeypatch.setattr(matrix_file, "BUCKET_BYTES", 512)
+    monkeypatch.setattr(disk_matrix, "BUCKET_BYTES", 512)
 
 
 @pytest.mark.usefixtures("small_buckets")
@@ -110,15 +110,15 @@ def test_threads_read_at_the_same_time():
 
 
 def test_wide_rows_come_in_smaller_blocks():
-    with MatrixFile(10, 3, "f4") as narrow, MatrixFile(10, 10_000, "f4") as wide:
-        assert narrow.block_size == matrix_file.BLOCK_SIZE
+    with DiskMatrix(10, 3, "f4") as narrow, DiskMatrix(10, 10_000, "f4") as wide:
+        assert narrow.block_size == disk_matrix.BLOCK_SIZE
         bytes_at_once = wide.block_size * wide.blocks_at_once * 40_000
-        assert bytes_at_once > matrix_file.BYTES_AT_ONCE / 2
-        assert bytes_at_once <= matrix_file.BYTES_AT_ONCE
+        assert bytes_at_once > disk_matrix.BYTES_AT_ONCE / 2
+        assert bytes_at_once <= disk_matrix.BYTES_AT_ONCE
 
 
 def test_nothing_is_left_in_the_folder(tmp_path, monkeypatch):
-    monkeypatch.setattr(matrix_file.tempfile, "tempdir", str(tmp_path))
+    monkeypatch.setattr(disk_matrix.tempfile, "tempdir", str(tmp_path))
     matrix, _ = written(None)
     if os.name == "posix":
         assert list(tmp_path.iterdir()) == []
@@ -129,17 +129,17 @@ def test_nothing_is_left_in_the_folder(tmp_path, monkeypatch):
 
 
 def test_says_so_before_it_begins_where_there_is_no_room(monkeypatch):
-    usage = matrix_file.shutil.disk_usage("/")
+    usage = disk_matrix.shutil.disk_usage("/")
     monkeypatch.setattr(
-        matrix_file.shutil, "disk_usage", lambda folder: usage._replace(free=2_000_000)
+        disk_matrix.shutil, "disk_usage", lambda folder: usage._replace(free=2_000_000)
     )
     sentence = (
         "1000000 rows are encoded as 20 numbers .* 80 MB .* room for 2 MB .*TMPDIR"
     )
     with pytest.raises(OSError, match=sentence):
-        MatrixFile(1_000_000, 20, "f4")
+        DiskMatrix(1_000_000, 20, "f4")
 
 
 def test_bytes_in_words():
-    assert in_words(4_123_000_000) == "4.12 GB"
-    assert in_words(5_400_000) == "5.4 MB"
+    assert format_bytes(4_123_000_000) == "4.12 GB"
+    assert format_bytes(5_400_000) == "5.4 MB"

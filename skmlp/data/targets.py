@@ -16,11 +16,11 @@ from sklearn.utils.validation import check_consistent_length
 
 from skmlp.fitting.parameters import Parameters
 from skmlp.fitting.recipe import Settings, is_auto
+from skmlp.tabular.frame import TableLike
 from skmlp.tabular.labels import find_labels, read_labels
-from skmlp.tabular.lazy import check_is_table, refuse_lazy
-from skmlp.tabular.names import list_some
-from skmlp.tabular.tables import TableLike
-from skmlp.tabular.weights import check_weights, in_range
+from skmlp.tabular.lazy import check_is_table, check_not_lazy
+from skmlp.tabular.names import format_list
+from skmlp.tabular.weights import check_weights, limit_range
 from skmlp.training.batches import Samples
 
 NO_ROWS = np.empty((0, 0))
@@ -64,33 +64,33 @@ def read_targets(
     classes: np.ndarray | None = None,
 ) -> Targets:
     """Labels and weights of the rows of X; `classes` are all labels, None for y's."""
-    refuse_lazy(X=X, y=y, sample_weight=sample_weight)
+    check_not_lazy(X=X, y=y, sample_weight=sample_weight)
     check_is_table("X", X)
-    labels = labels_of_rows(X, y)
+    labels = check_row_labels(X, y)
     classes, y_encoded = encode_labels(labels, classes)
     labels = classes[y_encoded]
-    class_weights = weights_of_classes(parameters.class_weight, classes, labels)
+    class_weights = compute_class_weights(parameters.class_weight, classes, labels)
     weight = sample_weight
     if weight is not None:
         weight = check_weights(weight, len(labels))
-    samples = weighted_samples(y_encoded, weight, class_weights)
+    samples = build_samples(y_encoded, weight, class_weights)
     return Targets(labels, classes, weight, class_weights, samples)
 
 
-def weighted_samples(
+def build_samples(
     y_encoded: np.ndarray,
     sample_weight: ArrayLike | None,
     class_weights: np.ndarray | None,
 ) -> Samples:
     """Rows with their weight; those of weight 0 are left out, as if not there."""
-    weight = row_weights(y_encoded, sample_weight, class_weights)
+    weight = compute_row_weights(y_encoded, sample_weight, class_weights)
     samples = Samples(NO_ROWS, y_encoded, weight)
     if weight is None or weight.all():
         return samples
     return samples.take(np.flatnonzero(weight))
 
 
-def labels_of_rows(X: TableLike, y: ArrayLike) -> np.ndarray:
+def check_row_labels(X: TableLike, y: ArrayLike) -> np.ndarray:
     """One label per row of X."""
     if y is None:
         raise ValueError(
@@ -176,19 +176,19 @@ def encode_labels(
     is_unseen = y_encoded < 0
     if is_unseen.any():
         raise ValueError(
-            f"{name} contains {list_some(np.unique(y[is_unseen]))}, but the classes "
-            f"are {list_some(classes)}; give every class to the first call, as "
+            f"{name} contains {format_list(np.unique(y[is_unseen]))}, but the classes "
+            f"are {format_list(classes)}; give every class to the first call, as "
             "partial_fit(..., classes=...) or in the y of fit."
         )
     return classes, y_encoded
 
 
-def have_same_labels(one: np.ndarray, other: np.ndarray) -> bool:
+def has_same_labels(one: np.ndarray, other: np.ndarray) -> bool:
     """Return True if arrays of any types hold the same labels."""
     return np.array_equal(one.astype(object), other.astype(object))
 
 
-def accuracy_of(
+def compute_accuracy(
     classes: np.ndarray,
     y: np.ndarray,
     predicted: np.ndarray,
@@ -199,7 +199,7 @@ def accuracy_of(
     return float(accuracy_score(y_encoded, predicted, sample_weight=sample_weight))
 
 
-def weights_of_classes(
+def compute_class_weights(
     class_weight: Mapping[Any, float] | str | None,
     classes: np.ndarray,
     y: np.ndarray,
@@ -219,18 +219,18 @@ def weights_of_classes(
         if unknown and any(label not in class_weight for label in classes):
             raise ValueError(
                 f"class_weight names {unknown}, but the classes are "
-                f"{list_some(classes)}. Name the labels as they are in y."
+                f"{format_list(classes)}. Name the labels as they are in y."
             )
         # by hand, since scikit-learn takes Decimal and Fraction for integers
         weights = [class_weight.get(label, 1.0) for label in classes.tolist()]
-        return in_range(np.array(weights, dtype=np.float64))
-    return in_range(
+        return limit_range(np.array(weights, dtype=np.float64))
+    return limit_range(
         compute_class_weight(class_weight, classes=classes, y=y, sample_weight=counts)
     )
 
 
 @np.errstate(all="ignore")
-def row_weights(
+def compute_row_weights(
     y_encoded: np.ndarray,
     sample_weight: ArrayLike | None = None,
     class_weights: np.ndarray | None = None,
@@ -240,7 +240,7 @@ def row_weights(
         return None
     weight = check_weights(sample_weight, len(y_encoded))
     if class_weights is not None:
-        weight = in_range(weight * class_weights[y_encoded])
+        weight = limit_range(weight * class_weights[y_encoded])
     if not weight.any():
         raise ValueError(
             "all weights are zero: sample_weight times class_weight must be positive "
@@ -286,7 +286,7 @@ def split_validation(
     return np.stack(first)[turns], np.stack(second)[turns]
 
 
-def split(
+def split_samples(
     parameters: Parameters,
     samples: Samples,
     settings: Settings,
@@ -303,11 +303,11 @@ def split(
         )
         if validation.size > 0:
             return samples.take(rows), samples.take(validation)
-        warn_of_no_split(parameters, settings, samples.y_encoded)
+        warn_no_split(parameters, settings, samples.y_encoded)
     return samples.for_each(settings.n_estimators), None
 
 
-def warn_of_no_split(
+def warn_no_split(
     parameters: Parameters, settings: Settings, y_encoded: np.ndarray
 ) -> None:
     """Say that no rows are held out, to whoever has asked for some."""

@@ -13,22 +13,22 @@ from sklearn.utils.validation import (
     validate_data,
 )
 
-from skmlp.fitting.parameters import Parameters, Transformer
-from skmlp.fitting.recipe import Settings
-from skmlp.fitting.targets import (
+from skmlp.data.targets import (
     Targets,
+    build_samples,
     check_labels,
     encode_labels,
     is_unknown_to_sklearn,
-    split,
-    weighted_samples,
+    split_samples,
 )
+from skmlp.fitting.parameters import Parameters, Transformer
+from skmlp.fitting.recipe import Settings
 from skmlp.fitting.task import Data
 from skmlp.tabular.encoder import TableEncoder
+from skmlp.tabular.frame import SparseMatrix, TableLike, is_sparse, normalize
 from skmlp.tabular.labels import find_labels
-from skmlp.tabular.lazy import check_is_table, refuse_lazy
+from skmlp.tabular.lazy import check_is_table, check_not_lazy
 from skmlp.tabular.names import check_names, remember_names
-from skmlp.tabular.tables import SparseMatrix, TableLike, is_sparse, plain
 from skmlp.training.batches import Rows, RowsInMemory, Samples
 
 M = TypeVar("M", np.ndarray, SparseMatrix)
@@ -45,7 +45,7 @@ class FittedInputs(Protocol):
 # The encoder
 
 
-def as_encoder(
+def make_encoder(
     parameters: Parameters, rng: np.random.Generator | None = None
 ) -> Transformer | None:
     """The unfitted encoder that `preprocessing` asks for; None for none.
@@ -73,7 +73,7 @@ def with_seeds(encoder: Transformer, rng: np.random.Generator) -> Transformer:
     return encoder.set_params(**seeds)
 
 
-def generator_of_encoder(rng: np.random.Generator) -> np.random.Generator:
+def spawn_encoder_rng(rng: np.random.Generator) -> np.random.Generator:
     """A source of what an encoder draws, taken from that of a whole fit.
 
     It is taken for any encoder, so that the network's draws don't depend on which.
@@ -121,7 +121,7 @@ class ValidationData(NamedTuple):
     ) -> Self:
         """What the caller has passed, refused at once where it holds no rows."""
         validation_data = cls(X_val, y_val, sample_weight_val)
-        refuse_lazy(**validation_data._asdict())
+        check_not_lazy(**validation_data._asdict())
         if X_val is not None:
             check_is_table("X_val", X_val)
         return validation_data
@@ -144,11 +144,11 @@ def data_of_fit(
 ) -> Data:
     """Rows held out, and X encoded by what is there, or by what the others teach."""
     holds_out = settings.early_stopping and not validation_data.are_given
-    samples, validation = split(
+    samples, validation = split_samples(
         parameters, targets.samples, settings._replace(early_stopping=holds_out), rng
     )
     if is_warm_start:
-        x = read_inputs(estimator, X, parameters.dtype)
+        x = encode_rows(estimator, X, parameters.dtype)
     else:
         x = fit_inputs(estimator, parameters, X, targets, samples.rows, rng)
     if validation_data.are_given:
@@ -158,10 +158,10 @@ def data_of_fit(
         validation = own.for_each(settings.n_estimators)
     elif validation is not None:
         validation = validation._replace(x=x)
-    return data_on(estimator, x, samples, validation, targets)
+    return build_data(estimator, x, samples, validation, targets)
 
 
-def data_on(
+def build_data(
     estimator: FittedInputs,
     x: Rows,
     samples: Samples,
@@ -187,7 +187,7 @@ def fit_inputs(
     rng: np.random.Generator,
 ) -> RowsInMemory:
     """Fit a new encoder on some of the rows (None for all), and encode them all."""
-    encoder = as_encoder(parameters, generator_of_encoder(rng))
+    encoder = make_encoder(parameters, spawn_encoder_rng(rng))
     # a TableEncoder remembers all names by itself
     remember_names(estimator, None if isinstance(encoder, TableEncoder) else X)
     if encoder is None:
@@ -217,14 +217,14 @@ def fit_encoder(
     y = targets.y
     if is_unknown_to_sklearn(y):
         y = find_labels(y, targets.classes)
-    x = encoder.fit_transform(plain(X), y, **weights)
+    x = encoder.fit_transform(normalize(X), y, **weights)
     take_encoder(estimator, encoder)
     return check_encoded(x, dtype)
 
 
-def read_inputs(estimator: FittedInputs, X: TableLike, dtype: str) -> RowsInMemory:
+def encode_rows(estimator: FittedInputs, X: TableLike, dtype: str) -> RowsInMemory:
     """The matrix of other rows, with what was learnt of their columns."""
-    refuse_lazy(X=X)
+    check_not_lazy(X=X)
     check_is_table("X", X)
     check_names(estimator, X)
     if estimator.encoder_ is None:
@@ -232,7 +232,7 @@ def read_inputs(estimator: FittedInputs, X: TableLike, dtype: str) -> RowsInMemo
     if type(estimator.encoder_) is TableEncoder:  # a subclass may transform otherwise
         encoded = estimator.encoder_.transform_for(estimator, X)
     else:
-        encoded = estimator.encoder_.transform(plain(X))
+        encoded = estimator.encoder_.transform(normalize(X))
     return check_encoded(encoded, dtype)
 
 
@@ -247,7 +247,7 @@ def encode_validation_data(
     if X_val is None or y_val is None:
         given, missing = ("y_val", "X_val") if X_val is None else ("X_val", "y_val")
         raise ValueError(f"{given} is given without {missing}; pass both.")
-    x = read_inputs(estimator, X_val, dtype)
+    x = encode_rows(estimator, X_val, dtype)
     labels = check_labels(y_val, "y_val")
     if len(labels) != x.shape[0]:
         raise ValueError(
@@ -256,7 +256,7 @@ def encode_validation_data(
         )
     _, y_encoded = encode_labels(labels, targets.classes, "y_val")
     try:
-        samples = weighted_samples(y_encoded, sample_weight_val, targets.class_weights)
+        samples = build_samples(y_encoded, sample_weight_val, targets.class_weights)
     except ValueError as error:  # which speaks of sample_weight
         raise ValueError(f"sample_weight_val can't be used: {error}") from error
     return samples._replace(x=x)
@@ -270,7 +270,7 @@ def check_encoded(encoded: TableLike, dtype: str) -> RowsInMemory:
         assert_all_finite(encoded, input_name=name)
     else:
         encoded = check_array(
-            plain(encoded), accept_sparse="csr", input_name=name, dtype="numeric"
+            normalize(encoded), accept_sparse="csr", input_name=name, dtype="numeric"
         )
     return as_matrix(encoded, dtype)
 
@@ -287,7 +287,7 @@ def check_rows(
     try:
         checked = validate_data(
             estimator,
-            plain(X),
+            normalize(X),
             accept_sparse="csr",
             dtype="numeric",
             # scikit-learn's own message names another estimator

@@ -10,7 +10,7 @@ import pandas as pd
 from narwhals.typing import IntoDataFrame
 from numpy.typing import ArrayLike, DTypeLike
 
-from skmlp.tabular.names import list_some
+from skmlp.tabular.names import format_list
 
 Values: TypeAlias = np.ndarray | pd.api.extensions.ExtensionArray
 """The values of one column."""
@@ -86,21 +86,21 @@ class Column(NamedTuple):
 # What NumPy and SciPy leave to whoever reads their arrays
 
 
-def plain(X: TableLike) -> TableLike:
+def normalize(X: TableLike) -> TableLike:
     """X with missing values for masked ones, native bytes and canonical sparse rows.
 
     Whatever needs nothing of this comes back as it is; the caller's X is never written.
     """
     if is_sparse(X):
-        return canonical_rows(X) if X.ndim == 2 else X
+        return canonicalize_csr(X) if X.ndim == 2 else X
     if isinstance(X, np.ndarray):
-        return native(masked_as_missing(X))
+        return to_native(fill_masked(X))
     if isinstance(X, list | tuple) and has_masked(X):
-        return plain(np.ma.array(X))
+        return normalize(np.ma.array(X))
     return X
 
 
-def n_columns_of(X: TableLike) -> int:
+def count_columns(X: TableLike) -> int:
     """Columns of X; 0 where it is no table, which whoever reads it will say."""
     # rows of unequal lengths are objects, and no error yet
     shape = X.shape if hasattr(X, "shape") else np.asarray(X, object).shape
@@ -113,10 +113,10 @@ def is_sparse(X: object) -> TypeGuard[SparseMatrix]:
     return not isinstance(X, pd.DataFrame) and hasattr(X, "tocsr")
 
 
-def canonical_rows(X: SparseMatrix) -> SparseMatrix:
+def canonicalize_csr(X: SparseMatrix) -> SparseMatrix:
     """X as CSR with each entry once, in order of the columns, as `toarray` reads it."""
     rows = X.tocsr()
-    parts = (native(rows.data), rows.indices, rows.indptr)
+    parts = (to_native(rows.data), rows.indices, rows.indptr)
     # what the caller's matrix believes of its order may be out of date, and asking it
     # would write to it
     rows = type(rows)(parts, shape=rows.shape)
@@ -126,7 +126,7 @@ def canonical_rows(X: SparseMatrix) -> SparseMatrix:
     return rows
 
 
-def native(array: np.ndarray) -> np.ndarray:
+def to_native(array: np.ndarray) -> np.ndarray:
     """The array in a dtype that pandas reads: native bytes, no `StringDType`."""
     convert = CONVERSIONS.get(array.dtype.char)
     if convert is not None:
@@ -134,7 +134,7 @@ def native(array: np.ndarray) -> np.ndarray:
     return array.astype(array.dtype.newbyteorder("="), copy=False)
 
 
-def rows_as_array(X: TableLike, read: Callable[..., Any] = np.asarray) -> np.ndarray:
+def read_rows(X: TableLike, read: Callable[..., Any] = np.asarray) -> np.ndarray:
     """Rows as an array, of objects where NumPy would change what lists of them hold.
 
     It turns numbers beside text into text, and large integers beside floats into these.
@@ -144,26 +144,26 @@ def rows_as_array(X: TableLike, read: Callable[..., Any] = np.asarray) -> np.nda
         return array
     if array.dtype.kind == "U" or (array.dtype.kind == "f" and exceeds_float(array)):
         array = read(X, dtype=object)
-    return native(array)
+    return to_native(array)
 
 
-def narrow(array: np.ndarray) -> np.ndarray:
+def narrow_floats(array: np.ndarray) -> np.ndarray:
     """Convert extended floats to float64, or to objects where that would merge some."""
     doubles = array.astype(np.float64)
     if ((doubles == array) | np.isnan(array)).all():
         return doubles
     values = [int(value) if value.is_integer() else value for value in array.ravel()]
-    return as_objects(values).reshape(array.shape)
+    return to_objects(values).reshape(array.shape)
 
 
 CONVERSIONS: dict[str, Callable[[np.ndarray], np.ndarray]] = {
     "T": lambda array: array.astype(object),
-    "g": narrow,
+    "g": narrow_floats,
 }
 """By character of a dtype: how arrays are converted that pandas can't read exactly."""
 
 
-def as_objects(values: Iterable[object]) -> np.ndarray:
+def to_objects(values: Iterable[object]) -> np.ndarray:
     """A line of Python objects, one per value, also where the values are tuples."""
     index = pd.Index(values, dtype=object, tupleize_cols=False)
     return np.asarray(index.array, dtype=object)
@@ -181,10 +181,10 @@ def find_missing(values: Values) -> np.ndarray:
     try:
         return np.asarray(pd.isna(values))
     except InvalidOperation:  # a signaling NaN can't be compared, not even with itself
-        return np.asarray(pd.isna(quiet(values)))
+        return np.asarray(pd.isna(replace_signaling_nan(values)))
 
 
-def quiet(values: np.ndarray) -> np.ndarray:
+def replace_signaling_nan(values: np.ndarray) -> np.ndarray:
     """Copy of objects in which NaN replaces the signaling NaNs of `Decimal`."""
     is_signaling = [
         isinstance(value, Decimal) and value.is_snan() for value in values.ravel()
@@ -199,7 +199,7 @@ def has_masked(values: Iterable[object]) -> bool:
     return any(isinstance(value, np.ma.MaskedArray) for value in values)
 
 
-def masked_as_missing(array: np.ndarray) -> np.ndarray:
+def fill_masked(array: np.ndarray) -> np.ndarray:
     """The array with NaN, NaT or None in place of what a mask covers."""
     if not isinstance(array, np.ma.MaskedArray):
         return array
@@ -234,20 +234,20 @@ def is_frame(X: object) -> TypeGuard[Frame]:
     return isinstance(X, pd.DataFrame) or nw.dependencies.is_into_dataframe(X)
 
 
-def header(X: Frame) -> pd.DataFrame:
+def read_header(X: Frame) -> pd.DataFrame:
     """The column names of a frame, in a form that every scikit-learn can read."""
     if isinstance(X, pd.DataFrame):
         # some versions refuse names that come twice, and none remembers integers
         return X if X.columns.is_unique else pd.DataFrame(columns=range(X.shape[1]))
-    return pd.DataFrame(columns=by_narwhals(X).columns)
+    return pd.DataFrame(columns=to_narwhals(X).columns)
 
 
-def by_narwhals(X: NarwhalsFrame) -> nw.DataFrame:
+def to_narwhals(X: NarwhalsFrame) -> nw.DataFrame:
     """A frame as narwhals shows it."""
     return nw.from_native(cast(IntoDataFrame, X), eager_only=True)
 
 
-def taken_apart(
+def split_columns(
     X: Frame, roles: Mapping[str, str], table: str = "X"
 ) -> tuple[Frame, dict[str, ArrayLike]]:
     """The frame without some columns, and these, by what they are for.
@@ -255,14 +255,14 @@ def taken_apart(
     `roles` has the name of a column for each role, such as "y"; `table` is that of the
     argument, for messages.
     """
-    frame = X if isinstance(X, pd.DataFrame) else by_narwhals(X)
+    frame = X if isinstance(X, pd.DataFrame) else to_narwhals(X)
     names = list(frame.columns)
     for role, name in roles.items():
         if names.count(name) != 1:
             raise ValueError(
                 f"{role}={name!r} should name a column of {table}, but "
                 f"{names.count(name)} of its columns have that name; they are "
-                f"{list_some(names)}."
+                f"{format_list(names)}."
             )
     if isinstance(frame, pd.DataFrame):
         columns = {role: frame[name] for role, name in roles.items()}
@@ -287,13 +287,13 @@ def read_columns(X: Dense, exact: Container[int] = ()) -> list[Column]:
     if isinstance(X, pd.DataFrame):
         # by position, since narwhals refuses names that come twice
         named = [
-            (name, pandas_values(series, j in exact))
+            (name, read_pandas_series(series, j in exact))
             for j, (name, series) in enumerate(X.items())
         ]
     else:
-        frame = by_narwhals(X)
+        frame = to_narwhals(X)
         named = [
-            (name, narwhals_values(frame[name], j in exact))
+            (name, read_series(frame[name], j in exact))
             for j, name in enumerate(frame.columns)
         ]
     return [Column(j, name, values) for j, (name, values) in enumerate(named)]
@@ -306,7 +306,7 @@ def read_matrix(X: Dense) -> np.ndarray | None:
     if X.shape[0] * X.shape[1] > SMALL_TABLE:
         return None
     if not isinstance(X, pd.DataFrame):
-        frame = by_narwhals(X)
+        frame = to_narwhals(X)
         if not all(isinstance(dtype, SMALL_NUMBERS) for dtype in frame.schema.values()):
             return None
         return frame.to_numpy()
@@ -316,29 +316,29 @@ def read_matrix(X: Dense) -> np.ndarray | None:
     return X.to_numpy() if len(dtypes) == 1 else X.to_numpy(np.float64)
 
 
-def pandas_values(series: pd.Series, is_exact: bool = False) -> Values:
+def read_pandas_series(series: pd.Series, is_exact: bool = False) -> Values:
     """The values of a pandas column."""
     dtype = series.dtype
     if isinstance(dtype, np.dtype):
-        return native(series.to_numpy())
+        return to_native(series.to_numpy())
     if isinstance(dtype, pd.ArrowDtype):
-        return narwhals_values(nw.from_native(series, series_only=True), is_exact)
+        return read_series(nw.from_native(series, series_only=True), is_exact)
     if isinstance(dtype, pd.SparseDtype):
         return np.asarray(series.array)
     return series.array
 
 
-def narwhals_values(series: nw.Series, is_exact: bool = False) -> Values:
+def read_series(series: nw.Series, is_exact: bool = False) -> Values:
     """The values of a column of polars, pyarrow or another library."""
     if is_exact and isinstance(series.dtype, WIDE):
-        return as_objects(series.to_list())
+        return to_objects(series.to_list())
     for kinds, read in READERS:
         if isinstance(series.dtype, kinds):
             return read(series)
     return series.to_numpy()
 
 
-def whole_numbers(series: nw.Series) -> Values:
+def read_integers(series: nw.Series) -> Values:
     """Integers, exact also beside missing values, which NumPy knows only as floats."""
     if not series.is_null().any():
         return series.to_numpy()
@@ -346,7 +346,7 @@ def whole_numbers(series: nw.Series) -> Values:
     return pd.arrays.IntegerArray(series.fill_null(0).to_numpy().copy(), missing.copy())
 
 
-def moments(series: nw.Series) -> Values:
+def read_datetimes(series: nw.Series) -> Values:
     """Dates and times; those with a time zone stay in it."""
     zone = getattr(series.dtype, "time_zone", None)
     if isinstance(series.dtype, nw.Date):
@@ -357,7 +357,7 @@ def moments(series: nw.Series) -> Values:
     return (index if zone is None else index.tz_localize("UTC").tz_convert(zone)).array
 
 
-def categories(series: nw.Series) -> Values:
+def read_categories(series: nw.Series) -> Values:
     """Categories, which stay so whatever their text may stand for."""
     if series.implementation.is_polars():
         return pd.Categorical(series.cast(nw.String).to_numpy())
@@ -378,9 +378,9 @@ WIDE = (nw.Decimal, nw.Int128, nw.UInt128)
 
 READERS: Sequence[tuple[tuple[type, ...], Callable[[nw.Series], Values]]] = (
     (WIDE, lambda series: series.cast(nw.Float64).to_numpy()),
-    ((nw.Categorical, nw.Enum), categories),
-    ((nw.Date, nw.Datetime), moments),
+    ((nw.Categorical, nw.Enum), read_categories),
+    ((nw.Date, nw.Datetime), read_datetimes),
     ((nw.List, nw.Struct, nw.Array), raise_nested),
-    ((nw.Int64, nw.UInt64), whole_numbers),
+    ((nw.Int64, nw.UInt64), read_integers),
 )
 """How dtypes are read that don't come as NumPy arrays as they are."""

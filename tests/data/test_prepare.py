@@ -21,23 +21,23 @@ from sklearn.preprocessing import (
 from tasks import CODES, SETTINGS, X
 
 from skmlp import TableEncoder
-from skmlp.fitting import inputs
-from skmlp.fitting.inputs import (
+from skmlp.data import prepare
+from skmlp.data.prepare import (
     ValidationData,
-    as_encoder,
     as_matrix,
+    build_data,
     check_encoded,
     check_rows,
     data_of_fit,
-    data_on,
+    encode_rows,
     fit_encoder,
     fit_inputs,
     is_fitted,
-    read_inputs,
+    make_encoder,
     take_encoder,
     with_seeds,
 )
-from skmlp.fitting.targets import read_targets
+from skmlp.data.targets import read_targets
 
 NOBODYS = ValidationData(None, None, None)
 TWO_NETWORKS = SETTINGS._replace(n_estimators=2)
@@ -87,18 +87,18 @@ def test_seeds_are_those_of_the_generator():
 def test_an_encoder_of_the_users_own_is_cloned():
     own = KBinsDiscretizer(3)
     estimator = classic(preprocessing=own)
-    encoder = as_encoder(estimator, rng())
+    encoder = make_encoder(estimator, rng())
     assert isinstance(encoder, KBinsDiscretizer)
     assert encoder.random_state is not None
     assert own.random_state is None
-    assert as_encoder(estimator).random_state is None
+    assert make_encoder(estimator).random_state is None
 
 
 def test_an_encoder_of_ours_is_told_of_types_and_categories():
-    encoder = as_encoder(classic(dtype="float64", categorical_features=[1]))
+    encoder = make_encoder(classic(dtype="float64", categorical_features=[1]))
     assert isinstance(encoder, TableEncoder)
     assert (encoder.dtype, encoder.categorical_features) == ("float64", [1])
-    assert as_encoder(straight(), rng()) is None
+    assert make_encoder(straight(), rng()) is None
 
 
 @pytest.mark.parametrize(
@@ -272,7 +272,7 @@ def test_samples_on_a_matrix_are_those_of_the_targets(settings):
     targets = targets_of(estimator)
     x = fit_inputs(estimator, estimator, X, targets, None, rng())
     given = targets.samples.for_each(settings.n_estimators)
-    samples, validation, classes, n_numbers = data_on(
+    samples, validation, classes, n_numbers = build_data(
         estimator, x, given, None, targets
     )
     assert validation is None
@@ -289,9 +289,9 @@ def test_samples_on_a_matrix_are_those_of_the_targets(settings):
 def test_columns_whose_names_are_no_text_are_remembered_too():
     estimator, frame = straight(dtype="float64"), pd.DataFrame(X)
     fit_inputs(estimator, estimator, frame, targets_of(estimator), None, rng())
-    assert_array_equal(read_inputs(estimator, frame, "float64"), X)
+    assert_array_equal(encode_rows(estimator, frame, "float64"), X)
     with pytest.raises(ValueError, match="in the order of fit"):
-        read_inputs(estimator, frame[[1, 0]], "float64")
+        encode_rows(estimator, frame[[1, 0]], "float64")
 
 
 KINDS = {
@@ -367,7 +367,7 @@ def test_the_short_way_in_ends_where_the_long_one_ends(X_new, value, monkeypatch
             return str(error)
 
     short = result()
-    monkeypatch.setattr(inputs, "looks_plain", lambda X, estimator: False)
+    monkeypatch.setattr(prepare, "looks_plain", lambda X, estimator: False)
     assert_array_equal(short, result())
 
 

@@ -72,7 +72,7 @@ class DataSet(AbstractContextManager):
             source.sink_parquet(path)
             source = path
         self.dataset = open_parquet(source) if is_path(source) else source
-        self.dataset = with_common_types(self.dataset, is_own=is_path(source))
+        self.dataset = unify_types(self.dataset, is_own=is_path(source))
         index = (self.dataset.schema.pandas_metadata or {}).get("index_columns", [])
         # what pandas writes as its index, it reads as its index again
         self.columns = [name for name in self.dataset.schema.names if name not in index]
@@ -124,7 +124,7 @@ class DataSet(AbstractContextManager):
         given a part at a time: a row group of Parquet, or a file.
         """
         size = {"columns": columns, "batch_size": PIECE_SIZE}
-        fragments = fragments_of(self.dataset)
+        fragments = get_fragments(self.dataset)
         if fragments is None:
             yield from self.dataset.to_batches(**size)
             return
@@ -148,7 +148,7 @@ class DataSet(AbstractContextManager):
             start = stop
         return pa.concat_tables(found)
 
-    def in_words(self) -> str:
+    def fingerprint(self) -> str:
         """What tells it from others without reading it: names, sizes, times of files.
 
         Raises
@@ -184,17 +184,15 @@ def open_parquet(path: str | os.PathLike) -> "pa.dataset.Dataset":
         found = dataset.dataset(os.fspath(path), format="parquet", partitioning=flavor)
     except pa.ArrowInvalid as error:
         raise ValueError(
-            f"{os.fspath(path)!r} can't be read as Parquet: {first_line(error)}; for "
-            'files of another kind, pass pyarrow.dataset.dataset(path, format="csv").'
+            f"{os.fspath(path)!r} can't be read as Parquet: {get_first_line(error)}; "
+            'for files of another kind, pass pyarrow.dataset.dataset(path, format="csv").'
         ) from error
     if not found.schema.names:
         raise ValueError(f"there is no Parquet file in {os.fspath(path)!r}.")
     return found
 
 
-def with_common_types(
-    dataset: "pa.dataset.Dataset", is_own: bool
-) -> "pa.dataset.Dataset":
+def unify_types(dataset: "pa.dataset.Dataset", is_own: bool) -> "pa.dataset.Dataset":
     """The data set with types that suit all of its files, such as floats for integers.
 
     Arrow by itself takes those of the first file. With `is_own`, columns that the first
@@ -203,7 +201,7 @@ def with_common_types(
     import pyarrow as pa
     from pyarrow.dataset import FileSystemDataset
 
-    fragments, names = fragments_of(dataset), set(dataset.schema.names)
+    fragments, names = get_fragments(dataset), set(dataset.schema.names)
     if fragments is None or not isinstance(dataset, FileSystemDataset):
         return dataset
     schemas = [fragment.physical_schema for fragment in fragments]
@@ -218,14 +216,14 @@ def with_common_types(
     except (pa.ArrowInvalid, pa.ArrowTypeError) as error:
         raise ValueError(
             f"the files of the data set hold columns of types that have none in "
-            f"common: {first_line(error)}; write them anew with the same types."
+            f"common: {get_first_line(error)}; write them anew with the same types."
         ) from error
     if common.equals(dataset.schema):
         return dataset
     return FileSystemDataset(fragments, common, dataset.format, dataset.filesystem)
 
 
-def fragments_of(
+def get_fragments(
     dataset: "pa.dataset.Dataset",
 ) -> "list[pa.dataset.Fragment] | None":
     """The parts of a data set; None if it is filtered, of which Arrow gives none."""
@@ -235,6 +233,6 @@ def fragments_of(
         return None
 
 
-def first_line(error: Exception) -> str:
+def get_first_line(error: Exception) -> str:
     """The first line of an error's message, without its period."""
     return str(error).splitlines()[0].rstrip(".")

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
-from skmlp.parts.rounds import (
+from skmlp.fitting.averaging import (
     State,
     Visit,
     batch_size_on,

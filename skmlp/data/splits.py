@@ -5,16 +5,16 @@ from enum import IntEnum
 import numpy as np
 
 
-class Use(IntEnum):
+class SplitRole(IntEnum):
     """What a row is for."""
 
-    NOTHING = 0
+    IGNORED = 0
     TRAINING = 1
-    TRAINING_AND_ENCODER = 2
-    HELD_OUT = 3
+    ENCODER = 2
+    VALIDATION = 3
 
 
-def uses_of_rows(
+def assign_splits(
     y_encoded: np.ndarray,
     counts: np.ndarray | None,
     fraction: float,
@@ -41,22 +41,22 @@ def uses_of_rows(
     uses : ndarray of uint8 of shape (n_rows,)
         Members of `Use`.
     """
-    uses = np.full(len(y_encoded), Use.TRAINING, np.uint8)
+    uses = np.full(len(y_encoded), SplitRole.TRAINING, np.uint8)
     if counts is not None:
-        uses[~counts] = Use.NOTHING
+        uses[~counts] = SplitRole.IGNORED
     for code in range(int(y_encoded.max()) + 1) if fraction > 0 else ():
-        rows = np.flatnonzero((y_encoded == code) & (uses == Use.TRAINING))
+        rows = np.flatnonzero((y_encoded == code) & (uses == SplitRole.TRAINING))
         # as in memory: a class is split where that leaves rows on either side
         if len(rows) < 2 or len(rows) * fraction < 0.5:
             continue
         n_held_out = int(np.clip(np.rint(fraction * len(rows)), 1, len(rows) - 1))
-        uses[rows[some_of(len(rows), n_held_out, rng)]] = Use.HELD_OUT
-    rows = np.flatnonzero(uses == Use.TRAINING)
+        uses[rows[draw_subset(len(rows), n_held_out, rng)]] = SplitRole.VALIDATION
+    rows = np.flatnonzero(uses == SplitRole.TRAINING)
     n_to_encoder = min(n_to_encoder, len(rows))
-    uses[rows[some_of(len(rows), n_to_encoder, rng)]] = Use.TRAINING_AND_ENCODER
+    uses[rows[draw_subset(len(rows), n_to_encoder, rng)]] = SplitRole.ENCODER
     return uses
 
 
-def some_of(n: int, n_some: int, rng: np.random.Generator) -> np.ndarray:
+def draw_subset(n: int, n_some: int, rng: np.random.Generator) -> np.ndarray:
     """Some different numbers below n, each set of which is as likely as any other."""
     return rng.choice(n, n_some, replace=False, shuffle=False)

@@ -12,8 +12,8 @@ import pyarrow.dataset as ds
 import pyarrow.parquet as pq
 import pytest
 
-from skmlp.parts import reader
-from skmlp.parts.reader import DataSet, is_data_set
+from skmlp.data import parquet
+from skmlp.data.parquet import DataSet, is_data_set
 
 TABLE = pd.DataFrame(
     {
@@ -71,7 +71,7 @@ def test_all_rows_come_in_order(source, folder):
 
 
 def test_rows_come_in_pieces(folder, monkeypatch):
-    monkeypatch.setattr(reader, "PIECE_SIZE", 5)
+    monkeypatch.setattr(parquet, "PIECE_SIZE", 5)
     pieces = list(DataSet(folder).pieces(["number"]))
     # 12 and 8 rows, in batches of at most 5, put together to at least 5
     assert [len(piece) for piece in pieces] == [5, 5, 7, 3]
@@ -177,11 +177,11 @@ def test_without_pyarrow(monkeypatch):
 
 
 def test_told_apart_by_names_sizes_and_times(folder):
-    before = DataSet(folder).in_words()
-    assert before == DataSet(str(folder)).in_words()
+    before = DataSet(folder).fingerprint()
+    assert before == DataSet(str(folder)).fingerprint()
     path = folder / "b.parquet"
     path.write_bytes(path.read_bytes())
-    assert DataSet(folder).in_words() != before
+    assert DataSet(folder).fingerprint() != before
 
 
 @pytest.mark.parametrize("source", ["query", "in memory"])
@@ -190,7 +190,7 @@ def test_what_has_no_files_can_not_be_told_apart(source, folder):
         DataSet(SOURCES[source](folder)) as data_set,
         pytest.raises(TypeError, match="write it to Parquet and pass the path"),
     ):
-        data_set.in_words()
+        data_set.fingerprint()
 
 
 def test_the_outcome_of_a_query_is_removed(folder, tmp_path, monkeypatch):

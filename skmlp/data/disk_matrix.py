@@ -22,7 +22,7 @@ BUCKET_BYTES = 1 << 25
 """Size of the parts of the file that are shuffled in memory."""
 
 
-class MatrixFile:
+class DiskMatrix:
     """A matrix in a file that has no name, and so is gone with the process at last.
 
     Parameters
@@ -89,7 +89,7 @@ class MatrixFile:
                 view = view[self.file.write(view) :]
 
 
-def check_room(matrix: MatrixFile) -> None:
+def check_room(matrix: DiskMatrix) -> None:
     """Raise unless the file will fit where temporary files are."""
     folder = tempfile.gettempdir()
     free = shutil.disk_usage(folder).free
@@ -97,13 +97,13 @@ def check_room(matrix: MatrixFile) -> None:
         n_rows, n_columns = matrix.shape
         raise OSError(
             f"{n_rows} rows are encoded as {n_columns} numbers each, for which a file "
-            f"of {in_words(matrix.nbytes)} is needed, but there is room for "
-            f"{in_words(free)} in {folder}; let the environment variable TMPDIR name "
-            "a folder with more, or drop columns."
+            f"of {format_bytes(matrix.nbytes)} is needed, but there is room for "
+            f"{format_bytes(free)} in {folder}; let the environment variable "
+            "TMPDIR name a folder with more, or drop columns."
         )
 
 
-def in_words(n_bytes: int) -> str:
+def format_bytes(n_bytes: int) -> str:
     """A number of bytes for messages."""
     return f"{n_bytes / 1e9:.3g} GB" if n_bytes >= 1e9 else f"{n_bytes / 1e6:.3g} MB"
 
@@ -127,7 +127,7 @@ class ShuffledWriter:
 
     def __init__(
         self,
-        matrix: MatrixFile,
+        matrix: DiskMatrix,
         columns: dict[str, np.ndarray],
         rng: np.random.Generator | None,
     ) -> None:

@@ -14,22 +14,22 @@ import numpy as np
 from sklearn.base import clone
 
 from skmlp._estimators import as_generator
-from skmlp.fitting.inputs import (
+from skmlp.data.prepare import (
     FittedInputs,
+    encode_rows,
     fit_encoder,
     fit_inputs,
-    generator_of_encoder,
     is_fitted,
-    read_inputs,
+    spawn_encoder_rng,
     take_encoder,
 )
+from skmlp.data.targets import Targets, build_samples, compute_class_weights
 from skmlp.fitting.parameters import Parameters
 from skmlp.fitting.progress import say
-from skmlp.fitting.targets import Targets, weighted_samples, weights_of_classes
 from skmlp.tabular.encoder import TableEncoder
+from skmlp.tabular.frame import TableLike
 from skmlp.tabular.kept import FirstRows, Kept, keep
-from skmlp.tabular.names import list_some, remember_names
-from skmlp.tabular.tables import TableLike
+from skmlp.tabular.names import format_list, remember_names
 from skmlp.training.batches import RowsInMemory
 
 ENOUGH_ROWS = 1000
@@ -52,7 +52,7 @@ class Streaming(FittedInputs, Protocol):
     _first_rows: FirstRows | None
 
 
-class Call(NamedTuple):
+class PartialFitBatch(NamedTuple):
     """What one call of partial_fit has brought, ready to be learnt from.
 
     Attributes
@@ -76,14 +76,14 @@ class Call(NamedTuple):
     verbose: bool | int
 
 
-def calls_to_learn(
+def batches_to_train(
     estimator: Streaming,
     parameters: Parameters,
     X: TableLike,
     targets: Targets,
     rng: np.random.Generator,
     is_warm_start: bool,
-) -> list[Call]:
+) -> list[PartialFitBatch]:
     """The present call alone or, where the encoder was fitted anew, all calls so far.
 
     Parameters
@@ -101,15 +101,15 @@ def calls_to_learn(
     """
     if not is_warm_start:
         x = first_inputs(estimator, parameters, X, targets, rng)
-        return [Call(x, targets, rng, True, parameters.verbose)]
+        return [PartialFitBatch(x, targets, rng, True, parameters.verbose)]
     # names and kinds of the columns are checked by the present encoder
-    x = read_inputs(estimator, X, parameters.dtype)
+    x = encode_rows(estimator, X, parameters.dtype)
     if estimator._first_rows is None:
-        return [Call(x, targets, rng, False, parameters.verbose)]
+        return [PartialFitBatch(x, targets, rng, False, parameters.verbose)]
     first_rows = estimator._first_rows.followed_by(kept_call(X, targets))
     if not is_due(len(first_rows.fitted.y_encoded), first_rows.n_rows):
         estimator._first_rows = first_rows
-        return [Call(x, targets, rng, False, parameters.verbose)]
+        return [PartialFitBatch(x, targets, rng, False, parameters.verbose)]
     return calls_anew(estimator, parameters, first_rows.joined(), rng)
 
 
@@ -122,12 +122,12 @@ def is_due(n_fitted: int, n_rows: int) -> bool:
 
 def calls_anew(
     estimator: Streaming, parameters: Parameters, kept: Kept, rng: np.random.Generator
-) -> list[Call]:
+) -> list[PartialFitBatch]:
     """Fit the encoder on all rows, and give all calls as it encodes them."""
     x = fit_anew(estimator, parameters, kept, rng)
     parts = kept.parts()
     former = [
-        Call(
+        PartialFitBatch(
             x[part],
             targets_of(estimator, parameters, kept, part),
             as_generator(parameters.random_state) if place else rng,
@@ -145,7 +145,7 @@ def fit_anew(
     """Fit the encoder on all rows, which it is settled on if they are enough."""
     encoder = clone(estimator.encoder_)
     # has its seeds already; but the network is to start as it did in the first call
-    generator_of_encoder(rng)
+    spawn_encoder_rng(rng)
     targets = targets_of(estimator, parameters, kept)
     rows = targets.samples.rows
     x = fit_encoder(estimator, encoder, parameters.dtype, kept.X, targets, rows)
@@ -166,8 +166,10 @@ def targets_of(
     y_encoded = kept.y_encoded[part]
     weight = None if kept.weight is None else kept.weight[part]
     y = estimator.classes_[y_encoded]
-    class_weights = weights_of_classes(parameters.class_weight, estimator.classes_, y)
-    samples = weighted_samples(y_encoded, weight, class_weights)
+    class_weights = compute_class_weights(
+        parameters.class_weight, estimator.classes_, y
+    )
+    samples = build_samples(y_encoded, weight, class_weights)
     return Targets(y, estimator.classes_, weight, class_weights, samples)
 
 
@@ -187,7 +189,7 @@ def first_inputs(
     if not isinstance(given, str | None) and is_fitted(given):
         take_encoder(estimator, deepcopy(given))
         remember_names(estimator, None)
-        return read_inputs(estimator, X, parameters.dtype)
+        return encode_rows(estimator, X, parameters.dtype)
     x = fit_inputs(estimator, parameters, X, targets, targets.samples.rows, rng)
     encoder, n_rows = estimator.encoder_, len(targets.y)
     if not isinstance(encoder, TableEncoder):
@@ -250,7 +252,7 @@ def warn_of_columns_without_use(encoder: TableEncoder, n_rows: int) -> None:
     if names:
         warnings.warn(
             f"{len(names)} of {encoder.n_features_in_} columns hold no two different "
-            f"values in the first {n_rows} rows of partial_fit, {list_some(names)}; "
+            f"values in the first {n_rows} rows of partial_fit, {format_list(names)}; "
             "the encoder, which is fitted on these rows alone, takes no notice of them "
             "from now on. Begin with rows that differ in them, or pass a TableEncoder "
             "that was fitted on representative rows as preprocessing.",

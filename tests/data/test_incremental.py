@@ -20,16 +20,16 @@ from tasks import CODES, X
 
 import skmlp
 from skmlp import MLPSoftmaxClassifier, TableEncoder
-from skmlp.fitting.inputs import is_fitted
-from skmlp.fitting.stream import (
+from skmlp.data.incremental import (
     ENOUGH_ROWS,
     MOST_ROWS,
-    calls_to_learn,
+    batches_to_train,
     first_inputs,
     is_due,
     is_enough,
 )
-from skmlp.fitting.targets import read_targets
+from skmlp.data.prepare import is_fitted
+from skmlp.data.targets import read_targets
 
 FRAME = pd.DataFrame({"width": X[:, 0], "side": np.where(X[:, 1] > 0, "left", "right")})
 RNG = np.random.default_rng(0)
@@ -424,7 +424,7 @@ def test_an_encoder_of_ours_with_settings_is_fitted_anew():
 def test_a_call_by_itself_goes_on_by_the_encoder_that_there_is():
     estimator = small().partial_fit(X, CODES, [0, 1, 2])
     estimator._first_rows = None
-    (call,) = calls_to_learn(
+    (call,) = batches_to_train(
         estimator, estimator, X, targets_of(estimator), rng(), is_warm_start=True
     )
     assert_array_equal(call.x, estimator.encoder_.transform(X))

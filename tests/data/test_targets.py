@@ -11,15 +11,15 @@ from numpy.testing import assert_allclose, assert_array_equal
 from scipy import sparse
 from sklearn.exceptions import DataConversionWarning
 
-from skmlp.fitting.targets import (
-    accuracy_of,
+from skmlp.data.targets import (
     check_labels,
+    compute_accuracy,
+    compute_class_weights,
+    compute_row_weights,
     encode_labels,
-    have_same_labels,
+    has_same_labels,
     is_unknown_to_sklearn,
-    row_weights,
     split_validation,
-    weights_of_classes,
 )
 
 INDICATOR = np.array([[1, 0, 1], [0, 1, 1]])
@@ -131,18 +131,18 @@ def test_scikit_learn_knows_text_and_numbers_of_numpy(y):
 
 def test_have_same_labels_whatever_their_types():
     large = np.array([2**63 + 1, 2**63 + 2], np.uint64)
-    assert have_same_labels(np.array([0, 1]), np.array([False, True]))
-    assert have_same_labels(large, np.array(large.tolist(), dtype=object))
-    assert not have_same_labels(large, large.astype(np.float64))
-    assert not have_same_labels(np.array(["1"]), np.array([1]))
+    assert has_same_labels(np.array([0, 1]), np.array([False, True]))
+    assert has_same_labels(large, np.array(large.tolist(), dtype=object))
+    assert not has_same_labels(large, large.astype(np.float64))
+    assert not has_same_labels(np.array(["1"]), np.array([1]))
 
 
 def test_accuracy_of_counts_rows_by_weight_and_unknown_labels_as_wrong():
     classes = np.array([2**53, 2**53 + 1])
     y = np.array([2**53 + 1, 2**53, 7], dtype=object)
     predicted = np.array([2**53 + 1, 2**53 + 1, 2**53])
-    assert accuracy_of(classes, y, predicted, None) == 1 / 3
-    assert accuracy_of(classes, y, predicted, [2, 1, 1]) == 1 / 2
+    assert compute_accuracy(classes, y, predicted, None) == 1 / 3
+    assert compute_accuracy(classes, y, predicted, [2, 1, 1]) == 1 / 2
 
 
 @pytest.mark.parametrize(
@@ -187,7 +187,7 @@ CODES = np.array([0, 0, 0, 1])
     ids=["each", "one", "one too many", "balanced"],
 )
 def test_class_weights_come_in_the_order_of_the_classes(class_weight, expected):
-    assert_allclose(weights_of_classes(class_weight, CLASSES, Y), expected)
+    assert_allclose(compute_class_weights(class_weight, CLASSES, Y), expected)
 
 
 @pytest.mark.parametrize("y", OBJECTS, ids=str)
@@ -195,18 +195,18 @@ def test_class_weights_of_objects_are_found_by_value(y):
     classes, _ = encode_labels(check_labels(y))
     low, high = sorted(set(y))
     labels = np.array(y, dtype=object)
-    assert weights_of_classes({low: 3, high: 2}, classes, labels).tolist() == [3, 2]
-    assert weights_of_classes("balanced", classes, labels).tolist() == [1.5, 0.75]
+    assert compute_class_weights({low: 3, high: 2}, classes, labels).tolist() == [3, 2]
+    assert compute_class_weights("balanced", classes, labels).tolist() == [1.5, 0.75]
 
 
 def test_class_weights_tell_large_integers_apart():
     classes = np.array([2**53, 2**53 + 2], np.float64)
     with pytest.raises(ValueError, match=r"names \[9007199254740993\]"):
-        weights_of_classes({2**53 + 1: 2}, classes, classes)
+        compute_class_weights({2**53 + 1: 2}, classes, classes)
 
 
 def test_no_class_weights_are_none():
-    assert weights_of_classes(None, CLASSES, Y) is None
+    assert compute_class_weights(None, CLASSES, Y) is None
 
 
 @pytest.mark.parametrize(
@@ -217,11 +217,11 @@ def test_no_class_weights_are_none():
 )
 def test_class_weights_that_make_no_sense_are_errors(class_weight, message):
     with pytest.raises(ValueError, match=message):
-        weights_of_classes(class_weight, CLASSES, Y)
+        compute_class_weights(class_weight, CLASSES, Y)
 
 
 def test_no_weights_are_none():
-    assert row_weights(CODES) is None
+    assert compute_row_weights(CODES) is None
 
 
 @pytest.mark.parametrize(
@@ -235,7 +235,7 @@ def test_no_weights_are_none():
     ids=["of rows", "both", "one for all rows", "of classes"],
 )
 def test_class_weights_multiply_sample_weight(sample_weight, class_weights, expected):
-    weight = row_weights(CODES, sample_weight, class_weights)
+    weight = compute_row_weights(CODES, sample_weight, class_weights)
     assert weight.dtype == np.float64
     assert_allclose(weight, expected)
 
@@ -243,7 +243,7 @@ def test_class_weights_multiply_sample_weight(sample_weight, class_weights, expe
 def test_the_callers_weights_are_never_written():
     sample_weight = np.array([1.0, 2, 3, 4])
     class_weights = np.array([10.0, 20.0])
-    row_weights(CODES, sample_weight, class_weights)
+    compute_row_weights(CODES, sample_weight, class_weights)
     assert_array_equal(sample_weight, [1, 2, 3, 4])
     assert_array_equal(class_weights, [10, 20])
 
@@ -261,7 +261,7 @@ def test_the_callers_weights_are_never_written():
 )
 def test_weights_that_make_no_sense_are_errors(sample_weight, class_weights, message):
     with pytest.raises(ValueError, match=message):
-        row_weights(CODES, sample_weight, class_weights)
+        compute_row_weights(CODES, sample_weight, class_weights)
 
 
 def split(counts, fraction, seed=0):

@@ -1,0 +1,1 @@
+"""Data sets: sources, targets, splits, encoding, disk matrices, predictions."""
