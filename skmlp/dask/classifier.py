@@ -177,15 +177,10 @@ class DaskMLPSoftmaxClassifier(MLPSoftmaxClassifier):
         validate_parameters(self)  # before the client among them is used
         client = get_client(self.client)
         X_val, y_val, sample_weight_val = self._compute(X_val, y_val, sample_weight_val)
+        validation = {"X_val": X_val, "y_val": y_val}
+        validation["sample_weight_val"] = sample_weight_val
         with self._explain_lost_cluster(client):
-            return super().fit(
-                X,
-                y,
-                sample_weight,
-                X_val=X_val,
-                y_val=y_val,
-                sample_weight_val=sample_weight_val,
-            )
+            return super().fit(X, y, sample_weight, **validation)
 
     @contextmanager
     def _explain_lost_cluster(self, client: Client) -> Iterator[None]:
@@ -232,18 +227,17 @@ class DaskMLPSoftmaxClassifier(MLPSoftmaxClassifier):
         if not is_lazy(X):
             return super().score(X, y, sample_weight)
         # names of columns are replaced by these columns, as in `fit`
-        names = [given for given in (y, sample_weight) if isinstance(given, str)]
-        targets = [
-            X[given] if given in names else given for given in (y, sample_weight)
-        ]
+        given = (y, sample_weight)
+        names = [name for name in given if isinstance(name, str)]
+        y, sample_weight = (X[one] if isinstance(one, str) else one for one in given)
         predicted = self.predict(X.drop(columns=names) if names else X)
-        predicted, labels, weight = self._compute(predicted, *targets)
+        predicted, labels, weight = self._compute(predicted, y, sample_weight)
         return compute_accuracy(self.classes_, check_labels(labels), predicted, weight)
 
     def _map_partitions(self, method: str, X: Any) -> da.Array:
         """Call a method of the fitted classifier on each partition, lazily."""
         model = dask.delayed(self.to_local())  # sent to each worker once
-        # An empty array of the right type and shape, which tells Dask what to expect.
+        # an empty array of the right type and shape, which tells Dask what to expect
         empty = np.empty(0, self.classes_.dtype)
         if method != "predict":
             empty = np.empty((0, len(self.classes_)), self.architecture_.dtype)
