@@ -28,11 +28,11 @@ from sklearn.metrics import log_loss
 from sklearn.model_selection import train_test_split
 
 from skmlp import MLPSoftmaxClassifier
-from skmlp._estimators import as_generator
+from skmlp._utils import make_generator
 from skmlp.data.prepare import ValidationData, data_of_fit
 from skmlp.data.targets import read_targets
 from skmlp.fitting.averaging import Visit
-from skmlp.fitting.engines import reader_of
+from skmlp.fitting.engines import make_predictor
 from skmlp.fitting.parameters import resolve_parameters
 from skmlp.fitting.shards import Course, InTurn, Round
 from skmlp.fitting.solvers import SOLVERS, first_state
@@ -132,7 +132,7 @@ def prepare_run(run):
     parameters = resolve_parameters(model)
     targets = read_targets(parameters, X, y, None)
     settings = resolve_defaults(parameters, targets, X.shape[1], None)
-    model.classes_, rng = targets.classes, as_generator(run.seed)
+    model.classes_, rng = targets.classes, make_generator(run.seed)
     validation_data = ValidationData(None, None, None)
     found = data_of_fit(
         model, parameters, X, targets, settings, validation_data, rng, False
@@ -191,7 +191,7 @@ def measure(run):
     _, X, _, y = load_rows(run.table)
     x = model.encoder_.transform(X)
     probabilities = [
-        softmax(reader_of(task.architecture, vector, x).logits(x).astype(float))
+        softmax(make_predictor(task.architecture, vector, x).logits(x).astype(float))
         for vector in parameters
     ]
     return {

@@ -22,8 +22,8 @@ from sklearn.utils.validation import (
     check_is_fitted,
 )
 
-from skmlp._estimators import HintsMixin, as_generator, unchanged_on_error
-from skmlp._html import details, table
+from skmlp._html import format_details, format_table
+from skmlp._parameter_validation import HintsMixin
 from skmlp._sklearn_compat import (
     CallbackSupportMixin,
     FitTask,
@@ -34,6 +34,7 @@ from skmlp._sklearn_compat import (
     fit_context,
     with_callbacks,
 )
+from skmlp._utils import make_generator, restore_on_error
 from skmlp.data.incremental import PartialFitBatch, batches_to_train, end_stream
 from skmlp.data.parquet import DataSetLike, is_data_set
 from skmlp.data.predictions import iterate_features, iterate_predictions, write_parquet
@@ -77,7 +78,7 @@ from skmlp.optim.optimizers import OptimizerState
 from skmlp.optim.schedules import SCHEDULES
 from skmlp.persistence import models
 from skmlp.tabular.encoder import TableEncoder
-from skmlp.tabular.frame import TableLike, count_columns
+from skmlp.tabular.frame import TableLike, as_table
 from skmlp.tabular.kept import FirstRows
 from skmlp.training.monitor import Plateau
 
@@ -597,7 +598,7 @@ class MLPSoftmaxClassifier(
         self.checkpoint_every = checkpoint_every
         self.verbose = verbose
 
-    @unchanged_on_error
+    @restore_on_error
     @with_callbacks
     @fit_context(prefer_skip_nested_validation=True)
     def fit(
@@ -675,10 +676,10 @@ class MLPSoftmaxClassifier(
         targets = source.targets(parameters)
         settings = resolve_defaults(parameters, targets, source.n_columns, fitted_state)
         settings = source.suited(settings)
-        rng = as_generator(parameters.random_state)
+        rng = make_generator(parameters.random_state)
 
         def given() -> dict[str, object]:
-            return {**source.fingerprint(), **validation_data._asdict()}
+            return {**source.fingerprint(), **validation_data.fingerprint()}
 
         checkpoint = checkpoint_of(
             parameters, self.get_params, given, fitted_state, rng
@@ -705,7 +706,7 @@ class MLPSoftmaxClassifier(
             task.fit_task.end()
 
     @available_if(lambda self: self._can_go_on_in_parts())
-    @unchanged_on_error
+    @restore_on_error
     @fit_context(prefer_skip_nested_validation=True)
     def partial_fit(
         self,
@@ -775,10 +776,10 @@ class MLPSoftmaxClassifier(
         X, y, sample_weight = resolve_columns(X, y, sample_weight)
         targets = read_targets(parameters, X, y, sample_weight, classes)
         self.classes_ = classes
-        rng = as_generator(parameters.random_state)
+        rng = make_generator(parameters.random_state)
         is_warm_start = fitted_state is not None
         for call in batches_to_train(self, parameters, X, targets, rng, is_warm_start):
-            self._learn(parameters, call, count_columns(X))
+            self._learn(parameters, call, as_table(X).n_columns)
         return self
 
     def set_params(self, **params: object) -> Self:
@@ -1116,7 +1117,7 @@ class MLPSoftmaxClassifier(
             if isinstance(self.scoring, str):
                 facts["scored by"] = self.scoring
         header = ["layer", "activation", "shape", "parameters"]
-        return details("Network", table(header, rows), facts)
+        return format_details("Network", format_table(header, rows), facts)
 
     # What fit and partial_fit share
 

@@ -608,7 +608,10 @@ def test_a_search_on_workers_that_die_goes_on(mortals, tmp_path):
     states = tmp_path / "states"
     states.mkdir()
     search = GridSearchCV(
-        plain(checkpoint=states, max_iter=20), {"alpha": [0.0, 0.1]}, cv=2, refit=False
+        plain(checkpoint=states, max_iter=20),
+        {"alpha": [0.0, 0.1]},
+        cv=2,
+        refit=False,
     )
     pid, *_ = mortals.run(os.getpid).values()
     killer = kill(pid, lambda: len(list(states.glob("*.npz"))) > 1)

@@ -14,8 +14,7 @@ from distributed import Future
 from skmlp.dask.cluster import Tasks
 from skmlp.data.sources import PartLabels
 from skmlp.persistence.checkpoints import digest_of
-from skmlp.tabular.frame import split_columns
-from skmlp.tabular.names import format_list
+from skmlp.tabular.frame import format_list, split_columns
 
 
 class Partition(NamedTuple):

@@ -13,7 +13,7 @@ from typing import NamedTuple, Protocol
 import numpy as np
 from sklearn.base import clone
 
-from skmlp._estimators import as_generator
+from skmlp._utils import make_generator
 from skmlp.data.prepare import (
     FittedInputs,
     encode_rows,
@@ -27,9 +27,8 @@ from skmlp.data.targets import Targets, build_samples, compute_class_weights
 from skmlp.fitting.parameters import Parameters
 from skmlp.fitting.progress import say
 from skmlp.tabular.encoder import TableEncoder
-from skmlp.tabular.frame import TableLike
+from skmlp.tabular.frame import TableLike, format_list, remember_names
 from skmlp.tabular.kept import FirstRows, Kept, keep
-from skmlp.tabular.names import format_list, remember_names
 from skmlp.training.batches import RowsInMemory
 
 ENOUGH_ROWS = 1000
@@ -130,7 +129,7 @@ def calls_anew(
         PartialFitBatch(
             x[part],
             targets_of(estimator, parameters, kept, part),
-            as_generator(parameters.random_state) if place else rng,
+            make_generator(parameters.random_state) if place else rng,
             reinitializes=place == 0,
             verbose=False,
         )

@@ -185,7 +185,8 @@ def open_parquet(path: str | os.PathLike) -> "pa.dataset.Dataset":
     except pa.ArrowInvalid as error:
         raise ValueError(
             f"{os.fspath(path)!r} can't be read as Parquet: {get_first_line(error)}; "
-            'for files of another kind, pass pyarrow.dataset.dataset(path, format="csv").'
+            "for files of another kind, pass "
+            'pyarrow.dataset.dataset(path, format="csv").'
         ) from error
     if not found.schema.names:
         raise ValueError(f"there is no Parquet file in {os.fspath(path)!r}.")

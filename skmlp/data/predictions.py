@@ -10,8 +10,7 @@ import numpy as np
 
 from skmlp.data.parquet import DataSet, is_data_set
 from skmlp.persistence.temporary import replace_file
-from skmlp.tabular.frame import exceeds_float
-from skmlp.tabular.names import format_list
+from skmlp.tabular.frame import exceeds_float, format_list
 
 if TYPE_CHECKING:
     import pyarrow as pa

@@ -25,10 +25,18 @@ from skmlp.fitting.parameters import Parameters, Transformer
 from skmlp.fitting.recipe import Settings
 from skmlp.fitting.task import Data
 from skmlp.tabular.encoder import TableEncoder
-from skmlp.tabular.frame import SparseMatrix, TableLike, is_sparse, normalize
+from skmlp.tabular.frame import (
+    SparseMatrix,
+    Table,
+    TableLike,
+    as_table,
+    check_names,
+    check_not_lazy,
+    is_sparse,
+    normalize,
+    remember_names,
+)
 from skmlp.tabular.labels import find_labels
-from skmlp.tabular.lazy import check_is_table, check_not_lazy
-from skmlp.tabular.names import check_names, remember_names
 from skmlp.training.batches import Rows, RowsInMemory, Samples
 
 M = TypeVar("M", np.ndarray, SparseMatrix)
@@ -108,7 +116,7 @@ def take_encoder(estimator: FittedInputs, encoder: Transformer) -> None:
 class ValidationData(NamedTuple):
     """Held-out rows that the caller of fit brings along, or may have."""
 
-    X_val: TableLike | None
+    X_val: Table | None
     y_val: ArrayLike | None
     sample_weight_val: ArrayLike | None
 
@@ -120,11 +128,15 @@ class ValidationData(NamedTuple):
         sample_weight_val: ArrayLike | None,
     ) -> Self:
         """What the caller has passed, refused at once where it holds no rows."""
-        validation_data = cls(X_val, y_val, sample_weight_val)
-        check_not_lazy(**validation_data._asdict())
         if X_val is not None:
-            check_is_table("X_val", X_val)
-        return validation_data
+            X_val = as_table(X_val, "X_val")
+        check_not_lazy(y_val=y_val, sample_weight_val=sample_weight_val)
+        return cls(X_val, y_val, sample_weight_val)
+
+    def fingerprint(self) -> dict[str, ArrayLike | None]:
+        """Return what a checkpoint compares."""
+        X_val = None if self.X_val is None else self.X_val.data
+        return self._asdict() | {"X_val": X_val}
 
     @property
     def are_given(self) -> bool:
@@ -187,13 +199,14 @@ def fit_inputs(
     rng: np.random.Generator,
 ) -> RowsInMemory:
     """Fit a new encoder on some of the rows (None for all), and encode them all."""
+    table = as_table(X)
     encoder = make_encoder(parameters, spawn_encoder_rng(rng))
     # a TableEncoder remembers all names by itself
-    remember_names(estimator, None if isinstance(encoder, TableEncoder) else X)
+    remember_names(estimator, None if isinstance(encoder, TableEncoder) else table.data)
     if encoder is None:
         estimator.encoder_ = None
-        return check_rows(estimator, X, parameters.dtype, reset=True)
-    return fit_encoder(estimator, encoder, parameters.dtype, X, targets, rows)
+        return check_rows(estimator, table.data, parameters.dtype, reset=True)
+    return fit_encoder(estimator, encoder, parameters.dtype, table, targets, rows)
 
 
 def fit_encoder(
@@ -217,22 +230,22 @@ def fit_encoder(
     y = targets.y
     if is_unknown_to_sklearn(y):
         y = find_labels(y, targets.classes)
-    x = encoder.fit_transform(normalize(X), y, **weights)
+    own = type(encoder) is TableEncoder
+    x = encoder.fit_transform(X if own else as_table(X).data, y, **weights)
     take_encoder(estimator, encoder)
     return check_encoded(x, dtype)
 
 
 def encode_rows(estimator: FittedInputs, X: TableLike, dtype: str) -> RowsInMemory:
     """The matrix of other rows, with what was learnt of their columns."""
-    check_not_lazy(X=X)
-    check_is_table("X", X)
-    check_names(estimator, X)
-    if estimator.encoder_ is None:
-        return check_rows(estimator, X, dtype)
+    table = as_table(X)
     if type(estimator.encoder_) is TableEncoder:  # a subclass may transform otherwise
-        encoded = estimator.encoder_.transform_for(estimator, X)
-    else:
-        encoded = estimator.encoder_.transform(normalize(X))
+        encoded = estimator.encoder_.transform_for(estimator, table)
+        return check_encoded(encoded, dtype)
+    check_names(estimator, table.data)
+    if estimator.encoder_ is None:
+        return check_rows(estimator, table.data, dtype)
+    encoded = estimator.encoder_.transform(table.data)
     return check_encoded(encoded, dtype)
 
 
@@ -287,7 +300,7 @@ def check_rows(
     try:
         checked = validate_data(
             estimator,
-            normalize(X),
+            X,
             accept_sparse="csr",
             dtype="numeric",
             # scikit-learn's own message names another estimator

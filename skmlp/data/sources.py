@@ -32,14 +32,19 @@ from skmlp.data.targets import (
 from skmlp.fitting.parameters import Parameters
 from skmlp.fitting.recipe import Settings
 from skmlp.fitting.task import Data
-from skmlp.tabular.frame import TableLike, count_columns, is_frame, split_columns
+from skmlp.tabular.frame import (
+    TableLike,
+    as_table,
+    check_not_lazy,
+    is_frame,
+    split_columns,
+)
 from skmlp.tabular.labels import (
     check_no_missing_labels,
+    check_weights,
     find_labels,
     read_present_labels,
 )
-from skmlp.tabular.lazy import check_not_lazy
-from skmlp.tabular.weights import check_weights
 from skmlp.training.batches import Samples
 
 MOST_ENCODER_ROWS = 1_000_000
@@ -157,19 +162,20 @@ class MemorySource(AbstractContextManager):
 
     def __init__(self, X: TableLike, y: ArrayLike, sample_weight: ArrayLike | None):
         self.X, self.y, self.sample_weight = X, y, sample_weight
+        self.table = as_table(X)  # checked once, here
 
     def __exit__(self, *exception: object) -> None:
         pass
 
     @property
     def n_columns(self) -> int:
-        return count_columns(self.X)
+        return self.table.n_columns
 
     def fingerprint(self) -> Mapping[str, TableLike | str | None]:
         return {"X": self.X, "y": self.y, "sample_weight": self.sample_weight}
 
     def targets(self, parameters: Parameters) -> Targets:
-        targets = read_targets(parameters, self.X, self.y, self.sample_weight)
+        targets = read_targets(parameters, self.table, self.y, self.sample_weight)
         self.y = targets.y
         return targets
 
@@ -189,7 +195,7 @@ class MemorySource(AbstractContextManager):
         return data_of_fit(
             estimator,
             parameters,
-            self.X,
+            self.table,
             targets,
             settings,
             validation_data,

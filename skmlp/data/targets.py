@@ -16,11 +16,8 @@ from sklearn.utils.validation import check_consistent_length
 
 from skmlp.fitting.parameters import Parameters
 from skmlp.fitting.recipe import Settings, is_auto
-from skmlp.tabular.frame import TableLike
-from skmlp.tabular.labels import find_labels, read_labels
-from skmlp.tabular.lazy import check_is_table, check_not_lazy
-from skmlp.tabular.names import format_list
-from skmlp.tabular.weights import check_weights, limit_range
+from skmlp.tabular.frame import TableLike, as_table, check_not_lazy, format_list
+from skmlp.tabular.labels import check_weights, find_labels, limit_range, read_labels
 from skmlp.training.batches import Samples
 
 NO_ROWS = np.empty((0, 0))
@@ -64,9 +61,8 @@ def read_targets(
     classes: np.ndarray | None = None,
 ) -> Targets:
     """Labels and weights of the rows of X; `classes` are all labels, None for y's."""
-    check_not_lazy(X=X, y=y, sample_weight=sample_weight)
-    check_is_table("X", X)
-    labels = check_row_labels(X, y)
+    check_not_lazy(y=y, sample_weight=sample_weight)
+    labels = check_row_labels(as_table(X).data, y)
     classes, y_encoded = encode_labels(labels, classes)
     labels = classes[y_encoded]
     class_weights = compute_class_weights(parameters.class_weight, classes, labels)

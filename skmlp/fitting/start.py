@@ -25,8 +25,8 @@ from skmlp.nn.activations import as_activation
 from skmlp.nn.network import Architecture
 from skmlp.optim.optimizers import OptimizerState
 from skmlp.persistence.checkpoints import Checkpoint, fit_in_words
+from skmlp.tabular.frame import format_list
 from skmlp.tabular.labels import read_labels
-from skmlp.tabular.names import format_list
 from skmlp.training.batches import Rows, Samples
 from skmlp.training.endings import StopReason
 from skmlp.training.monitor import Plateau

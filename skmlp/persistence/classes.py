@@ -53,9 +53,8 @@ from skmlp.tabular.columns import (
     find_value_types,
 )
 from skmlp.tabular.encoder import TableEncoder, get_column_names
-from skmlp.tabular.frame import SparseMatrix, Values
+from skmlp.tabular.frame import NAMES_ATTRIBUTE, SparseMatrix, Values
 from skmlp.tabular.kept import Columns, FirstRows, Kept, join
-from skmlp.tabular.names import ATTRIBUTE
 from skmlp.tabular.scaling import SmoothScale
 from skmlp.tabular.target_means import TargetMeans
 from skmlp.tabular.text import ANALYZERS, TextBlock
@@ -287,7 +286,7 @@ ONCE_ABSENT: State = {"_text_columns": []}
 
 OPTIONAL_ENCODER_PARTS: dict[str, Check] = {
     "feature_names_in_": is_line_of_names,
-    ATTRIBUTE: is_list_of(Hashable),
+    NAMES_ATTRIBUTE: is_list_of(Hashable),
     "_sklearn_output_config": lambda value: (
         value
         in [{"transform": library} for library in ("default", "pandas", "polars", None)]
@@ -399,7 +398,7 @@ def encoder_fits(encoder: TableEncoder) -> bool:
 
 def names_fit(state: Mapping[str, object], n_features: int) -> bool:
     """Return True if there are as many names as columns, all of one kind."""
-    text, others = (state.get(name) for name in ("feature_names_in_", ATTRIBUTE))
+    text, others = (state.get(name) for name in ("feature_names_in_", NAMES_ATTRIBUTE))
     if text is not None:
         return others is None and len(cast(np.ndarray, text)) == n_features
     if others is not None:

@@ -36,9 +36,8 @@ from skmlp.persistence.classes import (
     with_parameters,
 )
 from skmlp.tabular.encoder import TableEncoder, get_column_names
-from skmlp.tabular.frame import is_sparse
+from skmlp.tabular.frame import NAMES_ATTRIBUTE, is_sparse, to_index
 from skmlp.tabular.kept import Columns, FirstRows
-from skmlp.tabular.names import ATTRIBUTE, to_index
 from skmlp.training.monitor import Plateau
 
 KIND = "saved model"
@@ -70,7 +69,7 @@ OPTIONAL: dict[str, Check] = {
     "member_weights_": is_finite_array("float64", low=0),
     "_first_rows": is_a(FirstRows, type(None)),
     "feature_names_in_": is_line_of_names,
-    ATTRIBUTE: is_list_of(Hashable),
+    NAMES_ATTRIBUTE: is_list_of(Hashable),
 }
 """What it holds where the columns of X have names, or that former versions lack."""
 
@@ -142,8 +141,8 @@ def check_fits(state: Fitted, is_of_old_version: bool) -> None:
     if not is_finite_array(network.dtype, parameters.ndim)(parameters):
         raise ValueError("the parameters are not finite numbers of the network's type")
     largest = float(np.finfo(network.dtype).max)
-    in_range = is_number_in(SMALLEST_TEMPERATURE[network.dtype], largest)
-    if not in_range(state["temperature_"]):
+    limit_range = is_number_in(SMALLEST_TEMPERATURE[network.dtype], largest)
+    if not limit_range(state["temperature_"]):
         raise ValueError("the temperature is out of range")
     classes = state["classes_"]
     if len(classes) != network.n_classes:
@@ -168,7 +167,7 @@ def check_encoder(state: Fitted) -> None:
             list(vars_of.get("feature_names_in_", []))
             for vars_of in (cast(dict[str, Any], state), vars(encoder))
         )
-        if own != its or ATTRIBUTE in state:
+        if own != its or NAMES_ATTRIBUTE in state:
             raise ValueError("the encoder knows other names of columns")
     if not names_fit(state, n_features) or n_features != state["n_features_in_"]:
         raise ValueError("there are not as many names as columns")

@@ -576,7 +576,7 @@ SCALARS = (
     type(pd.NA),
     type(None),
 )
-"""Types of plain values, equal and printed alike in every process."""
+"""Types of normalize values, equal and printed alike in every process."""
 
 TIMES: dict[type, tuple[type, ...]] = {
     pd.Timestamp: (dt.date, np.datetime64),

@@ -18,7 +18,7 @@ from sklearn.utils.validation import (
     column_or_1d,
 )
 
-from skmlp._estimators import HintsMixin, to_plain, unchanged_on_error
+from skmlp._parameter_validation import HintsMixin, to_plain
 from skmlp._sklearn_compat import (
     Interval,
     InvalidParameterError,
@@ -27,6 +27,7 @@ from skmlp._sklearn_compat import (
     check_feature_names_in,
     fit_context,
 )
+from skmlp._utils import restore_on_error
 from skmlp.tabular.columns import (
     NUMERIC_COLUMNS,
     CategoricalBlock,
@@ -41,25 +42,23 @@ from skmlp.tabular.frame import (
     Column,
     Dense,
     SparseMatrix,
-    Table,
+    TableData,
     TableLike,
+    as_table,
+    check_names,
+    check_not_lazy,
+    format_list,
+    get_remembered_names,
     is_frame,
     is_plain_number,
     is_sparse,
-    normalize,
     read_columns,
     read_header,
     read_matrix,
     read_rows,
-)
-from skmlp.tabular.labels import are_numbers, read_labels
-from skmlp.tabular.lazy import check_is_table, check_not_lazy
-from skmlp.tabular.names import (
-    check_names,
-    format_list,
-    get_remembered_names,
     remember_names,
 )
+from skmlp.tabular.labels import are_numbers, check_weights, read_labels
 from skmlp.tabular.scaling import Numbers, SmoothScale
 from skmlp.tabular.target_means import N_FOLDS, Target, TargetMeans, TrainingRows
 from skmlp.tabular.text import (
@@ -70,7 +69,6 @@ from skmlp.tabular.text import (
     choose_analyzer,
 )
 from skmlp.tabular.text_parsing import is_text, keep_unparsable
-from skmlp.tabular.weights import check_weights
 
 BLOCK_OUT = 1 << 18
 """Cells of the matrix that are written at a time."""
@@ -104,7 +102,7 @@ class Reading(NamedTuple):
 class TrainingTable(NamedTuple):
     """What an encoder was fitted on: as it came, as it was read, and what it is of."""
 
-    X: Table
+    X: TableData
     reading: Reading
     target: Target | None
     weight: np.ndarray | None
@@ -294,7 +292,7 @@ class TableEncoder(HintsMixin, TransformerMixin, BaseEstimator):
         self.dtype = dtype
         self.random_state = random_state
 
-    @unchanged_on_error
+    @restore_on_error
     @fit_context(prefer_skip_nested_validation=True)
     def fit(
         self,
@@ -328,7 +326,7 @@ class TableEncoder(HintsMixin, TransformerMixin, BaseEstimator):
         self._fit(X, y, sample_weight)
         return self
 
-    @unchanged_on_error
+    @restore_on_error
     @fit_context(prefer_skip_nested_validation=True)
     def fit_transform(
         self,
@@ -506,13 +504,12 @@ class TableEncoder(HintsMixin, TransformerMixin, BaseEstimator):
         tags.transformer_tags.preserves_dtype = []
         return tags
 
-    def _validate(self, X: TableLike, owner: BaseEstimator | None = None) -> Table:
+    def _validate(self, X: TableLike, owner: BaseEstimator | None = None) -> TableData:
         """X as a table, a 2-D array or a CSR matrix; with the columns of fit.
 
         `owner` is the estimator that messages name; None to learn the columns.
         """
-        check_not_lazy(X=X)
-        check_is_table("X", X)
+        X = as_table(X).data
         if owner is None:
             remember_names(self, X)
         else:
@@ -530,7 +527,6 @@ class TableEncoder(HintsMixin, TransformerMixin, BaseEstimator):
                         "minimum of 1 is required."
                     )
             return X
-        X = normalize(X)
         options: dict[str, object] = {
             "dtype": None,
             "accept_sparse": "csr",
@@ -563,7 +559,7 @@ class TableEncoder(HintsMixin, TransformerMixin, BaseEstimator):
         sample_weight: ArrayLike | None,
     ) -> "TrainingTable":
         """Learn, and return the table as it was read on the way."""
-        check_not_lazy(X=X, y=y, sample_weight=sample_weight)
+        check_not_lazy(y=y, sample_weight=sample_weight)
         X = self._validate(X)
         weight = None
         if sample_weight is not None:
@@ -692,7 +688,7 @@ class TableEncoder(HintsMixin, TransformerMixin, BaseEstimator):
         self._missing_of = np.array([], dtype=np.intp)
 
     def _target(
-        self, y: ArrayLike, X: Table, rng: np.random.RandomState
+        self, y: ArrayLike, X: TableData, rng: np.random.RandomState
     ) -> Target | None:
         """What means and odds are of; None where there would be too many."""
         given = column_or_1d(read_labels(y))

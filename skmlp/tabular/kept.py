@@ -11,7 +11,7 @@ from scipy.sparse import vstack
 
 from skmlp.tabular.frame import (
     SparseMatrix,
-    Table,
+    TableData,
     TableLike,
     Values,
     exceeds_float,
@@ -22,9 +22,9 @@ from skmlp.tabular.frame import (
     read_columns,
     read_pandas_series,
     read_rows,
+    to_index,
     to_objects,
 )
-from skmlp.tabular.names import to_index
 
 NUMBERS = set("biuf")
 """Kinds of NumPy's dtypes that may be joined to one that holds them all."""
@@ -82,7 +82,7 @@ class Kept(NamedTuple):
     sizes: np.ndarray
 
     @property
-    def X(self) -> Table:  # noqa: N802
+    def X(self) -> TableData:  # noqa: N802
         """The table in a form that encoders read."""
         return self.table.frame() if isinstance(self.table, Columns) else self.table
 

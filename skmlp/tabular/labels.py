@@ -1,4 +1,4 @@
-"""Labels of any library, read as arrays of their own types."""
+"""Labels and sample weights of any library, read as arrays."""
 
 from collections.abc import Iterable, Sequence
 from numbers import Number
@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
 
+from skmlp._sklearn_compat import check_sample_weight
 from skmlp.tabular.frame import (
     Values,
     exceeds_float,
@@ -21,17 +22,19 @@ from skmlp.tabular.frame import (
     to_objects,
 )
 
-FLOATS = (float, np.floating)
+_FLOATS = (float, np.floating)
 
-ROWS_OF = {"y": "X and y", "y_val": "X_val and y_val"}
-"""By argument of `fit`: what rows without a label are to be dropped from."""
+_TABLES = {"y": "X and y", "y_val": "X_val and y_val"}
+"""By argument of `fit`: where to drop rows without a label."""
+
+SMALLEST, LARGEST = 1e-100, 1e100
+"""Range of the largest sample weight in which sums and products stay finite."""
 
 
 def read_labels(y: ArrayLike, name: str = "y") -> ArrayLike:
-    """Labels of any library as an array of their own type, none of them missing.
+    """Convert labels to an array of their own type, and refuse missing ones.
 
-    Whatever is no line of labels, nor a table with one column, stays as it is. `name`
-    is that of the argument, for messages.
+    Anything but a line of labels or a table of one column is returned as it is.
     """
     if is_frame(y) and y.shape[1] == 1:
         if isinstance(y, pd.DataFrame):
@@ -39,27 +42,27 @@ def read_labels(y: ArrayLike, name: str = "y") -> ArrayLike:
         else:
             column = to_narwhals(y)[:, 0].to_native()
         return np.asarray(read_labels(column, name))[:, np.newaxis]
-    values = read_values(y)
+    values = _read_values(y)
     if values is None:
         return y
     check_no_missing_labels(int(find_missing(values).sum()), name)
-    return to_label_array(values)
+    return _to_label_array(values)
 
 
 def read_present_labels(y: ArrayLike) -> tuple[np.ndarray, np.ndarray]:
-    """Labels of the rows that have one, and a mask of those that have none."""
-    values = read_values(y)
+    """Return the labels that are not missing, and a mask of the missing ones."""
+    values = _read_values(y)
     if values is None:
         values = np.asarray(y)
     is_missing = find_missing(values)
-    return to_label_array(values[~is_missing]), is_missing
+    return _to_label_array(values[~is_missing]), is_missing
 
 
-def read_values(y: ArrayLike) -> Values | None:
-    """Labels as an array that may lack some; None if they make no line.
+def _read_values(y: ArrayLike) -> Values | None:
+    """Return labels as an array with missing values; None unless they are one line.
 
-    NumPy by itself would make objects or floats of nullable truth values and integers,
-    text of a number beside text, and floats of integers beside floats.
+    NumPy alone would read nullable booleans and integers as objects or floats, numbers
+    beside text as text, and integers beside floats as floats.
     """
     pyarrow = nw.dependencies.get_pyarrow()
     if pyarrow is not None and isinstance(y, pyarrow.Array):
@@ -69,21 +72,17 @@ def read_values(y: ArrayLike) -> Values | None:
     if isinstance(y, pd.Series) and not isinstance(y.dtype, pd.ArrowDtype):
         return read_pandas_series(y)
     if nw.dependencies.is_into_series(y):
-        return series_values(nw.from_native(y, series_only=True))
+        series = nw.from_native(y, series_only=True)
+        if isinstance(series.dtype, nw.Categorical | nw.Enum):
+            return to_objects(series.to_list())  # pyarrow has categories of numbers
+        return read_series(series, is_exact=True)
     if isinstance(y, np.ndarray):
         return to_native(np.asarray(fill_masked(y)))
-    return list_values(y) if isinstance(y, list | tuple) else None
+    return _read_list(y) if isinstance(y, list | tuple) else None
 
 
-def series_values(series: nw.Series) -> Values:
-    """The values of a series; categories, which in pyarrow may be numbers, stay so."""
-    if isinstance(series.dtype, nw.Categorical | nw.Enum):
-        return to_objects(series.to_list())
-    return read_series(series, is_exact=True)
-
-
-def list_values(labels: Sequence[object]) -> np.ndarray | None:
-    """The labels of a list as objects, but text as NumPy's; None for nested lists."""
+def _read_list(labels: Sequence[object]) -> np.ndarray | None:
+    """Return a list as objects, or as NumPy's text; None for nested lists."""
     types = set(map(type, labels))
     others = [one for one in types if not issubclass(one, str | bytes)]
     if types and not others:
@@ -92,57 +91,81 @@ def list_values(labels: Sequence[object]) -> np.ndarray | None:
     return None if is_nested else to_objects(labels)
 
 
-def to_label_array(values: Values) -> np.ndarray:
-    """The values, none of which may be missing, as an array of their own type."""
+def _to_label_array(values: Values) -> np.ndarray:
+    """Convert values, none of them missing, to an array of their own type."""
     if isinstance(values, pd.Categorical):
         known = read_pandas_series(pd.Series(values.categories))
-        return to_label_array(known)[values.codes]
+        return _to_label_array(known)[values.codes]
     if not isinstance(values, np.ndarray):
         return values.to_numpy(getattr(values.dtype, "numpy_dtype", None))
     if values.dtype == object and are_numbers(values.ravel()):
-        return to_exact_numbers(values.ravel()).reshape(values.shape)
+        return _to_exact_numbers(values.ravel()).reshape(values.shape)
     return values
 
 
-def to_exact_numbers(numbers: np.ndarray) -> np.ndarray:
-    """Python numbers as an array of NumPy's type for them, or as objects.
+def _to_exact_numbers(numbers: np.ndarray) -> np.ndarray:
+    """Convert Python numbers to a dtype that holds all of them exactly, or to objects.
 
-    They stay objects where no such type holds all of them exactly, as with `Decimal`,
-    `Fraction` and integers of more than 64 bits.
+    `Decimal`, `Fraction` and integers of more than 64 bits have no such dtype.
     """
     array = np.array(numbers.tolist())
     if array.dtype != object and not exceeds_float(array):
         return array
-    floats = [number for number in numbers if isinstance(number, FLOATS)]
+    floats = [number for number in numbers if isinstance(number, _FLOATS)]
     if not all(number.is_integer() for number in floats):
-        return numbers.astype(np.float64)  # which is refused as continuous
-    exact = [int(n) if isinstance(n, FLOATS) else n for n in numbers]
+        return numbers.astype(np.float64)  # refused later, as continuous
+    exact = [int(n) if isinstance(n, _FLOATS) else n for n in numbers]
     array = np.array(exact)
     if array.dtype.kind != "f":
         return array
-    # integers of 64 bits, of which NumPy makes floats unless all are signed
+    # NumPy makes floats of 64-bit integers unless all are signed
     return to_objects(exact) if min(exact) < 0 else np.array(exact, dtype=np.uint64)
 
 
 def are_numbers(values: Iterable[object]) -> bool:
-    """Return True if all values are numbers or truth values."""
+    """Return True if all values are numbers or booleans."""
     return all(issubclass(one, Number | np.bool_) for one in set(map(type, values)))
 
 
 def find_labels(y: np.ndarray, classes: np.ndarray) -> np.ndarray:
-    """The index of each label among the sorted classes; -1 where it is none of them."""
+    """Return the index of each label in the sorted classes; -1 for an unknown label."""
     if y.dtype == object or y.dtype.kind != classes.dtype.kind:
         # as Python compares them: NumPy would merge integers of different types
         y, classes = y.astype(object), classes.astype(object)
         return pd.Index(classes, dtype=object).get_indexer(pd.Index(y, dtype=object))
-    codes = np.minimum(np.searchsorted(classes, y), len(classes) - 1)
-    return np.where(classes[codes] == y, codes, -1)
+    y_encoded = np.minimum(np.searchsorted(classes, y), len(classes) - 1)
+    return np.where(classes[y_encoded] == y, y_encoded, -1)
 
 
 def check_no_missing_labels(n_missing: int, name: str = "y") -> None:
-    """Raise where rows have no label."""
+    """Raise ValueError if rows have no label."""
     if n_missing:
         raise ValueError(
             f"{name} has no label in {n_missing} rows, where it is masked or missing; "
-            f"drop these rows from {ROWS_OF.get(name, name)}."
+            f"drop these rows from {_TABLES.get(name, name)}."
         )
+
+
+def check_weights(sample_weight: ArrayLike | None, n_rows: int) -> np.ndarray:
+    """Return a new array of one non-negative float64 per row; None means 1 each."""
+    if isinstance(sample_weight, np.ma.MaskedArray):
+        n_masked = int(np.ma.getmaskarray(sample_weight).sum())
+        if n_masked:
+            raise ValueError(
+                f"sample_weight is a masked array that hides {n_masked} of its "
+                "weights; give these rows a weight (0 leaves a row out)."
+            )
+    weight = check_sample_weight(sample_weight, n_rows)
+    if not weight.any():
+        raise ValueError(
+            "sample_weight must be positive for some row, but all weights are zero."
+        )
+    return limit_range(weight)
+
+
+@np.errstate(all="ignore")
+def limit_range(weight: np.ndarray) -> np.ndarray:
+    """Scale weights if sums of the largest would overflow or vanish; ratios stay."""
+    largest = weight.max(initial=0.0)
+    wanted = np.clip(largest, SMALLEST, LARGEST)
+    return weight if largest in (0, wanted) else weight / largest * wanted

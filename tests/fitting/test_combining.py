@@ -5,7 +5,7 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy.optimize import minimize_scalar
 from scipy.special import log_softmax, softmax
-from tasks import CODES, GOAL, VALIDATION, X, regression
+from tasks import CODES, GOAL, HELD_OUT, X, regression
 
 from skmlp.fitting.combining import (
     Judged,
@@ -83,7 +83,7 @@ def test_a_row_is_judged_by_those_alone_that_held_it_out(kinds, n_folds, weighte
 
 def test_rows_of_ones_own_are_judged_by_all():
     parameters = vectors(4)
-    own = VALIDATION.members(0).for_each(4)
+    own = HELD_OUT.members(0).for_each(4)
     kinds = np.array([0, 0, 1, 1])
     judged = judge(task_of(kinds, own), parameters, kinds)
     assert_array_equal(judged.n_judges, np.full((2, 15), 2))
@@ -154,7 +154,7 @@ def test_networks_of_a_kind_share_alike_what_the_kind_gets():
 
 def test_kinds_with_fewer_networks_are_weighed_as_kinds():
     parameters = vectors(4)
-    own = VALIDATION.members(0).for_each(4)
+    own = HELD_OUT.members(0).for_each(4)
     kinds = np.array([0, 0, 0, 1])
     ensemble_weights, _ = combination(task_of(kinds, own), parameters)
     of_class = [
@@ -171,7 +171,7 @@ def test_kinds_with_fewer_networks_are_weighed_as_kinds():
 def test_a_kind_that_knows_more_gets_more():
     good, bad = np.array([3.0, 0, -3, 0, 0, 0, 0, 0, 0]), np.zeros(9)
     good[:3] = [-3, 0, 3]  # the class grows with the first number
-    own = VALIDATION.members(0).for_each(4)
+    own = HELD_OUT.members(0).for_each(4)
     ensemble_weights, _ = combination(
         task_of([0, 0, 1, 1], own), np.array([bad, bad, good, good])
     )
@@ -197,7 +197,7 @@ def test_only_rows_that_all_kinds_have_judged_are_a_comparison():
 def test_a_network_that_rules_out_what_happens_spoils_nothing():
     sure = np.zeros((2, 9))
     sure[0, 6:] = [0, -2000, -2000]
-    own = VALIDATION.members(0).for_each(2)
+    own = HELD_OUT.members(0).for_each(2)
     ran_away = np.array([np.full(9, np.nan), sure[1]])
     for parameters in (sure, ran_away):
         ensemble_weights, temperature = combination(task_of([0, 1], own), parameters)
@@ -243,8 +243,8 @@ def temperature(given, validation, vector=SURE, kinds=None):
 
 
 def test_a_temperature_is_as_given_or_1_where_no_row_tells():
-    assert temperature(2, VALIDATION) == 2.0
-    assert temperature(None, VALIDATION) == 1.0
+    assert temperature(2, HELD_OUT) == 2.0
+    assert temperature(None, HELD_OUT) == 1.0
     assert temperature("auto", None) == 1.0
     assert temperature(3, None) == 3.0
 
@@ -263,11 +263,11 @@ def test_a_temperature_is_the_most_probable_one_on_the_held_out_rows(weight):
     expected = np.exp(minimize_scalar(expected_loss).x)
     assert expected > 1.3
     of_one = None if weight is None else weight[np.newaxis]
-    found = temperature("auto", VALIDATION._replace(weight=of_one))
+    found = temperature("auto", HELD_OUT._replace(weight=of_one))
     assert found == pytest.approx(expected, rel=1e-4)
     if weight is None:
         # networks that are alike say what each of them says
-        same_rows = VALIDATION.members(0).for_each(2)
+        same_rows = HELD_OUT.members(0).for_each(2)
         of_two = temperature("auto", same_rows, np.tile(SURE, (2, 1)))
         assert of_two == pytest.approx(found, rel=1e-4)
 

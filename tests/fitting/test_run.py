@@ -19,7 +19,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 from scipy import sparse
 from scipy.special import softmax
 from sklearn.metrics import log_loss
-from tasks import CODES, GOAL, VALIDATION, X, regression, solver
+from tasks import CODES, GOAL, HELD_OUT, X, regression, solver
 from threadpoolctl import threadpool_limits
 
 from skmlp.core.library import library
@@ -41,7 +41,7 @@ PLANNED = GOAL._replace(has_fixed_budget=True)
 ENDINGS = {  # changes of the task, of the solver; how it ends, after how many epochs
     "over too early": ({}, {}, StopReason.MAX_ITER_REACHED, 3),
     "as many as wanted": ({"goal": PLANNED}, {}, StopReason.COMPLETED, 3),
-    "held-out rows choose": ({"validation": VALIDATION}, {}, StopReason.COMPLETED, 3),
+    "held-out rows choose": ({"validation": HELD_OUT}, {}, StopReason.COMPLETED, 3),
     "a schedule's end": ({}, {"learning_rate": "cosine"}, StopReason.COMPLETED, 3),
     "a plateau": ({"goal": STILL}, {}, StopReason.CONVERGED, 3),
     "a steep rate": ({}, HUGE, StopReason.DIVERGED, 1),
@@ -289,7 +289,7 @@ def test_weights_come_in_the_type_of_the_network(name):
 def test_scores_without_a_finite_one_say_nothing(score):
     goal = GOAL._replace(scoring=lambda model, X, y: score)
     train_result = run_training(
-        regression(validation=VALIDATION, goal=goal), solver("adam")
+        regression(validation=HELD_OUT, goal=goal), solver("adam")
     )
     assert train_result.scores_say_nothing == (score != 0.5)
     assert train_result.learnt.history["validation_score"][0] == pytest.approx(
@@ -344,7 +344,7 @@ def test_networks_are_scored_by_the_map_of_the_solver(name):
 
             yield workers._replace(map=count)
 
-    task = regression(3, validation=VALIDATION.members(0).for_each(3))
+    task = regression(3, validation=HELD_OUT.members(0).for_each(3))
     train_result = run_training(task, Watched(**vars(solver(name))))
     assert seen.count(3) == train_result.n_epochs
 
@@ -369,7 +369,7 @@ def test_a_scorer_is_called_in_one_thread():
         threads.add(threading.current_thread())
         return model.score(X, y)
 
-    validation = VALIDATION.members(0).for_each(4)
+    validation = HELD_OUT.members(0).for_each(4)
     task = in_threads(4, validation=validation, goal=GOAL._replace(scoring=score))
     with threadpool_limits(4, user_api="blas"):
         run_training(task, solver("adam"))
@@ -378,7 +378,7 @@ def test_a_scorer_is_called_in_one_thread():
 
 def test_a_loss_that_runs_away_gives_no_warning_in_a_thread():
     parameters = np.full((2, 9), np.inf)
-    task = regression(2, validation=VALIDATION.members(0).for_each(2))
+    task = regression(2, validation=HELD_OUT.members(0).for_each(2))
     with ThreadPoolExecutor(2) as pool:
         losses, _ = evaluation(task, parameters)([0, 1], workers=Workers(2, pool.map))
     assert np.isnan(losses).all()
@@ -386,10 +386,10 @@ def test_a_loss_that_runs_away_gives_no_warning_in_a_thread():
 
 def test_nothing_is_scored_of_one_class_or_of_a_network_that_ran_away():
     goal = GOAL._replace(scoring=lambda model, X, y: pytest.fail("was asked"))
-    alone = regression(validation=VALIDATION, goal=goal, classes=np.arange(1))
+    alone = regression(validation=HELD_OUT, goal=goal, classes=np.arange(1))
     (loss,), (score,) = evaluation(alone, np.zeros((1, 9)))([0])
     assert loss == -score == pytest.approx(np.log(3))
-    ran_away = regression(validation=VALIDATION, goal=goal)
+    ran_away = regression(validation=HELD_OUT, goal=goal)
     assert np.isnan(evaluation(ran_away, np.full((1, 9), np.nan))([0])).all()
 
 
@@ -400,7 +400,7 @@ def test_shares_and_a_temperature_are_found_where_training_ends():
     goal = GOAL._replace(temperature="auto", member_weights="auto")
     members = [Member(kind, 1.0, (), 0.0) for kind in (0, 1)]
     changes = {"members": members, "goal": goal}
-    changes["validation"] = VALIDATION.members(0).for_each(2)
+    changes["validation"] = HELD_OUT.members(0).for_each(2)
     start = np.zeros((2, 9))
     start[0, 2] = 2.0  # the first one starts elsewhere
     task = regression(2, parameters=start, **changes)

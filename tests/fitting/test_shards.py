@@ -8,7 +8,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
-from tasks import CODES, GOAL, VALIDATION, X, regression, solver
+from tasks import CODES, GOAL, HELD_OUT, X, regression, solver
 
 import skmlp
 from skmlp.fitting import shards
@@ -207,7 +207,7 @@ def test_losses_count_by_the_weight_of_the_rows():
 def test_held_out_rows_choose_the_epoch():
     task = layered(
         goal=GOAL._replace(max_iter=5),
-        validation=VALIDATION._replace(x=VALIDATION.x.astype(np.float32)),
+        validation=HELD_OUT._replace(x=HELD_OUT.x.astype(np.float32)),
     )
     task = on_shards(task, range(30), range(30, 60))
     learnt = carried_out(task, solver("adam", batch_size=10), n_rounds=2).learnt

@@ -9,7 +9,7 @@ from numpy.testing import assert_array_equal
 from sklearn.preprocessing import StandardScaler
 
 from skmlp import MLPSoftmaxClassifier, TableEncoder
-from skmlp.tabular.names import format_list
+from skmlp.tabular.frame import format_list
 
 NAMES = {
     "integers": [3, 1, 2],
