@@ -43,9 +43,9 @@ class Tasks(AbstractContextManager):
         self, function: Callable[..., Any], *arguments: Collection[Any]
     ) -> list[Any]:
         """Call a function on workers for each set of arguments; return the results."""
-        futures = self.client.map(function, *arguments, pure=False)
-        self.futures += futures
-        return self.client.gather(futures)
+        with Tasks(self.client) as tasks:  # workers need not keep the results
+            tasks.futures = self.client.map(function, *arguments, pure=False)
+            return self.client.gather(tasks.futures)
 
     def send(self, value: object, worker: str | None = None) -> Future:
         """Send a value to the cluster as the result of a task."""
