@@ -9,7 +9,7 @@ from distributed import Future
 from skmlp.dask.cluster import Tasks
 from skmlp.fitting.averaging import State, mean_of
 from skmlp.fitting.shards import Course, Report, Round
-from skmlp.training.batches import RowsInShards, Samples
+from skmlp.training.batches import Samples, ShardedRows
 from skmlp.training.threads import open_workers
 
 STATES_PER_TASK = 4  # a power of two; a task costs more than the mean of two states
@@ -18,7 +18,7 @@ STATES_PER_TASK = 4  # a power of two; a task costs more than the mean of two st
 class DaskExecutor:
     """Runs the communication rounds of an epoch on the workers of a cluster."""
 
-    def __init__(self, tasks: Tasks, rows: RowsInShards) -> None:
+    def __init__(self, tasks: Tasks, rows: ShardedRows) -> None:
         self.tasks = tasks
         self.sizes = rows.sizes
         self.shards: Sequence[Future] = rows.shards
@@ -28,7 +28,7 @@ class DaskExecutor:
         course: Course,
         state: State,
         rounds: Sequence[Round],
-        is_over: Callable[[], bool],
+        should_stop: Callable[[], bool],
     ) -> tuple[State, list[Report]]:
         """Run an epoch; return the state after it and the statistics of its rounds."""
         workers = self.tasks.assign_workers(len(self.shards))
@@ -60,7 +60,7 @@ class DaskExecutor:
             for future in stats:
                 reports.append(future.result())
                 # a round may be too short for a batch; then there is nothing to keep
-                if reports[-1].weight and is_over():
+                if reports[-1].weight and should_stop():
                     break
             # only now does a state travel to the client; rounds after it are cancelled
             return averages[len(reports) - 1].result(), reports

@@ -32,7 +32,7 @@ from skmlp.fitting.recipe import Settings, is_auto
 from skmlp.fitting.shards import OnShards
 from skmlp.fitting.solvers import SOLVERS, Descent, Trainer
 from skmlp.fitting.task import Task
-from skmlp.training.batches import RowsInShards
+from skmlp.training.batches import ShardedRows
 
 
 def _add_inherited_parameters(init: Callable[..., None]) -> Callable[..., None]:
@@ -319,7 +319,7 @@ class DaskMLPSoftmaxClassifier(MLPSoftmaxClassifier):
     ) -> Trainer:
         trainer = super()._trainer(parameters, task, settings)
         rows = task.samples.x
-        if not isinstance(rows, RowsInShards):  # partial_fit trains here
+        if not isinstance(rows, ShardedRows):  # partial_fit trains here
             return trainer
         assert isinstance(trainer, Descent), "others were refused"
         self.n_shards_ = len(rows.sizes)

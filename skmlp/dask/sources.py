@@ -35,7 +35,7 @@ from skmlp.fitting.parameters import Parameters
 from skmlp.fitting.recipe import Settings
 from skmlp.fitting.task import Data
 from skmlp.tabular.frame import TableLike
-from skmlp.training.batches import RowsInShards, Samples
+from skmlp.training.batches import Samples, ShardedRows
 
 if TYPE_CHECKING:
     from skmlp.dask.classifier import DaskMLPSoftmaxClassifier
@@ -106,7 +106,7 @@ class GatheredSource(MemorySource):
             rng,
             is_warm_start,
         )
-        samples = data.samples.members(0)
+        samples = data.samples.select_members(0)
         n_rows = len(samples.y_encoded)
         n_shards = min(self.n_shards, n_rows)
         # At random, since in a table that is sorted by label a shard would see few of
@@ -120,8 +120,8 @@ class GatheredSource(MemorySource):
             )
         ]
         shape = (n_rows, check_dense(samples.x).shape[1])
-        x = RowsInShards(shape, tuple(map(len, deals)), shards)
-        return data._replace(samples=data.samples._replace(x=x, rows=None))
+        x = ShardedRows(shape, tuple(map(len, deals)), shards)
+        return data._replace(samples=data.samples._replace(x=x, indices=None))
 
 
 class WorkerSource(PartedSource):
@@ -175,7 +175,7 @@ class WorkerSource(PartedSource):
         )
         shape = (int(sizes.sum()), validation.x.shape[1])
         samples = Samples(
-            RowsInShards(shape, tuple(sizes.tolist()), shards),
+            ShardedRows(shape, tuple(sizes.tolist()), shards),
             self.y_encoded[is_training],
             None if weight is None else weight[is_training],
         )
@@ -231,8 +231,8 @@ class WorkerSource(PartedSource):
 
 def _copy_rows(samples: Samples, indices: np.ndarray) -> Samples:
     """Copy some samples, and of the matrix that all share only their rows."""
-    rows = indices if samples.rows is None else samples.rows[indices]
-    return samples.take(indices)._replace(x=check_dense(samples.x)[rows], rows=None)
+    rows = indices if samples.indices is None else samples.indices[indices]
+    return samples.take(indices)._replace(x=check_dense(samples.x)[rows], indices=None)
 
 
 # Tasks: what workers do with the rows
