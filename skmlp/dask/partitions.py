@@ -13,7 +13,7 @@ from distributed import Future
 
 from skmlp.dask.cluster import Tasks
 from skmlp.data.sources import PartLabels
-from skmlp.persistence.checkpoints import digest_of
+from skmlp.persistence.fingerprints import compute_fingerprint
 from skmlp.tabular.frame import format_list, split_columns
 
 
@@ -176,7 +176,7 @@ def fingerprint_partition(part: Partition) -> list[str | None]:
     """Return hashes of X, y and sample_weight for a checkpoint."""
     return [
         # a series as a table, so that its name counts as well
-        digest_of(given.to_frame() if isinstance(given, pd.Series) else given)
+        compute_fingerprint(given.to_frame() if isinstance(given, pd.Series) else given)
         for given in part
     ]
 

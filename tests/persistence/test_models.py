@@ -46,7 +46,6 @@ from skmlp import (
 from skmlp.persistence.archive import read, write
 from skmlp.persistence.classes import decode, encode
 from skmlp.persistence.models import KIND
-from skmlp.tabular.columns import DateColumn
 
 
 def quick(*args, **params):
@@ -726,7 +725,8 @@ def test_load_of_colliding_hashes_is_refused(tmp_path, saved, values):
     content = read(file, KIND)
     values = encode(values, "values")
     category = ("state", "encoder_", "state", "_category_columns", 0, "state")
-    objects = {"class": "ndarray", "state": {"values": values}}
+    fields = {"values": values, "shape": [len(values)]}
+    objects = {"class": "ndarray", "state": fields}
     pairs = {"keys": values, "values": [1.0] * len(values)}
     block = {"labels": ["a"] * 499, "places": np.append(np.arange(499), -1)}
     places = {
@@ -830,7 +830,7 @@ def test_the_file_says_what_it_is(tmp_path, saved):
         header = json.loads(archive.read("content.json"))
         digest = archive.comment
     assert header["kind"] == "saved model"
-    assert header["format"] == 1
+    assert header["format"] == 2
     assert header["skmlp"] == skmlp.__version__
     assert digest == hashlib.sha256(saved[:-64]).hexdigest().encode()
 
@@ -854,43 +854,6 @@ def test_networks_that_differ_keep_their_weights_and_epochs(tmp_path):
     assert_array_equal(loaded.member_weights_, model.member_weights_)
     assert_array_equal(loaded.best_iter_, model.best_iter_)
     assert_array_equal(loaded.predict_proba(TABLE), model.predict_proba(TABLE))
-
-
-def test_models_from_before_networks_were_weighed_give_the_plain_mean(tmp_path):
-    model = quick(n_estimators=3, early_stopping=True).fit(TABLE, LABELS)
-    expected = model.predict_proba(TABLE)
-    # as in a pickle of version 0.1.0
-    del model.member_weights_, model.diverse_members, model.member_weights
-    model.best_iter_ = 2
-    old = pickle.loads(pickle.dumps(model))
-    assert_array_equal(old.predict_proba(TABLE), expected)
-    # as in a file of it, where parameters that are missing are at their defaults
-    model.diverse_members, model.member_weights = True, "auto"
-    loaded = round_trip(model, tmp_path)
-    assert_array_equal(loaded.predict_proba(TABLE), expected)
-    assert "weights of: epoch 2 of 3<" in loaded._repr_html_()
-    again = loaded.set_params(warm_start=True).fit(TABLE, LABELS)
-    assert again.best_iter_.shape == again.member_weights_.shape == (3,)
-
-
-def test_dates_of_version_0_1_0_are_not_all_in_utc(tmp_path):
-    model = quick().fit(TABLE[["call", "age"]], LABELS)
-    (column,) = (c for c in model.encoder_._number_columns if isinstance(c, DateColumn))
-    saved = encode(column, "column")
-    assert saved["state"].pop("in_utc") is False
-    assert decode(saved).in_utc is False
-    for wrong in (None, 1, "no"):
-        with pytest.raises(ValueError, match="in_utc of DateColumn is wrong"):
-            decode({"class": "DateColumn", "state": saved["state"] | {"in_utc": wrong}})
-    del column.in_utc  # as in a pickle of that version
-    unpickled = pickle.loads(pickle.dumps(model))
-    assert_array_equal(
-        unpickled.predict_proba(TABLE[["call", "age"]]),
-        model.predict_proba(TABLE[["call", "age"]]),
-    )
-    unpickled.save(tmp_path / "model")
-    loaded = skmlp.load(tmp_path / "model")
-    assert loaded.encoder_._number_columns[0].in_utc is False
 
 
 def test_skops_works_as_well(tmp_path):
