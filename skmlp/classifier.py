@@ -83,6 +83,7 @@ from skmlp.tabular.kept import FirstRows
 from skmlp.training.monitor import PlateauTracker
 
 
+@models.loadable
 class MLPSoftmaxClassifier(
     HintsMixin, CallbackSupportMixin, ClassifierMixin, BaseEstimator
 ):
@@ -990,7 +991,7 @@ class MLPSoftmaxClassifier(
         ...     skmlp.load(Path(folder) / "model.skmlp").classes_
         array(['no', 'yes'], dtype='<U3')
         """
-        models.save(self, path, MLPSoftmaxClassifier)
+        models.save(self, path)
 
     # What was learnt, seen from several sides
 

@@ -28,7 +28,7 @@ from skmlp.optim.optimizers import (
     minimize_lbfgs,
 )
 from skmlp.optim.schedules import SCHEDULES, Schedule
-from skmlp.persistence.checkpoints import Checkpoint, Start
+from skmlp.persistence.checkpoints import Checkpoint
 from skmlp.training.batches import Batches, make_batches
 from skmlp.training.loop import (
     Learner,
@@ -455,9 +455,10 @@ def start_of(
         return state
     task.checkpoint.check_engine(task.engine)
     memory = copy(optimizer).init_state(state.parameters, state.optimizer_state).state()
-    start = Start(memory, state.draws)
     n_steps = None if steps_per_epoch is None else steps_per_epoch(task)
-    saved = task.checkpoint.restore(monitor, start, task.goal.max_iter, n_steps)
+    saved = task.checkpoint.restore(
+        monitor, memory, state.draws, task.goal.max_iter, n_steps
+    )
     return State(monitor.parameters.copy(), saved["rule"], tuple(saved["draws"]))
 
 

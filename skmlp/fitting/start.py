@@ -24,7 +24,8 @@ from skmlp.fitting.task import Data, Goal, Learnt, Member, Memory, Task, TrainRe
 from skmlp.nn.activations import resolve_activation
 from skmlp.nn.network import Architecture
 from skmlp.optim.optimizers import OptimizerState
-from skmlp.persistence.checkpoints import Checkpoint, fit_in_words
+from skmlp.persistence.checkpoints import Checkpoint
+from skmlp.persistence.fingerprints import fingerprint_fit
 from skmlp.tabular.frame import format_list
 from skmlp.tabular.labels import read_labels
 from skmlp.training.batches import Samples, TrainingRows
@@ -414,10 +415,10 @@ def checkpoint_of(
     solver = SOLVERS[parameters.solver]
     solver.check_takes(parameters, "checkpoint", f"checkpoint={path!r}")
     former = None if fitted_state is None else fitted_state.learnt.parameters
-    fit = fit_in_words(
+    fingerprint = fingerprint_fit(
         {**all_given(), **vars(parameters)},
         {**given(), "start (the former weights)": former},
     )
-    checkpoint = Checkpoint(path, parameters.checkpoint_every, fit)
+    checkpoint = Checkpoint(path, parameters.checkpoint_every, fingerprint)
     checkpoint.resume(rng)
     return checkpoint
