@@ -38,7 +38,7 @@ from skmlp.fitting.shards import Course, InTurn, Round
 from skmlp.fitting.solvers import SOLVERS, first_state
 from skmlp.fitting.start import resolve_defaults, task_of
 from skmlp.nn.losses import softmax
-from skmlp.training.batches import RowsInShards
+from skmlp.training.batches import ShardedRows
 
 RESULTS = Path(__file__).parent / "results" / "averaging.csv"
 
@@ -159,9 +159,9 @@ def shards_of(task, run):
         rows = np.random.default_rng(0).permutation(task.n_samples)
     rows = np.array_split(rows, run.n_shards)
     sizes = tuple(map(len, rows))
-    parts = [task.samples.members(0).take(part) for part in rows]
-    parts = [part._replace(rows=of) for part, of in zip(parts, rows, strict=True)]
-    return RowsInShards(task.samples.x.shape, sizes, parts)
+    parts = [task.samples.select_members(0).take(part) for part in rows]
+    parts = [part._replace(indices=of) for part, of in zip(parts, rows, strict=True)]
+    return ShardedRows(task.samples.x.shape, sizes, parts)
 
 
 def learnt(run, task, descent):

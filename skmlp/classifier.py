@@ -80,7 +80,7 @@ from skmlp.persistence import models
 from skmlp.tabular.encoder import TableEncoder
 from skmlp.tabular.frame import TableLike, as_table
 from skmlp.tabular.kept import FirstRows
-from skmlp.training.monitor import Plateau
+from skmlp.training.monitor import PlateauTracker
 
 
 @models.loadable
@@ -503,7 +503,7 @@ class MLPSoftmaxClassifier(
     engine_: str
     t_: int
     _optimizer_state: OptimizerState | None
-    _plateau: Plateau | None
+    _plateau: PlateauTracker | None
     _first_rows: FirstRows | None = None  # as in models from before any were kept
 
     def __init__(
@@ -998,12 +998,12 @@ class MLPSoftmaxClassifier(
     @property
     def coefs_(self) -> list[np.ndarray]:
         """Weight matrices (fan_in, fan_out), first layer first: views of the vector."""
-        return self.architecture_.dense(self.parameters_, "weight")
+        return self.architecture_.get_dense_arrays(self.parameters_, "weight")
 
     @property
     def intercepts_(self) -> list[np.ndarray]:
         """Bias vectors (fan_out,), first layer first: views of the vector."""
-        return self.architecture_.dense(self.parameters_, "bias")
+        return self.architecture_.get_dense_arrays(self.parameters_, "bias")
 
     @property
     def n_layers_(self) -> int:
@@ -1145,7 +1145,7 @@ class MLPSoftmaxClassifier(
         settings = resolve_defaults(
             parameters, call.targets, n_columns, fitted_state, in_parts=True
         )
-        samples = call.targets.samples.for_each(settings.n_estimators)
+        samples = call.targets.samples.broadcast_members(settings.n_estimators)
         data = build_data(self, call.x, samples, None, call.targets)
         anew = call.reinitializes
         task = task_of(parameters, settings, data, call.rng, fitted_state, True, anew)

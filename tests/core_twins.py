@@ -71,7 +71,7 @@ def twins(
         Network(architecture, vector, gradient),
         loss,
         ParameterUpdater(
-            optimizer().start(vector),
+            optimizer().init_state(vector),
             vector,
             gradient,
             regularization,
@@ -84,7 +84,7 @@ def twins(
     by_core = CoreLearner(
         architecture,
         vector,
-        steps_of(optimizer().start(vector), regularization, loss),
+        steps_of(optimizer().init_state(vector), regularization, loss),
         Batches(samples, batch_size, [rng]),
         [rng],
         workers,

@@ -57,7 +57,7 @@ def regression(n_networks=1, **changes):
         "architecture": ARCHITECTURE,
         "members": (Member(0, 1.0, dropout, weight_decay=0.0),) * n_networks,
         "parameters": np.zeros((n_networks, ARCHITECTURE.layout.size)),
-        "samples": Samples(X, CODES).for_each(n_networks),
+        "samples": Samples(X, CODES).broadcast_members(n_networks),
         "validation": None,
         "classes": np.arange(3),
         "rng": np.random.default_rng(0),

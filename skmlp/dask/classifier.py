@@ -31,7 +31,7 @@ from skmlp.fitting.recipe import Settings, is_auto
 from skmlp.fitting.shards import OnShards
 from skmlp.fitting.solvers import SOLVERS, Descent, Trainer
 from skmlp.fitting.task import Task
-from skmlp.training.batches import RowsInShards
+from skmlp.training.batches import ShardedRows
 
 
 class DaskMLPSoftmaxClassifier(MLPSoftmaxClassifier):
@@ -339,7 +339,7 @@ class DaskMLPSoftmaxClassifier(MLPSoftmaxClassifier):
     ) -> Trainer:
         trainer = super()._trainer(parameters, task, settings)
         rows = task.samples.x
-        if not isinstance(rows, RowsInShards):  # those of partial_fit
+        if not isinstance(rows, ShardedRows):  # those of partial_fit
             return trainer
         assert isinstance(trainer, Descent), "others were refused"
         self.n_shards_ = len(rows.sizes)

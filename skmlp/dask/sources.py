@@ -35,7 +35,7 @@ from skmlp.fitting.parameters import Parameters
 from skmlp.fitting.recipe import Settings
 from skmlp.fitting.task import Data
 from skmlp.tabular.frame import TableLike
-from skmlp.training.batches import RowsInShards, Samples
+from skmlp.training.batches import Samples, ShardedRows
 
 if TYPE_CHECKING:
     from skmlp.dask.classifier import DaskMLPSoftmaxClassifier
@@ -112,7 +112,7 @@ class Gathered(MemorySource):
             rng,
             is_warm_start,
         )
-        rows = found.samples.members(0)
+        rows = found.samples.select_members(0)
         n_rows = len(rows.y_encoded)
         n_shards = min(self.n_shards, n_rows)
         # one shard is all there is, in the order of a plain fit
@@ -124,15 +124,15 @@ class Gathered(MemorySource):
             for part, worker in zip(parts, workers, strict=True)
         ]
         shape = check_dense(rows.x).shape
-        x = RowsInShards((n_rows, shape[1]), tuple(map(len, parts)), shards)
-        samples = found.samples._replace(x=x, rows=None)
+        x = ShardedRows((n_rows, shape[1]), tuple(map(len, parts)), shards)
+        samples = found.samples._replace(x=x, indices=None)
         return found._replace(samples=samples)
 
 
 def compact(rows: Samples, part: np.ndarray) -> Samples:
     """Some samples on a matrix of their own."""
-    places = part if rows.rows is None else rows.rows[part]
-    return rows.take(part)._replace(x=check_dense(rows.x)[places], rows=None)
+    places = part if rows.indices is None else rows.indices[part]
+    return rows.take(part)._replace(x=check_dense(rows.x)[places], indices=None)
 
 
 def shards_in_words(n_shards: int) -> dict[str, str]:
@@ -193,7 +193,7 @@ class OnWorkers(PartedSource):
         sizes = np.bincount(shard_of, n_rows_of).astype(int)
         is_training = np.isin(uses, TO_TRAIN_ON)
         shape = (int(sizes.sum()), validation.x.shape[1])
-        x = RowsInShards(shape, tuple(sizes.tolist()), shards)
+        x = ShardedRows(shape, tuple(sizes.tolist()), shards)
         weight = expand_weight(targets, len(uses))
         samples = Samples(
             x,
@@ -296,7 +296,7 @@ def encoded_part(
     samples = Samples(x, y_encoded, weight)
     masks = np.isin(use, TO_TRAIN_ON), use == SplitRole.VALIDATION
     first, second = (
-        samples.take(mask)._replace(x=x[mask], rows=None) for mask in masks
+        samples.take(mask)._replace(x=x[mask], indices=None) for mask in masks
     )
     return first, second
 

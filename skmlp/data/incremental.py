@@ -29,7 +29,7 @@ from skmlp.fitting.progress import say
 from skmlp.tabular.encoder import TableEncoder
 from skmlp.tabular.frame import TableLike, format_list, remember_names
 from skmlp.tabular.kept import FirstRows, Kept, keep
-from skmlp.training.batches import RowsInMemory
+from skmlp.training.batches import MemoryRows
 
 ENOUGH_ROWS = 1000
 """Rows on which an encoder is settled if every column had two different values."""
@@ -68,7 +68,7 @@ class PartialFitBatch(NamedTuple):
         What is shown of it.
     """
 
-    x: RowsInMemory
+    x: MemoryRows
     targets: Targets
     rng: np.random.Generator
     reinitializes: bool
@@ -140,13 +140,13 @@ def calls_anew(
 
 def fit_anew(
     estimator: Streaming, parameters: Parameters, kept: Kept, rng: np.random.Generator
-) -> RowsInMemory:
+) -> MemoryRows:
     """Fit the encoder on all rows, which it is settled on if they are enough."""
     encoder = clone(estimator.encoder_)
     # has its seeds already; but the network is to start as it did in the first call
     spawn_encoder_rng(rng)
     targets = targets_of(estimator, parameters, kept)
-    rows = targets.samples.rows
+    rows = targets.samples.indices
     x = fit_encoder(estimator, encoder, parameters.dtype, kept.X, targets, rows)
     if is_enough(encoder, len(kept.y_encoded)):
         settle(estimator, encoder, len(kept.y_encoded), parameters.verbose)
@@ -181,7 +181,7 @@ def first_inputs(
     X: TableLike,
     targets: Targets,
     rng: np.random.Generator,
-) -> RowsInMemory:
+) -> MemoryRows:
     """The matrix of a first call, on which an encoder is fitted unless it is so."""
     estimator._first_rows = None
     given = parameters.preprocessing
@@ -189,7 +189,7 @@ def first_inputs(
         take_encoder(estimator, deepcopy(given))
         remember_names(estimator, None)
         return encode_rows(estimator, X, parameters.dtype)
-    x = fit_inputs(estimator, parameters, X, targets, targets.samples.rows, rng)
+    x = fit_inputs(estimator, parameters, X, targets, targets.samples.indices, rng)
     encoder, n_rows = estimator.encoder_, len(targets.y)
     if not isinstance(encoder, TableEncoder):
         return x

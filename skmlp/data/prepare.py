@@ -37,7 +37,7 @@ from skmlp.tabular.frame import (
     remember_names,
 )
 from skmlp.tabular.labels import find_labels
-from skmlp.training.batches import Rows, RowsInMemory, Samples
+from skmlp.training.batches import MemoryRows, Samples, TrainingRows
 
 M = TypeVar("M", np.ndarray, SparseMatrix)
 """A matrix of one kind or the other."""
@@ -162,12 +162,12 @@ def data_of_fit(
     if is_warm_start:
         x = encode_rows(estimator, X, parameters.dtype)
     else:
-        x = fit_inputs(estimator, parameters, X, targets, samples.rows, rng)
+        x = fit_inputs(estimator, parameters, X, targets, samples.indices, rng)
     if validation_data.are_given:
         own = encode_validation_data(
             estimator, parameters.dtype, targets, validation_data
         )
-        validation = own.for_each(settings.n_estimators)
+        validation = own.broadcast_members(settings.n_estimators)
     elif validation is not None:
         validation = validation._replace(x=x)
     return build_data(estimator, x, samples, validation, targets)
@@ -175,7 +175,7 @@ def data_of_fit(
 
 def build_data(
     estimator: FittedInputs,
-    x: Rows,
+    x: TrainingRows,
     samples: Samples,
     validation: Samples | None,
     targets: Targets,
@@ -197,7 +197,7 @@ def fit_inputs(
     targets: Targets,
     rows: np.ndarray | None,
     rng: np.random.Generator,
-) -> RowsInMemory:
+) -> MemoryRows:
     """Fit a new encoder on some of the rows (None for all), and encode them all."""
     table = as_table(X)
     encoder = make_encoder(parameters, spawn_encoder_rng(rng))
@@ -216,7 +216,7 @@ def fit_encoder(
     X: TableLike,
     targets: Targets,
     rows: np.ndarray | None,
-) -> RowsInMemory:
+) -> MemoryRows:
     """Fit this encoder on some of the rows (None for all), and encode them all."""
     weight = targets.sample_weight
     if rows is not None:
@@ -236,7 +236,7 @@ def fit_encoder(
     return check_encoded(x, dtype)
 
 
-def encode_rows(estimator: FittedInputs, X: TableLike, dtype: str) -> RowsInMemory:
+def encode_rows(estimator: FittedInputs, X: TableLike, dtype: str) -> MemoryRows:
     """The matrix of other rows, with what was learnt of their columns."""
     table = as_table(X)
     if type(estimator.encoder_) is TableEncoder:  # a subclass may transform otherwise
@@ -275,7 +275,7 @@ def encode_validation_data(
     return samples._replace(x=x)
 
 
-def check_encoded(encoded: TableLike, dtype: str) -> RowsInMemory:
+def check_encoded(encoded: TableLike, dtype: str) -> MemoryRows:
     """What an encoder gave, as an array or CSR matrix of `dtype`."""
     name = "the encoded X"
     if type(encoded) is np.ndarray and encoded.dtype == dtype and encoded.ndim == 2:
@@ -290,7 +290,7 @@ def check_encoded(encoded: TableLike, dtype: str) -> RowsInMemory:
 
 def check_rows(
     estimator: FittedInputs, X: TableLike, dtype: str, reset: bool = False
-) -> RowsInMemory:
+) -> MemoryRows:
     """X that goes straight in, as an array or CSR matrix of `dtype`."""
     if not reset and looks_plain(X, estimator):
         # a tenth of the time of scikit-learn's checks, which find nothing else here

@@ -342,7 +342,7 @@ class PartedSource(AbstractContextManager, ABC):
         )
         uses = assign_splits(
             self.y_encoded,
-            build_mask(targets.samples.rows, len(self.y_encoded)),
+            build_mask(targets.samples.indices, len(self.y_encoded)),
             settings.validation_fraction if holds_out else 0.0,
             0 if is_warm_start else n_to_encoder,
             rng,
@@ -363,8 +363,8 @@ class PartedSource(AbstractContextManager, ABC):
         return build_data(
             estimator,
             samples.x,
-            samples.for_each(n_members),
-            None if validation is None else validation.for_each(n_members),
+            samples.broadcast_members(n_members),
+            None if validation is None else validation.broadcast_members(n_members),
             targets,
         )
 
@@ -495,7 +495,7 @@ class ParquetSource(PartedSource):
         n_rows, writer = int(is_training.sum()), None
         weight = expand_weight(targets, len(uses))
         given = {"y_encoded": self.y_encoded} | (
-            {} if weight is None else {"weight": weight}
+            {} if weight is None else {"sample_weight": weight}
         )
         held_out_x = []
         start = n_sampled = 0

@@ -300,7 +300,7 @@ def split_samples(
         if validation.size > 0:
             return samples.take(rows), samples.take(validation)
         warn_no_split(parameters, settings, samples.y_encoded)
-    return samples.for_each(settings.n_estimators), None
+    return samples.broadcast_members(settings.n_estimators), None
 
 
 def warn_no_split(

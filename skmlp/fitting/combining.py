@@ -12,7 +12,7 @@ from skmlp.fitting.engines import make_predictor
 from skmlp.fitting.recipe import FEWEST_JUDGES
 from skmlp.fitting.task import Task
 from skmlp.nn.calibration import fit_ensemble_weights, fit_temperature
-from skmlp.nn.losses import log_of, softmax
+from skmlp.nn.losses import log_probabilities, softmax
 
 SMALLEST_PART = 0.1
 """Of the rows held out, how many must have so many judges.
@@ -94,9 +94,9 @@ def combination(task: Task, parameters: np.ndarray) -> Combination:
 def judge(task: Task, parameters: np.ndarray, kinds: np.ndarray) -> Judged:
     """What networks say of the rows that they held out."""
     assert task.validation is not None, "nothing was held out"
-    parts = task.validation.each()
+    parts = task.validation.split_members()
     rows_of = [
-        np.arange(len(part.y_encoded)) if part.rows is None else part.rows
+        np.arange(len(part.y_encoded)) if part.indices is None else part.indices
         for part in parts
     ]
     known = np.unique(np.concatenate(rows_of))
@@ -104,15 +104,15 @@ def judge(task: Task, parameters: np.ndarray, kinds: np.ndarray) -> Judged:
     totals = np.zeros((*shape, task.architecture.n_classes))
     n_judges = np.zeros(shape, dtype=int)
     y_encoded = np.empty(len(known), dtype=int)
-    weight = None if parts[0].weight is None else np.empty(len(known))
+    weight = None if parts[0].sample_weight is None else np.empty(len(known))
     for kind, vector, part, rows in zip(kinds, parameters, parts, rows_of, strict=True):
         predictor = make_predictor(task.architecture, vector, part.x)
         places = np.searchsorted(known, rows)
-        totals[kind, places] += softmax(predictor.logits(part.x, part.rows))
+        totals[kind, places] += softmax(predictor.logits(part.x, part.indices))
         n_judges[kind, places] += 1
         y_encoded[places] = part.y_encoded
-        if weight is not None and part.weight is not None:
-            weight[places] = part.weight
+        if weight is not None and part.sample_weight is not None:
+            weight[places] = part.sample_weight
     totals /= np.maximum(n_judges, 1)[:, :, np.newaxis]
     return Judged(totals, n_judges, y_encoded, weight)
 
@@ -146,4 +146,4 @@ def temperature_of(
     counted = of_kind[:, np.newaxis] * part.n_judges
     counted /= counted.sum(axis=0)
     mean = np.einsum("kr,krc->rc", counted, part.probabilities)
-    return fit_temperature(log_of(mean), part.y_encoded, part.weight)
+    return fit_temperature(log_probabilities(mean), part.y_encoded, part.weight)

@@ -11,7 +11,7 @@ from skmlp.fitting.parameters import Parameters
 from skmlp.fitting.recipe import is_auto
 from skmlp.fitting.solvers import SOLVERS
 from skmlp.fitting.task import TrainResult
-from skmlp.training.endings import StopReason
+from skmlp.training.monitor import StopReason
 
 SENTENCES: dict[StopReason, tuple[str, type[Warning]]] = {
     StopReason.INTERRUPTED: (

@@ -7,13 +7,13 @@ from weakref import WeakKeyDictionary
 import numpy as np
 from scipy.sparse import issparse
 
-from skmlp.core.learner import Steps
+from skmlp.core.learner import UpdateSettings
 from skmlp.core.library import engine
-from skmlp.core.network import CorePredictor, takes
-from skmlp.nn.losses import SoftmaxCrossEntropy, mean_probabilities
+from skmlp.core.network import CorePredictor, is_supported
+from skmlp.nn.losses import SoftmaxCrossEntropy, compute_probabilities
 from skmlp.nn.network import Architecture, Network
 from skmlp.optim.optimizers import SGD, Adam, Optimizer, Regularization
-from skmlp.training.batches import Rows, RowsInMemory
+from skmlp.training.batches import MemoryRows, TrainingRows
 from skmlp.training.threads import open_workers
 
 ROWS_PER_PART = 4096
@@ -25,7 +25,7 @@ NUMPY = "numpy"
 
 
 def engine_of(
-    architecture: Architecture, x: Rows, optimizer: Optimizer | None = None
+    architecture: Architecture, x: TrainingRows, optimizer: Optimizer | None = None
 ) -> str:
     """What computes: an instruction set of the compiled core, or "numpy".
 
@@ -35,7 +35,7 @@ def engine_of(
     """
     core_takes_it = (
         not issparse(x)
-        and takes(architecture)
+        and is_supported(architecture)
         and (optimizer is None or type(optimizer) in CORE_OPTIMIZERS)
     )
     return engine() if core_takes_it else NUMPY
@@ -70,10 +70,10 @@ CORE_OPTIMIZERS: dict[type[Optimizer], CoreOptimizer] = {
 
 def steps_of(
     optimizer: Optimizer, regularization: Regularization, loss: SoftmaxCrossEntropy
-) -> Steps:
+) -> UpdateSettings:
     """How the core takes the steps that NumPy's optimiser would take."""
     known = CORE_OPTIMIZERS[type(optimizer)]
-    return Steps(
+    return UpdateSettings(
         known.number,
         optimizer,
         known.settings(optimizer),
@@ -89,7 +89,7 @@ class Predictor(Protocol):
 
 
 def make_predictor(
-    architecture: Architecture, parameters: np.ndarray, x: Rows
+    architecture: Architecture, parameters: np.ndarray, x: TrainingRows
 ) -> Predictor:
     """What gives logits of such rows by a network, or by each of a stack."""
     if engine_of(architecture, x) == NUMPY:
@@ -105,20 +105,20 @@ To lay parameters out for the core takes longer than to read a row.
 
 
 def get_cached_predictor(
-    owner: object, architecture: Architecture, parameters: np.ndarray, x: Rows
+    owner: object, architecture: Architecture, parameters: np.ndarray, x: TrainingRows
 ) -> Predictor:
     """Return a predictor; the one of before while its owner has the same parameters."""
     if engine_of(architecture, x) == NUMPY:
         return Network(architecture, parameters)
     predictor = READERS.get(owner)
-    if predictor is None or not predictor.is_of(architecture, parameters):
+    if predictor is None or not predictor.is_for(architecture, parameters):
         predictor = READERS[owner] = CorePredictor(architecture, parameters)
     return predictor
 
 
 def probabilities_of(
     predictor: Predictor,
-    x: RowsInMemory,
+    x: MemoryRows,
     temperature: float,
     ensemble_weights: np.ndarray | None = None,
 ) -> np.ndarray:
@@ -130,8 +130,10 @@ def probabilities_of(
     long.
     """
 
-    def probabilities(part: RowsInMemory) -> np.ndarray:
-        return mean_probabilities(predictor.logits(part), temperature, ensemble_weights)
+    def probabilities(part: MemoryRows) -> np.ndarray:
+        return compute_probabilities(
+            predictor.logits(part), temperature, ensemble_weights
+        )
 
     if isinstance(predictor, Network) or x.shape[0] < 2 * ROWS_PER_PART:
         return probabilities(x)

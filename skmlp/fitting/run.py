@@ -17,9 +17,8 @@ from skmlp.fitting.solvers import Trainer
 from skmlp.fitting.task import Learnt, Memory, Task, TrainResult
 from skmlp.nn.losses import SoftmaxCrossEntropy, softmax
 from skmlp.optim.optimizers import OptimizerState
-from skmlp.training.batches import Rows, Samples
-from skmlp.training.endings import StopReason
-from skmlp.training.monitor import Evaluate, Monitor, Observer
+from skmlp.training.batches import Samples, TrainingRows
+from skmlp.training.monitor import Evaluate, Monitor, Observer, StopReason
 from skmlp.training.threads import SERIAL, Workers
 
 
@@ -121,7 +120,7 @@ class EpochTasks(Observer):
 @np.errstate(all="ignore")
 def learnt(task: Task, monitor: Monitor) -> Learnt:
     """What is kept if training ends here."""
-    vectors, epochs = monitor.kept()
+    vectors, epochs = monitor.select_parameters()
     parameters = vectors.astype(task.architecture.dtype)
     ensemble_weights, temperature = combination(task, parameters)
     return Learnt(
@@ -147,16 +146,20 @@ def evaluation(task: Task, parameters: np.ndarray) -> Evaluate | None:
     if task.validation is None:
         return None
     losses, scores = [], []
-    for vector, part in zip(parameters, task.validation.each(), strict=True):
+    for vector, part in zip(parameters, task.validation.split_members(), strict=True):
         network = make_predictor(task.architecture, vector, part.x)
-        part = part.with_mean_weight_one(task.architecture.dtype)
+        part = part.normalize_weights(task.architecture.dtype)
         losses.append(partial(log_loss, network, part))
         # our own log-loss also works where a class has no held-out row, and with one
         # class, where nothing could be scored
         if task.goal.scoring != "neg_log_loss" and len(task.classes) > 1:
             model = ModelInTraining(task.classes, partial(probabilities, network))
             score = score_function(
-                task.goal.scoring, model, part.inputs(), part.y_encoded, part.weight
+                task.goal.scoring,
+                model,
+                part.gather_inputs(),
+                part.y_encoded,
+                part.sample_weight,
             )
             scores.append(score)
 
@@ -176,11 +179,11 @@ def evaluation(task: Task, parameters: np.ndarray) -> Evaluate | None:
 @np.errstate(all="ignore")
 def log_loss(network: Predictor, samples: Samples) -> float:
     """Mean log-loss of samples, without label smoothing."""
-    logits = network.logits(samples.x, samples.rows)
-    return SoftmaxCrossEntropy().value(logits, samples.y_encoded, samples.weight)
+    logits = network.logits(samples.x, samples.indices)
+    return SoftmaxCrossEntropy().value(logits, samples.y_encoded, samples.sample_weight)
 
 
 @np.errstate(all="ignore")
-def probabilities(network: Predictor, x: Rows) -> np.ndarray:
+def probabilities(network: Predictor, x: TrainingRows) -> np.ndarray:
     """What a network says of the rows of x."""
     return softmax(network.logits(x))

@@ -23,7 +23,7 @@ from skmlp._sklearn_compat import (
 from skmlp.data.targets import is_unknown_to_sklearn
 from skmlp.fitting.parameters import Scoring
 from skmlp.tabular.frame import format_list
-from skmlp.training.batches import Rows
+from skmlp.training.batches import TrainingRows
 
 FILTERS = threading.RLock()
 """Held while the filters of warnings, which all threads share, are changed."""
@@ -45,11 +45,11 @@ class ModelInTraining(ClassifierMixin, BaseEstimator):
         self.probabilities = probabilities
         self.classes_ = classes
 
-    def predict_proba(self, X: Rows) -> np.ndarray:
+    def predict_proba(self, X: TrainingRows) -> np.ndarray:
         """Probabilities with the present weights."""
         return self.probabilities(X)
 
-    def predict(self, X: Rows) -> np.ndarray:
+    def predict(self, X: TrainingRows) -> np.ndarray:
         """The most probable label of each row."""
         return self.classes_[self.predict_proba(X).argmax(axis=1)]
 
@@ -57,7 +57,7 @@ class ModelInTraining(ClassifierMixin, BaseEstimator):
 def score_function(
     scoring: Scoring,
     model: ModelInTraining,
-    X: Rows,
+    X: TrainingRows,
     y_encoded: np.ndarray,
     weight: np.ndarray | None,
 ) -> Callable[[], float]:

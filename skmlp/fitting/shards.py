@@ -13,9 +13,8 @@ from skmlp.fitting.solvers import Descent, Trainer, save_to_checkpoint, start_of
 from skmlp.fitting.task import Memory, Task
 from skmlp.optim.optimizers import OptimizerState
 from skmlp.optim.schedules import Schedule
-from skmlp.training.batches import RowsInShards, Samples
-from skmlp.training.endings import StopReason
-from skmlp.training.monitor import Monitor
+from skmlp.training.batches import Samples, ShardedRows
+from skmlp.training.monitor import Monitor, StopReason
 from skmlp.training.threads import SERIAL, Workers, open_workers
 
 
@@ -121,7 +120,7 @@ class Course:
                 "environment variable SKMLP_ENGINE to one that all of them have, such "
                 'as "numpy".'
             )
-        samples = samples.for_each(len(self.task.parameters))
+        samples = samples.broadcast_members(len(self.task.parameters))
         return self.descent.take_round(
             self.task.on_shard(samples, self.n_penalised),
             state,
@@ -149,11 +148,11 @@ class Runner(Protocol):
         course: Course,
         state: State,
         rounds: Sequence[Round],
-        is_over: Callable[[], bool],
+        should_stop: Callable[[], bool],
     ) -> tuple[State, list[Report]]:
         """The state behind an epoch that begins with `state`, and what led there.
 
-        Rounds behind that after which `is_over`, and some row was visited, are left
+        Rounds behind that after which `should_stop`, and some row was visited, are left
         out.
         """
 
@@ -169,7 +168,7 @@ class InTurn:
         For the networks.
     """
 
-    def __init__(self, rows: RowsInShards, workers: Workers = SERIAL) -> None:
+    def __init__(self, rows: ShardedRows, workers: Workers = SERIAL) -> None:
         self.sizes = rows.sizes
         self.shards: Sequence[Samples] = rows.shards
         self.workers = workers
@@ -179,7 +178,7 @@ class InTurn:
         course: Course,
         state: State,
         rounds: Sequence[Round],
-        is_over: Callable[[], bool],
+        should_stop: Callable[[], bool],
     ) -> tuple[State, list[Report]]:
         reports: list[Report] = []
         for one in rounds:
@@ -188,7 +187,7 @@ class InTurn:
                 for number, samples in enumerate(self.shards)
             )
             reports.append(Report.of(state))
-            if state.weight and is_over():
+            if state.weight and should_stop():
                 break
         return state, reports
 
@@ -240,7 +239,7 @@ class OnShards(Trainer):
             )
             parameters[...] = state.parameters
             visited = [report for report in reports if report.weight]
-            monitor.take_first_loss(visited[0].first_loss)
+            monitor.set_divergence_limit(visited[0].first_loss)
             monitor.end_epoch(
                 mean_loss(visited),
                 parameters,
@@ -256,7 +255,7 @@ class OnShards(Trainer):
         """Those of the next epoch."""
         n_shards, epoch = len(self.runner.sizes), monitor.n_epochs
         members = range(len(monitor.parameters))
-        ended = frozenset(filter(monitor.has_ended, members))
+        ended = frozenset(filter(monitor.has_stopped, members))
         base = self.learning_rate * monitor.factor
         return [
             Round(

@@ -29,16 +29,15 @@ from skmlp.optim.optimizers import (
 )
 from skmlp.optim.schedules import SCHEDULES, Schedule
 from skmlp.persistence.checkpoints import Checkpoint
-from skmlp.training.batches import Batches, batches_of
-from skmlp.training.endings import StopReason
+from skmlp.training.batches import Batches, make_batches
 from skmlp.training.loop import (
     Learner,
     NumpyLearner,
-    full_batch,
+    make_full_batch_objective,
+    number_members,
     train,
-    with_members,
 )
-from skmlp.training.monitor import Monitor, Observer
+from skmlp.training.monitor import Monitor, Observer, StopReason
 from skmlp.training.threads import SERIAL, Workers, limit_blas_threads, open_workers
 
 MEMBERS_TOGETHER = 16
@@ -89,7 +88,7 @@ class Trainer(ABC):
     def threads(self, task: Task) -> AbstractContextManager[Workers]:
         """A block to train in, with a crew for its networks."""
         n_rows = min(BLOCK_ROWS, task.n_samples)
-        return limit_blas_threads(task.architecture.largest_product(n_rows))
+        return limit_blas_threads(task.architecture.largest_matmul(n_rows))
 
     @abstractmethod
     def train(
@@ -184,7 +183,7 @@ class Descent(Solver):
                 stacklevel=3,
             )
         return cls(
-            OPTIMIZERS[parameters.solver].of(parameters),
+            OPTIMIZERS[parameters.solver].from_parameters(parameters),
             parameters.learning_rate_init,
             parameters.power_t,
             SCHEDULES[settings.learning_rate],
@@ -215,9 +214,7 @@ class Descent(Solver):
         if n_members > 1:
             return open_workers(len(self.stacks(task)))
         if task.engine == NUMPY:
-            return limit_blas_threads(
-                task.architecture.largest_product(self.batch_size)
-            )
+            return limit_blas_threads(task.architecture.largest_matmul(self.batch_size))
         n_multiplications = self.batch_size * task.architecture.n_weights
         is_wide = n_multiplications >= SMALLEST_SHARED_BATCH
         return open_workers(self.batch_size // ROWS_PER_THREAD if is_wide else 1)
@@ -253,8 +250,8 @@ class Descent(Solver):
 
     def steps_per_epoch(self, task: Task) -> int:
         """Number of batches of each network."""
-        samples = task.samples.members(0)
-        return len(batches_of(samples, self.batch_size, rngs=None).sizes())
+        samples = task.samples.select_members(0)
+        return len(make_batches(samples, self.batch_size, rngs=None).batch_sizes())
 
     def schedule_of(self, task: Task) -> Schedule:
         """The factor on the learning rate over the epochs of a task."""
@@ -309,16 +306,16 @@ class Descent(Solver):
         at_work, n_members = zip(
             *(
                 (learner, len(members))
-                for learner, members in with_members(learners)
+                for learner, members in number_members(learners)
                 if not visit.ended.issuperset(members)
             ),
             strict=True,
         )
         rates = [learning_rate * schedule(place) for place in progress]
-        round_of = methodcaller("epoch", rates, lambda: False)
+        round_of = methodcaller("train_epoch", rates, lambda: False)
         run = map if len(learners) == 1 else workers.map
         values = np.average(list(run(round_of, at_work)), 0, n_members)
-        sizes = np.array(at_work[0].sizes())
+        sizes = np.array(at_work[0].batch_sizes())
         return State(
             parameters,
             state_of_all(learners),
@@ -381,23 +378,23 @@ class Descent(Solver):
 
         With a visit, what it visits is the epoch.
         """
-        task = replace(task, samples=task.samples.members(members))
+        task = replace(task, samples=task.samples.select_members(members))
         first = members if isinstance(members, int) else members.start
         dropout, weight_decay = task.members[first].way
         architecture = replace(task.architecture, dropout=dropout)
         loss, regularization = task.loss(), task.regularization(weight_decay)
-        samples = task.samples.with_mean_weight_one(architecture.dtype)
-        batches = batches_of(samples, self.batch_size, rngs if self.shuffle else None)
+        samples = task.samples.normalize_weights(architecture.dtype)
+        batches = make_batches(samples, self.batch_size, rngs if self.shuffle else None)
         if visit is not None:
             assert isinstance(batches, Batches), "shards are in memory"
-            batches = batches.adjacent(visit.batches(len(batches)))
+            batches = batches.draw_batches(visit.batches(len(batches)))
             if any(dropout):
                 # behind the order, each round of an epoch has a seed of its own
                 for rng in rngs:
                     rng.integers(2**63, size=visit.number)
         vectors = parameters[members]
         state = None if optimizer_state is None else state_of(optimizer_state, members)
-        optimizer = copy(self.optimizer).start(vectors, state)
+        optimizer = copy(self.optimizer).init_state(vectors, state)
         if task.engine != NUMPY:
             steps = steps_of(optimizer, regularization, loss)
             return CoreLearner(architecture, vectors, steps, batches, rngs, workers)
@@ -457,7 +454,7 @@ def start_of(
     if task.checkpoint is None or task.checkpoint.training is None:
         return state
     task.checkpoint.check_engine(task.engine)
-    memory = copy(optimizer).start(state.parameters, state.optimizer_state).state()
+    memory = copy(optimizer).init_state(state.parameters, state.optimizer_state).state()
     n_steps = None if steps_per_epoch is None else steps_per_epoch(task)
     saved = task.checkpoint.restore(
         monitor, memory, state.draws, task.goal.max_iter, n_steps
@@ -526,8 +523,8 @@ class Saver(Observer):
         if monitor.is_out_of_time():
             return  # the epoch may have been cut short, which nobody can go on from
         is_last = monitor.n_epochs == self.max_iter
-        is_over = is_last or monitor.stop_reason is not None
-        if is_over or self.checkpoint.is_due(monitor.n_epochs):
+        should_stop = is_last or monitor.stop_reason is not None
+        if should_stop or self.checkpoint.is_due(monitor.n_epochs):
             state = self.state()
             if not can_be_resumed(monitor, state):
                 return
@@ -599,15 +596,15 @@ class FullBatch(Solver):
         gradient = np.empty_like(parameters)
         batch_size = min(BLOCK_ROWS, task.n_samples)
         objectives = [
-            full_batch(
+            make_full_batch_objective(
                 Network(task.architecture, vector, its_gradient),
                 task.loss(),
-                batches_of(
-                    samples.with_mean_weight_one("float64"), batch_size, rngs=None
+                make_batches(
+                    samples.normalize_weights("float64"), batch_size, rngs=None
                 ),
             )
             for vector, its_gradient, samples in zip(
-                parameters, gradient, task.samples.each(), strict=True
+                parameters, gradient, task.samples.split_members(), strict=True
             )
         ]
 

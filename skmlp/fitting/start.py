@@ -21,16 +21,15 @@ from skmlp.fitting.recipe import (
 )
 from skmlp.fitting.solvers import SOLVERS, stack_states
 from skmlp.fitting.task import Data, Goal, Learnt, Member, Memory, Task, TrainResult
-from skmlp.nn.activations import as_activation
+from skmlp.nn.activations import resolve_activation
 from skmlp.nn.network import Architecture
 from skmlp.optim.optimizers import OptimizerState
 from skmlp.persistence.checkpoints import Checkpoint
 from skmlp.persistence.fingerprints import fingerprint_fit
 from skmlp.tabular.frame import format_list
 from skmlp.tabular.labels import read_labels
-from skmlp.training.batches import Rows, Samples
-from skmlp.training.endings import StopReason
-from skmlp.training.monitor import Plateau
+from skmlp.training.batches import Samples, TrainingRows
+from skmlp.training.monitor import PlateauTracker, StopReason
 
 MOST_WEIGHTS = 2**40
 """Weights of all networks together; more than these take terabytes of memory."""
@@ -47,7 +46,7 @@ class Fitted(Protocol):
     temperature_: float
     t_: int
     _optimizer_state: OptimizerState | None
-    _plateau: Plateau | None
+    _plateau: PlateauTracker | None
 
 
 class FittedState(NamedTuple):
@@ -220,7 +219,11 @@ def resolve_defaults(
 
 
 def architecture_of(
-    parameters: Parameters, settings: Settings, x: Rows, n_numbers: int, n_classes: int
+    parameters: Parameters,
+    settings: Settings,
+    x: TrainingRows,
+    n_numbers: int,
+    n_classes: int,
 ) -> Architecture:
     """What the parameters say of the network, checked and looked up.
 
@@ -252,7 +255,7 @@ def architecture_of(
         x.shape[1],
         sizes,
         n_classes,
-        tuple(as_activation(activation) for activation in activations),
+        tuple(resolve_activation(activation) for activation in activations),
         dropout,
         parameters.dtype,
         n_periodic=0 if issparse(x) else n_periodic,

@@ -13,8 +13,7 @@ from skmlp.nn.network import Architecture
 from skmlp.optim.optimizers import OptimizerState, Regularization
 from skmlp.persistence.checkpoints import Checkpoint
 from skmlp.training.batches import Samples
-from skmlp.training.endings import StopReason
-from skmlp.training.monitor import Plateau
+from skmlp.training.monitor import PlateauTracker, StopReason
 
 
 class Memory(NamedTuple):
@@ -31,7 +30,7 @@ class Memory(NamedTuple):
     """
 
     optimizer_state: OptimizerState | None = None
-    plateau: Plateau | None = None
+    plateau: PlateauTracker | None = None
     samples_seen: int = 0
 
 

@@ -32,8 +32,7 @@ from skmlp.persistence.checks import (
 )
 from skmlp.persistence.fingerprints import FitFingerprint
 from skmlp.persistence.temporary import check_folder, remove_leftovers
-from skmlp.training.endings import StopReason
-from skmlp.training.monitor import DIVERGED, Monitor
+from skmlp.training.monitor import DIVERGENCE_FACTOR, Monitor, StopReason
 
 CHECKPOINT = "checkpoint"
 
@@ -73,7 +72,7 @@ MONITOR_FIELDS: dict[str, Check] = {
     ),
     "best": is_array("f", 2),
     "parameters": is_array("f", 2),
-    "limit": is_number_in(DIVERGED, float(np.finfo("f8").max)),
+    "limit": is_number_in(DIVERGENCE_FACTOR, float(np.finfo("f8").max)),
     # training that diverged is not saved
     "ending": (
         lambda value: value is None or is_text_in(StopReason.CONVERGED.value)(value)
@@ -171,7 +170,7 @@ class Checkpoint:
             check_fields("monitor", state, MONITOR_FIELDS)
             for name in ("best", "parameters"):
                 _check_like(name, state[name], monitor.parameters)
-            if state["evaluations"].shape[1:] != monitor.validation.shape:
+            if state["evaluations"].shape[1:] != monitor.latest_evaluation.shape:
                 raise ValueError("the evaluations are of other networks")
             if not 0 < len(state["history"].get("loss", [])) <= max_iter:
                 raise ValueError("its history is of other epochs")

@@ -57,7 +57,7 @@ from skmlp.tabular.kept import Columns, FirstRows, Kept
 from skmlp.tabular.scaling import SmoothScale
 from skmlp.tabular.target_means import TargetMeans
 from skmlp.tabular.text import ANALYZERS, TextBlock
-from skmlp.training.monitor import Plateau
+from skmlp.training.monitor import PlateauTracker
 
 Estimator = TypeVar("Estimator", bound=BaseEstimator)
 
@@ -383,7 +383,7 @@ FIELDS: dict[type, dict[str, Check]] = {
         for cls in ACTIVATION_CLASSES
     },
     PReLU: {"init": is_number_in(-LARGEST_FLOAT32, LARGEST_FLOAT32), "shared": is_bool},
-    Plateau: {
+    PlateauTracker: {
         "lowest": is_number_in(-math.inf, math.inf),
         "n_bad_epochs": is_count,
         "factor": is_number_in(0, 1),

@@ -35,7 +35,7 @@ from skmlp.persistence.classes import (
 from skmlp.tabular.encoder import TableEncoder, get_column_names
 from skmlp.tabular.frame import NAMES_ATTRIBUTE, is_sparse, to_index
 from skmlp.tabular.kept import Columns, FirstRows
-from skmlp.training.monitor import Plateau
+from skmlp.training.monitor import PlateauTracker
 
 if TYPE_CHECKING:
     from skmlp.classifier import MLPSoftmaxClassifier
@@ -66,7 +66,7 @@ FITTED: dict[str, Check] = {
     "n_features_in_": is_count,
     "_first_rows": FirstRows | None,
     "_optimizer_state": dict | None,
-    "_plateau": Plateau | None,
+    "_plateau": PlateauTracker | None,
 }
 """Fitted attributes of a classifier; names of columns come on top."""
 
@@ -221,7 +221,9 @@ def _check_training(model: Any) -> None:
         moments = dict(model._optimizer_state)
         is_right = is_count_below(2**63)(moments.pop("t", None))
         require(is_right, "the number of the optimizer's steps is wrong")
-        is_known = any(set(moments) == set(one.memory) for one in OPTIMIZERS.values())
+        is_known = any(
+            set(moments) == set(one.state_names) for one in OPTIMIZERS.values()
+        )
         require(is_known, "the state of the optimizer is that of none there is")
         for name, moment in moments.items():
             _check_moment(name, moment, parameters)

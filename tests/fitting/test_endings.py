@@ -11,7 +11,7 @@ from tasks import ARCHITECTURE, parameters
 from skmlp.fitting.endings import advise, epochs_in_words, warn_of
 from skmlp.fitting.solvers import SOLVERS
 from skmlp.fitting.task import Learnt, Memory, TrainResult
-from skmlp.training.endings import StopReason
+from skmlp.training.monitor import StopReason
 
 EXPECTED = {  # after 7 epochs, of which 5 is the best, with adam on rows as they come
     StopReason.CONVERGED: None,

@@ -16,7 +16,7 @@ from threadpoolctl import threadpool_limits
 
 from skmlp import ACTIVATIONS, MLPSoftmaxClassifier, ReLU, load
 from skmlp.core.learner import CoreLearner
-from skmlp.core.library import engine, library
+from skmlp.core.library import engine, get_library
 from skmlp.core.network import CorePredictor
 from skmlp.fitting import engines
 from skmlp.fitting.engines import (
@@ -27,11 +27,11 @@ from skmlp.fitting.engines import (
     make_predictor,
     probabilities_of,
 )
-from skmlp.nn.losses import mean_probabilities
+from skmlp.nn.losses import compute_probabilities
 from skmlp.nn.network import Architecture, Network
 from skmlp.optim.optimizers import OPTIMIZERS, Adam
 
-needs_core = pytest.mark.skipif(library() is None, reason="the core is not in use")
+needs_core = pytest.mark.skipif(get_library() is None, reason="the core is not in use")
 
 X, Y = load_wine(return_X_y=True)
 
@@ -164,7 +164,7 @@ def test_shares_are_minded_by_either_reader_and_in_parts(n_members, monkeypatch)
     whole = probabilities_of(predictor, x, 1.5, ensemble_weights)
     monkeypatch.setattr(engines, "ROWS_PER_PART", 64)
     assert_array_equal(probabilities_of(predictor, x, 1.5, ensemble_weights), whole)
-    expected = mean_probabilities(
+    expected = compute_probabilities(
         Network(network, vectors).logits(x), 1.5, ensemble_weights
     )
     assert_allclose(whole, expected, atol=1e-6)
@@ -224,7 +224,7 @@ def test_probabilities_of_many_rows_are_those_of_few(n_members, monkeypatch):
     whole = probabilities_of(predictor, x, 1.5)
     monkeypatch.setattr(engines, "ROWS_PER_PART", 64)
     assert_array_equal(probabilities_of(predictor, x, 1.5), whole)
-    expected = mean_probabilities(Network(network, vectors).logits(x), 1.5)
+    expected = compute_probabilities(Network(network, vectors).logits(x), 1.5)
     assert_allclose(whole, expected, atol=1e-6)
 
 
@@ -234,18 +234,18 @@ def test_probabilities_of_many_rows_are_those_of_few(n_members, monkeypatch):
 def test_an_interruption_is_heard_in_the_midst_of_an_epoch(n_estimators, monkeypatch):
     """An epoch takes thousands of calls of the core here; some are waited for."""
     calls = []
-    take_steps = CoreLearner.take_steps
+    _run_batches = CoreLearner._run_batches
 
     def counted(learner, epoch):
         calls.append(epoch.first_batch)
         if len(calls) == 5:
             signal.setitimer(signal.ITIMER_REAL, 1e-6)
-        return take_steps(learner, epoch)
+        return _run_batches(learner, epoch)
 
     def press(*_):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(CoreLearner, "take_steps", counted)
+    monkeypatch.setattr(CoreLearner, "_run_batches", counted)
     monkeypatch.setattr("skmlp.core.learner.SECONDS_PER_CALL", 0.0)
     before = signal.signal(signal.SIGALRM, press)
     try:

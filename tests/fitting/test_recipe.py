@@ -19,7 +19,7 @@ from skmlp.fitting.recipe import (
     numbers_to_embed,
     settle,
 )
-from skmlp.nn.activations import as_activation
+from skmlp.nn.activations import resolve_activation
 from skmlp.optim.schedules import SCHEDULES
 from skmlp.tabular.frame import count_columns
 
@@ -110,7 +110,7 @@ def test_a_fit_asks_for_what_suits_the_columns_of_x(n_columns, form):
     X = form(np.random.default_rng(0).normal(size=(40, n_columns)))
     assert count_columns(X) == n_columns
     model = MLPSoftmaxClassifier(n_estimators=1, max_iter=1).fit(X, [0, 1] * 20)
-    expected = as_activation(by_size(40, n_columns).activation)
+    expected = resolve_activation(by_size(40, n_columns).activation)
     assert model.architecture_.activations == (expected, expected)
 
 

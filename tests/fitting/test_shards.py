@@ -18,8 +18,8 @@ from skmlp.fitting.shards import Course, InTurn, OnShards, Report, mean_loss
 from skmlp.fitting.solvers import first_state
 from skmlp.fitting.task import Member
 from skmlp.nn.network import Architecture
-from skmlp.training.batches import RowsInShards, Samples
-from skmlp.training.endings import StopReason
+from skmlp.training.batches import Samples, ShardedRows
+from skmlp.training.monitor import StopReason
 from skmlp.training.threads import SERIAL
 
 RNG = np.random.default_rng(0)
@@ -35,22 +35,22 @@ def layered(n_networks=1, dtype="float32", **changes):
         "members": tuple(
             Member(0, 1.0, (0.2 * (number % 2),), 0.1) for number in range(n_networks)
         ),
-        "samples": Samples(X.astype(dtype), CODES).for_each(n_networks),
+        "samples": Samples(X.astype(dtype), CODES).broadcast_members(n_networks),
     }
     return regression(n_networks, **parts | changes)
 
 
 def on_shards(task, *parts):
     """The task with its rows in shards, which are given by their places."""
-    rows = task.samples.members(0)
+    rows = task.samples.select_members(0)
     parts = [
-        Samples(rows.x, rows.y_encoded, rows.weight, np.arange(60)).take(
+        Samples(rows.x, rows.y_encoded, rows.sample_weight, np.arange(60)).take(
             np.array(part, int)
         )
         for part in parts
     ]
     sizes = tuple(len(part.y_encoded) for part in parts)
-    x = RowsInShards(rows.x.shape, sizes, parts)
+    x = ShardedRows(rows.x.shape, sizes, parts)
     return replace(task, samples=task.samples._replace(x=x))
 
 
@@ -80,7 +80,7 @@ def test_one_shard_in_one_round_is_a_plain_fit(dtype, n_networks, validation, sc
     given = {"goal": goal}
     if validation:
         rows = Samples(X[::4].astype(dtype), CODES[::4])
-        given["validation"] = rows.for_each(n_networks)
+        given["validation"] = rows.broadcast_members(n_networks)
     task = layered(n_networks, dtype, **given)
     expected = run_training(deepcopy(task), descent)
     train_result = carried_out(on_shards(deepcopy(task), range(60)), descent)
@@ -92,7 +92,7 @@ def test_networks_whose_part_is_over_are_left_alone():
     descent = solver("adam", batch_size=16, learning_rate_init=0.3)
     validation = Samples(X[::4].astype(np.float32), RNG.integers(0, 3, 15))
     goal = GOAL._replace(max_iter=30, patience=3)
-    task = layered(4, goal=goal, validation=validation.for_each(4))
+    task = layered(4, goal=goal, validation=validation.broadcast_members(4))
     expected = run_training(deepcopy(task), descent)
     assert len(set(expected.learnt.best_epochs)) > 1
     assert_same_outcome(
@@ -129,7 +129,7 @@ def test_the_learning_rate_that_is_told_is_that_of_the_last_step():
 def test_divergence_is_seen():
     x = X.astype(np.float32)
     x[7] = 1e30
-    task = layered(samples=Samples(x, CODES).for_each(1))
+    task = layered(samples=Samples(x, CODES).broadcast_members(1))
     task = on_shards(task, range(20), range(20, 40), range(40, 60))
     train_result = carried_out(task, solver("sgd", batch_size=10))
     assert train_result.stop_reason == StopReason.DIVERGED
@@ -181,7 +181,10 @@ def test_what_goes_to_shards_is_light_and_knows_of_no_rows():
     many = Samples(np.zeros((10_000, 2)), np.zeros(10_000, int))
     goal = GOAL._replace(scoring=lambda *given: 1.0)  # which pickle would refuse
     task = layered(
-        samples=many.for_each(1), validation=many.for_each(1), goal=goal, fit_task=open
+        samples=many.broadcast_members(1),
+        validation=many.broadcast_members(1),
+        goal=goal,
+        fit_task=open,
     )
     course = pickle.loads(pickle.dumps(Course.of(solver("adam"), task)))
     assert len(pickle.dumps(course)) < 10_000
@@ -194,7 +197,7 @@ def test_another_engine_on_a_shard_is_refused():
     course = Course.of(descent, replace(task, engine="another"))
     state, rounds = first_state(task), shards.Round(Visit(0, 0, 1), 0.1)
     with pytest.raises(RuntimeError, match="and 'another' where fit was called"):
-        course.take(task.samples.members(0), state, rounds, 0, SERIAL)
+        course.take(task.samples.select_members(0), state, rounds, 0, SERIAL)
 
 
 def test_losses_count_by_the_weight_of_the_rows():

@@ -25,8 +25,7 @@ from skmlp.fitting.start import (
 from skmlp.fitting.task import Data, Learnt, Member, Memory, TrainResult
 from skmlp.nn.network import Architecture
 from skmlp.training.batches import Samples
-from skmlp.training.endings import StopReason
-from skmlp.training.monitor import Plateau
+from skmlp.training.monitor import PlateauTracker, StopReason
 
 # The past
 
@@ -89,7 +88,7 @@ def past_of(architecture=ARCHITECTURE, n_networks=1, history=None, best_epochs=2
     weights = np.arange(np.prod(shape), dtype=float).reshape(shape)
     history = history or {"loss": [3.0, 2.0]}
     before = learnt(weights, history, best_epochs, architecture=architecture)
-    return FittedState(np.arange(3), before, Memory({"t": 4}, Plateau(2.0), 120))
+    return FittedState(np.arange(3), before, Memory({"t": 4}, PlateauTracker(2.0), 120))
 
 
 def test_networks_keep_their_shape_where_the_recipe_is_asked():
@@ -347,7 +346,7 @@ RARE = np.repeat([0, 1, 2], [45, 10, 5])
 
 
 def task(fitted_state=None, in_parts=False, settings=SETTINGS, samples=None, **given):
-    samples = samples or Samples(X, RARE).for_each(1)
+    samples = samples or Samples(X, RARE).broadcast_members(1)
     data = Data(samples, None, np.arange(3), 0)
     chosen = parameters(dtype="float64", **{"max_iter": 3} | given)
     rng = np.random.default_rng(0)
@@ -358,7 +357,7 @@ def test_biases_start_at_the_shares_of_the_classes():
     expected = [0.0] * 6 + list(np.log([0.75, 1 / 6, 1 / 12]))
     assert_allclose(task().parameters, [expected])
     weight = np.repeat([1.0, 1.5, 3.0], [45, 10, 5])  # 45, 15 and 15
-    weighted = task(samples=Samples(X, RARE, weight).for_each(1))
+    weighted = task(samples=Samples(X, RARE, weight).broadcast_members(1))
     assert_allclose(weighted.parameters[0, 6:], np.log([0.6, 0.2, 0.2]))
 
 
@@ -385,7 +384,8 @@ def test_waves_start_as_fast_as_the_kind_says():
     for one, vector in zip(ways, found, strict=True):
         plain = embedded.init_parameters(rng)
         waves, expected = (
-            embedded.layout.views(values)[0, "wave"] for values in (vector, plain)
+            embedded.layout.views(values)[0, "frequency_phase"]
+            for values in (vector, plain)
         )
         assert_allclose(waves[..., 0], one.frequency * expected[..., 0])
         # nothing else differs

@@ -32,7 +32,7 @@ def trained(name, activation, **goal):
     task = regression(
         architecture=architecture,
         parameters=architecture.init_parameters(rng)[np.newaxis],
-        samples=Samples(x, CODES).for_each(1),
+        samples=Samples(x, CODES).broadcast_members(1),
         rng=rng,
         goal=GOAL._replace(**goal),
     )
@@ -40,7 +40,7 @@ def trained(name, activation, **goal):
     descent = solver(name, len(X), learning_rate_init=rate, batch_size=50)
     (learner,) = descent.learners(task, task.parameters.copy(), None, [rng], SERIAL)
     for _ in range(N_EPOCHS):
-        learner.epoch([rate] * 8, lambda: False)
+        learner.train_epoch([rate] * 8, lambda: False)
     logits = learner.network.forward(x)
     _, grad = learner.loss.loss_and_grad(logits, CODES, None)
     return learner, grad
@@ -52,7 +52,7 @@ def trained(name, activation, **goal):
 def test_nothing_that_lasts_is_subnormal(name, activation, goal):
     learner, grad = trained(name, activation, **goal)
     optimizer = learner.updater.optimizer
-    vectors = {name: getattr(optimizer, name) for name in optimizer.memory}
+    vectors = {name: getattr(optimizer, name) for name in optimizer.state_names}
     vectors["delta"] = grad
     vectors["gradient"] = learner.network.gradient
     vectors["parameters"] = learner.updater.parameters
