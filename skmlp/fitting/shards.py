@@ -162,7 +162,7 @@ class InTurn:
 
     Parameters
     ----------
-    rows : RowsInShards
+    rows : ShardedRows
         The shards, as `Samples`.
     crew : Crew, default=ALONE
         For the networks.

@@ -23,7 +23,7 @@ class Memory(NamedTuple):
     ----------
     optimizer_state : dict or None
         What the update rule remembers.
-    plateau : Plateau or None
+    plateau : PlateauTracker or None
         How long the loss has not moved.
     samples_seen : int
         Training rows seen so far, each epoch counted.

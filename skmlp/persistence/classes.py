@@ -41,19 +41,13 @@ from skmlp.persistence.codecs import (
     by_fields,
     by_values,
 )
-from skmlp.tabular.columns import (
-    DATE_PARTS,
-    NUMERIC_COLUMNS,
-    CategoricalBlock,
-    DateColumn,
-    NumericColumn,
-    OneHotEncoding,
-    SignEncoding,
-    find_value_types,
-)
-from skmlp.tabular.encoder import TableEncoder, get_column_names
+from skmlp.tabular.categorical import CategoricalBlock, OneHotEncoding, SignEncoding
+from skmlp.tabular.datetime import DATE_PARTS, DateColumn
+from skmlp.tabular.encoder import NUMERIC_COLUMNS, TableEncoder, get_column_names
+from skmlp.tabular.factorize import find_value_types
 from skmlp.tabular.frame import NAMES_ATTRIBUTE, SparseMatrix
 from skmlp.tabular.kept import Columns, FirstRows, Kept
+from skmlp.tabular.numeric import NumericBlock, NumericColumn
 from skmlp.tabular.scaling import SmoothScale
 from skmlp.tabular.target_means import TargetMeans
 from skmlp.tabular.text import ANALYZERS, TextBlock
@@ -137,11 +131,8 @@ OUTPUT_FIELDS: dict[str, Check] = {
 ENCODER_FIELDS: dict[str, Check] = {
     "n_features_in_": is_count,
     "is_categorical_": is_array("b", 1),
-    "scale_": SmoothScale,
-    "_number_columns": is_list(NumericColumn),
-    "_category_columns": is_list(CategoricalBlock),
-    "_text_columns": is_list(TextBlock),
-    "_missing_of": is_array("iu", 1),
+    "_numeric": NumericBlock,
+    "_column_blocks": is_list(CategoricalBlock, TextBlock),
     "_is_sparse": is_bool,
 }
 """Attributes of a fitted encoder."""
@@ -192,13 +183,13 @@ def _get_encoder_columns(encoder: TableEncoder) -> dict[str, list[Hashable]]:
     if not hasattr(encoder, "scale_"):
         return {}
     names = get_column_names(encoder)
-    places = [column.position for column in encoder._category_columns]
-    return {"_category_columns": [names[place] for place in places]}
+    places = [block.position for block in encoder._column_blocks]
+    return {"_column_blocks": [names[place] for place in places]}
 
 
 def _build_encoder(state: dict[str, object]) -> TableEncoder:
     encoder: Any = build_estimator(TableEncoder, state)
-    is_fitted = "scale_" in state
+    is_fitted = "_numeric" in state
     optional = NAME_FIELDS | OUTPUT_FIELDS
     checks = {field: optional[field] for field in optional.keys() & state.keys()}
     check_fields("TableEncoder", state, checks | (ENCODER_FIELDS if is_fitted else {}))
@@ -210,13 +201,10 @@ def _build_encoder(state: dict[str, object]) -> TableEncoder:
 
 def is_encoder_consistent(encoder: TableEncoder) -> bool:
     """Return True if all columns have their places, numbers and names."""
+    numeric = encoder._numeric
     numbers, categories, text = places = [
         [column.position for column in columns]
-        for columns in (
-            encoder._number_columns,
-            encoder._category_columns,
-            encoder._text_columns,
-        )
+        for columns in (numeric.columns, encoder._categorical, encoder._text)
     ]
     n_features = encoder.n_features_in_
     # a made-up number of columns must not make a list of as many
@@ -227,18 +215,14 @@ def is_encoder_consistent(encoder: TableEncoder) -> bool:
         {*numbers, *categories, *text} == set(range(n_features)),
         all(
             column.from_text
-            for column in encoder._number_columns
+            for column in numeric.columns
             if column.position in {*categories, *text}
         ),
         encoder.is_categorical_.shape == (n_features,),
         np.flatnonzero(encoder.is_categorical_).tolist() == categories,
-        sum(len(column.parts) for column in encoder._number_columns)
-        == len(encoder.scale_.center),
-        np.array_equal(
-            encoder._missing_of, encoder._with_indicator(encoder.scale_.has_missing)
-        ),
+        encoder._column_blocks == [*encoder._categorical, *encoder._text],
         # sparse tables go to the network as they are
-        not encoder._is_sparse or encoder._all_plain(),
+        not encoder._is_sparse or encoder._is_matrix,
         are_names_consistent(vars(encoder), n_features),
     ]
     return all(fits)
@@ -251,6 +235,14 @@ def is_scale_consistent(scale: SmoothScale) -> bool:
     """Return True if all columns have all numbers."""
     is_aligned = len({len(array) for array in vars(scale).values()}) == 1
     return is_aligned and bool((scale.scale[scale.is_constant] == 1).all())
+
+
+def is_numeric_block_consistent(block: NumericBlock) -> bool:
+    """Return True if each array has its scale, and its indicator if it needs one."""
+    n_arrays = sum(len(column.parts) for column in block.columns)
+    return n_arrays == block.n_numbers and np.array_equal(
+        block.indicated, block.find_indicated()
+    )
 
 
 def is_one_hot_consistent(block: OneHotEncoding) -> bool:
@@ -279,9 +271,9 @@ def is_category_column_consistent(column: CategoricalBlock) -> bool:
         return len(cast(TargetMeans, block).table) == n_codes + 1
 
     return (
-        [type(block) for block in column.blocks[1:]] in ([], [TargetMeans])
-        and not isinstance(column.blocks[0], TargetMeans)
-        and all(map(fits, column.blocks))
+        [type(block) for block in column.encodings[1:]] in ([], [TargetMeans])
+        and not isinstance(column.encodings[0], TargetMeans)
+        and all(map(fits, column.encodings))
         and column.known.is_unique
         and not column.known.hasnans
         # numbers and text are looked up by bisection
@@ -401,6 +393,11 @@ FIELDS: dict[type, dict[str, Check]] = {
         "has_zone": is_bool,
         "in_utc": is_bool,
     },
+    NumericBlock: {
+        "columns": is_list(NumericColumn),
+        "scale": SmoothScale,
+        "indicated": is_array("iu", 1),
+    },
     CategoricalBlock: {
         "position": is_count,
         "max_categories": is_count,
@@ -408,18 +405,17 @@ FIELDS: dict[type, dict[str, Check]] = {
         "known": is_array("O", 1),
         "has_missing": is_bool,
         "is_object": is_bool,
-        "blocks": is_list(SignEncoding, OneHotEncoding, TargetMeans),
+        "encodings": is_list(SignEncoding, OneHotEncoding, TargetMeans),
     },
     SignEncoding: {"labels": is_list(str), "signs": is_finite_array("float64")},
     OneHotEncoding: {"labels": is_list(str), "places": is_array("i", 1)},
     TargetMeans: {
         "labels": is_list(str),
-        "scale": SmoothScale,
         "table": is_finite_array("float64", 2),
     },
     TextBlock: {
         "position": is_count,
-        "unit": is_text_in(*ANALYZERS),
+        "analyzer": is_text_in(*ANALYZERS),
         "terms": is_list(str),
         "idf": is_finite_array("float64"),
         "weights": lambda value: is_finite_array("float32", 2)(np.array(value)),
@@ -446,14 +442,13 @@ FIELDS: dict[type, dict[str, Check]] = {
 CONSISTENCY: dict[type, Callable[[Any], bool]] = {
     SmoothScale: is_scale_consistent,
     DateColumn: lambda column: bool(column.has_zone or not column.in_utc),
+    NumericBlock: is_numeric_block_consistent,
     CategoricalBlock: is_category_column_consistent,
     SignEncoding: lambda block: (
         len(block.labels) == 1 and block.signs.tolist() in [[0, 0, 0], [-1, 1, 0]]
     ),
     OneHotEncoding: is_one_hot_consistent,
-    TargetMeans: lambda means: (
-        means.table.shape[1] == len(means.labels) == len(means.scale.center)
-    ),
+    TargetMeans: lambda means: means.table.shape[1] == len(means.labels),
     TextBlock: is_text_column_consistent,
     Kept: _is_kept_consistent,
     Columns: _are_columns_consistent,

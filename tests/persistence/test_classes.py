@@ -22,18 +22,15 @@ from skmlp.persistence.classes import (
     get_estimator_state,
     is_category_column_consistent,
     is_encoder_consistent,
+    is_numeric_block_consistent,
     is_one_hot_consistent,
     is_scale_consistent,
     is_text_column_consistent,
 )
 from skmlp.persistence.codecs import by_fields, by_values
-from skmlp.tabular.columns import (
-    CategoricalBlock,
-    OneHotEncoding,
-    RealColumn,
-    SignEncoding,
-)
+from skmlp.tabular.categorical import CategoricalBlock, OneHotEncoding, SignEncoding
 from skmlp.tabular.kept import Columns, FirstRows, Kept
+from skmlp.tabular.numeric import NumericBlock, RealColumn
 from skmlp.tabular.scaling import SmoothScale
 from skmlp.tabular.target_means import TargetMeans
 from skmlp.tabular.text import TextBlock
@@ -386,7 +383,15 @@ def scale(**lengths):
 def means(n_codes, n_means, n_labels):
     block = TargetMeans()
     block.table = np.zeros((n_codes, n_means))
-    block.labels, block.scale = ["target"] * n_labels, scale(center=n_means)
+    block.labels = ["target"] * n_labels
+    return block
+
+
+def numeric(*columns, **wrong):
+    """A block of columns with missing values."""
+    arrays = [np.array([1.0, np.nan])] * len(columns)
+    block = NumericBlock(columns, SmoothScale().fit(arrays, None))
+    vars(block).update(wrong)
     return block
 
 
@@ -404,7 +409,7 @@ def text(n_terms, n_outputs, terms=None, n_labels=None):
 def categories(known, *blocks):
     column = CategoricalBlock(0, 40, 1)
     column.known, column.has_missing = pd.Index(list(known), dtype=object), False
-    column.blocks = list(blocks)
+    column.encodings = list(blocks)
     return column
 
 
@@ -420,6 +425,14 @@ def categories(known, *blocks):
             is_one_hot_consistent,
             [one_hot([0, 1, -1], 2), one_hot([-1], 0)],
             [one_hot([0, 2], 2), one_hot([-2, 0], 2), one_hot([0], 0)],
+        ),
+        (
+            is_numeric_block_consistent,
+            [numeric(), numeric(RealColumn(0))],
+            [
+                numeric(RealColumn(0), indicated=np.array([], int)),
+                numeric(RealColumn(0), columns=[]),
+            ],
         ),
         (
             is_text_column_consistent,
@@ -439,7 +452,7 @@ def categories(known, *blocks):
             ],
         ),
     ],
-    ids=["scale", "one-hot", "text", "categories"],
+    ids=["scale", "one-hot", "numeric", "text", "categories"],
 )
 def test_what_fits_together(fits, right, wrong):
     assert all(fits(one) for one in right)
@@ -467,18 +480,19 @@ def encoder_of_text():
 
 def test_text_comes_back():
     encoder, table = encoder_of_text()
-    assert len(encoder._text_columns) == 2
+    assert len(encoder._text) == 2
     loaded = decode(encode(encoder, "encoder"))
     assert_array_equal(loaded.transform(table), encoder.transform(table))
-    assert [column.from_text for column in loaded._number_columns] == [True, True]
+    assert [column.from_text for column in loaded._numeric.columns] == [True, True]
 
 
 @pytest.mark.parametrize("place", [0, 4], ids=["of numbers", "of none"])
 def test_text_has_a_place_of_its_own(place):
     encoder, _ = encoder_of_text()
-    encoder._text_columns[0].position = place
+    tree = encode(encoder, "encoder")
+    tree["state"]["_column_blocks"][-1]["state"]["position"] = place
     with pytest.raises(ValueError, match="columns of the encoder don't fit together"):
-        decode(encode(encoder, "encoder"))
+        decode(tree)
 
 
 @pytest.mark.parametrize(
@@ -486,12 +500,11 @@ def test_text_has_a_place_of_its_own(place):
     [
         ("n_features_in_", 3),
         ("is_categorical_", np.array([False])),
-        ("_number_columns", []),
-        ("_number_columns", [RealColumn(1)]),
-        ("_category_columns", []),
-        ("_missing_of", np.array([1])),
+        ("_numeric", numeric()),
+        ("_numeric", numeric(RealColumn(1))),
+        ("_column_blocks", []),
     ],
-    ids=["more", "fewer", "no numbers", "another place", "no categories", "missing"],
+    ids=["more", "fewer", "no numbers", "another place", "no categories"],
 )
 def test_columns_of_an_encoder_have_their_places_and_numbers(part, value):
     encoder = fitted_encoder()
@@ -517,13 +530,15 @@ def test_an_encoder_comes_back_fitted_or_not():
 
 def test_attributes_come_by_name_without_who_looks_on():
     encoder = TableEncoder(dtype="float64")
-    encoder.scale_ = "some scale"
+    encoder.is_categorical_ = "some mask"
     encoder._skl_callbacks = [print]
-    state = get_estimator_state(encoder, {"scale_"})
-    assert list(state) == sorted([*encoder.get_params(), "scale_"])
+    state = get_estimator_state(encoder, {"is_categorical_"})
+    assert list(state) == sorted([*encoder.get_params(), "is_categorical_"])
     assert state["dtype"] == "float64"
-    assert state["scale_"] == "some scale"
-    with pytest.raises(TypeError, match="TableEncoder has an attribute scale_ that"):
+    assert state["is_categorical_"] == "some mask"
+    with pytest.raises(
+        TypeError, match="TableEncoder has an attribute is_categorical_ that"
+    ):
         get_estimator_state(encoder, set())
 
 
