@@ -29,14 +29,15 @@ from sklearn.model_selection import train_test_split
 
 from skmlp import MLPSoftmaxClassifier
 from skmlp._utils import make_generator
+from skmlp.backend import make_predictor
 from skmlp.data.prepare import ValidationData, data_of_fit
 from skmlp.data.targets import read_targets
-from skmlp.fitting.averaging import Visit
-from skmlp.fitting.engines import make_predictor
+from skmlp.fitting.averaging import LocalSteps
 from skmlp.fitting.parameters import resolve_parameters
-from skmlp.fitting.shards import Course, InTurn, Round
-from skmlp.fitting.solvers import SOLVERS, first_state
-from skmlp.fitting.start import resolve_defaults, task_of
+from skmlp.fitting.shards import CommunicationRound, SerialExecutor, ShardJob
+from skmlp.fitting.solvers import SOLVERS
+from skmlp.fitting.start import build_run, resolve_config
+from skmlp.fitting.trainer import init_state
 from skmlp.nn.losses import softmax
 from skmlp.training.batches import ShardedRows
 
@@ -131,14 +132,14 @@ def prepare_run(run):
     )
     parameters = resolve_parameters(model)
     targets = read_targets(parameters, X, y, None)
-    settings = resolve_defaults(parameters, targets, X.shape[1], None)
+    config = resolve_config(parameters, targets, X.shape[1], None)
     model.classes_, rng = targets.classes, make_generator(run.seed)
     validation_data = ValidationData(None, None, None)
     found = data_of_fit(
-        model, parameters, X, targets, settings, validation_data, rng, False
+        model, parameters, X, targets, config, validation_data, rng, False
     )
-    task = task_of(parameters, settings, found, rng, None)
-    return model, task, SOLVERS["adam"].of(parameters, settings, task.n_samples)
+    task = build_run(config, found, rng, None)
+    return model, task, SOLVERS["adam"].from_config(parameters, config, task.n_samples)
 
 
 def deal_to_shards(task, run):
@@ -149,27 +150,27 @@ def deal_to_shards(task, run):
         rows = np.random.default_rng(0).permutation(task.n_samples)
     rows = np.array_split(rows, run.n_shards)
     sizes = tuple(map(len, rows))
-    parts = [task.samples.select_members(0).take(part) for part in rows]
+    parts = [task.data.samples.select_members(0).take(part) for part in rows]
     parts = [part._replace(indices=of) for part, of in zip(parts, rows, strict=True)]
-    return ShardedRows(task.samples.x.shape, sizes, parts)
+    return ShardedRows(task.data.samples.x.shape, sizes, parts)
 
 
 def train_in_rounds(run, task, descent):
     """Return the parameters after all rounds."""
-    state, course = first_state(task), Course.of(descent, task)
-    with descent.threads(task) as workers:
-        runner = InTurn(deal_to_shards(task, run), workers)
+    state, job = init_state(task), ShardJob.from_run(descent, task)
+    with descent.open_threads(task) as workers:
+        executor = SerialExecutor(deal_to_shards(task, run), workers)
         for epoch in range(run.n_epochs):
             rounds = plan_rounds(run, descent, epoch)
-            state, _ = runner.epoch(course, state, rounds, lambda: False)
+            state, _ = executor.run_epoch(job, state, rounds, lambda: False)
     return state.parameters
 
 
 def plan_rounds(run, descent, epoch):
     """Return the communication rounds of an epoch."""
     return [
-        Round(
-            Visit(epoch, number, run.n_rounds, 0, run.n_shards),
+        CommunicationRound(
+            LocalSteps(epoch, number, run.n_rounds, 0, run.n_shards),
             descent.learning_rate * get_rate_factor(run, epoch + number / run.n_rounds),
         )
         for number in range(run.n_rounds)
@@ -186,7 +187,7 @@ def get_rate_factor(run, n_epochs_before):
 def measure(run):
     """Return test log-losses: of the ensemble, and the mean of its networks."""
     model, task, solver = prepare_run(run)
-    task = replace(task, engine=solver.engine(task))
+    task = replace(task, backend=solver.select_backend(task))
     parameters = train_in_rounds(run, task, solver)
     _, X, _, y = load_rows(run.table)
     x = model.encoder_.transform(X)

@@ -31,7 +31,7 @@ from skmlp.dask import DaskMLPSoftmaxClassifier
 from skmlp.dask.averaging import align_arrays
 from skmlp.dask.cluster import CHUNK_SIZE, Tasks
 from skmlp.dask.partitions import concat_parts
-from skmlp.fitting.averaging import learning_rate_factor
+from skmlp.fitting.averaging import scale_learning_rate
 from skmlp.training.batches import Samples
 
 RNG = np.random.default_rng(0)
@@ -608,7 +608,7 @@ def test_max_time_ends_an_epoch_early(client, a_second_per_epoch):
     fitted.fit(lazy(), "label")
     assert fitted.n_iter_ == 1
     (rate,) = fitted.history_["learning_rate"]
-    assert rate < 0.9 * fitted.learning_rate_init * learning_rate_factor(2, 1)
+    assert rate < 0.9 * fitted.learning_rate_init * scale_learning_rate(2, 1)
 
 
 def test_search_resumes_after_a_worker_died(mortals, tmp_path):

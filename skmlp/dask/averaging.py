@@ -7,15 +7,15 @@ import numpy as np
 from distributed import Future
 
 from skmlp.dask.cluster import Tasks
-from skmlp.fitting.averaging import State, mean_of
-from skmlp.fitting.shards import Course, Report, Round
+from skmlp.fitting.averaging import TrainingState, average_states
+from skmlp.fitting.shards import CommunicationRound, Executor, RoundStats, ShardJob
 from skmlp.training.batches import Samples, ShardedRows
 from skmlp.training.threads import open_workers
 
 STATES_PER_TASK = 4  # a power of two; a task costs more than the mean of two states
 
 
-class DaskExecutor:
+class DaskExecutor(Executor):
     """Runs the communication rounds of an epoch on the workers of a cluster."""
 
     def __init__(self, tasks: Tasks, rows: ShardedRows) -> None:
@@ -23,13 +23,13 @@ class DaskExecutor:
         self.sizes = rows.sizes
         self.shards: Sequence[Future] = rows.shards
 
-    def epoch(
+    def run_epoch(
         self,
-        course: Course,
-        state: State,
-        rounds: Sequence[Round],
+        job: ShardJob,
+        state: TrainingState,
+        rounds: Sequence[CommunicationRound],
         should_stop: Callable[[], bool],
-    ) -> tuple[State, list[Report]]:
+    ) -> tuple[TrainingState, list[RoundStats]]:
         """Run an epoch; return the state after it and the statistics of its rounds."""
         workers = self.tasks.assign_workers(len(self.shards))
         # The graph of the whole epoch is submitted at once, so that no worker waits for
@@ -42,21 +42,21 @@ class DaskExecutor:
         # It begins with the state that the last epoch has brought to the client. So if
         # a worker dies, no more than its part of this epoch is computed again.
         with Tasks(self.tasks.client) as tasks:
-            shared_course, current = tasks.send(course), tasks.send(state)
+            shared_job, current = tasks.send(job), tasks.send(state)
             averages, stats = [], []
             for one in rounds:
                 states = [
                     tasks.submit(
                         _take_local_steps,
-                        *(shared_course, samples, current, one, shard),
+                        *(shared_job, samples, current, one, shard),
                         worker=workers[shard],
                     )
                     for shard, samples in enumerate(self.shards)
                 ]
                 current = _average(tasks, states)
                 averages.append(current)
-                stats.append(tasks.submit(Report.of, current))
-            reports: list[Report] = []
+                stats.append(tasks.submit(RoundStats.from_state, current))
+            reports: list[RoundStats] = []
             for future in stats:
                 reports.append(future.result())
                 # a round may be too short for a batch; then there is nothing to keep
@@ -69,22 +69,26 @@ class DaskExecutor:
 def _average(tasks: Tasks, states: Sequence[Future]) -> Future:
     """Average the states of all shards by a tree of tasks."""
     # Each level averages groups of a power of two, each in pairs. So the same pairs
-    # are joined as by one call of `mean_of`, and the result has the same bits.
+    # are joined as by one call of `average_states`, and the result has the same bits.
     while len(states) > 1:
         states = [
-            tasks.submit(mean_of, states[start : start + STATES_PER_TASK])
+            tasks.submit(average_states, states[start : start + STATES_PER_TASK])
             for start in range(0, len(states), STATES_PER_TASK)
         ]
     return states[0]
 
 
 def _take_local_steps(
-    course: Course, samples: Samples, state: State, one: Round, shard: int
-) -> State:
+    job: ShardJob,
+    samples: Samples,
+    state: TrainingState,
+    one: CommunicationRound,
+    shard: int,
+) -> TrainingState:
     """Train on one shard for one round, as a task."""
     # one thread: Dask runs tasks of other shards on the other threads of a worker
     with open_workers(1) as workers:
-        return course.take(align_arrays(samples), state, one, shard, workers)
+        return job.train_shard(align_arrays(samples), state, one, shard, workers)
 
 
 def align_arrays(samples: Samples) -> Samples:

@@ -26,12 +26,12 @@ from skmlp.dask.partitions import is_lazy
 from skmlp.dask.sources import open_dask_source
 from skmlp.data.sources import Source
 from skmlp.data.targets import check_labels, compute_accuracy
-from skmlp.fitting.averaging import batch_size_on
+from skmlp.defaults import is_auto
+from skmlp.fitting.averaging import scale_batch_size
+from skmlp.fitting.config import TrainingRun
 from skmlp.fitting.parameters import Parameters
-from skmlp.fitting.recipe import Settings, is_auto
-from skmlp.fitting.shards import OnShards
-from skmlp.fitting.solvers import SOLVERS, Descent, Trainer
-from skmlp.fitting.task import Task
+from skmlp.fitting.shards import ShardedTrainer
+from skmlp.fitting.solvers import StochasticTrainer, Trainer, check_supports
 from skmlp.training.batches import ShardedRows
 
 
@@ -307,27 +307,24 @@ class DaskMLPSoftmaxClassifier(MLPSoftmaxClassifier):
 
     # Hooks of MLPSoftmaxClassifier.fit
 
-    def _source(
+    def _open_source(
         self, parameters: Parameters, X: Any, y: Any, sample_weight: Any
     ) -> AbstractContextManager[Source]:
-        solver = SOLVERS[parameters.solver]
-        solver.check_takes(parameters, "shards", "rows in shards")
+        check_supports(parameters.solver, "shards", "rows in shards")
         return open_dask_source(self, parameters, X, y, sample_weight)
 
-    def _trainer(
-        self, parameters: Parameters, task: Task, settings: Settings
-    ) -> Trainer:
-        trainer = super()._trainer(parameters, task, settings)
-        rows = task.samples.x
+    def _build_trainer(self, parameters: Parameters, run: TrainingRun) -> Trainer:
+        trainer = super()._build_trainer(parameters, run)
+        rows = run.data.samples.x
         if not isinstance(rows, ShardedRows):  # partial_fit trains here
             return trainer
-        assert isinstance(trainer, Descent), "others were refused"
+        assert isinstance(trainer, StochasticTrainer), "others were refused"
         self.n_shards_ = len(rows.sizes)
         if is_auto(parameters.batch_size):
-            batch_size = batch_size_on(self.n_shards_, trainer.batch_size)
+            batch_size = scale_batch_size(self.n_shards_, trainer.batch_size)
             trainer = replace(trainer, batch_size=batch_size)
         executor = DaskExecutor(Tasks(get_client(self.client)), rows)
-        return OnShards(trainer, executor, int(self.rounds_per_epoch))
+        return ShardedTrainer(trainer, executor, int(self.rounds_per_epoch))
 
 
 def _call_on_rows(

@@ -31,9 +31,8 @@ from skmlp.data.sources import (
 )
 from skmlp.data.splits import SplitRole
 from skmlp.data.targets import Targets
+from skmlp.fitting.config import TrainConfig, TrainData
 from skmlp.fitting.parameters import Parameters
-from skmlp.fitting.recipe import Settings
-from skmlp.fitting.task import Data
 from skmlp.tabular.frame import TableLike
 from skmlp.training.batches import Samples, ShardedRows
 
@@ -90,11 +89,11 @@ class GatheredSource(MemorySource):
         estimator: FittedInputs,
         parameters: Parameters,
         targets: Targets,
-        settings: Settings,
+        settings: TrainConfig,
         validation_data: ValidationData,
         rng: np.random.Generator,
         is_warm_start: bool,
-    ) -> Data:
+    ) -> TrainData:
         # a row lies in one shard only, so all networks have the same validation rows
         settings = settings._replace(n_folds=1)
         data = super().data(

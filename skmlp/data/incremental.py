@@ -25,7 +25,7 @@ from skmlp.data.prepare import (
 )
 from skmlp.data.targets import Targets, build_samples, compute_class_weights
 from skmlp.fitting.parameters import Parameters
-from skmlp.fitting.progress import say
+from skmlp.fitting.progress import log
 from skmlp.tabular.encoder import TableEncoder
 from skmlp.tabular.frame import TableLike, format_list, remember_names
 from skmlp.tabular.kept import FirstRows, Kept, keep
@@ -216,7 +216,7 @@ def settle(
 ) -> None:
     """Keep the encoder, which is fitted on so many rows, and no rows any more."""
     estimator._first_rows = None
-    say(
+    log(
         verbose,
         f"encoder settled on the first {n_rows} rows: {encoder.n_features_in_} columns "
         f"to {encoder.n_features_out_} inputs",

@@ -21,9 +21,8 @@ from skmlp.data.targets import (
     is_unknown_to_sklearn,
     split_samples,
 )
+from skmlp.fitting.config import TrainConfig, TrainData
 from skmlp.fitting.parameters import Parameters, Transformer
-from skmlp.fitting.recipe import Settings
-from skmlp.fitting.task import Data
 from skmlp.tabular.encoder import TableEncoder
 from skmlp.tabular.frame import (
     SparseMatrix,
@@ -149,11 +148,11 @@ def data_of_fit(
     parameters: Parameters,
     X: TableLike,
     targets: Targets,
-    settings: Settings,
+    settings: TrainConfig,
     validation_data: ValidationData,
     rng: np.random.Generator,
     is_warm_start: bool,
-) -> Data:
+) -> TrainData:
     """Rows held out, and X encoded by what is there, or by what the others teach."""
     holds_out = settings.early_stopping and not validation_data.are_given
     samples, validation = split_samples(
@@ -179,12 +178,12 @@ def build_data(
     samples: Samples,
     validation: Samples | None,
     targets: Targets,
-) -> Data:
+) -> TrainData:
     """Samples and their matrix, of which the encoder knows which part is numbers."""
     n_numbers = x.shape[1]
     if isinstance(estimator.encoder_, TableEncoder):
         n_numbers = estimator.encoder_.n_numbers_
-    return Data(samples._replace(x=x), validation, targets.classes, n_numbers)
+    return TrainData(samples._replace(x=x), validation, targets.classes, n_numbers)
 
 
 # The matrix

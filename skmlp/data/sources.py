@@ -29,9 +29,8 @@ from skmlp.data.targets import (
     read_targets,
     warn_no_split,
 )
+from skmlp.fitting.config import TrainConfig, TrainData
 from skmlp.fitting.parameters import Parameters
-from skmlp.fitting.recipe import Settings
-from skmlp.fitting.task import Data
 from skmlp.tabular.frame import (
     TableLike,
     as_table,
@@ -80,7 +79,7 @@ class Source(Protocol):
     def targets(self, parameters: Parameters) -> Targets:
         """What labels and weights say."""
 
-    def suited(self, settings: Settings) -> Settings:
+    def suited(self, settings: TrainConfig) -> TrainConfig:
         """The settings, as far as these rows can be split by them."""
 
     def data(
@@ -88,11 +87,11 @@ class Source(Protocol):
         estimator: FittedInputs,
         parameters: Parameters,
         targets: Targets,
-        settings: Settings,
+        settings: TrainConfig,
         validation_data: ValidationData,
         rng: np.random.Generator,
         is_warm_start: bool,
-    ) -> Data:
+    ) -> TrainData:
         """Rows held out, and X encoded by what is there, or by what others teach."""
 
 
@@ -179,7 +178,7 @@ class MemorySource(AbstractContextManager):
         self.y = targets.y
         return targets
 
-    def suited(self, settings: Settings) -> Settings:
+    def suited(self, settings: TrainConfig) -> TrainConfig:
         return settings
 
     def data(
@@ -187,11 +186,11 @@ class MemorySource(AbstractContextManager):
         estimator: FittedInputs,
         parameters: Parameters,
         targets: Targets,
-        settings: Settings,
+        settings: TrainConfig,
         validation_data: ValidationData,
         rng: np.random.Generator,
         is_warm_start: bool,
-    ) -> Data:
+    ) -> TrainData:
         return data_of_fit(
             estimator,
             parameters,
@@ -310,7 +309,7 @@ class PartedSource(AbstractContextManager, ABC):
         `sample` are those that the encoder was fitted on, encoded; None if it was not.
         """
 
-    def suited(self, settings: Settings) -> Settings:
+    def suited(self, settings: TrainConfig) -> TrainConfig:
         """Rows that are held out are few, and the same for all networks."""
         return settings._replace(n_folds=1)
 
@@ -331,11 +330,11 @@ class PartedSource(AbstractContextManager, ABC):
         estimator: FittedInputs,
         parameters: Parameters,
         targets: Targets,
-        settings: Settings,
+        settings: TrainConfig,
         validation_data: ValidationData,
         rng: np.random.Generator,
         is_warm_start: bool,
-    ) -> Data:
+    ) -> TrainData:
         holds_out = settings.early_stopping and not validation_data.are_given
         n_to_encoder = resolve_encoder_rows(
             parameters, self.n_columns, self.most_encoder_rows

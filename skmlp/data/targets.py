@@ -14,8 +14,9 @@ from sklearn.utils.class_weight import compute_class_weight
 from sklearn.utils.multiclass import check_classification_targets, type_of_target
 from sklearn.utils.validation import check_consistent_length
 
+from skmlp.defaults import is_auto
+from skmlp.fitting.config import TrainConfig
 from skmlp.fitting.parameters import Parameters
-from skmlp.fitting.recipe import Settings, is_auto
 from skmlp.tabular.frame import TableLike, as_table, check_not_lazy, format_list
 from skmlp.tabular.labels import check_weights, find_labels, limit_range, read_labels
 from skmlp.training.batches import Samples
@@ -285,7 +286,7 @@ def split_validation(
 def split_samples(
     parameters: Parameters,
     samples: Samples,
-    settings: Settings,
+    settings: TrainConfig,
     rng: np.random.Generator,
 ) -> tuple[Samples, Samples | None]:
     """Training part, and a held-out part if there is to be one, for each network."""
@@ -304,7 +305,7 @@ def split_samples(
 
 
 def warn_no_split(
-    parameters: Parameters, settings: Settings, y_encoded: np.ndarray
+    parameters: Parameters, settings: TrainConfig, y_encoded: np.ndarray
 ) -> None:
     """Say that no rows are held out, to whoever has asked for some."""
     if is_auto(parameters.early_stopping):

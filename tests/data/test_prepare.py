@@ -18,7 +18,7 @@ from sklearn.preprocessing import (
     QuantileTransformer,
     StandardScaler,
 )
-from tasks import CODES, SETTINGS, X
+from tasks import CODES, CONFIG, X
 
 from skmlp import TableEncoder
 from skmlp.data import prepare
@@ -40,7 +40,7 @@ from skmlp.data.prepare import (
 from skmlp.data.targets import read_targets
 
 NOBODYS = ValidationData(None, None, None)
-TWO_NETWORKS = SETTINGS._replace(n_estimators=2)
+TWO_NETWORKS = CONFIG._replace(n_estimators=2)
 FRAME = pd.DataFrame({"width": X[:, 0], "side": np.where(X[:, 1] > 0, "left", "right")})
 
 
@@ -171,7 +171,7 @@ def test_an_encoder_that_is_given_is_fitted_on_some_rows_and_encodes_all():
 def test_all_rows_are_learnt_from_where_none_are_held_out():
     estimator = straight(dtype="float64")
     data = data_of_fit(
-        estimator, estimator, X, targets_of(estimator), SETTINGS, NOBODYS, rng(), False
+        estimator, estimator, X, targets_of(estimator), CONFIG, NOBODYS, rng(), False
     )
     assert_array_equal(data.samples.x, X)
     assert_array_equal(data.samples.y_encoded, [CODES])
@@ -185,7 +185,7 @@ def test_all_rows_are_learnt_from_where_none_are_held_out():
 
 
 def test_held_out_rows_and_the_others_are_all_rows_of_one_matrix():
-    estimator, settings = straight(), SETTINGS._replace(early_stopping=True)
+    estimator, settings = straight(), CONFIG._replace(early_stopping=True)
     weight = np.linspace(0.5, 2, 60)
     targets = targets_of(estimator, weight)
     samples, validation, *_ = data_of_fit(
@@ -200,7 +200,7 @@ def test_held_out_rows_and_the_others_are_all_rows_of_one_matrix():
         assert_array_equal(part.sample_weight, weight[part.indices])
 
 
-@pytest.mark.parametrize("settings", [SETTINGS, TWO_NETWORKS])
+@pytest.mark.parametrize("settings", [CONFIG, TWO_NETWORKS])
 def test_rows_of_ones_own_leave_all_others_to_each_network(settings):
     estimator = straight(dtype="float64", class_weight={0: 1, 1: 2, 2: 3})
     validation_data = ValidationData(X[:3] + 1, [0, 1, 2], [4, 5, 6])
@@ -243,7 +243,7 @@ def test_half_of_ones_own_rows_are_refused(validation_data, are_given):
                 estimator,
                 X,
                 targets_of(estimator),
-                SETTINGS,
+                CONFIG,
                 validation_data,
                 rng(),
                 False,
@@ -254,7 +254,7 @@ def test_the_encoder_says_which_columns_of_the_matrix_are_numbers():
     estimator = classic()
     targets = targets_of(estimator)
     data = data_of_fit(
-        estimator, estimator, FRAME, targets, SETTINGS, NOBODYS, rng(), False
+        estimator, estimator, FRAME, targets, CONFIG, NOBODYS, rng(), False
     )
     assert data.n_numbers == estimator.encoder_.n_numbers_ == 1
     assert data.samples.x.shape[1] > 1
@@ -264,11 +264,11 @@ def test_who_goes_on_reads_by_what_is_there():
     estimator = classic(dtype="float64", preprocessing=StandardScaler())
     take_encoder(estimator, FunctionTransformer(lambda X: 10 * X).fit(X))
     targets = targets_of(estimator)
-    data = data_of_fit(estimator, estimator, X, targets, SETTINGS, NOBODYS, rng(), True)
+    data = data_of_fit(estimator, estimator, X, targets, CONFIG, NOBODYS, rng(), True)
     assert_array_equal(data.samples.x, 10 * X)
 
 
-@pytest.mark.parametrize("settings", [SETTINGS, TWO_NETWORKS])
+@pytest.mark.parametrize("settings", [CONFIG, TWO_NETWORKS])
 def test_samples_on_a_matrix_are_those_of_the_targets(settings):
     estimator = straight(dtype="float64")
     targets = targets_of(estimator)

@@ -223,7 +223,7 @@ def test_the_rows_are_all_there_once_with_their_labels(folder):
     rng = np.random.default_rng(0)
     with open_source(given, folder / "x.parquet", "label", "weight") as source:
         targets = source.targets(given)
-        settings = sources.Settings(**TINY)
+        settings = sources.TrainConfig(**TINY)
         given.classes_ = targets.classes
         own = sources.ValidationData(None, None, None)
         data = source.data(given, given, targets, settings, own, rng, False)
@@ -242,7 +242,7 @@ def test_the_rows_are_all_there_once_with_their_labels(folder):
 
 
 TINY = {
-    **dict.fromkeys(sources.Settings._fields),
+    **dict.fromkeys(sources.TrainConfig._fields),
     "early_stopping": True,
     "validation_fraction": 0.2,
     "n_estimators": 2,
