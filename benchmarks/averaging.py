@@ -29,8 +29,9 @@ from sklearn.model_selection import train_test_split
 
 from skmlp import MLPSoftmaxClassifier
 from skmlp._estimators import as_generator
-from skmlp.data.prepare import ValidationData, data_of_fit
-from skmlp.data.targets import read_targets
+from skmlp.data.inputs import FittedInputs
+from skmlp.data.prepare import ValidationData, prepare
+from skmlp.data.sources import MemorySource
 from skmlp.fitting.averaging import Visit
 from skmlp.fitting.engines import reader_of
 from skmlp.fitting.parameters import resolve_parameters
@@ -140,13 +141,14 @@ def start_of(run):
         random_state=0,
     )
     parameters = resolve_parameters(model)
-    targets = read_targets(parameters, X, y, None)
+    source = MemorySource(X, y, None)
+    targets = source.read_targets(parameters)
     settings = resolve_defaults(parameters, targets, X.shape[1], None)
     model.classes_, rng = targets.classes, as_generator(run.seed)
     validation_data = ValidationData(None, None, None)
-    found = data_of_fit(
-        model, parameters, X, targets, settings, validation_data, rng, False
-    )
+    inputs = FittedInputs.of(model, is_fitted=False)
+    found = prepare(source, validation_data, parameters, settings, rng, inputs)
+    inputs.store_on(model)
     task = task_of(parameters, settings, found, rng, None)
     return model, task, SOLVERS["adam"].of(parameters, settings, task.n_samples)
 

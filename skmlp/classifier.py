@@ -34,15 +34,11 @@ from skmlp._sklearn_compat import (
     fit_context,
     with_callbacks,
 )
-from skmlp.data.incremental import PartialFitBatch, batches_to_train, end_stream
+from skmlp.data.incremental import PartialFitBatch, RowBuffer, end_stream, read_batches
+from skmlp.data.inputs import FittedInputs, encode_rows, make_encoder
 from skmlp.data.parquet import DataSetLike, is_data_set
 from skmlp.data.predictions import iterate_features, iterate_predictions, write_parquet
-from skmlp.data.prepare import (
-    ValidationData,
-    build_data,
-    encode_rows,
-    make_encoder,
-)
+from skmlp.data.prepare import ValidationData, build_data, prepare
 from skmlp.data.sources import (
     Source,
     open_source,
@@ -78,7 +74,6 @@ from skmlp.optim.schedules import SCHEDULES
 from skmlp.persistence import models
 from skmlp.tabular.encoder import TableEncoder
 from skmlp.tabular.frame import TableLike, as_table
-from skmlp.tabular.kept import FirstRows
 from skmlp.training.monitor import Plateau
 
 
@@ -502,7 +497,7 @@ class MLPSoftmaxClassifier(
     t_: int
     _optimizer_state: OptimizerState | None
     _plateau: Plateau | None
-    _first_rows: FirstRows | None = None  # as in models from before any were kept
+    _row_buffer: RowBuffer | None = None
 
     def __init__(
         self,
@@ -672,9 +667,9 @@ class MLPSoftmaxClassifier(
     ) -> None:
         """Train on the rows of a source, one step after the other."""
         fitted_state = FittedState.of(self) if parameters.warm_start else None
-        targets = source.targets(parameters)
+        targets = source.read_targets(parameters)
         settings = resolve_defaults(parameters, targets, source.n_columns, fitted_state)
-        settings = source.suited(settings)
+        settings = source.limit_folds(settings)
         rng = as_generator(parameters.random_state)
 
         def given() -> dict[str, object]:
@@ -685,10 +680,12 @@ class MLPSoftmaxClassifier(
         )
         self.classes_ = targets.classes
         is_warm_start = fitted_state is not None
-        data = source.data(
-            self, parameters, targets, settings, validation_data, rng, is_warm_start
-        )
-        end_stream(self, is_warm_start)
+        inputs = FittedInputs.of(self, is_warm_start)
+        data = prepare(source, validation_data, parameters, settings, rng, inputs)
+        if is_warm_start:
+            end_stream(self._row_buffer, inputs)
+        inputs.store_on(self)
+        self._row_buffer = None
         task = replace(
             task_of(parameters, settings, data, rng, fitted_state),
             deadline=deadline,
@@ -773,12 +770,17 @@ class MLPSoftmaxClassifier(
         fitted_state = FittedState.of(self)
         classes = all_classes(classes, fitted_state)
         X, y, sample_weight = resolve_columns(X, y, sample_weight)
-        targets = read_targets(parameters, X, y, sample_weight, classes)
+        table = as_table(X)
+        targets = read_targets(parameters, table, y, sample_weight, classes)
         self.classes_ = classes
         rng = as_generator(parameters.random_state)
-        is_warm_start = fitted_state is not None
-        for call in batches_to_train(self, parameters, X, targets, rng, is_warm_start):
-            self._learn(parameters, call, as_table(X).n_columns)
+        inputs = FittedInputs.of(self, is_fitted=fitted_state is not None)
+        self._row_buffer, batches = read_batches(
+            inputs, self._row_buffer, parameters, table, targets, rng
+        )
+        inputs.store_on(self)
+        for batch in batches:
+            self._learn(parameters, batch, table.n_columns)
         return self
 
     def set_params(self, **params: object) -> Self:
@@ -1073,7 +1075,7 @@ class MLPSoftmaxClassifier(
     def encoder_is_settled_(self) -> bool:
         """Whether the encoder stays as it is."""
         check_is_fitted(self)
-        return self._first_rows is None
+        return self._row_buffer is None
 
     def __sklearn_is_fitted__(self) -> bool:
         return "parameters_" in vars(self)
@@ -1144,7 +1146,8 @@ class MLPSoftmaxClassifier(
             parameters, call.targets, n_columns, fitted_state, in_parts=True
         )
         samples = call.targets.samples.for_each(settings.n_estimators)
-        data = build_data(self, call.x, samples, None, call.targets)
+        samples = samples._replace(x=call.x)
+        data = build_data(self.encoder_, samples, None, call.targets)
         anew = call.reinitializes
         task = task_of(parameters, settings, data, call.rng, fitted_state, True, anew)
         task = replace(task, verbose=call.verbose)

@@ -161,7 +161,7 @@ class Partitions:
         )
         self.tasks.futures += all_parts
         found = self.gather(labels_of, all_parts)
-        rows = [number for number, labels in enumerate(found) if len(labels.of_row)]
+        rows = [number for number, labels in enumerate(found) if len(labels.indices)]
         if not rows:
             raise ValueError("X has no rows, so there is nothing to learn from.")
         self.labels = [found[number] for number in rows]
@@ -171,7 +171,7 @@ class Partitions:
     @property
     def n_rows(self) -> int:
         """How many there are."""
-        return sum(len(labels.of_row) for labels in self.labels)
+        return sum(len(labels.indices) for labels in self.labels)
 
     def gather(
         self,
@@ -188,7 +188,7 @@ class Partitions:
         """Where the rows of each partition are among all."""
         stop = 0
         for labels in self.labels:
-            start, stop = stop, stop + len(labels.of_row)
+            start, stop = stop, stop + len(labels.indices)
             yield slice(start, stop)
 
     def release(self) -> None:

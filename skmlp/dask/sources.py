@@ -3,12 +3,11 @@
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack
 from operator import itemgetter
-from typing import TYPE_CHECKING, Any, NamedTuple, cast
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from distributed import Future
 
-from skmlp.classifier import MLPSoftmaxClassifier
 from skmlp.dask.cluster import Tasks, client_of, n_workers_of
 from skmlp.dask.partitions import (
     Part,
@@ -18,21 +17,17 @@ from skmlp.dask.partitions import (
     together,
     words_of,
 )
-from skmlp.data.prepare import FittedInputs, ValidationData
+from skmlp.data.inputs import FittedInputs, check_dense
 from skmlp.data.sources import (
     MemorySource,
     PartedSource,
     PartLabels,
     Source,
-    check_dense,
     encode_part,
-    expand_weight,
     resolve_encoder_rows,
 )
 from skmlp.data.splits import SplitRole
-from skmlp.data.targets import Targets
 from skmlp.fitting.parameters import Parameters
-from skmlp.fitting.recipe import Settings
 from skmlp.fitting.task import Data
 from skmlp.tabular.frame import TableLike
 from skmlp.training.batches import RowsInShards, Samples
@@ -75,6 +70,8 @@ class Gathered(MemorySource):
         Where they come from.
     """
 
+    has_one_split = True  # rows lie in one place, and so are the same for all networks
+
     def __init__(self, partitions: Partitions) -> None:
         self.tasks = partitions.tasks
         self.n_shards = partitions.n_shards
@@ -90,29 +87,9 @@ class Gathered(MemorySource):
     def fingerprint(self) -> Mapping[str, TableLike | str | None]:
         return {**super().fingerprint(), **shards_in_words(self.n_shards)}
 
-    def data(
-        self,
-        estimator: FittedInputs,
-        parameters: Parameters,
-        targets: Targets,
-        settings: Settings,
-        validation_data: ValidationData,
-        rng: np.random.Generator,
-        is_warm_start: bool,
-    ) -> Data:
-        """As in memory; then the rows to train on are dealt to shards at random."""
-        # rows lie in one place, and so are the same for all networks
-        settings = settings._replace(n_folds=1)
-        found = super().data(
-            estimator,
-            parameters,
-            targets,
-            settings,
-            validation_data,
-            rng,
-            is_warm_start,
-        )
-        rows = found.samples.members(0)
+    def place(self, data: Data, rng: np.random.Generator) -> Data:
+        """Deal the training rows to shards at random."""
+        rows = data.samples.members(0)
         n_rows = len(rows.y_encoded)
         n_shards = min(self.n_shards, n_rows)
         # one shard is all there is, in the order of a plain fit
@@ -125,8 +102,8 @@ class Gathered(MemorySource):
         ]
         shape = check_dense(rows.x).shape
         x = RowsInShards((n_rows, shape[1]), tuple(map(len, parts)), shards)
-        samples = found.samples._replace(x=x, rows=None)
-        return found._replace(samples=samples)
+        samples = data.samples._replace(x=x, rows=None)
+        return data._replace(samples=samples)
 
 
 def compact(rows: Samples, part: np.ndarray) -> Samples:
@@ -176,42 +153,40 @@ class OnWorkers(PartedSource):
 
     def encode(
         self,
-        estimator: FittedInputs,
+        inputs: FittedInputs,
         parameters: Parameters,
-        targets: Targets,
-        uses: np.ndarray,
-        sample: np.ndarray | None,
+        roles: np.ndarray,
+        known: np.ndarray | None,
         rng: np.random.Generator,
     ) -> tuple[Samples, Samples | None]:
         """Partitions are encoded by workers, and dealt to the shards in turn."""
-        local = cast("DaskMLPSoftmaxClassifier", estimator).as_local()
-        plans = self.plans(targets, uses, sample)
+        plans = self.plans(roles, known)
         n_rows_of = [plan.n_to_train_on for plan in plans]
         n_shards = min(self.partitions.n_shards, int(np.count_nonzero(n_rows_of)))
         shard_of = (np.cumsum(np.array(n_rows_of) > 0) - 1).clip(0) % n_shards
-        shards, validation = self.encoded(local, plans, shard_of)
+        shards, validation = self.encoded((inputs, parameters.dtype), plans, shard_of)
         sizes = np.bincount(shard_of, n_rows_of).astype(int)
-        is_training = np.isin(uses, TO_TRAIN_ON)
+        is_training = np.isin(roles, TO_TRAIN_ON)
         shape = (int(sizes.sum()), validation.x.shape[1])
         x = RowsInShards(shape, tuple(sizes.tolist()), shards)
-        weight = expand_weight(targets, len(uses))
+        weight = self.targets.full_weight()
         samples = Samples(
             x,
-            self.y_encoded[is_training],
+            self.targets.y[is_training],
             None if weight is None else weight[is_training],
         )
         return samples, validation if len(validation.y_encoded) else None
 
     def encoded(
         self,
-        estimator: MLPSoftmaxClassifier,
+        reading: tuple[FittedInputs, str],
         plans: Sequence["Plan"],
         shard_of: np.ndarray,
     ) -> tuple[list[Future], Samples]:
         """The shards, of which each partition has its own, and the rows held out."""
         workers = self.tasks.places(int(shard_of.max()) + 1)
         with Tasks(self.tasks.client) as tasks:
-            everywhere = tasks.send(estimator)
+            everywhere = tasks.send((*reading, self.targets.classes))
             encodings = [
                 tasks.submit(
                     encoded_part,
@@ -236,11 +211,9 @@ class OnWorkers(PartedSource):
         self.partitions.release()
         return shards, joined(validation)
 
-    def plans(
-        self, targets: Targets, uses: np.ndarray, sample: np.ndarray | None
-    ) -> list["Plan"]:
+    def plans(self, uses: np.ndarray, sample: np.ndarray | None) -> list["Plan"]:
         """What is to be done with the rows of each partition."""
-        weight = expand_weight(targets, len(uses))
+        weight = self.targets.full_weight()
         plans, n_sampled = [], 0
         for place in self.partitions.places():
             use, known = uses[place], None
@@ -249,7 +222,7 @@ class OnWorkers(PartedSource):
                 n_sampled += int((use == SplitRole.ENCODER).sum())
                 known = sample[start:n_sampled]
             its_weight = None if weight is None else weight[place]
-            plans.append(Plan(use, self.y_encoded[place], its_weight, known))
+            plans.append(Plan(use, self.targets.y[place], its_weight, known))
         return plans
 
 
@@ -283,16 +256,17 @@ class Plan(NamedTuple):
 
 
 def encoded_part(
-    estimator: MLPSoftmaxClassifier, part: Part, plan: Plan
+    reading: tuple[FittedInputs, str, np.ndarray], part: Part, plan: Plan
 ) -> tuple[Samples, Samples]:
     """The encoded rows of a partition: those to train on, and those held out."""
+    inputs, dtype, classes = reading
     use, y_encoded, weight, known = plan
-    if not np.array_equal(labels_of(part).encode(estimator.classes_), y_encoded):
+    if not np.array_equal(labels_of(part).encode(classes), y_encoded):
         raise RuntimeError(
             "a partition was lost with its worker, and has other labels now that it "
             "was computed again; write the table to Parquet, or sort it, before fit."
         )
-    x = encode_part(estimator, str(estimator.dtype), part.X, use, known)
+    x = encode_part(inputs, dtype, part.X, use, known)
     samples = Samples(x, y_encoded, weight)
     masks = np.isin(use, TO_TRAIN_ON), use == SplitRole.VALIDATION
     first, second = (

@@ -21,6 +21,7 @@ from scipy.sparse import csr_array, csr_matrix
 from sklearn.base import BaseEstimator
 
 from skmlp._sklearn_compat import validate_parameters
+from skmlp.data.incremental import BufferedFrame, BufferedRows, RowBuffer, join_rows
 from skmlp.nn.activations import ACTIVATIONS, Activation
 from skmlp.nn.network import Architecture
 from skmlp.persistence.archive import Leaf, Tree, expect
@@ -54,7 +55,6 @@ from skmlp.tabular.columns import (
 )
 from skmlp.tabular.encoder import TableEncoder, get_column_names
 from skmlp.tabular.frame import NAMES_ATTRIBUTE, SparseMatrix, Values
-from skmlp.tabular.kept import Columns, FirstRows, Kept, join
 from skmlp.tabular.scaling import SmoothScale
 from skmlp.tabular.target_means import TargetMeans
 from skmlp.tabular.text import ANALYZERS, TextBlock
@@ -419,20 +419,20 @@ def columns_of_encoder(encoder: TableEncoder) -> dict[str, list[Hashable]]:
 # Rows that partial_fit keeps
 
 
-def state_of_first_rows(rows: FirstRows) -> State:
+def state_of_first_rows(rows: RowBuffer) -> State:
     """All rows, of which those that came since the encoder was fitted as one part."""
-    since = [join(rows.since)] if rows.since else []
+    since = [join_rows(rows.since)] if rows.since else []
     return {"fitted": rows.fitted, "since": since}
 
 
-def build_first_rows(fitted: Kept, since: list[Kept]) -> FirstRows:
+def build_first_rows(fitted: BufferedRows, since: list[BufferedRows]) -> RowBuffer:
     """Rows that the encoder is fitted on, and such that came since."""
-    if not (is_a(Kept)(fitted) and is_list_of(Kept)(since)):
+    if not (is_a(BufferedRows)(fitted) and is_list_of(BufferedRows)(since)):
         raise ValueError("the rows that are kept are wrong")
-    return FirstRows(fitted, tuple(since))
+    return RowBuffer(fitted, tuple(since))
 
 
-def state_of_kept(kept: Kept) -> State:
+def state_of_kept(kept: BufferedRows) -> State:
     """Rows of some calls; of objects, which make no array in a file, the columns."""
     table: object = kept.table
     if is_table_of_objects(table):
@@ -445,7 +445,7 @@ def is_table_of_objects(table: object) -> TypeGuard[np.ndarray]:
     return isinstance(table, np.ndarray) and table.dtype == object
 
 
-def columns_of_kept(kept: Kept) -> dict[str, list[str]]:
+def columns_of_kept(kept: BufferedRows) -> dict[str, list[str]]:
     """Names of the columns of a matrix of objects, which has none of its own."""
     if not is_table_of_objects(kept.table):
         return {}
@@ -454,7 +454,7 @@ def columns_of_kept(kept: Kept) -> dict[str, list[str]]:
 
 IN_KEPT: dict[str, Check] = {
     "table": lambda value: (
-        isinstance(value, Columns | csr_array | csr_matrix)
+        isinstance(value, BufferedFrame | csr_array | csr_matrix)
         or is_array("biufcUSmMO", 2)(value)
     ),
     "y_encoded": lambda value: is_array("i", 1)(value) and bool(np.min(value) >= 0),
@@ -464,13 +464,13 @@ IN_KEPT: dict[str, Check] = {
 """What kept rows hold."""
 
 
-def build_kept(state: State) -> Kept:
+def build_kept(state: State) -> BufferedRows:
     """Rows of some calls."""
     if is_list_of(np.ndarray)(state["table"]):
         columns = cast(list[np.ndarray], state["table"])
         state = state | {"table": np.stack(columns, axis=1)}
-    check_state("Kept", state, IN_KEPT)
-    kept = Kept(**cast(Any, state))
+    check_state("BufferedRows", state, IN_KEPT)
+    kept = BufferedRows(**cast(Any, state))
     n_rows = len(kept.y_encoded)
     n_weights = n_rows if kept.weight is None else len(kept.weight)
     # of numbers this large the sum overflows
@@ -480,7 +480,7 @@ def build_kept(state: State) -> Kept:
     return kept
 
 
-def build_columns(names: list[Hashable], data: list[Values]) -> Columns:
+def build_columns(names: list[Hashable], data: list[Values]) -> BufferedFrame:
     """The columns of a table."""
     types = (np.ndarray, pd.Categorical, pd.arrays.DatetimeArray)
     are_columns = is_list_of(*types)(data) and all(values.ndim == 1 for values in data)
@@ -491,7 +491,7 @@ def build_columns(names: list[Hashable], data: list[Values]) -> Columns:
             check_hashes(value for value in values if isinstance(value, Hashable))
     if len(set(map(len, data))) != 1:
         raise ValueError("the columns of kept rows have different lengths")
-    return Columns(names, data)
+    return BufferedFrame(names, data)
 
 
 def state_of_sparse(matrix: SparseMatrix) -> State:
@@ -735,9 +735,9 @@ FORMS_BY_CLASS: dict[type, Form[Any]] = {
         },
         text_column_fits,
     ),
-    FirstRows: by_values(state_of_first_rows, build_first_rows),
-    Kept: Form(state_of_kept, build_kept, columns_of_kept),
-    Columns: by_values(lambda columns: columns._asdict(), build_columns)._replace(
+    RowBuffer: by_values(state_of_first_rows, build_first_rows),
+    BufferedRows: Form(state_of_kept, build_kept, columns_of_kept),
+    BufferedFrame: by_values(lambda columns: columns._asdict(), build_columns)._replace(
         columns=lambda columns: {"data": columns.names}
     ),
     **{

@@ -9,6 +9,7 @@ from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 
 from skmlp._sklearn_compat import validate_parameters
+from skmlp.data.incremental import BufferedFrame, RowBuffer
 from skmlp.nn.network import Architecture
 from skmlp.optim.optimizers import OPTIMIZERS
 from skmlp.persistence import archive
@@ -37,7 +38,6 @@ from skmlp.persistence.classes import (
 )
 from skmlp.tabular.encoder import TableEncoder, get_column_names
 from skmlp.tabular.frame import NAMES_ATTRIBUTE, is_sparse, to_index
-from skmlp.tabular.kept import Columns, FirstRows
 from skmlp.training.monitor import Plateau
 
 KIND = "saved model"
@@ -67,7 +67,7 @@ FITTED: dict[str, Check] = {
 OPTIONAL: dict[str, Check] = {
     "engine_": is_a(str),
     "member_weights_": is_finite_array("float64", low=0),
-    "_first_rows": is_a(FirstRows, type(None)),
+    "_row_buffer": is_a(RowBuffer, type(None)),
     "feature_names_in_": is_line_of_names,
     NAMES_ATTRIBUTE: is_list_of(Hashable),
 }
@@ -120,7 +120,7 @@ class Fitted(TypedDict):
     classes_: np.ndarray
     n_features_in_: int
     member_weights_: NotRequired[np.ndarray]
-    _first_rows: NotRequired[FirstRows | None]
+    _row_buffer: NotRequired[RowBuffer | None]
     best_iter_: int | np.ndarray
     history_: dict[str, list[float]]
     t_: int
@@ -206,9 +206,9 @@ def check_members(state: Fitted) -> None:
 
 def check_first_rows(state: Fitted, is_of_old_version: bool) -> None:
     """Raise unless kept rows are of the columns and classes that there are."""
-    if "_first_rows" not in state and not is_of_old_version:
+    if "_row_buffer" not in state and not is_of_old_version:
         raise ValueError("the kept rows are missing")
-    first_rows, encoder = state.get("_first_rows"), state["encoder_"]
+    first_rows, encoder = state.get("_row_buffer"), state["encoder_"]
     if first_rows is None:
         return
     if encoder is None:
@@ -220,9 +220,9 @@ def check_first_rows(state: Fitted, is_of_old_version: bool) -> None:
             raise ValueError("kept rows have other columns or classes than the model")
         if is_sparse(kept.table) != encoder._is_sparse:
             raise ValueError("kept rows are not as sparse as those of the encoder")
-        if isinstance(kept.table, Columns) and not to_index(kept.table.names).equals(
-            names
-        ):
+        if isinstance(kept.table, BufferedFrame) and not to_index(
+            kept.table.names
+        ).equals(names):
             raise ValueError("kept rows have other names of columns than the encoder")
 
 

@@ -21,6 +21,8 @@ from tasks import parameters
 
 from skmlp import MLPSoftmaxClassifier
 from skmlp.data import disk_matrix, parquet, sources
+from skmlp.data.inputs import FittedInputs
+from skmlp.data.prepare import ValidationData, prepare
 from skmlp.data.sources import (
     MemorySource,
     ParquetSource,
@@ -222,11 +224,11 @@ def test_the_rows_are_all_there_once_with_their_labels(folder):
     table.to_parquet(folder / "x.parquet")
     rng = np.random.default_rng(0)
     with open_source(given, folder / "x.parquet", "label", "weight") as source:
-        targets = source.targets(given)
+        source.read_targets(given)
         settings = sources.Settings(**TINY)
-        given.classes_ = targets.classes
-        own = sources.ValidationData(None, None, None)
-        data = source.data(given, given, targets, settings, own, rng, False)
+        inputs = FittedInputs.of(given, is_fitted=False)
+        nobodys = ValidationData(None, None, None)
+        data = prepare(source, nobodys, given, settings, rng, inputs)
         samples, validation = data.samples, data.validation
         x = np.empty(samples.x.shape, samples.x.dtype)
         samples.x.read(0, x)
