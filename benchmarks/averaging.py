@@ -28,7 +28,7 @@ from sklearn.metrics import log_loss
 from sklearn.model_selection import train_test_split
 
 from skmlp import MLPSoftmaxClassifier
-from skmlp._estimators import as_generator
+from skmlp._utils import make_generator
 from skmlp.data.inputs import FittedInputs
 from skmlp.data.prepare import ValidationData, prepare
 from skmlp.data.sources import MemorySource
@@ -144,7 +144,7 @@ def start_of(run):
     source = MemorySource(X, y, None)
     targets = source.read_targets(parameters)
     settings = resolve_defaults(parameters, targets, X.shape[1], None)
-    model.classes_, rng = targets.classes, as_generator(run.seed)
+    model.classes_, rng = targets.classes, make_generator(run.seed)
     validation_data = ValidationData(None, None, None)
     inputs = FittedInputs.of(model, is_fitted=False)
     found = prepare(source, validation_data, parameters, settings, rng, inputs)

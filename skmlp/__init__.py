@@ -1,4 +1,4 @@
-"""Multilayer perceptrons with softmax output, at home in scikit-learn."""
+"""Multilayer perceptron classifier for scikit-learn."""
 
 from skmlp import search_spaces
 from skmlp._show_versions import show_versions

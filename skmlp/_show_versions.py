@@ -1,4 +1,4 @@
-"""What a report of a fault should hold: versions, machine, threads, engine."""
+"""show_versions: versions, machine, threads and backend, for bug reports."""
 
 import os
 import platform
@@ -15,67 +15,41 @@ PACKAGES = ["scikit-learn", "numpy", "scipy", "pandas", "narwhals", "matplotlib"
 
 
 def show_versions() -> None:
-    """Print what a report of a fault should hold.
-
-    Those are the versions of Python, of skmlp and of what it builds upon, the machine,
-    the threads of the BLAS library, and the engine: which instruction set the compiled
-    core uses, or why NumPy computes instead.
+    """Print versions, machine, BLAS threads and backend, for bug reports.
 
     Examples
     --------
     >>> from skmlp import show_versions
     >>> show_versions()  # doctest: +ELLIPSIS
     System:
-        python: 3...
-        executable: ...
-    Packages:
-        skmlp: ...
-    Threads:
-        ...
-    Engine:
-        ...
+    ...
     """
-    sections = {
-        "System": system(),
-        "Packages": versions(),
-        "Threads": threads(),
-        "Engine": engines(),
-    }
-    for title, lines in sections.items():
-        print(f"{title}:")
-        for line in lines:
-            print(f"    {line}")
+    for line in _describe():
+        print(line)
 
 
-def system() -> Iterator[str]:
-    """Lines on Python and the machine."""
-    yield f"python: {' '.join(sys.version.split())}"
-    yield f"executable: {sys.executable}"
-    yield f"machine: {platform.platform()}"
-
-
-def versions() -> Iterator[str]:
-    """Lines on skmlp and on what it builds upon, which is not imported for it."""
-    yield f"skmlp: {__version__}"
+def _describe() -> Iterator[str]:
+    """Yield the lines of the report."""
+    yield "System:"
+    yield f"    python: {' '.join(sys.version.split())}"
+    yield f"    executable: {sys.executable}"
+    yield f"    machine: {platform.platform()}"
+    yield "Packages:"
+    yield f"    skmlp: {__version__}"
     for package in PACKAGES:
         try:
-            yield f"{package}: {version(package)}"
+            yield f"    {package}: {version(package)}"
         except PackageNotFoundError:
-            yield f"{package}: not installed"
-
-
-def threads() -> Iterator[str]:
-    """Lines on the cores and on the libraries that share their work among threads."""
-    yield f"cores: {os.cpu_count()}"
+            yield f"    {package}: not installed"
+    yield "Threads:"
+    yield f"    cores: {os.cpu_count()}"
     for pool in threadpool_info():
         name = " ".join(filter(None, (pool["internal_api"], pool["version"])))
-        yield f"{pool['user_api']}: {name}, num_threads={pool['num_threads']}"
-
-
-def engines() -> Iterator[str]:
-    """Lines on what computes, or on why that can't be told."""
+        yield f"    {pool['user_api']}: {name}, num_threads={pool['num_threads']}"
+    yield "Engine:"
     try:
-        yield f"engine: {engine()}"
-        yield from filter(None, [why_numpy()])
-    except RuntimeError as error:
-        yield f"none: {error}"
+        reason = why_numpy()  # None with the C core
+        yield f"    engine: {engine()}"
+        yield from [f"    {reason}"] if reason else []
+    except RuntimeError as error:  # SKMLP_ENGINE asks for a core that is not there
+        yield f"    none: {error}"

@@ -1,10 +1,10 @@
-"""All that is used of scikit-learn's private parts, and how its versions differ."""
+"""Private parts of scikit-learn, and differences between its versions."""
 
 import copy
 import functools
 import inspect
 from collections.abc import Callable, Mapping, Sequence
-from typing import NoReturn, ParamSpec, Protocol, TypeVar
+from typing import Any, NoReturn, ParamSpec, TypeVar
 
 import numpy as np
 import sklearn
@@ -29,25 +29,14 @@ from sklearn.utils.validation import (
 
 __all__ = [
     "CallbackSupportMixin",
-    "FitTask",
     "HasMethods",
     "Interval",
     "InvalidParameterError",
     "Options",
     "StrOptions",
-    "calls_a_metric",
-    "check_columns",
-    "check_feature_names_in",
-    "check_sample_weight",
-    "fit_context",
-    "is_for_regression",
-    "metric_of",
-    "response_methods",
     "validate_parameter_constraints",
-    "validate_parameters",
-    "with_arguments",
     "with_callbacks",
-]
+]  # re-exported; other names are defined here
 
 Arguments = ParamSpec("Arguments")
 Result = TypeVar("Result")
@@ -56,17 +45,17 @@ fit_context = _fit_context
 """Decorator that validates hyper-parameters before `fit`."""
 
 check_feature_names_in = _check_feature_names_in
-"""The names that `get_feature_names_out` is given or knows."""
+"""Validates the argument of `get_feature_names_out`."""
 
 try:
     from sklearn.callback import CallbackSupportMixin, with_callbacks
 except ImportError:
 
     class CallbackSupportMixin:  # type: ignore[no-redef]
-        """Stands for scikit-learn's class of that name, which came with 1.9."""
+        """Placeholder of the class that came with scikit-learn 1.9."""
 
         def set_callbacks(self, *callbacks: object) -> NoReturn:
-            """Set callbacks, for which scikit-learn 1.9 or later is needed."""
+            """Raise, as callbacks need scikit-learn 1.9."""
             raise NotImplementedError(
                 "set_callbacks needs scikit-learn 1.9 or later, and "
                 f"{sklearn.__version__} is installed; upgrade scikit-learn, or train "
@@ -76,67 +65,46 @@ except ImportError:
     def with_callbacks(
         method: Callable[Arguments, Result],
     ) -> Callable[Arguments, Result]:
-        """Stand for scikit-learn's decorator of that name, which came with 1.9."""
+        """Return the method: placeholder of a decorator of scikit-learn 1.9."""
         return method
 
 
-class CallbackContext(Protocol):
-    """What is used of a task as scikit-learn's callbacks see it."""
-
-    def subcontext(self, *, task_name: str) -> "CallbackContext": ...
-    def call_on_fit_task_begin(self, **known: object) -> None: ...
-    def call_on_fit_task_end(self, **known: object) -> bool: ...
-
-
 class FitTask:
-    """A fit, as scikit-learn's callbacks see it: a task with one subtask per epoch.
-
-    Parameters
-    ----------
-    estimator : estimator
-        One with callbacks.
-    n_epochs : int
-        Most epochs that there can be.
-    X, y : any
-        What `fit` was given.
-    sample_weight : array-like or None
-        Likewise.
-    """
+    """A fit for scikit-learn's callbacks: a task with one subtask per epoch."""
 
     def __init__(
         self,
         estimator: CallbackSupportMixin,
-        n_epochs: int,
+        n_epochs: int,  # at most
         X: object,
         y: object,
         sample_weight: object,
     ) -> None:
         metadata = None if sample_weight is None else {"sample_weight": sample_weight}
         self.known = {"estimator": estimator, "X": X, "y": y, "metadata": metadata}
-        self.root: CallbackContext = estimator._init_callback_context(
-            max_subtasks=n_epochs
-        )
+        # CallbackContext, which scikit-learn has from 1.9 on
+        self.root: Any = estimator._init_callback_context(max_subtasks=n_epochs)
         self.root.call_on_fit_task_begin(**self.known)
-        self.open_epochs: list[CallbackContext] = []
+        self.epoch: Any = None  # context of the open subtask
 
     def begin_epoch(self) -> None:
-        """Begin a subtask, unless the last one has not ended yet."""
-        if not self.open_epochs:
-            self.open_epochs.append(self.root.subcontext(task_name="epoch"))
-            self.open_epochs[0].call_on_fit_task_begin(**self.known)
+        """Begin a subtask, unless one is open."""
+        if self.epoch is None:
+            self.epoch = self.root.subcontext(task_name="epoch")
+            self.epoch.call_on_fit_task_begin(**self.known)
 
-    def end_epoch(self, learnt: Callable[[], Mapping[str, object]]) -> bool:
-        """End the subtask; say whether a callback wants training to end.
+    def end_epoch(self, get_attributes: Callable[[], Mapping[str, object]]) -> bool:
+        """End the subtask; return True if a callback stops training.
 
-        `learnt` gives the attributes of the estimator if `fit` ended here; it is
-        called if a callback asks for the fitted estimator.
+        `get_attributes` returns the fitted attributes, for callbacks that need them.
         """
-        return self.open_epochs.pop().call_on_fit_task_end(
-            **self.known, reconstruction_attributes=learnt
+        epoch, self.epoch = self.epoch, None
+        return epoch.call_on_fit_task_end(
+            **self.known, reconstruction_attributes=get_attributes
         )
 
     def end(self) -> None:
-        """End the whole task, with an estimator that is fitted."""
+        """End the task of the whole fit."""
         self.root.call_on_fit_task_end(**self.known, reconstruction_attributes={})
 
 
@@ -145,11 +113,11 @@ ALLOW_ALL_ZERO = {
     for name in inspect.signature(_check_sample_weight).parameters
     if name == "allow_all_zero_weights"
 }
-"""From 1.9 on, scikit-learn refuses them with a sentence that names no argument."""
+"""Argument from 1.9 on; its refusal of zero weights names no argument."""
 
 
 def check_sample_weight(sample_weight: ArrayLike | None, n_rows: int) -> np.ndarray:
-    """A new array of one non-negative float64 per row; all may be zero."""
+    """Convert to a new float64 array, (n_rows,); all weights may be zero."""
     rows = np.empty((n_rows, 1))
     return _check_sample_weight(
         sample_weight,
@@ -162,42 +130,44 @@ def check_sample_weight(sample_weight: ArrayLike | None, n_rows: int) -> np.ndar
 
 
 def check_columns(estimator: BaseEstimator, X: object, reset: bool) -> None:
-    """Remember the names and the number of the columns of X, or compare them."""
+    """Store names and number of the columns of X, or compare them."""
     _check_feature_names(estimator, X, reset=reset)
     _check_n_features(estimator, X, reset=reset)
 
 
 def validate_parameters(estimator: BaseEstimator) -> None:
-    """Raise unless each hyper-parameter is of a kind that `fit` would take."""
+    """Raise if a hyperparameter has an invalid value."""
     estimator._validate_params()
 
 
-def calls_a_metric(scorer: object) -> bool:
-    """Whether a scorer is one of scikit-learn's names, or from `make_scorer`."""
+def is_metric_scorer(scorer: object) -> bool:
+    """Return True for scorers of scikit-learn, also by `make_scorer`."""
     return isinstance(scorer, _BaseScorer)
 
 
-def metric_of(scorer: _BaseScorer) -> tuple[Callable[..., float], dict[str, object]]:
-    """The metric that such a scorer calls, and the arguments that were set for it."""
+def get_metric(scorer: _BaseScorer) -> tuple[Callable[..., float], dict[str, object]]:
+    """Return the metric of a scorer, and its arguments."""
     metric, given = scorer._score_func, scorer._kwargs
     if isinstance(metric, functools.partial):
         return metric.func, metric.keywords | given
     return metric, given
 
 
-def response_methods(scorer: _BaseScorer) -> Sequence[str]:
-    """The methods of a model that such a scorer may call, the preferred one first."""
+def get_response_methods(scorer: _BaseScorer) -> Sequence[str]:
+    """Return the methods of a model that a scorer may call, in order of preference."""
     methods = scorer._response_method
     return [methods] if isinstance(methods, str) else methods
 
 
-def with_arguments(scorer: _BaseScorer, arguments: Mapping[str, object]) -> _BaseScorer:
-    """Such a scorer whose metric gets further arguments."""
+def set_metric_arguments(
+    scorer: _BaseScorer, arguments: Mapping[str, object]
+) -> _BaseScorer:
+    """Return a copy of a scorer with more arguments for its metric."""
     completed = copy.copy(scorer)
     completed._kwargs = {**scorer._kwargs, **arguments}
     return completed
 
 
-def is_for_regression(metric: Callable[..., object]) -> bool:
-    """Whether a metric comes from where scikit-learn has those of regression."""
+def is_regression_metric(metric: Callable[..., object]) -> bool:
+    """Return True for a regression metric of scikit-learn."""
     return getattr(metric, "__module__", None) == mean_squared_error.__module__

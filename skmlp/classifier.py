@@ -22,8 +22,8 @@ from sklearn.utils.validation import (
     check_is_fitted,
 )
 
-from skmlp._estimators import HintsMixin, as_generator, unchanged_on_error
-from skmlp._html import details, table
+from skmlp._html import format_details, format_table
+from skmlp._parameter_validation import HintsMixin
 from skmlp._sklearn_compat import (
     CallbackSupportMixin,
     FitTask,
@@ -34,6 +34,7 @@ from skmlp._sklearn_compat import (
     fit_context,
     with_callbacks,
 )
+from skmlp._utils import make_generator, restore_on_error
 from skmlp.data.incremental import PartialFitBatch, RowBuffer, end_stream, read_batches
 from skmlp.data.inputs import FittedInputs, encode_rows, make_encoder
 from skmlp.data.parquet import DataSetLike, is_data_set
@@ -592,7 +593,7 @@ class MLPSoftmaxClassifier(
         self.checkpoint_every = checkpoint_every
         self.verbose = verbose
 
-    @unchanged_on_error
+    @restore_on_error
     @with_callbacks
     @fit_context(prefer_skip_nested_validation=True)
     def fit(
@@ -670,7 +671,7 @@ class MLPSoftmaxClassifier(
         targets = source.read_targets(parameters)
         settings = resolve_defaults(parameters, targets, source.n_columns, fitted_state)
         settings = source.limit_folds(settings)
-        rng = as_generator(parameters.random_state)
+        rng = make_generator(parameters.random_state)
 
         def given() -> dict[str, object]:
             return {**source.fingerprint(), **validation_data.fingerprint()}
@@ -702,7 +703,7 @@ class MLPSoftmaxClassifier(
             task.fit_task.end()
 
     @available_if(lambda self: self._can_go_on_in_parts())
-    @unchanged_on_error
+    @restore_on_error
     @fit_context(prefer_skip_nested_validation=True)
     def partial_fit(
         self,
@@ -773,7 +774,7 @@ class MLPSoftmaxClassifier(
         table = as_table(X)
         targets = read_targets(parameters, table, y, sample_weight, classes)
         self.classes_ = classes
-        rng = as_generator(parameters.random_state)
+        rng = make_generator(parameters.random_state)
         inputs = FittedInputs.of(self, is_fitted=fitted_state is not None)
         self._row_buffer, batches = read_batches(
             inputs, self._row_buffer, parameters, table, targets, rng
@@ -1118,7 +1119,7 @@ class MLPSoftmaxClassifier(
             if isinstance(self.scoring, str):
                 facts["scored by"] = self.scoring
         header = ["layer", "activation", "shape", "parameters"]
-        return details("Network", table(header, rows), facts)
+        return format_details("Network", format_table(header, rows), facts)
 
     # What fit and partial_fit share
 

@@ -1,7 +1,6 @@
-"""Ready-made `param_distributions` for scikit-learn's randomised searches.
+"""Search spaces for `RandomizedSearchCV` and `HalvingRandomSearchCV`.
 
-Each is a dict of distributions or lists, for `RandomizedSearchCV`,
-`HalvingRandomSearchCV` and what else takes such. Copy one to change it.
+Each is a dict of distributions or lists by parameter. Copy one to change it.
 
 Examples
 --------
@@ -20,42 +19,35 @@ Examples
 ['dropout', 'learning_rate_init', 'weight_decay']
 """
 
-from collections.abc import Callable, Mapping, Sequence
-from typing import Protocol, TypeAlias
+from collections.abc import Mapping
+from typing import Any, TypeAlias
 
 from scipy.stats import loguniform, uniform
 
-
-class Distribution(Protocol):
-    """What a parameter is drawn from, such as a distribution of `scipy.stats`."""
-
-    rvs: Callable[..., object]
-
-
-Space: TypeAlias = dict[str, Distribution | Sequence[object]]
-"""By name of a parameter, what it is drawn from."""
+Space: TypeAlias = dict[str, Any]
+"""Distribution of `scipy.stats` or list of values, by parameter."""
 
 SMALL: Space = {
     "learning_rate_init": loguniform(5e-4, 1e-2),
     "dropout": uniform(0.0, 0.4),
     "weight_decay": loguniform(1e-2, 1.0),
 }
-"""What decides how closely the training rows are followed; for some ten trials."""
+"""Learning rate and regularization, for about ten trials."""
 
 FULL: Space = SMALL | {
     "hidden_layer_sizes": [(48, 48), (128, 128), (256, 256), (48, 48, 48), (256,)],
     "numeric_embedding": ["periodic", None],
 }
-"""The five parameters that matter most; for thirty trials and more."""
+"""The five most important parameters, for thirty trials or more."""
 
 
-def for_step(space: Mapping[str, Distribution | Sequence[object]], step: str) -> Space:
-    """The same space for a classifier that is a step of a `Pipeline`.
+def for_step(space: Mapping[str, Any], step: str) -> Space:
+    """Prefix a space for a classifier in a `Pipeline`.
 
     Parameters
     ----------
     space : mapping of str to distribution or list
-        Such as `SMALL` or `FULL`.
+        A space such as `SMALL` or `FULL`.
     step : str
         Name of the step.
 

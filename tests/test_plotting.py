@@ -62,19 +62,6 @@ def legend_of(ax):
     return [text.get_text() for text in ax.get_legend().texts]
 
 
-def covered_by_legend(display):
-    """Points of curves and bands that the legend hides."""
-    ax = display.ax_
-    display.figure_.canvas.draw()
-    box = ax.get_legend().get_window_extent()
-    paths = [line.get_path() for line in ax.lines if line.get_label()[0] != "_"]
-    paths += [path for band in ax.collections for path in band.get_paths()]
-    points = np.vstack(
-        [ax.transData.transform(path.interpolated(50).vertices) for path in paths]
-    )
-    return box.count_contains(points)
-
-
 @pytest.fixture(autouse=True)
 def close_figures():
     plt.close("all")  # those that examples elsewhere have left open
@@ -263,11 +250,6 @@ def test_says_how_many_hidden_layers_there_are(ensemble, layer):
     assert plt.get_fignums() == []
 
 
-def test_the_legend_makes_room_for_curves_that_rise_to_the_left():
-    rising = network(activation=PReLU(init=-0.9)).fit(X, Y)
-    assert covered_by_legend(ActivationDisplay.from_estimator(rising)) == 0
-
-
 # Loss curves
 
 
@@ -377,19 +359,6 @@ def test_loss_curves_take_styles_and_axes(model):
     assert display.best_line_.get_marker() == "s"
     assert legend_of(axes[0])[0] == "mine"
     assert display.plot().ax_ is not axes[0]
-
-
-@pytest.mark.parametrize("n_epochs", [1, 2, 3, 30])
-@pytest.mark.parametrize("size", [(3, 2.2), (6.4, 4.8)], ids=str)
-def test_the_legend_covers_no_loss(n_epochs, size):
-    _, ax = plt.subplots(figsize=size, layout="constrained")
-    rising = np.linspace(0.2, 1, n_epochs)
-    curves = [1 - rising], [rising**2], [1]
-    display = LossCurveDisplay(*curves).plot(ax=ax)
-    assert covered_by_legend(display) == 0
-    # a second model in the same axes
-    assert covered_by_legend(LossCurveDisplay([3 * rising], [None], [1]).plot(ax)) == 0
-    assert ax.get_ylim()[1] > 3 * rising[-1]
 
 
 # Networks

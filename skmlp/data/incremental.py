@@ -18,7 +18,7 @@ from pandas.api.types import union_categoricals
 from scipy.sparse import vstack
 from sklearn.base import clone
 
-from skmlp._estimators import as_generator
+from skmlp._utils import make_generator
 from skmlp.data.inputs import (
     FittedInputs,
     encode_rows,
@@ -158,7 +158,7 @@ def _refit(
         PartialFitBatch(
             x[part],
             _build_targets(parameters, rows, classes, part),
-            as_generator(parameters.random_state) if place else rng,
+            make_generator(parameters.random_state) if place else rng,
             reinitializes=place == 0,
             # only the present call is new to the user
             verbose=parameters.verbose if place == len(parts) - 1 else False,

@@ -11,7 +11,7 @@ from typing import Any, Literal, Protocol
 import numpy as np
 from numpy.typing import ArrayLike
 
-from skmlp._estimators import (
+from skmlp._parameter_validation import (
     HintsMixin,
     check_parameters,
     find_hint,

@@ -14,11 +14,11 @@ from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.metrics import get_scorer, get_scorer_names
 
 from skmlp._sklearn_compat import (
-    calls_a_metric,
-    is_for_regression,
-    metric_of,
-    response_methods,
-    with_arguments,
+    get_metric,
+    get_response_methods,
+    is_metric_scorer,
+    is_regression_metric,
+    set_metric_arguments,
 )
 from skmlp.data.targets import is_unknown_to_sklearn
 from skmlp.fitting.parameters import Scoring
@@ -70,7 +70,7 @@ def score_function(
     weights = {} if weight is None else {"sample_weight": weight}
     if weight is not None:
         check_takes_weights(scorer, scoring)
-    if calls_a_metric(scorer):
+    if is_metric_scorer(scorer):
         check_is_for_classes(scorer, scoring)
         if is_unknown_to_sklearn(labels):
             scorer, model = with_indices(scorer, model)
@@ -82,7 +82,7 @@ def score_function(
             try_out(score, start, labels, y_encoded, scoring)
     y = model.classes_[y_encoded]
     # scikit-learn changes the filters as it looks at labels; other functions do not
-    turn = FILTERS if calls_a_metric(scorer) else nullcontext()
+    turn = FILTERS if is_metric_scorer(scorer) else nullcontext()
 
     def present_score() -> float:
         with turn:
@@ -93,7 +93,7 @@ def score_function(
 
 def check_takes_weights(scorer: Callable, scoring: Scoring) -> None:
     """Raise if a scorer has no argument for the weights that the rows have."""
-    called = metric_of(scorer)[0] if calls_a_metric(scorer) else scorer
+    called = get_metric(scorer)[0] if is_metric_scorer(scorer) else scorer
     parameters = inspect.signature(called).parameters.values()
     if any(
         one.name == "sample_weight" or one.kind == one.VAR_KEYWORD for one in parameters
@@ -108,7 +108,7 @@ def check_takes_weights(scorer: Callable, scoring: Scoring) -> None:
 
 def check_is_for_classes(scorer: Callable, scoring: Scoring) -> None:
     """Raise if the metric measures how far numbers are from each other."""
-    if is_for_regression(metric_of(scorer)[0]):
+    if is_regression_metric(get_metric(scorer)[0]):
         raise ValueError(
             f"{named(scoring)} is for regression, which takes labels for numbers; "
             'choose one for classes, such as "neg_log_loss" or "accuracy".'
@@ -120,7 +120,7 @@ def with_indices(
 ) -> tuple[Callable, ModelInTraining]:
     """The scorer and the model with class indices in place of labels."""
     indices = {label: index for index, label in enumerate(model.classes_)}
-    _, given = metric_of(scorer)
+    _, given = get_metric(scorer)
     known: dict[str, object] = {}
     if "pos_label" in given:
         known["pos_label"] = indices.get(given["pos_label"], given["pos_label"])
@@ -128,7 +128,7 @@ def with_indices(
     if labels is not None:
         known["labels"] = [indices.get(label, label) for label in labels]
     model = ModelInTraining(np.arange(len(indices)), model.probabilities)
-    return with_arguments(scorer, known), model
+    return set_metric_arguments(scorer, known), model
 
 
 def with_classes(scorer: Callable, classes: np.ndarray) -> Callable:
@@ -136,7 +136,7 @@ def with_classes(scorer: Callable, classes: np.ndarray) -> Callable:
 
     What was set is kept, as are defaults that work: 1 is positive among 1 and 2.
     """
-    metric, given = metric_of(scorer)
+    metric, given = get_metric(scorer)
     defaults = {
         name: parameter.default
         for name, parameter in inspect.signature(metric).parameters.items()
@@ -148,11 +148,11 @@ def with_classes(scorer: Callable, classes: np.ndarray) -> Callable:
         known["pos_label"] = classes[1]
     # a metric on predictions would look at these labels only, rather than know of them
     reads = [
-        name for name in response_methods(scorer) if hasattr(ModelInTraining, name)
+        name for name in get_response_methods(scorer) if hasattr(ModelInTraining, name)
     ]
     if reads[:1] == ["predict_proba"] and defaults.get("labels", "") is None:
         known["labels"] = classes
-    return with_arguments(scorer, known)
+    return set_metric_arguments(scorer, known)
 
 
 def score_quietly(
@@ -248,12 +248,12 @@ def first_sentence(error: Exception) -> str:
 
 def named(scoring: Scoring) -> str:
     """The parameter as a message shows it."""
-    if isinstance(scoring, str) or not calls_a_metric(scoring):
+    if isinstance(scoring, str) or not is_metric_scorer(scoring):
         return f"scoring={scoring!r}"
     return f"scoring=make_scorer({name_of_metric(scoring)}, ...)"
 
 
 def name_of_metric(scorer: Callable) -> str:
     """The name of the function that a scorer calls."""
-    metric, _ = metric_of(scorer)
+    metric, _ = get_metric(scorer)
     return getattr(metric, "__name__", type(metric).__name__)

@@ -1,76 +1,207 @@
-"""The table encoder as nodes: from the inputs to the matrix that the network reads."""
+"""The fitted table encoder as inputs and nodes of a graph."""
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 from onnx import TensorProto
 
-from skmlp.onnx.categories import categories
-from skmlp.onnx.graph import Graph, joined
-from skmlp.onnx.inputs import Input, is_matrix
-from skmlp.onnx.keys import build_keys
-from skmlp.onnx.numbers import READERS, smooth_scale
-from skmlp.onnx.text import text
-from skmlp.tabular.encoder import TableEncoder
+from skmlp.onnx.categories import add_categories
+from skmlp.onnx.graph import Graph, as_float64
+from skmlp.onnx.inputs import (
+    INPUTS,
+    CategoryInput,
+    Input,
+    MatrixInput,
+    NumberInput,
+    OffsetInput,
+    TextInput,
+)
+from skmlp.onnx.keys import build_keys, check_unicode
+from skmlp.onnx.text import add_text
+from skmlp.tabular.columns import (
+    CategoricalBlock,
+    DateColumn,
+    NumericColumn,
+    RealColumn,
+)
+from skmlp.tabular.encoder import TableEncoder, get_column_names, make_unique
+from skmlp.tabular.frame import get_remembered_names
+from skmlp.tabular.scaling import FAR, LIMIT, SmoothScale
+from skmlp.tabular.text import ANALYZERS, TextBlock
+
+MATRIX = "X"
+"""Name of the input of columns without names."""
+
+OFFSET = "utc_offset"
+"""Suffix of the second input of dates with a time zone."""
+
+Label = tuple[str, str, int]
+"""Name of an input, name of its column, and position of the column."""
+
+FINE_SCALE = 1.0
+"""Scale in seconds below which parts of a microsecond change the predictions."""
 
 
-def encoded(graph: Graph, encoder: TableEncoder, inputs: Sequence[Input]) -> str:
-    """Nodes from inputs, under their names, to what `transform` gives.
+def build_inputs(encoder: TableEncoder) -> list[Input]:
+    """Build the inputs of a fitted encoder, in the order of the columns."""
+    if _is_matrix(encoder):
+        return [MatrixInput(MATRIX, MATRIX, width=encoder.n_features_in_)]
+    columns = make_unique([str(name) for name in get_column_names(encoder)])
+    places = range(len(columns))
+    labels = list(zip(build_input_names(columns), columns, places, strict=True))
+    inputs = _build_number_inputs(encoder, labels)
+    for text in encoder._text_columns:
+        inputs[text.position] = _build_text_input(text, labels[text.position])
+    for category in encoder._category_columns:
+        place = category.position
+        # a column may be tokenized as well
+        text_state = inputs[place].state if place in inputs else {}
+        inputs[place] = _build_category_input(category, labels[place], text_state)
+    ordered, taken = [], [name for name, _, _ in labels]
+    needs_offset = {c.position for c in encoder._number_columns if _needs_offset(c)}
+    for place in places:
+        entry = inputs[place]
+        ordered.append(entry)
+        if place in needs_offset:
+            taken = make_unique([*taken, f"{entry.name}_{OFFSET}"])
+            offset = OffsetInput(taken[-1], entry.column, place, state=entry.state)
+            ordered.append(offset)
+    return ordered
 
-    Returns
-    -------
-    name : str
-        Of the matrix (n_rows, n_features_out), in single precision.
-    """
-    given: dict[int, Input] = {}
-    offsets: dict[int, str] = {}
-    for entry in inputs:
-        if entry.kind == "offsets":
-            offsets[entry.position] = entry.name
+
+def _is_matrix(encoder: TableEncoder) -> bool:
+    """Return True if all columns are numbers without names."""
+    has_names = hasattr(encoder, "feature_names_in_") or get_remembered_names(encoder)
+    are_plain = all(
+        isinstance(column, RealColumn) and not column.from_text
+        for column in encoder._number_columns
+    )
+    only_numbers = len(encoder._number_columns) == encoder.n_features_in_
+    return not has_names and are_plain and only_numbers
+
+
+def build_input_names(columns: Sequence[str]) -> list[str]:
+    """Build unique names that are not empty and that UTF-8 can hold."""
+    names: list[str] = []
+    for place, name in enumerate(columns):
+        clean = name.encode("utf-8", "backslashreplace").decode()
+        if clean == name != "":
+            names.append(name)
         else:
-            given[entry.position] = entry
+            names.append(make_unique([*columns, *names, clean or f"x{place}"])[-1])
+    return names
+
+
+def _build_number_inputs(
+    encoder: TableEncoder, labels: Sequence[Label]
+) -> dict[int, Input]:
+    """Build the inputs of numbers, dates and durations, by position."""
+    inputs: dict[int, Input] = {}
+    first = 0  # place of a column's first number in the scale
+    odd = encoder._odd_columns()
+    for column in encoder._number_columns:
+        place = column.position
+        if place in odd:
+            raise TypeError(
+                f"column {labels[place][1]!r} holds {column.kind} and other "
+                "text, which a graph can't take in one type; split it into two columns "
+                "before fit, or replace the text by missing values."
+            )
+        # columns without values are passed as numbers
+        input_class = INPUTS.get(column.kind, NumberInput)
+        state = {
+            "kind": column.kind,
+            "column": vars(column),
+            "is_fine": bool(encoder.scale_.scale[first] < FINE_SCALE),
+        }
+        inputs[place] = input_class(*labels[place], state=state)
+        first += len(column.parts)
+    return inputs
+
+
+def _needs_offset(column: NumericColumn) -> bool:
+    """Return True if parts of a date are in local time of a zone."""
+    return (
+        isinstance(column, DateColumn)
+        and bool(column.has_zone)
+        and not column.in_utc
+        and len(column.parts) > 1
+    )
+
+
+def _build_text_input(text: TextBlock, label: Label) -> TextInput:
+    """Build the input of a text column."""
+    check_unicode(text.terms, f"column {label[1]!r}")
+    state = {"unit": text.unit, "longest": ANALYZERS[text.unit].longest}
+    return TextInput(*label, state=state)
+
+
+def _build_category_input(
+    category: CategoricalBlock, label: Label, text_state: Mapping[str, Any]
+) -> CategoryInput:
+    """Build the input of a categorical column."""
+    keys = build_keys(category, label[1])
+    state = {
+        **text_state,
+        "missing": keys.missing,
+        "unknown": keys.unknown,
+        "others": keys.others,
+        "is_object": category.is_object,
+        "families": sorted(category.families),
+    }
+    return CategoryInput(*label, keys.elem_type, state=state)
+
+
+def add_encoder(graph: Graph, encoder: TableEncoder, inputs: Sequence[Input]) -> str:
+    """Add the nodes from inputs to `transform`'s matrix, in single precision."""
+    offsets = {i.position: i.name for i in inputs if isinstance(i, OffsetInput)}
+    by_position = {i.position: i for i in inputs if not isinstance(i, OffsetInput)}
     parts = []
     if encoder.n_numbers_:
-        if is_matrix(encoder):
-            numbers = inputs[0].name
+        columns = []
+        if isinstance(inputs[0], MatrixInput):
+            columns.append(inputs[0].name)
         else:
-            numbers = joined(graph, read_numbers(graph, encoder, given, offsets))
-        parts += scaled(graph, encoder, numbers)
+            for number in encoder._number_columns:
+                entry = by_position[number.position]
+                assert isinstance(entry, NumberInput)
+                columns += entry.add_numbers(graph, offsets.get(number.position))
+        parts += _add_scaled_numbers(graph, encoder, graph.concat(columns))
     for category in encoder._category_columns:
-        column = given[category.position]
-        keys = build_keys(category, column.column)
-        parts += categories(graph, column.name, category, keys)
-    for told in encoder._text_columns:
-        outputs = text(graph, given[told.position].name, told)
-        parts.append(graph.add("Cast", outputs, to=TensorProto.FLOAT))
-    return joined(graph, parts)
+        entry = by_position[category.position]
+        keys = build_keys(category, entry.column)
+        parts += add_categories(graph, entry.name, category, keys)
+    for text in encoder._text_columns:
+        components = add_text(graph, by_position[text.position].name, text)
+        scaled = add_scale(graph, components, text.scale)
+        parts.append(graph.add("Cast", scaled, to=TensorProto.FLOAT))
+    return graph.concat(parts)
 
 
-def read_numbers(
-    graph: Graph,
-    encoder: TableEncoder,
-    given: Mapping[int, Input],
-    offsets: Mapping[int, str],
-) -> list[str]:
-    """All numbers (n_rows, 1), unscaled, NaN where missing."""
-    return [
-        part
-        for column in encoder._number_columns
-        for part in READERS[type(column)](
-            graph, given[column.position].name, offsets.get(column.position), column
-        )
-    ]
-
-
-def scaled(graph: Graph, encoder: TableEncoder, numbers: str) -> list[str]:
-    """Scaled numbers, and where they are missing if that is shown."""
-    values = smooth_scale(graph, numbers, encoder.scale_)
+def _add_scaled_numbers(graph: Graph, encoder: TableEncoder, numbers: str) -> list[str]:
+    """Add scaled numbers, and the indicators of missing values."""
+    values = add_scale(graph, numbers, encoder.scale_)
     parts = [graph.add("Cast", values, to=TensorProto.FLOAT)]
-    shown = encoder._missing_of
-    if len(shown):
-        some = numbers
-        if len(shown) < encoder.n_numbers_:
-            some = graph.add("Gather", numbers, shown.astype(np.int64), axis=1)
-        is_missing = graph.add("IsNaN", some)
+    indicated = encoder._missing_of  # indices of numbers that have an indicator
+    if len(indicated):
+        if len(indicated) < encoder.n_numbers_:
+            indices = indicated.astype(np.int64)
+            numbers = graph.add("Gather", numbers, indices, axis=1)
+        is_missing = graph.add("IsNaN", numbers)
         parts.append(graph.add("Cast", is_missing, to=TensorProto.FLOAT))
     return parts
+
+
+def add_scale(graph: Graph, x: str, scale: SmoothScale) -> str:
+    """Add the smooth clipping z / sqrt(1 + (z / LIMIT)**2); missing becomes 0."""
+    z = graph.add("Sub", x, as_float64(scale.center))
+    z = graph.add("Div", z, as_float64(scale.scale))
+    z = graph.add("Clip", z, as_float64(-FAR), as_float64(FAR))
+    ratio = graph.add("Div", z, as_float64(LIMIT))
+    square = graph.add("Mul", ratio, ratio)
+    root = graph.add("Sqrt", graph.add("Add", square, as_float64(1)))
+    is_zero = graph.add("IsNaN", x)
+    if scale.is_constant.any():
+        is_zero = graph.add("Or", is_zero, scale.is_constant)
+    return graph.add("Where", is_zero, as_float64(0), graph.add("Div", z, root))

@@ -1,4 +1,4 @@
-"""A graph in the making: nodes that are named, and constants that are there once."""
+"""An ONNX graph under construction: named nodes and deduplicated constants."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -8,44 +8,41 @@ from onnx import GraphProto, NodeProto, TensorProto, ValueInfoProto, helper
 from onnx.numpy_helper import from_array
 
 LOWEST_OPSET = 13
-"""What suffices for all but text that is read."""
+"""Opset of graphs without text columns."""
 
 TEXT_OPSET = 20
-"""From here on text can be matched with regular expressions, split and joined."""
+"""First opset with StringConcat."""
 
 DOMAINS = {"": LOWEST_OPSET, "ai.onnx.ml": 2, "com.microsoft": 1}
-"""Versions to begin with, by the domain that operators are of."""
+"""Lowest version of each operator domain."""
+
+
+def as_int64(*values: int) -> np.ndarray:
+    """Build a 1-D constant of shapes, axes or indices."""
+    return np.array(values, dtype=np.int64)
+
+
+def as_float32(value: float | np.floating | np.ndarray) -> np.ndarray:
+    """Build a constant in single precision, the type of the network."""
+    return np.asarray(value, dtype=np.float32)
+
+
+def as_float64(value: float | np.ndarray) -> np.ndarray:
+    """Build a constant in double precision, the type of numbers before scaling."""
+    return np.asarray(value, dtype=np.float64)
 
 
 class Graph:
-    """Nodes in the order of their computation, and the constants that they read.
-
-    Parameters
-    ----------
-    prefix : str, default=""
-        What all names begin with that this graph makes up.
-    outer : Graph, default=None
-        The graph whose constants a body (of a loop) shares.
-
-    Attributes
-    ----------
-    nodes : list of NodeProto
-        What is computed.
-    constants : dict
-        Tensors by their content, so that none is there twice.
-    declared : list of ValueInfoProto
-        Types of what comes from operators that ONNX itself does not know.
-    opsets : dict of str to int
-        Lowest version of each domain of operators that will do.
-    """
+    """Nodes in order of computation; a `body` (of a loop) shares the constants."""
 
     def __init__(self, prefix: str = "", outer: "Graph | None" = None) -> None:
-        self.prefix = prefix
+        self.prefix = prefix  # of the names of all nodes and constants
         self.nodes: list[NodeProto] = []
+        # output types that onnx can't infer, of operators of other domains
         self.declared: list[ValueInfoProto] = []
+        # tensors by dtype, shape and content, so that equal ones are stored once
         self.constants: dict[tuple, TensorProto] = {}
-        self.opsets = {"": LOWEST_OPSET}
-        self.count = 0
+        self.opsets = {"": LOWEST_OPSET}  # version needed, by domain
         if outer is not None:
             self.constants, self.opsets = outer.constants, outer.opsets
 
@@ -57,25 +54,10 @@ class Graph:
         since: int = 0,
         **attributes: Any,
     ) -> str:
-        """Add a node with one output, and return the output's name.
-
-        Parameters
-        ----------
-        operator : str
-            What the node does, by the name in its domain.
-        *inputs : str or ndarray
-            Names of what it reads, or constants.
-        domain : str, default=""
-            Whose operator it is.
-        since : int, default=0
-            Version of the domain that the operator needs, if a higher one.
-        **attributes : object
-            As the operator takes them.
-        """
-        self.count += 1
-        name = f"{self.prefix}{operator}_{self.count}"
+        """Add a node; `since` is the opset it needs. Return the name of its output."""
+        name = f"{self.prefix}{operator}_{len(self.nodes) + 1}"
         names = [
-            value if isinstance(value, str) else self.constant(value)
+            value if isinstance(value, str) else self.add_constant(value)
             for value in inputs
         ]
         self.opsets[domain] = max(
@@ -89,13 +71,13 @@ class Graph:
         return name
 
     def rename(self, name: str, new: str) -> None:
-        """Give the output of the last node, which is called `name`, another name."""
+        """Rename the output of the last node."""
         (output,) = self.nodes[-1].output
         assert output == name, "only the last node can get another name"
         self.nodes[-1].output[0] = new
 
-    def constant(self, value: np.ndarray) -> str:
-        """The name of a constant, which is added unless it is there."""
+    def add_constant(self, value: np.ndarray) -> str:
+        """Return the name of a constant, which is stored once."""
         content = str(value.tolist()) if value.dtype == object else value.tobytes()
         key = value.dtype.str, value.shape, content
         if key not in self.constants:
@@ -104,7 +86,7 @@ class Graph:
         return self.constants[key].name
 
     def body(self) -> "Graph":
-        """A graph for what a node does again and again."""
+        """Return the graph of a loop's body."""
         return Graph(f"{self.prefix}body_", outer=self)
 
     def as_proto(
@@ -114,97 +96,56 @@ class Graph:
         outputs: Sequence[ValueInfoProto],
         with_constants: bool = True,
     ) -> GraphProto:
-        """The graph in ONNX's own form."""
+        """Convert to a GraphProto."""
         constants = list(self.constants.values()) if with_constants else []
         return helper.make_graph(
             self.nodes, name, inputs, outputs, constants, value_info=self.declared
         )
 
+    def concat(self, parts: Sequence[str]) -> str:
+        """Concatenate columns; one part needs no node."""
+        return parts[0] if len(parts) == 1 else self.add("Concat", *parts, axis=1)
 
-# What several parts of the graph ask for
+    def tokenize(self, text: str, pad_value: str, **options: Any) -> str:
+        """Split text (n_rows, 1) into pieces (n_rows, n_pieces) by onnxruntime."""
+        defaults = {"mark": 0, "mincharnum": 1, "pad_value": pad_value}
+        pieces = self.add(
+            "Tokenizer", text, domain="com.microsoft", **{**defaults, **options}
+        )
+        # onnx's checker crashes the process where it can't infer the type of text
+        shape = ("n_rows", 1, f"n_{pieces}")
+        self.declared.append(
+            helper.make_tensor_value_info(pieces, TensorProto.STRING, shape)
+        )
+        return self.add("Squeeze", pieces, as_int64(1))
 
-
-def ints(*values: int) -> np.ndarray:
-    """Whole numbers as a constant of one axis."""
-    return np.array(values, dtype=np.int64)
-
-
-def single(value: float | np.floating | np.ndarray) -> np.ndarray:
-    """In single precision, in which the network is."""
-    return np.asarray(value, dtype=np.float32)
-
-
-def double(value: float | np.ndarray) -> np.ndarray:
-    """In double precision, in which numbers are read and scaled."""
-    return np.asarray(value, dtype=np.float64)
-
-
-def joined(graph: Graph, parts: Sequence[str], axis: int = 1) -> str:
-    """Parts beside each other; one part is as it is."""
-    return parts[0] if len(parts) == 1 else graph.add("Concat", *parts, axis=axis)
-
-
-def tokenized(graph: Graph, text: str, pad_value: str, **how: Any) -> str:
-    """Text (n_rows, 1) in pieces (n_rows, n_pieces), by an operator of onnxruntime."""
-    options = {"mark": 0, "mincharnum": 1, "pad_value": pad_value, **how}
-    pieces = graph.add("Tokenizer", text, domain="com.microsoft", **options)
-    # of text whose type it can't infer, onnx's own check ends the process
-    shape = ("n_rows", 1, f"n_{pieces}")
-    graph.declared.append(
-        helper.make_tensor_value_info(pieces, TensorProto.STRING, shape)
-    )
-    return graph.add("Squeeze", pieces, ints(1))
-
-
-def matches(graph: Graph, text: str, pattern: str) -> str:
-    """Where all of a text is as a regular expression says."""
-    return graph.add("RegexFullMatch", text, pattern=pattern, since=TEXT_OPSET)
-
-
-def looked_up(
-    graph: Graph,
-    x: str,
-    keys: np.ndarray,
-    values: np.ndarray,
-    default: float,
-) -> str:
-    """What stands in a table beside each key, or a default for what is no key.
-
-    Parameters
-    ----------
-    graph : Graph
-        Where to.
-    x : str
-        Text, whole numbers or floats of any shape.
-    keys : ndarray of object, int64 or float64
-        Of the type of `x`.
-    values : ndarray of int64 or float32
-        What each stands for.
-    default : float
-        What all others stand for.
-    """
-    if len(keys) == 0:
-        # a LabelEncoder needs a key
-        default_value = np.array(default, dtype=values.dtype)
-        return graph.add("Expand", default_value, graph.add("Shape", x))
-    if keys.dtype == np.float64:
-        # onnxruntime knows whole numbers alone as what doubles stand for
-        tensors = {
-            "keys_tensor": from_array(keys),
-            "values_tensor": from_array(np.arange(len(keys))),
-            "default_tensor": from_array(ints(len(keys))),
-        }
-        place = graph.add("LabelEncoder", x, domain="ai.onnx.ml", since=4, **tensors)
-        return graph.add("Gather", np.append(values, values.dtype.type(default)), place)
-    kind = {"O": "keys_strings", "i": "keys_int64s"}[keys.dtype.kind]
-    value = {"i": "int64", "f": "float"}[values.dtype.kind]
-    return graph.add(
-        "LabelEncoder",
-        x,
-        domain="ai.onnx.ml",
-        **{
-            kind: keys.tolist(),
-            f"values_{value}s": values.tolist(),
-            f"default_{value}": values.dtype.type(default).item(),
-        },
-    )
+    def look_up(
+        self, x: str, keys: np.ndarray, values: np.ndarray, default: float
+    ) -> str:
+        """Map each element of `x` from keys to values (int64 or float32)."""
+        if len(keys) == 0:
+            # LabelEncoder refuses an empty table
+            default_value = np.array(default, dtype=values.dtype)
+            return self.add("Expand", default_value, self.add("Shape", x))
+        if keys.dtype == np.float64:
+            # onnxruntime maps doubles to int64 only, so values come by a second step
+            tensors = {
+                "keys_tensor": from_array(keys),
+                "values_tensor": from_array(np.arange(len(keys))),
+                "default_tensor": from_array(as_int64(len(keys))),
+            }
+            place = self.add("LabelEncoder", x, domain="ai.onnx.ml", since=4, **tensors)
+            table = np.append(values, values.dtype.type(default))
+            return self.add("Gather", table, place)
+        key_type = {"O": "keys_strings", "i": "keys_int64s"}[keys.dtype.kind]
+        value_type = {"i": "int64", "f": "float"}[values.dtype.kind]
+        return self.add(
+            "LabelEncoder",
+            x,
+            domain="ai.onnx.ml",
+            **{
+                key_type: keys.tolist(),
+                f"values_{value_type}s": values.tolist(),
+                f"default_{value_type}": values.dtype.type(default).item(),
+            },
+        )

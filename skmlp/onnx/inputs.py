@@ -1,210 +1,325 @@
-"""What a graph is given: one input per column, or one for a matrix of numbers."""
+"""Inputs of the graph: a class per kind, with its type, its nodes and how rows fill it.
 
-from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+`to_inputs` knows nothing but the ONNX file, so what it needs of the fitted encoder is
+JSON in the file's metadata: the `state` of each input.
+"""
 
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, ClassVar
+
+import numpy as np
+import pandas as pd
 from onnx import TensorProto, ValueInfoProto, helper
 
-from skmlp.onnx.keys import build_keys, check_unicode
+from skmlp.onnx.calendar import DATE_PART_NODES, SECOND, Integers
+from skmlp.onnx.graph import Graph, as_float64
+from skmlp.onnx.keys import (
+    MISSING_INT64,
+    check_unicode,
+    find_number_key,
+    find_text_keys,
+    spell,
+)
+from skmlp.onnx.text import is_lowered_by_graph
 from skmlp.tabular.columns import (
+    NUMERIC_COLUMNS,
     CategoricalBlock,
     DateColumn,
+    Factorized,
     NumericColumn,
-    RealColumn,
+    factorize,
+    find_value_types,
+    is_all_missing,
+    to_datetime_index,
 )
-from skmlp.tabular.encoder import TableEncoder, get_column_names, make_unique
-from skmlp.tabular.frame import get_remembered_names
-from skmlp.tabular.text import ANALYZERS, TextBlock
-
-MATRIX = "X"
-"""What the one input is called where columns have no names."""
+from skmlp.tabular.frame import Column, Dense, Values, read_columns, read_matrix
 
 KINDS = "skmlp_inputs"
-"""The property of the graph that says what its inputs hold."""
+"""Property of the graph: kind and column of each input."""
 
-READS = "skmlp_reads"
-"""The property of the graph that says how `to_inputs` fills its inputs."""
-
-READ_FROM_TEXT = {"numbers", "dates"}
-"""Kinds of columns that a graph reads from text."""
-
-OFFSET = "utc_offset"
-"""What stands behind the name of a column with a time zone, for its second input."""
-
-FINE = 1.0
-"""Scale in seconds below which parts of a microsecond change what comes out."""
+STATES = "skmlp_reads"
+"""Property of the graph: conversion and state of each input."""
 
 
-class Input(NamedTuple):
-    """An input of the graph, of shape (n_rows, width).
+@dataclass(frozen=True)
+class Input:
+    """An input of the graph, of shape (n_rows, width)."""
 
-    Attributes
-    ----------
-    name : str
-        What it is called.
-    elem_type : int
-        Its type, one of those of TensorProto.
-    kind : str
-        What it holds: "matrix", "numbers", "text", "dates", "offsets", "durations" or
-        "times".
-    column : str
-        What its column of the table is called.
-    position : int
-        Which column that is, or the first one.
-    width : int
-        Numbers per row.
-    reads : dict
-        Conversion by `to_inputs`, and the state of the column, as JSON holds them.
-    """
+    conversion: ClassVar[str]  # key of INPUTS, in the metadata
 
-    name: str
-    elem_type: int
-    kind: str
-    column: str
-    position: int = 0
+    name: str  # in the graph
+    column: str  # name of the table's column
+    position: int = 0  # of the column
+    elem_type: int = TensorProto.DOUBLE
     width: int = 1
-    reads: Mapping[str, Any] = {}
+    state: Mapping[str, Any] = field(default_factory=dict)  # for `fill`, as JSON
 
-    @classmethod
-    def matrix(cls, elem_type: int, width: int) -> "Input":
-        """The one input where all columns are numbers without names."""
-        return cls(MATRIX, elem_type, "matrix", MATRIX, width=width)
+    @property
+    def kind(self) -> str:
+        """Kind of values, for readers of the metadata."""
+        return self.conversion
+
+    @property
+    def dtype(self) -> np.dtype:
+        """NumPy's type of the values."""
+        return helper.tensor_dtype_to_np_dtype(self.elem_type)
 
     def as_proto(self) -> ValueInfoProto:
-        """The input in ONNX's own form; the number of rows is free."""
+        """Convert to a ValueInfoProto with any number of rows."""
         shape = ("n_rows", self.width)
         return helper.make_tensor_value_info(self.name, self.elem_type, shape)
 
-
-def inputs_of(encoder: TableEncoder) -> list[Input]:
-    """The inputs of a fitted encoder, in the order of the columns."""
-    if is_matrix(encoder):
-        return [Input.matrix(TensorProto.DOUBLE, encoder.n_features_in_)]
-    columns = names_of(encoder)
-    described = describe_numbers(encoder, columns)
-    for text_column in encoder._text_columns:
-        described[text_column.position] = describe_text(text_column, columns)
-    for column in encoder._category_columns:
-        # the same column may be read as text, too
-        text = described.get(column.position)
-        described[column.position] = describe_categories(column, columns, text)
-    names = build_input_names(columns)
-    inputs = [
-        Input(name, elem_type, kind, columns[place], place, reads=reads)
-        for place, name in enumerate(names)
-        for elem_type, kind, reads in [described[place]]
-    ]
-    for dates in filter(needs_offset, encoder._number_columns):
-        place, taken = dates.position, [entry.name for entry in inputs]
-        start = taken.index(names[place])
-        name = make_unique([*taken, f"{names[place]}_{OFFSET}"])[-1]
-        reads = {**inputs[start].reads, "conversion": "offsets"}
-        offsets = inputs[start]._replace(name=name, kind="offsets", reads=reads)
-        inputs.insert(start + 1, offsets)
-    return inputs
+    def fill(self, column: Column) -> np.ndarray:
+        """Convert a column to the values of the input, (n_rows,)."""
+        raise NotImplementedError
 
 
-def is_matrix(encoder: TableEncoder) -> bool:
-    """Whether the columns are nothing but numbers without names."""
-    has_names = hasattr(encoder, "feature_names_in_") or get_remembered_names(encoder)
-    are_plain = all(
-        isinstance(column, RealColumn) and not column.from_text
-        for column in encoder._number_columns
-    )
-    only_numbers = len(encoder._number_columns) == encoder.n_features_in_
-    return not has_names and are_plain and only_numbers
+@dataclass(frozen=True)
+class MatrixInput(Input):
+    """All columns as one matrix, where they are numbers without names."""
 
+    conversion = "matrix"
 
-def names_of(encoder: TableEncoder) -> list[str]:
-    """Different names for the columns, as they are called where they have names."""
-    return make_unique([str(name) for name in get_column_names(encoder)])
-
-
-def build_input_names(columns: Sequence[str]) -> list[str]:
-    """Names of inputs, which must not be empty, and which UTF-8 has to hold."""
-    names: list[str] = []
-    for place, name in enumerate(columns):
-        clean = name.encode("utf-8", "backslashreplace").decode()
-        if clean == name != "":
-            names.append(name)
-        else:
-            names.append(make_unique([*columns, *names, clean or f"x{place}"])[-1])
-    return names
-
-
-class Described(NamedTuple):
-    """Type and kind of an input, and the state of its column."""
-
-    elem_type: int
-    kind: str
-    reads: Mapping[str, Any]
-
-
-def describe_text(column: TextBlock, columns: Sequence[str]) -> Described:
-    """The input of a column of text."""
-    check_unicode(column.terms, f"column {columns[column.position]!r}")
-    longest = ANALYZERS[column.unit].longest
-    reads = {"conversion": "text", "unit": column.unit, "longest": longest}
-    return Described(TensorProto.STRING, "text", reads)
-
-
-def describe_numbers(
-    encoder: TableEncoder, columns: Sequence[str]
-) -> dict[int, Described]:
-    """By position: the inputs of columns of numbers, dates and times."""
-    described, place, odd = {}, 0, encoder._odd_columns()
-    for column in encoder._number_columns:
-        if column.position in odd:
-            raise TypeError(
-                f"column {columns[column.position]!r} holds {column.kind} and other "
-                "text, which a graph can't take in one type; split it into two columns "
-                "before fit, or replace the text by missing values."
+    def fill_matrix(self, table: Dense) -> np.ndarray:
+        """Convert a table to the values of the input, (n_rows, width)."""
+        if table.shape[1] != self.width:
+            raise ValueError(
+                f"expected {self.width} columns, got {table.shape[1]}. Pass the "
+                "columns of fit."
             )
-        elem_type, kind = type_of_numbers(column)
-        reads = {
-            "conversion": f"{column.kind} in text" if kind == "text" else kind,
-            "kind": column.kind,
-            "state": vars(column),
-            "is_fine": bool(encoder.scale_.scale[place] < FINE),
-        }
-        described[column.position] = Described(elem_type, kind, reads)
-        place += len(column.parts)
-    return described
+        matrix = read_matrix(table)
+        if matrix is None:
+            columns = [
+                NUMERIC_COLUMNS["numbers"](column.position).read(column)[0]
+                for column in read_columns(table)
+            ]
+            matrix = np.column_stack(columns)
+        return matrix.astype(self.dtype)
 
 
-def type_of_numbers(column: NumericColumn) -> tuple[int, str]:
-    """The type of a column of numbers, dates or times, and what it holds."""
-    if column.from_text and column.kind in READ_FROM_TEXT:
-        return TensorProto.STRING, "text"
-    if column.kind in ("numbers", "nothing"):
-        return TensorProto.DOUBLE, "numbers"
-    return TensorProto.INT64, column.kind
+@dataclass(frozen=True)
+class NumberInput(Input):
+    """Numbers and truth values, NaN where missing; base of dates and durations."""
+
+    conversion = "numbers"
+
+    @property
+    def reader(self) -> NumericColumn:
+        """The encoder's column, which reads and refuses values as in Python."""
+        reader = NUMERIC_COLUMNS[self.state["kind"]](self.position)
+        vars(reader).update(self.state["column"])
+        return reader
+
+    def fill(self, column: Column) -> np.ndarray:
+        """Convert a column to doubles."""
+        return self.reader.read(column)[0].astype(self.dtype)
+
+    def add_numbers(self, graph: Graph, offset: str | None) -> list[str]:
+        """Add nodes for unscaled doubles, each (n_rows, 1), NaN where missing."""
+        return [self.name]
+
+    def _read(self, column: Column) -> Values | None:
+        """Parse text as the encoder does; None if all values are missing."""
+        self.reader.read(column)  # raises what `predict_proba` raises
+        values = self.reader.as_meant(column).data
+        return None if is_all_missing(column._replace(data=values)) else values
+
+    def _to_microseconds(
+        self, column: Column, index: pd.DatetimeIndex | pd.TimedeltaIndex
+    ) -> np.ndarray:
+        """Convert to int64, unless rounding would change the predictions."""
+        rounded = index.as_unit("us")
+        is_lossy = (rounded.as_unit(index.unit) != index)[~index.isna()].any()
+        if self.state["is_fine"] and is_lossy:
+            raise ValueError(
+                f"expected whole microseconds in {column.describe()}, whose values in "
+                "fit were less than a second apart, got parts of microseconds. Turn "
+                "the column into numbers before fit, or round it to microseconds."
+            )
+        return rounded.asi8  # NaT is the smallest int64, as MISSING_INT64 is
 
 
-def describe_categories(
-    column: CategoricalBlock, columns: Sequence[str], text: Described | None
-) -> Described:
-    """The input of a column of categories, which may be read as text as well."""
-    keys = build_keys(column, columns[column.position])
-    kind = "text" if keys.elem_type == TensorProto.STRING else "numbers"
-    reads = {
-        **(text.reads if text else {}),
-        "conversion": "categories",
-        "missing": keys.missing,
-        "unknown": keys.unknown,
-        "others": keys.others,
-        "is_object": column.is_object,
-        "families": sorted(column.families),
-    }
-    return Described(keys.elem_type, kind, reads)
+@dataclass(frozen=True)
+class DurationInput(NumberInput):
+    """Durations in microseconds."""
+
+    conversion = "durations"
+    elem_type: int = TensorProto.INT64
+
+    def fill(self, column: Column) -> np.ndarray:
+        """Convert a column to microseconds."""
+        values = self._read(column)
+        if values is None:
+            return np.full(len(column.data), MISSING_INT64)
+        return self._to_microseconds(column, pd.TimedeltaIndex(values))
+
+    def add_numbers(self, graph: Graph, offset: str | None) -> list[str]:
+        """Add nodes for seconds."""
+        ticks = Integers(graph, self.name)
+        return [_mask_missing(ticks, _to_seconds(ticks))]
 
 
-def needs_offset(column: NumericColumn) -> bool:
-    """Whether a column of dates is read by clocks that don't all show UTC."""
-    return (
-        isinstance(column, DateColumn)
-        and not column.from_text
-        and bool(column.has_zone)
-        and not column.in_utc
-        and len(column.parts) > 1
+@dataclass(frozen=True)
+class TimeInput(DurationInput):
+    """Times of the day in microseconds since midnight."""
+
+    conversion = "times"
+
+    def fill(self, column: Column) -> np.ndarray:
+        """Convert a column to microseconds."""
+        (seconds,) = self.reader.read(column)
+        is_missing = np.isnan(seconds)
+        ticks = np.rint(np.where(is_missing, 0, seconds) * SECOND).astype(np.int64)
+        return np.where(is_missing, MISSING_INT64, ticks)
+
+
+@dataclass(frozen=True)
+class DateInput(NumberInput):
+    """Dates in microseconds since 1970, in UTC or, without a time zone, local."""
+
+    conversion = "dates"
+    elem_type: int = TensorProto.INT64
+
+    def fill(self, column: Column) -> np.ndarray:
+        """Convert a column to microseconds."""
+        values = self._read(column)
+        if values is None:
+            return np.full(len(column.data), MISSING_INT64)
+        return self._to_microseconds(column, to_datetime_index(values))
+
+    def add_numbers(self, graph: Graph, offset: str | None) -> list[str]:
+        """Add nodes for seconds since 1970, and the parts that varied in training."""
+        moments = local = Integers(graph, self.name)
+        if offset is not None:
+            local = moments + Integers(graph, offset) * SECOND
+        parts = [
+            DATE_PART_NODES[part](local).as_double()
+            for part in self.state["column"]["parts"][1:]
+        ]
+        return [_mask_missing(moments, part) for part in (_to_seconds(moments), *parts)]
+
+
+@dataclass(frozen=True)
+class OffsetInput(NumberInput):
+    """Seconds that the local time of a date is ahead of UTC."""
+
+    conversion = "offsets"
+    elem_type: int = TensorProto.INT64
+
+    def fill(self, column: Column) -> np.ndarray:
+        """Convert a column of dates to offsets, 0 where missing."""
+        values = self._read(column)
+        if values is None:
+            return np.zeros(len(column.data), dtype=np.int64)
+        dates = to_datetime_index(values)
+        reader = self.reader
+        assert isinstance(reader, DateColumn)
+        local = reader.local(values, dates).tz_localize(None)
+        utc = dates if dates.tz is None else dates.tz_convert("UTC").tz_localize(None)
+        ahead = (local - utc).as_unit("us")
+        return np.where(ahead.isna(), 0, ahead.asi8 // SECOND)
+
+
+def _to_seconds(ticks: Integers) -> str:
+    """Add a conversion of microseconds to seconds."""
+    return ticks.graph.add("Div", ticks.as_double(), as_float64(SECOND))
+
+
+def _mask_missing(ticks: Integers, values: str) -> str:
+    """Add NaN where the input is missing."""
+    is_missing = ticks.equals(MISSING_INT64)
+    return ticks.graph.add("Where", is_missing, as_float64(np.nan), values)
+
+
+@dataclass(frozen=True)
+class TextInput(Input):
+    """Text to be tokenized, empty where missing."""
+
+    conversion = "text"
+    elem_type: int = TensorProto.STRING
+
+    def fill(self, column: Column) -> np.ndarray:
+        """Convert to lower case and cut to the length that the encoder reads."""
+        found = factorize(column)
+        came = find_value_types(found.distinct)
+        if came and "text" not in came:
+            raise ValueError(
+                f"expected text in {column.describe()}, got "
+                f"{' and '.join(sorted(came))}. Convert it, or fit again."
+            )
+        texts = [
+            spell(value)[: self.state["longest"]].lower()
+            if isinstance(value, str)
+            else ""
+            for value in found.distinct
+        ]
+        check_unicode(texts, column.describe())
+        return np.array([*texts, ""], dtype=object)[found.codes]
+
+
+@dataclass(frozen=True)
+class CategoryInput(Input):
+    """Categories as keys, see `skmlp.onnx.keys`; their text may be tokenized, too."""
+
+    conversion = "categories"
+
+    @property
+    def kind(self) -> str:
+        """Kind of values, for readers of the metadata."""
+        return "text" if self.elem_type == TensorProto.STRING else "numbers"
+
+    def fill(self, column: Column) -> np.ndarray:
+        """Convert each value to the key of its category."""
+        found = factorize(column)
+        fitted = CategoricalBlock(column.position, 2, 1)
+        fitted.is_object = self.state["is_object"]
+        fitted.families = set(self.state["families"])
+        fitted._check_kind(column, found)
+        keys: list[Any]
+        if self.elem_type == TensorProto.STRING:
+            if "unit" in self.state:
+                self._check_both_uses(column, found)
+            keys = find_text_keys(found.distinct, self.state)
+        else:
+            unknown = self.state["unknown"]
+            keys = [find_number_key(v, self.dtype, unknown) for v in found.distinct]
+        table = np.array([*keys, self.state["missing"]], dtype=object)
+        is_bool = self.elem_type == TensorProto.BOOL
+        if is_bool and any(key is None for key in table[np.unique(found.codes)]):
+            raise ValueError(
+                f"expected True and False alone in {column.describe()}, as in fit, got "
+                "missing or other values, which the graph's input does not hold. Fill "
+                "them in, or fit again on rows that have some."
+            )
+        return table.astype(self.dtype)[found.codes]
+
+    def _check_both_uses(self, column: Column, found: Factorized) -> None:
+        """Raise for text that is a key and, for the tokenizer, needs to be changed."""
+        unit, longest = self.state["unit"], self.state["longest"]
+        texts = [value for value in found.distinct if isinstance(value, str)]
+        check_unicode(texts, column.describe())
+        for text in texts:
+            # the graph does not cut words, and lowers letters beyond ASCII in part
+            is_long = unit == "words" and len(text) > longest
+            if is_long or not is_lowered_by_graph(text, unit):
+                raise ValueError(
+                    f"expected text of at most {longest} characters, capitals in "
+                    f"usual places, in {column.describe()}, got {text[:50]!r}. Shorten "
+                    "the text, or turn it into lower case, before fit as well."
+                )
+
+
+INPUTS: dict[str, type[Input]] = {
+    input_class.conversion: input_class
+    for input_class in (
+        MatrixInput,
+        NumberInput,
+        DurationInput,
+        TimeInput,
+        DateInput,
+        OffsetInput,
+        TextInput,
+        CategoryInput,
     )
+}

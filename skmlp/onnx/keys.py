@@ -1,4 +1,9 @@
-"""Categories as keys of a graph: the type of the keys, and a key for every value."""
+"""Keys of categories: int64, bool, double or text that stands for one category each.
+
+Equal values may print differently (1 and True, a moment in two time zones), and
+different ones the same (1 and "1"). `to_inputs` therefore finds the key of a value that
+is no text by its identity, a text that is equal exactly where the values are.
+"""
 
 import datetime as dt
 import enum
@@ -14,77 +19,63 @@ import numpy as np
 import pandas as pd
 from onnx import TensorProto
 
-from skmlp.onnx.calendar import MISSING
 from skmlp.tabular.columns import CategoricalBlock
 
-UNKNOWN = MISSING + 1
-"""Key of unknown categories among whole numbers."""
+MISSING_INT64 = np.iinfo(np.int64).min
+"""Missing value of int64 inputs; NumPy's NaT is the same number."""
+
+UNKNOWN = MISSING_INT64 + 1
+"""Key of unknown categories among integers."""
 
 LARGEST_DOUBLE = float(np.finfo(np.float64).max)
 
+# whitespace, in which the tokenizer of a column that is also text finds no word
 STAND_IN = "\x1f"
 """Key of missing or unknown values among texts that include the empty one."""
-# whitespace, so that a column that is also read word by word finds no word in it
 
 SURROGATE = re.compile("[\ud800-\udfff]")
-"""Half a character, which UTF-8 and so ONNX has no bytes for."""
+"""Half of a UTF-16 pair, which UTF-8 and so ONNX can't encode."""
 
 
 class Keys(NamedTuple):
-    """The keys of a column of categories.
+    """The keys of a column of categories."""
 
-    Attributes
-    ----------
-    elem_type : int
-        Type of the graph's input, one of those of TensorProto.
-    known : list
-        Key per category, in the order of their codes.
-    missing, unknown : str, int, float or None
-        Key of a missing value, and of an unknown category. None is NaN among doubles;
-        truth values have neither.
-    others : dict of str to str
-        Keys of the categories that are no text, by identity, where keys are text.
-    """
-
-    elem_type: int
-    known: list[Any]
-    missing: str | int | None
-    unknown: str | int | float | None
-    others: dict[str, str]
+    elem_type: int  # of the graph's input
+    known: list[Any]  # in the order of the categories
+    missing: str | int | None  # None is NaN among doubles; booleans have none
+    unknown: str | int | float | None  # of other categories; booleans have none
+    others: dict[str, str]  # by identity: keys of categories that are no text
 
 
 def build_keys(column: CategoricalBlock, name: str) -> Keys:
-    """The keys of a fitted column.
-
-    Numbers stay numbers where one type holds all of them exactly, and a key that is
-    none of them for missing ones; anything else becomes text.
-    """
+    """Build the keys of a fitted column: numbers if one type is exact, else text."""
     known = list(column.known)
     keys = None
-    if are_all(known, Number, np.bool_):
-        keys = build_number_keys(known, column.has_missing)
-    return keys or build_text_keys(known, name)
+    if _has_only(known, Number, np.bool_):
+        keys = _build_number_keys(known, column.has_missing)
+    return keys or _build_text_keys(known, name)
 
 
-def build_number_keys(known: Sequence[Any], has_missing: bool) -> Keys | None:
-    """The keys of numbers; None where neither int64 nor double holds all of them."""
-    if not has_missing and are_all(known, bool, np.bool_):
+def _build_number_keys(known: Sequence[Any], has_missing: bool) -> Keys | None:
+    """Build numeric keys; None where neither int64 nor double is exact for all."""
+    if not has_missing and _has_only(known, bool, np.bool_):
         return Keys(TensorProto.BOOL, list(map(int, known)), None, None, {})
-    is_int64 = are_all(known, Integral, np.bool_) and all(
+    is_int64 = _has_only(known, Integral, np.bool_) and all(
         UNKNOWN < value <= np.iinfo(np.int64).max for value in known
     )
-    is_double = all(map(is_exact_double, known)) and -LARGEST_DOUBLE not in known
+    is_double = all(map(_is_exact_double, known)) and -LARGEST_DOUBLE not in known
     if is_int64 and not (has_missing and is_double):
-        return Keys(TensorProto.INT64, list(map(int, known)), MISSING, UNKNOWN, {})
-    if is_double:
         return Keys(
-            TensorProto.DOUBLE, list(map(float, known)), None, -LARGEST_DOUBLE, {}
+            TensorProto.INT64, list(map(int, known)), MISSING_INT64, UNKNOWN, {}
         )
+    if is_double:
+        keys = list(map(float, known))
+        return Keys(TensorProto.DOUBLE, keys, None, -LARGEST_DOUBLE, {})
     return None
 
 
-def build_text_keys(known: Sequence[object], name: str) -> Keys:
-    """The keys of text, and of values that `str` turns into text."""
+def _build_text_keys(known: Sequence[object], name: str) -> Keys:
+    """Build keys that are text; other values become text by `str`."""
     others = {}
     for value in known:
         if not isinstance(value, str):
@@ -103,13 +94,13 @@ def build_text_keys(known: Sequence[object], name: str) -> Keys:
             "which text in a graph can't tell apart; turn them into text before fit."
         )
     check_unicode(texts, f"column {name!r}")
-    missing = "" if "" not in texts else build_stand_in(texts)
-    unknown = build_stand_in([*texts, missing])
+    missing = "" if "" not in texts else _build_stand_in(texts)
+    unknown = _build_stand_in([*texts, missing])
     return Keys(TensorProto.STRING, texts, missing, unknown, others)
 
 
-def build_stand_in(taken: Collection[str]) -> str:
-    """A text that is none of those taken."""
+def _build_stand_in(taken: Collection[str]) -> str:
+    """Return a text that is not taken."""
     text = STAND_IN
     while text in taken:
         text += STAND_IN
@@ -117,8 +108,8 @@ def build_stand_in(taken: Collection[str]) -> str:
 
 
 def spell(value: object) -> str:
-    """Text as it is; of other values what `str` makes of them."""
-    # str() of text that is a member of an enumeration is another text
+    """Convert a value to text."""
+    # str() of text that is a member of an enumeration is its name
     return str.__str__(value) if isinstance(value, str) else str(value)
 
 
@@ -133,47 +124,41 @@ def check_unicode(texts: Iterable[str], owner: str) -> None:
             )
 
 
-def are_all(values: Iterable[object], *kinds: type) -> bool:
-    """Return True if there are values, and all of them are of some types."""
+def _has_only(values: Iterable[object], *kinds: type) -> bool:
+    """Return True if there are values, all of these types."""
     values = list(values)
     return bool(values) and all(isinstance(value, kinds) for value in values)
 
 
-def is_exact_double(value: Any) -> bool:
+def _is_exact_double(value: Any) -> bool:
     """Return True if a double holds a number exactly."""
-    value = as_python(value)
+    value = _to_python(value)
     if isinstance(value, complex):
         return False
     return bool(abs(value) <= LARGEST_DOUBLE and float(value) == value)
 
 
-def as_python(value: Any) -> Any:
-    """Convert to a number that compares with others without rounding them."""
+def _to_python(value: Any) -> Any:
+    """Convert to a Python number, which compares with others without rounding."""
     return value.item() if isinstance(value, np.generic) else value
 
 
-# Keys of other rows
-
-
 def find_number_key(value: Any, dtype: np.dtype, unknown: float | None) -> float | None:
-    """A value as a number of the type that equals it; if there is none, as unknown."""
+    """Return the number of a type that equals the value, else `unknown`."""
     is_number = isinstance(value, Number | np.bool_) and not isinstance(value, complex)
     if not is_number:
         return unknown
     if dtype.kind == "f":
-        return float(value) if is_exact_double(value) else unknown
-    value = as_python(value)
+        return float(value) if _is_exact_double(value) else unknown
+    value = _to_python(value)
     lowest, highest = (0, 1) if dtype.kind == "b" else (UNKNOWN, np.iinfo(dtype).max)
     is_held = lowest <= value <= highest and value == int(value)
     return int(value) if is_held else unknown
 
 
-def find_text_keys(values: Iterable[object], reads: Mapping[str, Any]) -> list[str]:
-    """The text per value, which no value gets that is not equal to its category.
-
-    `reads` holds what is in :class:`Keys`.
-    """
-    missing, unknown, others = reads["missing"], reads["unknown"], reads["others"]
+def find_text_keys(values: Iterable[object], state: Mapping[str, Any]) -> list[str]:
+    """Return the key of each value, given fields of `Keys` as JSON."""
+    missing, unknown, others = state["missing"], state["unknown"], state["others"]
     taken = {missing, *others.values()}
     keys = []
     for value in values:
@@ -185,65 +170,49 @@ def find_text_keys(values: Iterable[object], reads: Mapping[str, Any]) -> list[s
     return keys
 
 
-# Identities
-
-# Equal values may print differently (1 and True, a moment in two time zones), and
-# different ones the same (1 and "1"). So to_inputs compares values by texts that are
-# equal just where the values are, and finds the category that Python finds.
-
-
 def build_identity(value: object) -> str | None:
-    """Text that equal values share, and no others; None for types that have none."""
+    """Build a text that equal values share; None for types without one."""
     for kinds, build in IDENTITIES:
         if isinstance(value, kinds):
             return build(value)
     return None
 
 
-def identify_number(value: Any) -> str:
-    """The shortest digits of a number, whatever its type."""
-    value = as_python(value)
+def _identify_number(value: Any) -> str:
+    """Build the shortest digits of a number of any type."""
+    value = _to_python(value)
     if isinstance(value, complex):
         return str(value)
     if value != value or value in (math.inf, -math.inf):
         return str(float(value))
     if value == int(value):
         return str(int(value))
-    return repr(float(value)) if is_exact_double(value) else str(Fraction(value))
+    return repr(float(value)) if _is_exact_double(value) else str(Fraction(value))
 
 
-def identify_moment(value: Any) -> str:
-    """A moment in UTC, or by the clock if it has no time zone."""
+def _identify_moment(value: dt.datetime) -> str:
+    """Build the text of a moment in UTC, or local if it has no time zone."""
     moment = pd.Timestamp(value)
     return str(moment if moment.tz is None else moment.tz_convert("UTC"))
 
 
-def identify_interval(value: pd.Interval) -> str:
-    """The ends of an interval, and which of them belong to it."""
+def _identify_interval(value: pd.Interval) -> str:
+    """Build the text of an interval."""
     ends = build_identity(value.left), build_identity(value.right)
     return f"interval {value.closed} {ends}"
 
 
-def identify_items(values: Iterable[object]) -> str:
-    """Items of a tuple, in order."""
-    return f"tuple {[build_identity(value) for value in values]}"
-
-
-def identify_set(values: Iterable[object]) -> str:
-    """Items of a set, in an order that does not depend on the process."""
-    return f"set {sorted(map(str, map(build_identity, values)))}"
-
-
 IDENTITIES: Sequence[tuple[tuple[type, ...], Callable[[Any], str]]] = (
     ((str,), lambda value: repr(spell(value))),
-    ((Number, np.bool_), identify_number),
+    ((Number, np.bool_), _identify_number),
     ((enum.Enum,), lambda value: f"{type(value).__qualname__} {value.name}"),
-    ((dt.datetime,), identify_moment),
+    ((dt.datetime,), _identify_moment),
     ((dt.timedelta,), lambda value: f"lasting {pd.Timedelta(value)}"),
-    ((pd.Interval,), identify_interval),
+    ((pd.Interval,), _identify_interval),
     ((pd.Period,), lambda value: f"period {value.freqstr} {value}"),
-    ((tuple,), identify_items),
-    ((frozenset,), identify_set),
+    ((tuple,), lambda value: f"tuple {list(map(build_identity, value))}"),
+    # sorted, as the order of a set depends on the process
+    ((frozenset,), lambda v: f"set {sorted(map(str, map(build_identity, v)))}"),
     (
         (dt.date, dt.time, np.datetime64, np.timedelta64, bytes, UUID),
         lambda value: f"{type(value).__name__} {value}",

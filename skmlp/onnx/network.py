@@ -1,4 +1,4 @@
-"""The stack of networks as nodes: one product per layer, whatever their number."""
+"""The network as nodes; an ensemble is a stack with one product per layer."""
 
 import math
 from collections.abc import Callable
@@ -24,195 +24,168 @@ from skmlp.nn.activations import (
 from skmlp.nn.layers import Activate, Dense, Dropout, Layer, PeriodicEmbedding
 from skmlp.nn.network import Architecture, Network
 from skmlp.nn.parameters import Views
-from skmlp.onnx.graph import Graph, ints, single
+from skmlp.onnx.graph import Graph, as_float32, as_int64
 
 BLOCK_ROWS = 1024
-"""Rows that pass together through waves, of which each row has thousands."""
+"""Rows per step of networks with a periodic embedding, which makes them wide."""
 
-TINY = np.finfo(np.float32).tiny
-"""The smallest normal number, in place of probabilities that are 0 in their type."""
-
-
-# Activations
+SMALLEST_NORMAL = np.finfo(np.float32).tiny
+"""Lower bound of probabilities before their logarithm."""
 
 
-def elu(graph: Graph, z: str, activation: ELU, p: Views) -> str:
-    """The exponential linear unit."""
+def add_elu(graph: Graph, z: str, activation: ELU, p: Views) -> str:
+    """Add the exponential linear unit."""
     return graph.add("Elu", z, alpha=float(activation.alpha))
 
 
-def selu(graph: Graph, z: str, activation: SELU, p: Views) -> str:
-    """The scaled exponential linear unit."""
+def add_selu(graph: Graph, z: str, activation: SELU, p: Views) -> str:
+    """Add the scaled exponential linear unit."""
     alpha, gamma = activation.elu.alpha, activation.scale
     return graph.add("Selu", z, alpha=float(alpha), gamma=float(gamma))
 
 
-def gelu(graph: Graph, z: str, activation: GELU, p: Views) -> str:
-    """Z times the normal distribution function, which the error function tells."""
-    error = graph.add("Erf", graph.add("Mul", z, single(math.sqrt(0.5))))
-    share = graph.add("Mul", graph.add("Add", error, single(1)), single(0.5))
-    return graph.add("Mul", z, share)
+def add_gelu(graph: Graph, z: str, activation: GELU, p: Views) -> str:
+    """Add z * (1 + erf(z / sqrt(2))) / 2."""
+    error = graph.add("Erf", graph.add("Mul", z, as_float32(math.sqrt(0.5))))
+    cdf = graph.add("Add", error, as_float32(1))
+    return graph.add("Mul", z, graph.add("Mul", cdf, as_float32(0.5)))
 
 
-ACTIVATIONS: dict[type[Activation], Callable[[Graph, str, Any, Views], str]] = {
+ACTIVATION_NODES: dict[type[Activation], Callable[[Graph, str, Any, Views], str]] = {
     Identity: lambda graph, z, activation, p: z,
     ReLU: lambda graph, z, activation, p: graph.add("Relu", z),
     LeakyReLU: lambda graph, z, activation, p: graph.add(
         "LeakyRelu", z, alpha=float(activation.negative_slope)
     ),
-    PReLU: lambda graph, z, activation, p: graph.add("PRelu", z, single(p.slope)),
+    PReLU: lambda graph, z, activation, p: graph.add("PRelu", z, as_float32(p.slope)),
     Sigmoid: lambda graph, z, activation, p: graph.add("Sigmoid", z),
     Tanh: lambda graph, z, activation, p: graph.add("Tanh", z),
-    ELU: elu,
-    SELU: selu,
-    GELU: gelu,
+    ELU: add_elu,
+    SELU: add_selu,
+    GELU: add_gelu,
     SiLU: lambda graph, z, activation, p: graph.add("Mul", z, graph.add("Sigmoid", z)),
     Softplus: lambda graph, z, activation, p: graph.add("Softplus", z),
 }
-"""How each activation is said in ONNX's operators."""
+"""Nodes of each activation."""
 
 
 def check_activations(architecture: Architecture) -> None:
-    """Raise if an activation is not one of the table."""
+    """Raise for custom activations."""
     for activation in architecture.activations:
-        if type(activation) not in ACTIVATIONS:
+        if type(activation) not in ACTIVATION_NODES:
             raise TypeError(
                 f"the activation {activation!r} is a class of your own, which ONNX "
                 "has no operator for; train with one of skmlp.ACTIVATIONS to export."
             )
 
 
-# Layers
+def add_dense(graph: Graph, x: str, layer: Dense) -> str:
+    """Add an affine map: (..., n_rows, n_inputs) to (..., n_rows, n_outputs)."""
+    product = graph.add("MatMul", x, as_float32(layer.p.weight))
+    # one bias per network and unit, the same for all rows
+    return graph.add("Add", product, as_float32(layer.p.bias[..., np.newaxis, :]))
 
 
-def dense(graph: Graph, x: str, layer: Dense) -> str:
-    """An affine map, for all networks in one product."""
-    product = graph.add("MatMul", x, single(layer.p.weight))
-    return graph.add("Add", product, single(layer.p.bias[..., np.newaxis, :]))
+def add_activation(graph: Graph, x: str, layer: Activate) -> str:
+    """Add the activation of a layer."""
+    add_nodes = ACTIVATION_NODES[type(layer.activation)]
+    return add_nodes(graph, x, layer.activation, layer.by_row)
 
 
-def activate(graph: Graph, x: str, layer: Activate) -> str:
-    """What units do with their input."""
-    formula = ACTIVATIONS[type(layer.activation)]
-    return formula(graph, x, layer.activation, layer.by_row)
-
-
-def periodic_embedding(graph: Graph, x: str, layer: PeriodicEmbedding) -> str:
-    """The input and, behind it, the curves of its numbers."""
-    wave = single(layer.p.wave)
+def add_periodic_embedding(graph: Graph, x: str, layer: PeriodicEmbedding) -> str:
+    """Append the periodic embedding of the numeric features to the inputs."""
+    wave = as_float32(layer.p.wave)
     members, n_numbers = wave.shape[:-3], layer.n_numbers
-    # as in the layer, number by number: (..., n_numbers, what it has, n_rows)
-    numbers = graph.add("Slice", x, ints(0), ints(n_numbers), ints(1))
+    numbers = graph.add("Slice", x, as_int64(0), as_int64(n_numbers), as_int64(1))
+    # (n_numbers, 1, n_rows), so that each feature has a product of its own
     numbers = graph.add("Transpose", numbers, perm=[1, 0])
-    numbers = graph.add("Unsqueeze", numbers, ints(1))
+    numbers = graph.add("Unsqueeze", numbers, as_int64(1))
     angle = graph.add("Mul", wave[..., :1], numbers)
     cosine = graph.add("Cos", graph.add("Add", angle, wave[..., 1:]))
-    curves = graph.add("MatMul", single(layer.p.mix.mT), cosine)
-    flat = ints(*members, layer.width - layer.n_inputs, -1)
-    curves = graph.add("Reshape", curves, flat)
+    # (..., n_numbers, n_projections, n_rows)
+    embedded = graph.add("MatMul", as_float32(layer.p.mix.mT), cosine)
+    flat = as_int64(*members, layer.width - layer.n_inputs, -1)
+    embedded = graph.add("Reshape", embedded, flat)
     axes = list(range(len(flat)))
-    curves = graph.add("Transpose", curves, perm=[*axes[:-2], axes[-1], axes[-2]])
+    embedded = graph.add("Transpose", embedded, perm=[*axes[:-2], axes[-1], axes[-2]])
     if members:
-        x = graph.add("Expand", x, ints(*members, 1, 1))
-    return graph.add("Concat", x, curves, axis=-1)
+        x = graph.add("Expand", x, as_int64(*members, 1, 1))
+    return graph.add("Concat", x, embedded, axis=-1)
 
 
-LAYERS: dict[type[Layer], Callable[[Graph, str, Any], str]] = {
-    Dense: dense,
-    Activate: activate,
-    PeriodicEmbedding: periodic_embedding,
-    Dropout: lambda graph, x, layer: x,
+LAYER_NODES: dict[type[Layer], Callable[[Graph, str, Any], str]] = {
+    Dense: add_dense,
+    Activate: add_activation,
+    PeriodicEmbedding: add_periodic_embedding,
+    Dropout: lambda graph, x, layer: x,  # the identity outside of training
 }
-"""How each layer is said in ONNX's operators, outside training."""
+"""Nodes of each layer."""
 
 
-def probabilities(
+def add_networks(
     graph: Graph,
     x: str,
     architecture: Architecture,
-    parameters: np.ndarray,
-    ensemble_weights: np.ndarray | None,
+    parameters: np.ndarray,  # (n_parameters,), or (n_members, n_parameters) of a stack
+    ensemble_weights: np.ndarray | None,  # (n_members,); None for equal weights
     temperature: float,
 ) -> str:
-    """Nodes from the encoded rows to their probabilities, as `predict_proba` has them.
-
-    Parameters
-    ----------
-    graph : Graph
-        Where to.
-    x : str
-        Encoded rows (n_samples, n_inputs), in single precision.
-    architecture : Architecture
-        What the networks have in common.
-    parameters : ndarray of shape (n_parameters,) or (n_members, n_parameters)
-        Of one network, or of a stack.
-    shares : ndarray of shape (n_members,) or None
-        What each network of a stack has of the mean; None is for all the same.
-    temperature : float
-        What the logarithms of the mean are divided by.
-
-    Returns
-    -------
-    name : str
-        Of the probabilities (n_samples, n_classes).
-    """
+    """Add the nodes from encoded rows (n_rows, n_inputs) to their probabilities."""
     network = Network(architecture, parameters)
     if parameters.ndim == 2 and ensemble_weights is None:
         ensemble_weights = np.full(len(parameters), 1 / len(parameters))
 
-    def through(graph: Graph, x: str) -> str:
+    def add_layers(graph: Graph, x: str) -> str:
         for layer in network.layers:
-            x = LAYERS[type(layer)](graph, x, layer)
-        return combined(graph, x, ensemble_weights, temperature)
+            x = LAYER_NODES[type(layer)](graph, x, layer)
+        return _add_probabilities(graph, x, ensemble_weights, temperature)
 
     if architecture.n_periodic:
-        return by_blocks(graph, x, architecture, through)
-    return through(graph, x)
+        return _add_loop_over_blocks(graph, x, architecture, add_layers)
+    return add_layers(graph, x)
 
 
-def combined(
+def _add_probabilities(
     graph: Graph, logits: str, ensemble_weights: np.ndarray | None, temperature: float
 ) -> str:
-    """Probabilities from logits, of a stack if there are shares."""
+    """Add softmax, the weighted mean over members if there are any, and temperature."""
     if ensemble_weights is not None:
-        of_each = graph.add("Softmax", logits, axis=-1)
-        counted = graph.add(
-            "Mul", of_each, single(ensemble_weights[:, np.newaxis, np.newaxis])
-        )
-        mean = graph.add("ReduceSum", counted, ints(0), keepdims=0)
+        by_member = graph.add("Softmax", logits, axis=-1)
+        # (n_members, n_rows, n_classes)
+        weights = as_float32(ensemble_weights[:, np.newaxis, np.newaxis])
+        weighted = graph.add("Mul", by_member, weights)
+        mean = graph.add("ReduceSum", weighted, as_int64(0), keepdims=0)
         if temperature == 1:
             return mean
-        logits = graph.add("Log", graph.add("Max", mean, single(TINY)))
+        logits = graph.add("Log", graph.add("Max", mean, as_float32(SMALLEST_NORMAL)))
     if temperature != 1:
-        logits = graph.add("Div", logits, single(temperature))
+        logits = graph.add("Div", logits, as_float32(temperature))
     return graph.add("Softmax", logits, axis=-1)
 
 
-def by_blocks(
+def _add_loop_over_blocks(
     graph: Graph,
     x: str,
     architecture: Architecture,
-    through: Callable[[Graph, str], str],
+    add_layers: Callable[[Graph, str], str],
 ) -> str:
-    """Some rows after the other, so that memory does not grow with their number."""
+    """Add a loop over blocks of rows, which bounds the memory of wide networks."""
     widths = architecture.n_inputs, architecture.n_classes
     body = graph.body()
-    # under the prefix, since a column may be called "block"
-    name_of_block = f"{body.prefix}block"
-    result = through(body, name_of_block)
+    block_name = f"{body.prefix}block"
+    result = add_layers(body, block_name)
     block, predicted = (
         helper.make_tensor_value_info(name, TensorProto.FLOAT, ("block_rows", width))
-        for name, width in zip((name_of_block, result), widths, strict=True)
+        for name, width in zip((block_name, result), widths, strict=True)
     )
-    of_body = body.as_proto("networks", [block], [predicted], with_constants=False)
-    # rows of zeros make the last block as long as the others
-    n_rows = graph.add("Gather", graph.add("Shape", x), ints(0))
-    size = graph.add("Min", n_rows, ints(BLOCK_ROWS))
-    short = graph.add("Mod", graph.add("Sub", ints(0), n_rows), size)
-    behind = graph.add("Concat", ints(0, 0), short, ints(0), axis=0)
-    whole = graph.add("Pad", x, behind)
-    shape = graph.add("Concat", ints(-1), size, ints(widths[0]), axis=0)
-    blocks = graph.add("Reshape", whole, shape)
-    parts = graph.add("Scan", blocks, body=of_body, num_scan_inputs=1)
-    rows = graph.add("Reshape", parts, ints(-1, widths[1]))
-    return graph.add("Slice", rows, ints(0), n_rows, ints(0))
+    loop = body.as_proto("networks", [block], [predicted], with_constants=False)
+    # Scan needs blocks of one length, so rows of zeros fill the last one
+    n_rows = graph.add("Gather", graph.add("Shape", x), as_int64(0))
+    size = graph.add("Min", n_rows, as_int64(BLOCK_ROWS))
+    n_padding = graph.add("Mod", graph.add("Sub", as_int64(0), n_rows), size)
+    pads = graph.add("Concat", as_int64(0, 0), n_padding, as_int64(0), axis=0)
+    shape = graph.add("Concat", as_int64(-1), size, as_int64(widths[0]), axis=0)
+    blocks = graph.add("Reshape", graph.add("Pad", x, pads), shape)
+    parts = graph.add("Scan", blocks, body=loop, num_scan_inputs=1)
+    rows = graph.add("Reshape", parts, as_int64(-1, widths[1]))
+    return graph.add("Slice", rows, as_int64(0), n_rows, as_int64(0))

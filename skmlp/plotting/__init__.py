@@ -1,1 +1,1 @@
-"""Pictures in scikit-learn's Display manner; matplotlib is imported when drawing."""
+"""Plots in the style of scikit-learn displays; matplotlib is imported when drawing."""

@@ -18,7 +18,7 @@ from sklearn.utils.validation import (
     column_or_1d,
 )
 
-from skmlp._estimators import HintsMixin, to_plain, unchanged_on_error
+from skmlp._parameter_validation import HintsMixin, to_plain
 from skmlp._sklearn_compat import (
     Interval,
     InvalidParameterError,
@@ -27,6 +27,7 @@ from skmlp._sklearn_compat import (
     check_feature_names_in,
     fit_context,
 )
+from skmlp._utils import restore_on_error
 from skmlp.tabular.columns import (
     NUMERIC_COLUMNS,
     CategoricalBlock,
@@ -291,7 +292,7 @@ class TableEncoder(HintsMixin, TransformerMixin, BaseEstimator):
         self.dtype = dtype
         self.random_state = random_state
 
-    @unchanged_on_error
+    @restore_on_error
     @fit_context(prefer_skip_nested_validation=True)
     def fit(
         self,
@@ -325,7 +326,7 @@ class TableEncoder(HintsMixin, TransformerMixin, BaseEstimator):
         self._fit(X, y, sample_weight)
         return self
 
-    @unchanged_on_error
+    @restore_on_error
     @fit_context(prefer_skip_nested_validation=True)
     def fit_transform(
         self,

@@ -506,7 +506,9 @@ def read_series(series: nw.Series, is_exact: bool = False) -> Values:
     if isinstance(dtype, nw.Decimal | nw.Int128 | nw.UInt128):  # none of NumPy's dtypes
         if is_exact:
             return to_objects(series.to_list())
-        return series.cast(nw.Float64).to_numpy()
+        # by way of text: Arrow converts some decimals one bit off
+        numbers = series.cast(nw.String) if isinstance(dtype, nw.Decimal) else series
+        return numbers.cast(nw.Float64).to_numpy()
     if isinstance(dtype, nw.Categorical | nw.Enum):
         return _read_categories(series)
     if isinstance(dtype, nw.Date | nw.Datetime):

@@ -6,13 +6,11 @@ import numpy as np
 import pandas as pd
 import pytest
 from numpy.testing import assert_allclose
-from onnx import helper
 from sessions import evaluate
 
-from skmlp.onnx.categories import KEY_TYPES, categories
-from skmlp.onnx.feeds import CONVERSIONS
-from skmlp.onnx.graph import Graph, joined
-from skmlp.onnx.inputs import describe_categories
+from skmlp.onnx.categories import KEY_DTYPES, add_categories
+from skmlp.onnx.encoder import _build_category_input
+from skmlp.onnx.graph import Graph
 from skmlp.onnx.keys import build_keys
 from skmlp.tabular.columns import CategoricalBlock, factorize
 from skmlp.tabular.frame import Column, read_pandas_series
@@ -27,19 +25,17 @@ def compare(train, new, *, max_categories=40, y=None):
     if y is not None:
         target = Target(np.asarray(y), ["a", "b", "c"], np.arange(len(y)) % 5)
     fitted.fit(column, factorize(column), TrainingRows.from_weight(None), target)
-    described = describe_categories(fitted, ["kind"], None)
+    entry = _build_category_input(fitted, ("kind", "kind", 0), {})
     keys = build_keys(fitted, "kind")
     graph = Graph()
-    name = joined(graph, categories(graph, "x", fitted, keys))
+    name = graph.concat(add_categories(graph, "x", fitted, keys))
     rows = Column(0, "kind", read_pandas_series(pd.Series(new)))
     wanted = np.zeros((len(new), len(fitted.labels)))
     fitted.write(fitted.codes(rows, factorize(rows)), wanted)
-    dtype = helper.tensor_dtype_to_np_dtype(described.elem_type)
-    x = CONVERSIONS["categories"](rows, described.reads, dtype).reshape(-1, 1)
-    result = evaluate(graph, name, x=x)
+    result = evaluate(graph, name, x=entry.fill(rows).reshape(-1, 1))
     assert result.dtype == np.float32
     assert_allclose(result, wanted, atol=1e-7)
-    return described.elem_type
+    return entry.elem_type
 
 
 KINDS = {
@@ -120,7 +116,7 @@ def test_categories_all_infrequent_need_no_key():
 
 def test_types_that_values_come_in():
     types = {kind: compare(*KINDS[kind]) for kind in KINDS}
-    assert set(types.values()) == set(KEY_TYPES)
+    assert set(types.values()) == set(KEY_DTYPES)
 
 
 def test_values_that_print_the_same_are_told():

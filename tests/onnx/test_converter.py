@@ -95,6 +95,13 @@ def test_words_where_numbers_were():
         skl2onnx.to_onnx(model, initial_types=wrong)
 
 
+def test_numbers_that_were_text():
+    texts = pd.DataFrame({"number": [f"{value:.2f}" for value in X[:, 0]]})
+    model = make_pipeline(quick()).fit(texts, Y)
+    with pytest.raises(TypeError, match=r"is of type STRING .* reads DOUBLE"):
+        skl2onnx.to_onnx(model, texts[:1])
+
+
 def test_columns_under_other_names():
     model = make_pipeline(quick()).fit(FRAME, Y)
     renamed = FRAME.rename(columns={"kind": "sort"})
@@ -103,7 +110,7 @@ def test_columns_under_other_names():
 
 
 def test_an_opset_that_is_too_low():
-    texts = pd.DataFrame({"number": [f"{value:.2f}" for value in X[:, 0]]})
+    texts = pd.DataFrame({"note": [f"tea {a:.2f} or {b:.2f}" for a, b in X[:, :2]]})
     model = make_pipeline(quick()).fit(texts, Y)
     with pytest.raises(RuntimeError, match=r"version 20 .* target_opset allows 15"):
         skl2onnx.to_onnx(model, texts[:1], target_opset=15)

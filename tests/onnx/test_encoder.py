@@ -6,20 +6,19 @@ import pytest
 from numpy.testing import assert_allclose
 from onnx import TensorProto, helper
 from scipy import sparse
-from sessions import session_of
+from sessions import evaluate, session_of
 
 from skmlp import TableEncoder
-from skmlp.onnx.encoder import encoded
-from skmlp.onnx.feeds import CONVERSIONS
+from skmlp.onnx.encoder import add_encoder, add_scale, build_inputs
 from skmlp.onnx.graph import Graph
-from skmlp.onnx.inputs import inputs_of
 from skmlp.tabular.frame import read_columns
+from skmlp.tabular.scaling import SmoothScale
 
 
 def matrix(encoder, X):
     """What the nodes of an encoder make of X."""
-    graph, inputs = Graph(), inputs_of(encoder)
-    name = encoded(graph, encoder, inputs)
+    graph, inputs = Graph(), build_inputs(encoder)
+    name = add_encoder(graph, encoder, inputs)
     width = encoder.n_features_out_
     output = helper.make_tensor_value_info(name, TensorProto.FLOAT, ["n_rows", width])
     proto = graph.as_proto("test", [entry.as_proto() for entry in inputs], [output])
@@ -28,12 +27,7 @@ def matrix(encoder, X):
     if inputs[0].kind == "matrix":
         return session.run(None, {inputs[0].name: np.asarray(X, np.float64)})[0]
     columns = {str(column.name): column for column in read_columns(X)}
-    feeds = {}
-    for entry in inputs:
-        dtype = helper.tensor_dtype_to_np_dtype(entry.elem_type)
-        conversion = CONVERSIONS[entry.reads["conversion"]]
-        array = conversion(columns[entry.column], entry.reads, dtype)
-        feeds[entry.name] = array.reshape(-1, 1)
+    feeds = {i.name: i.fill(columns[i.column]).reshape(-1, 1) for i in inputs}
     return session.run(None, feeds)[0]
 
 
@@ -72,3 +66,24 @@ def test_an_encoder_of_sparse_rows():
     encoder = TableEncoder().fit(X)
     wanted = encoder.transform(X).toarray()
     assert_allclose(matrix(encoder, X.toarray()), wanted, atol=1e-6)
+
+
+ODD = [np.nan, np.inf, -np.inf, 1e308, -1e308, 5e-324, 0.0, -0.0, 3.0, 1e39]
+
+
+def by_encoder(scale, x):
+    out = np.empty(x.shape)
+    scale.write(x.T, out)
+    return out
+
+
+def test_add_scale_agrees_with_the_encoder():
+    rng = np.random.default_rng(0)
+    train = rng.normal([0, 1e15, -3, 0], [1, 1e-1, 1e200, 0], size=(200, 4))
+    scale = SmoothScale().fit(train.T, None)
+    x = np.concatenate([train, np.array([ODD] * 4).T])
+    graph = Graph()
+    result = evaluate(graph, add_scale(graph, "x", scale), x=x)
+    assert_allclose(result, by_encoder(scale, x), rtol=1e-14)
+    assert np.isfinite(result).all()
+    assert (result[:, 3] == 0).all()

@@ -11,8 +11,8 @@ import pandas as pd
 import pytest
 from onnx import TensorProto
 
-from skmlp.onnx.calendar import MISSING
 from skmlp.onnx.keys import (
+    MISSING_INT64,
     UNKNOWN,
     build_identity,
     build_keys,
@@ -64,7 +64,7 @@ def keys_of(values):
         ([2**63 + 1, 1], TensorProto.STRING),
         ([10**30, 10**30 + 1], TensorProto.STRING),
         ([10**400, 1], TensorProto.STRING),
-        ([MISSING, 1], TensorProto.DOUBLE),
+        ([MISSING_INT64, 1], TensorProto.DOUBLE),
         ([np.inf, 1], TensorProto.STRING),
         ([1, True, "a"], TensorProto.STRING),
         ([None, None], TensorProto.STRING),
@@ -76,7 +76,7 @@ def test_build_keys_number_type_holds_all_categories(values, elem_type):
     assert keys.elem_type == elem_type
     assert len(set(keys.known)) == len(keys.known)
     if elem_type == TensorProto.INT64:
-        assert (keys.missing, keys.unknown) == (MISSING, UNKNOWN)
+        assert (keys.missing, keys.unknown) == (MISSING_INT64, UNKNOWN)
 
 
 @pytest.mark.parametrize("values", [["a"], ["a", None], ["", "a"], ["", "a", None]])

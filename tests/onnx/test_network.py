@@ -11,13 +11,11 @@ from skmlp.nn.losses import mean_probabilities
 from skmlp.nn.network import Architecture, Network
 from skmlp.onnx.graph import Graph
 from skmlp.onnx.network import (
-    ACTIVATIONS as FORMULAS,
-)
-from skmlp.onnx.network import (
+    ACTIVATION_NODES,
     BLOCK_ROWS,
-    LAYERS,
+    LAYER_NODES,
+    add_networks,
     check_activations,
-    probabilities,
 )
 
 N_INPUTS, N_CLASSES = 5, 3
@@ -45,7 +43,7 @@ def rows(n_rows):
 
 def compare(architecture, parameters, x, ensemble_weights=None, temperature=1.0):
     graph = Graph()
-    name = probabilities(
+    name = add_networks(
         graph, "x", architecture, parameters, ensemble_weights, temperature
     )
     logits = Network(architecture, parameters).logits(x)
@@ -115,7 +113,7 @@ def test_the_stack_is_one_product_per_layer():
     def operators(n_members):
         graph = Graph()
         architecture, parameters = networks(n_members, activations=["relu", "tanh"])
-        probabilities(graph, "x", architecture, parameters, None, 1.0)
+        add_networks(graph, "x", architecture, parameters, None, 1.0)
         return [node.op_type for node in graph.nodes]
 
     assert operators(2) == operators(20)
@@ -123,13 +121,13 @@ def test_the_stack_is_one_product_per_layer():
 
 
 def test_every_activation_and_layer_has_a_formula():
-    assert set(ACTIVATIONS.values()) == set(FORMULAS)
+    assert set(ACTIVATIONS.values()) == set(ACTIVATION_NODES)
     kinds = {
         kind
         for kind in vars(layers).values()
         if isinstance(kind, type) and issubclass(kind, layers.Layer)
     }
-    assert kinds - {layers.Layer} == set(LAYERS)
+    assert kinds - {layers.Layer} == set(LAYER_NODES)
 
 
 def test_an_activation_of_ones_own_is_named():

@@ -5,8 +5,9 @@ import pytest
 from numpy.testing import assert_allclose
 from sessions import evaluate
 
+from skmlp.onnx.encoder import add_scale
 from skmlp.onnx.graph import Graph
-from skmlp.onnx.text import TAKE_APART, is_lowered, text
+from skmlp.onnx.text import TOKENIZERS, add_text, is_lowered_by_graph
 from skmlp.tabular.frame import Column
 from skmlp.tabular.target_means import Target, TrainingRows
 from skmlp.tabular.text import ANALYZERS, TextBlock, UniqueTexts
@@ -31,12 +32,16 @@ def fitted(unit, n_rows=300, extra=()):
     return column, distinct
 
 
+def add_scaled_text(graph, column):
+    return add_scale(graph, add_text(graph, "x", column), column.scale)
+
+
 def test_text_words_of_other_alphabets_with_capitals():
     column, _ = fitted("words", extra=["\u043f\u0440\u0438\u0432\u0435\u0442"] * 9)
     word = "\u043f\u0440\u0438\u0432\u0435\u0442"
     values = np.array([word, word.title(), word.upper()], object)
     graph = Graph()
-    result = evaluate(graph, text(graph, "x", column), x=values.reshape(-1, 1))
+    result = evaluate(graph, add_scaled_text(graph, column), x=values.reshape(-1, 1))
     told = column.read(Column(0, "note", values))
     assert_allclose(result, told.table[told.codes], atol=1e-5)
     assert np.ptp(result, axis=0).max() == 0
@@ -53,8 +58,8 @@ def test_text_words_of_other_alphabets_with_capitals():
         ("\u0130x", "characters", False),
     ],
 )
-def test_is_lowered_letters_that_the_graph_does_not_lower(value, unit, wanted):
-    assert is_lowered(value, unit) == wanted
+def test_is_lowered_by_graph_letters_that_the_graph_does_not_lower(value, unit, wanted):
+    assert is_lowered_by_graph(value, unit) == wanted
 
 
 ODD = [
@@ -71,7 +76,7 @@ def test_text(unit):
     told = column.read(Column(0, "note", rows))
     x = np.array([value or "" for value in rows], dtype=object).reshape(-1, 1)
     graph = Graph()
-    result = evaluate(graph, text(graph, "x", column), x=x)
+    result = evaluate(graph, add_scaled_text(graph, column), x=x)
     assert_allclose(result, told.table[told.codes], atol=1e-5)
     assert np.abs(result).max() > 1
 
@@ -81,11 +86,11 @@ def test_text(unit):
 def test_few_rows_or_no_text(unit, values):
     column, _ = fitted(unit)
     graph = Graph()
-    name = text(graph, "x", column)
+    name = add_scaled_text(graph, column)
     result = evaluate(graph, name, x=np.array(values, object).reshape(-1, 1))
     told = column.read(Column(0, "note", np.array([*values, "tea"], object)))
     assert_allclose(result, told.table[told.codes][:-1], atol=1e-5)
 
 
 def test_every_unit_is_taken_apart():
-    assert set(TAKE_APART) == set(ANALYZERS)
+    assert set(TOKENIZERS) == set(ANALYZERS)

@@ -343,6 +343,15 @@ def test_decimals_become_floats():
     assert_array_equal(values, [1.5, np.nan])
 
 
+@pytest.mark.parametrize("library", ["polars", "pyarrow"])
+def test_read_series_of_decimals_gives_the_nearest_floats(library):
+    # Arrow converts these to -3295.7000000000003 and 9118.710000000001
+    decimals = list(map(decimal.Decimal, ["-3295.70", "9118.71", "0.10", "-0.01"]))
+    column = FRAMES[library]({"a": decimals})["a"]
+    values = read_series(nw.from_native(column, series_only=True))
+    assert values.tolist() == [-3295.7, 9118.71, 0.1, -0.01]
+
+
 DECIMALS = [decimal.Decimal(LARGE), None, decimal.Decimal(LARGE - 1)]
 
 

@@ -11,15 +11,15 @@ from sklearn.preprocessing import StandardScaler
 
 import skmlp
 from skmlp import Activation, MLPSoftmaxClassifier
-from skmlp.onnx.inputs import Input
-from skmlp.onnx.models import (
+from skmlp.onnx import to_onnx
+from skmlp.onnx.export import (
+    build_metadata,
+    build_model_inputs,
     choose_prefix,
-    classes_of,
-    inputs_of_model,
-    label_type,
-    metadata,
+    convert_labels,
     name_outputs,
 )
+from skmlp.onnx.inputs import Input
 
 X = np.random.default_rng(0).normal(size=(40, 2))
 Y = np.arange(40) % 2
@@ -35,16 +35,16 @@ def test_what_can_not_be_exported_is_named():
 
     own = MLPSoftmaxClassifier(activation=Square(), max_iter=2).fit(X, Y)
     with pytest.raises(TypeError, match="Square"):
-        inputs_of_model(own)
+        build_model_inputs(own)
     scaled = MLPSoftmaxClassifier(preprocessing=StandardScaler(), max_iter=2).fit(X, Y)
     with pytest.raises(
         TypeError, match=r"preprocessing=StandardScaler\(\) .* skl2onnx"
     ):
-        inputs_of_model(scaled)
+        build_model_inputs(scaled)
     with pytest.raises(TypeError, match="got LogisticRegression"):
-        inputs_of_model(LogisticRegression().fit(X, Y))
+        build_model_inputs(LogisticRegression().fit(X, Y))
     with pytest.raises(NotFittedError):
-        inputs_of_model(MLPSoftmaxClassifier())
+        build_model_inputs(MLPSoftmaxClassifier())
 
 
 @pytest.mark.parametrize(
@@ -52,14 +52,17 @@ def test_what_can_not_be_exported_is_named():
     [
         ([3, 5], TensorProto.INT64, [3, 5]),
         ([False, True], TensorProto.INT64, [0, 1]),
-        ([0.5, 2.0], TensorProto.DOUBLE, [0.5, 2.0]),
+        ([1.0, 2.0], TensorProto.DOUBLE, [1.0, 2.0]),
         (["no", "yes"], TensorProto.STRING, ["no", "yes"]),
         ([2**63, 2**63 + 1], TensorProto.UINT64, [2**63, 2**63 + 1]),
     ],
 )
 def test_labels(classes, elem_type, wanted):
-    assert classes_of(np.array(classes)).tolist() == wanted
-    assert label_type(np.array(classes)) == elem_type
+    assert convert_labels(np.array(classes)).tolist() == wanted
+    X = np.arange(20.0).reshape(-1, 1)
+    model = MLPSoftmaxClassifier((), max_iter=2).fit(X, np.array(classes).repeat(10))
+    label = to_onnx(model).graph.output[0]
+    assert label.type.tensor_type.elem_type == elem_type
 
 
 @pytest.mark.parametrize(
@@ -68,19 +71,19 @@ def test_labels(classes, elem_type, wanted):
 )
 def test_classes_of_labels_that_no_graph_holds_are_refused(classes, message):
     with pytest.raises((TypeError, ValueError), match=message):
-        classes_of(np.array(classes, dtype=object))
+        convert_labels(np.array(classes, dtype=object))
 
 
 def test_names_of_outputs_and_prefix_are_no_inputs():
     names = ["label", "output_label", "skmlp_x", "skmlp__"]
-    inputs = [Input(name, TensorProto.DOUBLE, "numbers", name) for name in names]
+    inputs = [Input(name, name) for name in names]
     assert name_outputs(inputs) == ["output_label_2", "probabilities"]
     assert choose_prefix(inputs) == "skmlp___"
 
 
 def test_what_a_file_says():
     model = MLPSoftmaxClassifier((), max_iter=2).fit(X, np.array(["a", "b"])[Y])
-    properties = metadata(model, inputs_of_model(model))
+    properties = build_metadata(model, build_model_inputs(model))
     assert properties["skmlp_version"] == skmlp.__version__
     assert json.loads(properties["skmlp_classes"]) == ["a", "b"]
     assert json.loads(properties["skmlp_inputs"]) == {

@@ -1,15 +1,13 @@
-"""What estimators share: checks of parameters, one source of chance, safe failures."""
+"""Validation of parameters as in scikit-learn, with hints for near misses."""
 
-import functools
 import math
 from collections.abc import Callable, Iterable, Mapping
 from decimal import Decimal
 from difflib import get_close_matches
 from numbers import Integral, Real
-from typing import Any, Concatenate, ParamSpec, TypeVar
+from typing import Any
 
 import numpy as np
-from sklearn.utils import check_random_state
 
 from skmlp._sklearn_compat import (
     Interval,
@@ -18,11 +16,7 @@ from skmlp._sklearn_compat import (
     validate_parameter_constraints,
 )
 
-Arguments = ParamSpec("Arguments")
-Estimator = TypeVar("Estimator")
-Result = TypeVar("Result")
-
-ALIASES = {
+SYNONYMS = {
     "adamw": "adam",
     "swish": "silu",
     "linear": "identity",
@@ -38,11 +32,11 @@ ALIASES = {
     "auc": "roc_auc",
     "f1_score": "f1",
 }
-"""Names that other libraries have for a choice of a parameter."""
+"""Choices of parameters, by the names of other libraries."""
 
 
 def to_float(value: object) -> float:
-    """Convert a real number to float; NaN stands for anything else."""
+    """Convert a real number to float; NaN for anything else."""
     if not isinstance(value, Real | Decimal):
         return math.nan
     try:
@@ -51,8 +45,8 @@ def to_float(value: object) -> float:
         return math.nan
 
 
-def read_number(text: str) -> float:
-    """Read text as a float; NaN stands for text of anything else."""
+def _parse_number(text: str) -> float:
+    """Parse a float; NaN for other text."""
     try:
         return float(text)
     except ValueError:
@@ -60,7 +54,7 @@ def read_number(text: str) -> float:
 
 
 def to_plain(value: Any) -> Any:
-    """Convert a number or a NumPy scalar to the Python value, if it is one."""
+    """Convert a NumPy scalar or a Fraction to a Python value; others stay."""
     if isinstance(value, np.str_):
         return str(value)
     if isinstance(value, Real) and not isinstance(value, Integral):
@@ -71,9 +65,9 @@ def to_plain(value: Any) -> Any:
 
 
 def find_hint(name: str, value: object, choices: Iterable[str]) -> str:
-    """Name what a refused value of a parameter may have meant; empty if unclear."""
+    """Suggest a value instead of a refused one; empty if there is no near miss."""
     is_text = isinstance(value, str)
-    number = read_number(value) if isinstance(value, str) else to_float(value)
+    number = _parse_number(value) if isinstance(value, str) else to_float(value)
     if not math.isnan(number) and not isinstance(value, bool):
         if name == "learning_rate":
             return f" To set the rate itself, pass learning_rate_init={value}."
@@ -85,7 +79,7 @@ def find_hint(name: str, value: object, choices: Iterable[str]) -> str:
     if not isinstance(value, str):
         return ""
     word, choices = value.lower().replace("-", "_"), list(choices)
-    close = [ALIASES[word]] if ALIASES.get(word) in choices else []
+    close = [SYNONYMS[word]] if SYNONYMS.get(word) in choices else []
     close += get_close_matches(word, choices, n=1)
     if not close:
         return ""
@@ -94,7 +88,7 @@ def find_hint(name: str, value: object, choices: Iterable[str]) -> str:
 
 
 class HintsMixin:
-    """Adds hints to the messages of scikit-learn's check of parameters."""
+    """Validate parameters by `check_parameters`."""
 
     _parameter_constraints: dict[str, Any]
     get_params: Callable[..., dict[str, Any]]
@@ -104,19 +98,13 @@ class HintsMixin:
         check_parameters(self, {name: to_plain(values[name]) for name in values})
 
 
-def takes_integers(constraint: object) -> bool:
-    """Return True for a range of integers."""
+def _is_integer_range(constraint: object) -> bool:
+    """Return True if the constraint is a range of integers."""
     return isinstance(constraint, Interval) and constraint.type is Integral
 
 
 def check_parameters(estimator: HintsMixin, values: Mapping[str, object]) -> None:
-    """Check parameters as scikit-learn does, and add a hint where one is a near miss.
-
-    Raises
-    ------
-    InvalidParameterError
-        If a value meets none of the constraints of its parameter.
-    """
+    """Raise InvalidParameterError as scikit-learn does, with a hint at near misses."""
     constraints, owner = estimator._parameter_constraints, type(estimator).__name__
     for name, value in values.items():
         try:
@@ -129,39 +117,8 @@ def check_parameters(estimator: HintsMixin, values: Mapping[str, object]) -> Non
                 for option in sorted(constraint.options)
             ]
             is_whole = isinstance(value, float) and value.is_integer() and value > 0
-            if is_whole and any(map(takes_integers, constraints[name])):
+            if is_whole and any(map(_is_integer_range, constraints[name])):
                 hint = f" Pass the int {value:.0f}."
             else:
                 hint = find_hint(name, value, choices)
             raise InvalidParameterError(f"{error}{hint}") from None
-
-
-def as_generator(
-    random_state: int | np.random.RandomState | None,
-) -> np.random.Generator:
-    """A generator that all draws of one fit come from."""
-    seed = check_random_state(random_state).randint(np.iinfo(np.int32).max, size=4)
-    return np.random.default_rng(seed)
-
-
-def unchanged_on_error(
-    method: Callable[Concatenate[Estimator, Arguments], Result],
-) -> Callable[Concatenate[Estimator, Arguments], Result]:
-    """Decorator that gives an estimator its former attributes back if a method raises.
-
-    It belongs outside of other decorators, which may still need what they have set.
-    """
-
-    @functools.wraps(method)
-    def guarded(
-        estimator: Estimator, *args: Arguments.args, **kwargs: Arguments.kwargs
-    ) -> Result:
-        before = vars(estimator).copy()
-        try:
-            return method(estimator, *args, **kwargs)
-        except BaseException:
-            vars(estimator).clear()
-            vars(estimator).update(before)
-            raise
-
-    return guarded
