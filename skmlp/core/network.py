@@ -316,7 +316,7 @@ def samples_of(
     y_encoded: np.ndarray | None = None,
     weight: np.ndarray | None = None,
 ) -> structures.Samples:
-    """The structure of samples that `check_rows` let pass; arrays stay the caller's.
+    """The structure of samples that `_check_rows` let pass; arrays stay the caller's.
 
     Raises
     ------

@@ -51,13 +51,13 @@ from skmlp.tabular.frame import (
 )
 from skmlp.training.batches import RowsInMemory
 
-ENOUGH_ROWS = 1000
+_ENOUGH_ROWS = 1000
 """Rows on which the encoder is final, if every column had two different values."""
 
-MOST_ROWS = 10_000
+_MOST_ROWS = 10_000
 """Rows on which the encoder is final in any case."""
 
-GROWTH = 2
+_GROWTH = 2
 """Growth of the rows after which the encoder is fitted again before that.
 
 So a stream of single rows is trained on two or three times in total.
@@ -94,22 +94,22 @@ def read_batches(
         # checks names and types of the columns, also where the encoder is fitted again
         x = encode_rows(inputs, table, parameters.dtype)
         if buffer is not None:
-            buffer = buffer.append(copy_rows(table.data, targets))
-            if is_due(len(buffer.fitted.y_encoded), buffer.n_rows):
+            buffer = buffer.append(_copy_rows(table.data, targets))
+            if _is_due(len(buffer.fitted.y_encoded), buffer.n_rows):
                 return _refit(inputs, parameters, buffer.join(), targets.classes, rng)
     return buffer, [PartialFitBatch(x, targets, rng, is_first, parameters.verbose)]
 
 
-def is_due(n_fitted: int, n_rows: int) -> bool:
+def _is_due(n_fitted: int, n_rows: int) -> bool:
     """Return True if the encoder, fitted on `n_fitted` rows, should be fitted again."""
-    if any(n_fitted < limit <= n_rows for limit in (ENOUGH_ROWS, MOST_ROWS)):
+    if any(n_fitted < limit <= n_rows for limit in (_ENOUGH_ROWS, _MOST_ROWS)):
         return True
-    return n_rows >= GROWTH * n_fitted
+    return n_rows >= _GROWTH * n_fitted
 
 
-def is_enough(encoder: TableEncoder, n_rows: int) -> bool:
+def _is_enough(encoder: TableEncoder, n_rows: int) -> bool:
     """Return True if the encoder that is fitted on these rows is final."""
-    return n_rows >= (MOST_ROWS if encoder.columns_without_use() else ENOUGH_ROWS)
+    return n_rows >= (_MOST_ROWS if encoder.columns_without_use() else _ENOUGH_ROWS)
 
 
 def _fit_first_inputs(
@@ -128,10 +128,10 @@ def _fit_first_inputs(
     encoder = inputs.encoder_
     if not isinstance(encoder, TableEncoder):
         return None, x
-    if is_enough(encoder, len(targets.y)):
+    if _is_enough(encoder, len(targets.y)):
         _announce_final(encoder, len(targets.y), parameters.verbose)
         return None, x
-    return RowBuffer(copy_rows(table.data, targets)), x
+    return RowBuffer(_copy_rows(table.data, targets)), x
 
 
 def _refit(
@@ -150,7 +150,7 @@ def _refit(
         inputs, encoder, parameters.dtype, table, targets, targets.samples.rows
     )
     buffer: RowBuffer | None = RowBuffer(rows)
-    if is_enough(encoder, len(rows.y_encoded)):
+    if _is_enough(encoder, len(rows.y_encoded)):
         _announce_final(encoder, len(rows.y_encoded), parameters.verbose)
         buffer = None
     parts = rows.parts()
@@ -189,16 +189,16 @@ def _announce_final(encoder: TableEncoder, n_rows: int, verbose: bool | int) -> 
         f"encoder settled on the first {n_rows} rows: {encoder.n_features_in_} columns "
         f"to {encoder.n_features_out_} inputs",
     )
-    warn_constant_columns(encoder, n_rows)
+    _warn_constant_columns(encoder, n_rows)
 
 
 def end_stream(buffer: "RowBuffer | None", inputs: FittedInputs) -> None:
     """Warn if `fit` goes on with an encoder of partial_fit that is not final yet."""
     if buffer is not None and isinstance(inputs.encoder_, TableEncoder):
-        warn_constant_columns(inputs.encoder_, len(buffer.fitted.y_encoded))
+        _warn_constant_columns(inputs.encoder_, len(buffer.fitted.y_encoded))
 
 
-def warn_constant_columns(encoder: TableEncoder, n_rows: int) -> None:
+def _warn_constant_columns(encoder: TableEncoder, n_rows: int) -> None:
     """Warn of columns that the encoder ignores from now on."""
     names = encoder.columns_without_use()
     if names:
@@ -214,7 +214,7 @@ def warn_constant_columns(encoder: TableEncoder, n_rows: int) -> None:
 
 # The buffer
 
-NUMBERS = set("biuf")
+_NUMBERS = set("biuf")
 """Kinds of dtypes that may be joined to one that holds both."""
 
 
@@ -290,19 +290,19 @@ class RowBuffer(NamedTuple):
         return join_rows([self.fitted, *self.since])
 
 
-def copy_rows(X: TableData, targets: Targets) -> BufferedRows:
+def _copy_rows(X: TableData, targets: Targets) -> BufferedRows:
     """Copy the rows of a call, which the caller may change later."""
     y_encoded = np.searchsorted(targets.classes, targets.y)
     sizes = np.array([len(y_encoded)])
-    return BufferedRows(copy_table(X), y_encoded, targets.sample_weight, sizes)
+    return BufferedRows(_copy_table(X), y_encoded, targets.sample_weight, sizes)
 
 
-def copy_table(X: TableData) -> BufferedTable:
+def _copy_table(X: TableData) -> BufferedTable:
     """Copy a table, in a form that means the same to an encoder."""
     if is_frame(X):
         columns = read_columns(X, exact=range(X.shape[1]))
         names = [column.name for column in columns]
-        return BufferedFrame(names, [copy_values(column.data) for column in columns])
+        return BufferedFrame(names, [_copy_values(column.data) for column in columns])
     if is_sparse(X):
         return X.copy()
     array = read_rows(X, np.array)
@@ -311,7 +311,7 @@ def copy_table(X: TableData) -> BufferedTable:
     return array
 
 
-def copy_values(values: Values) -> Values:
+def _copy_values(values: Values) -> Values:
     """Copy a column in one of few types, which mean the same to an encoder."""
     if isinstance(values, pd.Categorical):
         categories = pd.Index(to_objects(values.categories), dtype=object)
@@ -335,36 +335,36 @@ def join_rows(parts: Sequence[BufferedRows]) -> BufferedRows:
         ]
         weight = np.concatenate(weights)
     return BufferedRows(
-        join_tables([rows.table for rows in parts]),
+        _join_tables([rows.table for rows in parts]),
         np.concatenate([rows.y_encoded for rows in parts]),
         weight,
         np.concatenate([rows.sizes for rows in parts]),
     )
 
 
-def join_tables(tables: Sequence[BufferedTable]) -> BufferedTable:
+def _join_tables(tables: Sequence[BufferedTable]) -> BufferedTable:
     """Join tables; the first one decides if there are names."""
     first = tables[0]
     if is_sparse(first):
         return vstack(tables, format="csr")
     arrays = [table for table in tables if isinstance(table, np.ndarray)]
     kinds = {array.dtype.kind for array in arrays}
-    if len(arrays) == len(tables) and (len(kinds) == 1 or kinds <= NUMBERS):
+    if len(arrays) == len(tables) and (len(kinds) == 1 or kinds <= _NUMBERS):
         return np.concatenate(_keep_integers(arrays))
     columns = [
         table.data
         if isinstance(table, BufferedFrame)
-        else [copy_values(column.data) for column in read_columns(table)]
+        else [_copy_values(column.data) for column in read_columns(table)]
         for table in tables
     ]
-    data = [join_values(pieces) for pieces in zip(*columns, strict=True)]
+    data = [_join_values(pieces) for pieces in zip(*columns, strict=True)]
     if isinstance(first, BufferedFrame):
         return BufferedFrame(first.names, data)
     joined = BufferedFrame(list(range(len(data))), data)
     return joined.to_pandas().to_numpy(dtype=object)
 
 
-def join_values(pieces: Sequence[Values]) -> Values:
+def _join_values(pieces: Sequence[Values]) -> Values:
     """Join the values of one column; pieces without a value don't decide its type."""
     pieces = _keep_integers(pieces)
     dtypes = {piece.dtype for piece in pieces}
@@ -383,7 +383,7 @@ def join_values(pieces: Sequence[Values]) -> Values:
         joined = pd.Series(union_categoricals(chosen), index=index)
     else:
         joined = pd.concat(chosen)
-    return copy_values(read_pandas_series(joined.reindex(range(ends[-1]))))
+    return _copy_values(read_pandas_series(joined.reindex(range(ends[-1]))))
 
 
 def _keep_integers(pieces: Sequence[Values]) -> Sequence[Values]:
@@ -393,7 +393,7 @@ def _keep_integers(pieces: Sequence[Values]) -> Sequence[Values]:
     if is_one_kind or not any(map(exceeds_float, arrays)):
         return pieces
     return [
-        copy_values(piece.astype(object)) if isinstance(piece, np.ndarray) else piece
+        _copy_values(piece.astype(object)) if isinstance(piece, np.ndarray) else piece
         for piece in pieces
     ]
 

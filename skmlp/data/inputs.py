@@ -141,7 +141,7 @@ def fit_inputs(
     remember_names(inputs, None if isinstance(encoder, TableEncoder) else table.data)
     if encoder is None:
         inputs.encoder_ = None
-        return check_rows(inputs, table.data, parameters.dtype, reset=True)
+        return _check_rows(inputs, table.data, parameters.dtype, reset=True)
     return fit_encoder(inputs, encoder, parameters.dtype, table, targets, rows)
 
 
@@ -170,21 +170,21 @@ def fit_encoder(
     X = table if type(encoder) is TableEncoder else table.data
     x = encoder.fit_transform(X, y, **weights)
     inputs.take_encoder(encoder)
-    return check_encoded(x, dtype)
+    return _check_encoded(x, dtype)
 
 
 def encode_rows(inputs: FittedInputs, X: TableLike, dtype: str) -> RowsInMemory:
     """Encode rows by fitted inputs, or by an estimator that has their attributes."""
     table = as_table(X)
     if type(inputs.encoder_) is TableEncoder:  # a subclass may transform otherwise
-        return check_encoded(inputs.encoder_.transform_for(inputs, table), dtype)
+        return _check_encoded(inputs.encoder_.transform_for(inputs, table), dtype)
     check_names(inputs, table.data)
     if inputs.encoder_ is None:
-        return check_rows(inputs, table.data, dtype)
-    return check_encoded(inputs.encoder_.transform(table.data), dtype)
+        return _check_rows(inputs, table.data, dtype)
+    return _check_encoded(inputs.encoder_.transform(table.data), dtype)
 
 
-def check_encoded(encoded: TableData, dtype: str) -> RowsInMemory:
+def _check_encoded(encoded: TableData, dtype: str) -> RowsInMemory:
     """Return the output of an encoder as a finite array or CSR matrix of `dtype`."""
     name = "the encoded X"
     if type(encoded) is np.ndarray and encoded.dtype == dtype and encoded.ndim == 2:
@@ -194,16 +194,16 @@ def check_encoded(encoded: TableData, dtype: str) -> RowsInMemory:
         encoded = check_array(
             normalize(encoded), accept_sparse="csr", input_name=name, dtype="numeric"
         )
-    return as_matrix(encoded, dtype)
+    return _as_matrix(encoded, dtype)
 
 
-def check_rows(
+def _check_rows(
     inputs: FittedInputs, X: TableData, dtype: str, reset: bool = False
 ) -> RowsInMemory:
     """Return X that has no encoder as a finite array or CSR matrix of `dtype`."""
-    if not reset and looks_plain(X, inputs):
+    if not reset and _looks_plain(X, inputs):
         # a tenth of the time of scikit-learn's checks, which find nothing else here
-        matrix = in_dtype(X, dtype)
+        matrix = _in_dtype(X, dtype)
         if np.isfinite(matrix).all():
             return matrix
     try:
@@ -217,9 +217,9 @@ def check_rows(
             reset=reset,
         )
         assert_all_finite(checked, input_name="X")
-        return as_matrix(checked, dtype)
+        return _as_matrix(checked, dtype)
     except (TypeError, ValueError) as error:
-        if holds_finite_numbers(X, dtype):
+        if _holds_finite_numbers(X, dtype):
             raise
         kind = TypeError if isinstance(error, TypeError) else ValueError
         raise kind(
@@ -239,7 +239,7 @@ def check_dense(x: Rows) -> np.ndarray:
     )
 
 
-def holds_finite_numbers(X: TableData, dtype: str) -> bool:
+def _holds_finite_numbers(X: TableData, dtype: str) -> bool:
     """Return False if a `TableEncoder` could encode what a network can't read."""
     if not getattr(getattr(X, "columns", None), "is_unique", True):  # of pandas
         return False
@@ -249,25 +249,25 @@ def holds_finite_numbers(X: TableData, dtype: str) -> bool:
     if array.dtype.kind == "c":
         return True  # an encoder refuses complex numbers too
     try:
-        return bool(np.isfinite(in_dtype(array, dtype)).all())
+        return bool(np.isfinite(_in_dtype(array, dtype)).all())
     except (TypeError, ValueError):
         return False
 
 
-def as_matrix(X: M, dtype: str) -> M:
+def _as_matrix(X: M, dtype: str) -> M:
     """Return X in `dtype`, finite, row by row in memory.
 
     Here rather than in `validate_data`, which rounds a data frame to a matrix that lies
     column by column, and then copies that.
     """
-    matrix = in_dtype(X, dtype)
+    matrix = _in_dtype(X, dtype)
     if matrix is not X:
         assert_all_finite(matrix, input_name="X")
     return matrix
 
 
 @np.errstate(all="ignore")
-def in_dtype(X: M, dtype: str) -> M:
+def _in_dtype(X: M, dtype: str) -> M:
     """Convert X to `dtype`; a number that is too large for it becomes inf."""
     if isinstance(X, np.ndarray):
         # aligned, since what comes out of a message or a file may begin at any byte
@@ -275,7 +275,7 @@ def in_dtype(X: M, dtype: str) -> M:
     return X.astype(dtype, copy=False)
 
 
-def looks_plain(X: TableData, inputs: FittedInputs) -> TypeGuard[np.ndarray]:
+def _looks_plain(X: TableData, inputs: FittedInputs) -> TypeGuard[np.ndarray]:
     """Return True for an array in which only NaN or infinity could be wrong."""
     return (
         type(X) is np.ndarray

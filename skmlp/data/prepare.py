@@ -87,7 +87,7 @@ def prepare(
     if holds_out and validation is None:
         warn_no_split(parameters, settings, targets.samples.y_encoded)
     if validation_data.is_given:
-        validation = encode_validation(
+        validation = _encode_validation(
             inputs, parameters.dtype, targets, validation_data
         ).for_each(settings.n_estimators)
     return source.place(build_data(inputs.encoder_, samples, validation, targets), rng)
@@ -160,7 +160,7 @@ def build_data(
     return Data(samples, validation, targets.classes, n_numbers)
 
 
-def encode_validation(
+def _encode_validation(
     inputs: FittedInputs,
     dtype: str,
     targets: Targets,

@@ -44,7 +44,7 @@ from skmlp.training.batches import Samples
 MOST_ENCODER_ROWS = 1_000_000
 """Default of most rows that the encoder is fitted on."""
 
-MOST_ENCODER_COLUMNS = 20
+_MOST_ENCODER_COLUMNS = 20
 """With more columns, rows are fewer: they are in memory, some several times."""
 
 
@@ -83,7 +83,7 @@ def open_source(
         return MemorySource(*resolve_columns(X, y, sample_weight))
     with ExitStack() as stack:
         data_set = stack.enter_context(DataSet(X))
-        columns = DataSetColumns(data_set, y, sample_weight)
+        columns = _DataSetColumns(data_set, y, sample_weight)
         if data_set.n_rows > resolve_encoder_rows(parameters, len(columns.features)):
             stack.pop_all()  # closed with the source
             return ParquetSource(data_set, columns)
@@ -96,7 +96,7 @@ def resolve_encoder_rows(
     """Return most rows that the encoder is fitted on; smaller data is read whole."""
     if isinstance(parameters.encoder_rows, int):
         return parameters.encoder_rows
-    return min(most, MOST_ENCODER_COLUMNS * most // max(n_columns, 1))
+    return min(most, _MOST_ENCODER_COLUMNS * most // max(n_columns, 1))
 
 
 # In memory
@@ -127,7 +127,7 @@ def read_validation(X: Any, y: Any, sample_weight: Any) -> tuple[Any, Any, Any]:
     if not is_data_set(X):
         return resolve_columns(X, y, sample_weight, "_val")
     with DataSet(X) as data_set:
-        return DataSetColumns(data_set, y, sample_weight, "_val").read()
+        return _DataSetColumns(data_set, y, sample_weight, "_val").read()
 
 
 class MemorySource(Source):
@@ -176,7 +176,7 @@ class PartLabels(NamedTuple):
         return y_encoded.astype(np.min_scalar_type(len(classes)))[self.indices]
 
 
-def merge_classes(parts: Sequence[PartLabels]) -> np.ndarray:
+def _merge_classes(parts: Sequence[PartLabels]) -> np.ndarray:
     """Return the sorted labels of all parts."""
     if not parts:
         raise ValueError("the data set has no rows; pass one that has some.")
@@ -189,7 +189,7 @@ def merge_classes(parts: Sequence[PartLabels]) -> np.ndarray:
     return np.unique(check_labels(np.concatenate(2 * arrays)))
 
 
-def join_weights(parts: Sequence[PartLabels]) -> np.ndarray | None:
+def _join_weights(parts: Sequence[PartLabels]) -> np.ndarray | None:
     """Return the weight of the rows of all parts; None means 1 each."""
     weights = [part.weight for part in parts if part.weight is not None]
     if not weights:
@@ -227,9 +227,9 @@ class PartedSource(Source):
 
     def read_targets(self, parameters: Parameters) -> Targets:
         parts = list(self.labels())
-        classes = merge_classes(parts)
+        classes = _merge_classes(parts)
         y_encoded = np.concatenate([part.encode(classes) for part in parts])
-        weight = join_weights(parts)
+        weight = _join_weights(parts)
         counts = np.bincount(y_encoded, minlength=len(classes))
         class_weights = compute_class_weights(
             parameters.class_weight, classes, classes, counts
@@ -278,7 +278,7 @@ def select_rows(mask: np.ndarray, table: Any) -> Any:
 # On disk
 
 
-class DataSetColumns:
+class _DataSetColumns:
     """Columns of a data set by role: labels, weights (or None), and features."""
 
     def __init__(
@@ -320,16 +320,16 @@ def read_data_set_labels(
 ) -> tuple[np.ndarray, np.ndarray | None]:
     """Read labels and weights of all rows of a data set, in their order."""
     with DataSet(X) as data_set:
-        parts = list(DataSetColumns(data_set, label, weight).labels())
-    classes = merge_classes(parts)
+        parts = list(_DataSetColumns(data_set, label, weight).labels())
+    classes = _merge_classes(parts)
     y_encoded = np.concatenate([part.encode(classes) for part in parts])
-    return classes[y_encoded], join_weights(parts)
+    return classes[y_encoded], _join_weights(parts)
 
 
 class ParquetSource(PartedSource):
     """Rows of a data set on disk, which are encoded into a temporary file."""
 
-    def __init__(self, data_set: DataSet, columns: DataSetColumns) -> None:
+    def __init__(self, data_set: DataSet, columns: _DataSetColumns) -> None:
         self.data_set = data_set
         self.columns = columns
         self.X, self.y = data_set.given, columns.label

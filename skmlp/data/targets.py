@@ -18,7 +18,7 @@ from skmlp.tabular.frame import TableLike, as_table, check_not_lazy, format_list
 from skmlp.tabular.labels import check_weights, find_labels, limit_range, read_labels
 from skmlp.training.batches import Samples
 
-NO_ROWS = np.empty((0, 0))
+_NO_ROWS = np.empty((0, 0))
 """Stands for the matrix of samples until X is encoded."""
 
 
@@ -84,8 +84,8 @@ def build_samples(
     class_weights: np.ndarray | None,
 ) -> Samples:
     """Build samples of the rows with a positive weight, class weights included."""
-    weight = compute_row_weights(y_encoded, sample_weight, class_weights)
-    samples = Samples(NO_ROWS, y_encoded, weight)
+    weight = _compute_row_weights(y_encoded, sample_weight, class_weights)
+    samples = Samples(_NO_ROWS, y_encoded, weight)
     if weight is None or weight.all():
         return samples
     return samples.take(np.flatnonzero(weight))
@@ -226,7 +226,7 @@ def compute_class_weights(
 
 
 @np.errstate(all="ignore")
-def compute_row_weights(
+def _compute_row_weights(
     y_encoded: np.ndarray,
     sample_weight: ArrayLike | None = None,
     class_weights: np.ndarray | None = None,

@@ -34,7 +34,7 @@ Dense: TypeAlias = Frame | np.ndarray
 TableData: TypeAlias = Dense | SparseMatrix
 """What encoders and networks read."""
 
-SMALL_TABLE = 1 << 16
+_SMALL_TABLE = 1 << 16
 """Most cells of a frame that is read as one matrix; a small one is read faster so."""
 
 _SMALL_NUMBERS = (nw.Float32, nw.Float64, nw.Int8, nw.Int16, nw.Int32, nw.Int64)
@@ -281,10 +281,10 @@ def format_list(values: Sequence[object] | np.ndarray, most: int = 10) -> str:
 def normalize(X: TableLike) -> Any:
     """Resolve masks, byte order and unsorted sparse rows; never write to `X`."""
     if is_sparse(X):
-        return canonicalize_csr(X) if X.ndim == 2 else X
+        return _canonicalize_csr(X) if X.ndim == 2 else X
     if isinstance(X, np.ndarray):
         return to_native(fill_masked(X))
-    if isinstance(X, list | tuple) and has_masked(X):
+    if isinstance(X, list | tuple) and _has_masked(X):
         return normalize(np.ma.array(X))
     return X
 
@@ -295,7 +295,7 @@ def is_sparse(X: object) -> TypeGuard[SparseMatrix]:
     return not isinstance(X, pd.DataFrame) and hasattr(X, "tocsr")
 
 
-def canonicalize_csr(X: Any) -> SparseMatrix:
+def _canonicalize_csr(X: Any) -> SparseMatrix:
     """Convert to CSR with sorted columns and summed duplicates, as in `toarray`."""
     rows = X.tocsr()
     parts = (to_native(rows.data), rows.indices, rows.indptr)
@@ -368,7 +368,7 @@ def replace_signaling_nan(values: np.ndarray) -> np.ndarray:
     return copy
 
 
-def has_masked(values: Iterable[object]) -> bool:
+def _has_masked(values: Iterable[object]) -> bool:
     """Return True if some of the values are masked arrays."""
     return any(isinstance(value, np.ma.MaskedArray) for value in values)
 
@@ -472,7 +472,7 @@ def read_matrix(X: Dense) -> np.ndarray | None:
     """Read all columns as one 2-D array of numbers, where that takes no large copy."""
     if isinstance(X, np.ndarray):
         return X if is_plain_number(X.dtype) else None
-    if X.shape[0] * X.shape[1] > SMALL_TABLE:
+    if X.shape[0] * X.shape[1] > _SMALL_TABLE:
         return None
     if not isinstance(X, pd.DataFrame):
         frame = to_narwhals(X)

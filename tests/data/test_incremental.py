@@ -21,10 +21,10 @@ from tasks import CODES, X
 import skmlp
 from skmlp import MLPSoftmaxClassifier, TableEncoder
 from skmlp.data.incremental import (
-    ENOUGH_ROWS,
-    MOST_ROWS,
-    is_due,
-    is_enough,
+    _ENOUGH_ROWS,
+    _MOST_ROWS,
+    _is_due,
+    _is_enough,
     read_batches,
 )
 from skmlp.data.inputs import FittedInputs, is_fitted
@@ -73,24 +73,24 @@ def feed(model, X, y, size, n_times=1):
         (2, 3, False),
         (100, 199, False),
         (100, 200, True),
-        (999, ENOUGH_ROWS, True),
-        (ENOUGH_ROWS, ENOUGH_ROWS + 1, False),
-        (9000, MOST_ROWS, True),
+        (999, _ENOUGH_ROWS, True),
+        (_ENOUGH_ROWS, _ENOUGH_ROWS + 1, False),
+        (9000, _MOST_ROWS, True),
     ],
 )
 def test_an_encoder_is_fitted_anew_when_rows_are_twice_as_many(
     n_fitted, n_rows, expected
 ):
-    assert is_due(n_fitted, n_rows) == expected
+    assert _is_due(n_fitted, n_rows) == expected
 
 
 def test_rows_are_enough_sooner_if_all_columns_vary():
     encoder = TableEncoder().fit(FRAME)
-    assert not is_enough(encoder, ENOUGH_ROWS - 1)
-    assert is_enough(encoder, ENOUGH_ROWS)
+    assert not _is_enough(encoder, _ENOUGH_ROWS - 1)
+    assert _is_enough(encoder, _ENOUGH_ROWS)
     encoder = TableEncoder().fit(FRAME.assign(side="left"))
-    assert not is_enough(encoder, MOST_ROWS - 1)
-    assert is_enough(encoder, MOST_ROWS)
+    assert not _is_enough(encoder, _MOST_ROWS - 1)
+    assert _is_enough(encoder, _MOST_ROWS)
 
 
 def test_the_work_of_single_rows_is_bounded(monkeypatch):

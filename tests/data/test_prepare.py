@@ -24,9 +24,9 @@ from skmlp import TableEncoder
 from skmlp.data import inputs as module
 from skmlp.data.inputs import (
     FittedInputs,
-    as_matrix,
-    check_encoded,
-    check_rows,
+    _as_matrix,
+    _check_encoded,
+    _check_rows,
     encode_rows,
     fit_encoder,
     fit_inputs,
@@ -307,8 +307,8 @@ KINDS = {
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 @pytest.mark.parametrize("kind", KINDS)
 def test_what_goes_straight_in_lies_row_by_row_in_its_type(kind, dtype):
-    matrix = check_rows(blank(straight()), KINDS[kind](X), dtype, reset=True)
-    encoded = check_encoded(KINDS[kind](X), dtype)
+    matrix = _check_rows(blank(straight()), KINDS[kind](X), dtype, reset=True)
+    encoded = _check_encoded(KINDS[kind](X), dtype)
     for one in (matrix, encoded):
         assert one.dtype == dtype
         if sparse.issparse(one):
@@ -322,7 +322,7 @@ def test_what_goes_straight_in_lies_row_by_row_in_its_type(kind, dtype):
 def test_what_begins_at_an_odd_byte_is_copied(dtype, shifted_by_a_byte):
     given = X.astype(dtype)
     shifted = shifted_by_a_byte(given)
-    found = as_matrix(shifted, dtype)
+    found = _as_matrix(shifted, dtype)
     assert found.flags.aligned
     assert_array_equal(found, given)
     model = classic(preprocessing=None, learning_rate="cosine", max_iter=5)
@@ -333,18 +333,18 @@ def test_what_begins_at_an_odd_byte_is_copied(dtype, shifted_by_a_byte):
 
 def test_what_is_right_already_is_not_copied():
     single = X.astype("float32")
-    assert as_matrix(X, "float64") is X
-    assert check_encoded(single, "float32") is single
+    assert _as_matrix(X, "float64") is X
+    assert _check_encoded(single, "float32") is single
     inputs = blank(straight())
-    check_rows(inputs, X, "float64", reset=True)
-    assert check_rows(inputs, X, "float64") is X
+    _check_rows(inputs, X, "float64", reset=True)
+    assert _check_rows(inputs, X, "float64") is X
 
 
 @pytest.mark.parametrize("kind", [np.asarray, sparse.csr_array])
 def test_a_number_too_large_for_the_type_is_refused(kind):
     with pytest.raises(ValueError, match="X contains infinity or a value too large"):
-        as_matrix(kind([[1.0, 1e300]]), "float32")
-    assert as_matrix(kind([[1.0, 1e300]]), "float64").max() == 1e300
+        _as_matrix(kind([[1.0, 1e300]]), "float32")
+    assert _as_matrix(kind([[1.0, 1e300]]), "float64").max() == 1e300
 
 
 WRONG = {"NaN": np.nan, "infinity": np.inf, "too large for float32": 1e300}
@@ -354,7 +354,7 @@ WRONG = {"NaN": np.nan, "infinity": np.inf, "too large for float32": 1e300}
 @pytest.mark.parametrize("value", [None, *WRONG.values()])
 def test_the_short_way_in_ends_where_the_long_one_ends(X_new, value, monkeypatch):
     inputs = blank(straight())
-    check_rows(inputs, X, "float32", reset=True)
+    _check_rows(inputs, X, "float32", reset=True)
     X_new = X_new.copy()
     if value is not None and len(X_new):
         with np.errstate(over="ignore"):
@@ -362,12 +362,12 @@ def test_the_short_way_in_ends_where_the_long_one_ends(X_new, value, monkeypatch
 
     def result():
         try:
-            return check_rows(inputs, X_new, "float32")
+            return _check_rows(inputs, X_new, "float32")
         except ValueError as error:
             return str(error)
 
     short = result()
-    monkeypatch.setattr(module, "looks_plain", lambda X, inputs: False)
+    monkeypatch.setattr(module, "_looks_plain", lambda X, inputs: False)
     assert_array_equal(short, result())
 
 

@@ -15,11 +15,11 @@ from skmlp import TableEncoder
 from skmlp.data.incremental import (
     BufferedFrame,
     RowBuffer,
-    copy_rows,
-    copy_table,
-    copy_values,
+    _copy_rows,
+    _copy_table,
+    _copy_values,
+    _join_values,
     join_rows,
-    join_values,
 )
 from skmlp.data.targets import build_targets
 from skmlp.tabular.frame import as_table
@@ -47,7 +47,7 @@ CODES = np.arange(30) % 2
 def rows_of(X, y_encoded, weight):
     """Rows of one call of partial_fit."""
     targets = build_targets(y_encoded, np.arange(2), y_encoded, weight, None)
-    return copy_rows(as_table(X).data, targets)
+    return _copy_rows(as_table(X).data, targets)
 
 
 def in_parts(X, size=7):
@@ -95,7 +95,7 @@ def test_sparse_parts_stay_sparse(cls):
 
 def test_what_is_kept_is_a_copy():
     array, sparse, frame = np.ones((2, 1)), csr_array([[1.0]]), pd.DataFrame([1.0])
-    kept = [copy_table(X) for X in (array, sparse, frame)]
+    kept = [_copy_table(X) for X in (array, sparse, frame)]
     array[:], sparse.data[:] = 0, 0
     frame.iloc[:] = 0
     assert kept[0].sum() == 2
@@ -104,8 +104,8 @@ def test_what_is_kept_is_a_copy():
 
 
 def test_lists_keep_numbers_beside_text():
-    assert copy_table([[1, "a"], [2, "b"]]).tolist() == [[1, "a"], [2, "b"]]
-    assert copy_table([[1, 2.5]]).dtype == float
+    assert _copy_table([[1, "a"], [2, "b"]]).tolist() == [[1, "a"], [2, "b"]]
+    assert _copy_table([[1, 2.5]]).dtype == float
 
 
 def test_names_of_columns_stay_what_they_are():
@@ -117,11 +117,11 @@ def test_names_of_columns_stay_what_they_are():
 
 
 def values(*content, dtype=None):
-    return copy_values(np.array(content, dtype=dtype))
+    return _copy_values(np.array(content, dtype=dtype))
 
 
 def categories(*content):
-    return copy_values(pd.Categorical(content))
+    return _copy_values(pd.Categorical(content))
 
 
 DRIFTS = {
@@ -156,7 +156,7 @@ DRIFTS = {
 
 @pytest.mark.parametrize(("pieces", "expected"), DRIFTS.values(), ids=DRIFTS)
 def test_a_column_whose_dtype_drifts(pieces, expected):
-    joined = join_values(pieces)
+    joined = _join_values(pieces)
     assert_array_equal(pd.isna(joined), pd.isna(expected))
     there = ~pd.isna(np.array(expected, dtype=object))
     assert [joined[place] for place in np.flatnonzero(there)] == [
@@ -164,7 +164,7 @@ def test_a_column_whose_dtype_drifts(pieces, expected):
     ]
     is_categorical = any(isinstance(piece, pd.Categorical) for piece in pieces)
     assert isinstance(joined, pd.Categorical) == is_categorical
-    again = join_values([join_values(pieces[:1]), *pieces[1:]])
+    again = _join_values([_join_values(pieces[:1]), *pieces[1:]])
     assert type(again) is type(joined)
     assert again.dtype == joined.dtype
 
@@ -248,11 +248,11 @@ def test_arrays_are_joined_without_merging_integers(tables):
 )
 def test_columns_are_joined_without_merging_integers(pieces):
     expected = pd.Series([value for piece in pieces for value in piece], dtype=object)
-    joined = join_values(pieces)
+    joined = _join_values(pieces)
     assert joined[pd.notna(joined)].tolist() == expected.dropna().tolist()
 
 
 def test_decimals_are_kept_as_they_are():
     for table in (pl.DataFrame, pa.table):
-        kept = copy_table(table({"key": [Decimal(LARGE), None]}))
+        kept = _copy_table(table({"key": [Decimal(LARGE), None]}))
         assert kept.data[0].tolist() == [LARGE, None]

@@ -27,7 +27,7 @@ from skmlp.data.sources import (
     MemorySource,
     ParquetSource,
     PartLabels,
-    merge_classes,
+    _merge_classes,
     open_source,
     resolve_columns,
     resolve_encoder_rows,
@@ -378,7 +378,7 @@ def test_labels_of_parts_of_other_types_are_compared_by_value():
         PartLabels.of(np.array([-1, 5]), None),
         PartLabels.of(pd.Series([2**63, 5], dtype=object), None),
     ]
-    labels = merge_classes(parts)
+    labels = _merge_classes(parts)
     assert labels.tolist() == [-1, 5, 2**63, 2**63 + 1]
     assert [part.encode(labels).tolist() for part in parts] == [
         [3, 1],

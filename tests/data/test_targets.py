@@ -12,10 +12,10 @@ from scipy import sparse
 from sklearn.exceptions import DataConversionWarning
 
 from skmlp.data.targets import (
+    _compute_row_weights,
     check_labels,
     compute_accuracy,
     compute_class_weights,
-    compute_row_weights,
     encode_labels,
     has_same_labels,
     is_unknown_to_sklearn,
@@ -220,7 +220,7 @@ def test_class_weights_that_make_no_sense_are_errors(class_weight, message):
 
 
 def test_no_weights_are_none():
-    assert compute_row_weights(CODES) is None
+    assert _compute_row_weights(CODES) is None
 
 
 @pytest.mark.parametrize(
@@ -234,7 +234,7 @@ def test_no_weights_are_none():
     ids=["of rows", "both", "one for all rows", "of classes"],
 )
 def test_class_weights_multiply_sample_weight(sample_weight, class_weights, expected):
-    weight = compute_row_weights(CODES, sample_weight, class_weights)
+    weight = _compute_row_weights(CODES, sample_weight, class_weights)
     assert weight.dtype == np.float64
     assert_allclose(weight, expected)
 
@@ -242,7 +242,7 @@ def test_class_weights_multiply_sample_weight(sample_weight, class_weights, expe
 def test_the_callers_weights_are_never_written():
     sample_weight = np.array([1.0, 2, 3, 4])
     class_weights = np.array([10.0, 20.0])
-    compute_row_weights(CODES, sample_weight, class_weights)
+    _compute_row_weights(CODES, sample_weight, class_weights)
     assert_array_equal(sample_weight, [1, 2, 3, 4])
     assert_array_equal(class_weights, [10, 20])
 
@@ -260,4 +260,4 @@ def test_the_callers_weights_are_never_written():
 )
 def test_weights_that_make_no_sense_are_errors(sample_weight, class_weights, message):
     with pytest.raises(ValueError, match=message):
-        compute_row_weights(CODES, sample_weight, class_weights)
+        _compute_row_weights(CODES, sample_weight, class_weights)
