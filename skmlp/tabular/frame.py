@@ -40,6 +40,8 @@ _SMALL_TABLE = 1 << 16
 _SMALL_NUMBERS = (nw.Float32, nw.Float64, nw.Int8, nw.Int16, nw.Int32, nw.Int64)
 """Column types of other libraries that a small frame may have."""
 
+_FLOATS = (np.dtype(np.float32), np.dtype(np.float64))
+
 _FLOAT_LIMIT = 2**53
 """float64 does not hold all integers from here on."""
 
@@ -81,9 +83,12 @@ def as_table(X: TableLike, name: str = "X") -> Table:
     """Check that `X` holds rows in memory, once; `name` is that of the argument."""
     if isinstance(X, Table):
         return X
-    if not isinstance(X, pd.DataFrame):
-        check_not_lazy(**{name: X})
-        _check_form(name, X)
+    if isinstance(X, pd.DataFrame):
+        return Table(X)
+    if type(X) is np.ndarray and X.ndim == 2 and X.dtype in _FLOATS:
+        return Table(X)  # nothing to resolve, and rows to predict come so
+    check_not_lazy(**{name: X})
+    _check_form(name, X)
     return Table(normalize(X))
 
 
