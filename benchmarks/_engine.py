@@ -6,7 +6,7 @@ from unittest import mock
 
 def by_numpy():
     """A block in which NumPy computes everything."""
-    return mock.patch("skmlp.fitting.engines.engine", return_value="numpy")
+    return mock.patch("skmlp.backend.engine", return_value="numpy")
 
 
 def let_threads_settle():

@@ -29,15 +29,16 @@ from sklearn.model_selection import train_test_split
 
 from skmlp import MLPSoftmaxClassifier
 from skmlp._utils import make_generator
+from skmlp.backend import make_predictor
 from skmlp.data.inputs import FittedInputs
 from skmlp.data.prepare import ValidationData, prepare
 from skmlp.data.sources import MemorySource
-from skmlp.fitting.averaging import Visit
-from skmlp.fitting.engines import reader_of
+from skmlp.fitting.averaging import LocalSteps
 from skmlp.fitting.parameters import resolve_parameters
-from skmlp.fitting.shards import Course, InTurn, Round
-from skmlp.fitting.solvers import SOLVERS, first_state
-from skmlp.fitting.start import resolve_defaults, task_of
+from skmlp.fitting.shards import CommunicationRound, SerialExecutor, ShardJob
+from skmlp.fitting.solvers import SOLVERS
+from skmlp.fitting.start import build_run, resolve_config
+from skmlp.fitting.trainer import init_state
 from skmlp.nn.losses import softmax
 from skmlp.training.batches import RowsInShards
 
@@ -143,14 +144,14 @@ def start_of(run):
     parameters = resolve_parameters(model)
     source = MemorySource(X, y, None)
     targets = source.read_targets(parameters)
-    settings = resolve_defaults(parameters, targets, X.shape[1], None)
+    config = resolve_config(parameters, targets, X.shape[1], None)
     model.classes_, rng = targets.classes, make_generator(run.seed)
     validation_data = ValidationData(None, None, None)
     inputs = FittedInputs.of(model, is_fitted=False)
-    found = prepare(source, validation_data, parameters, settings, rng, inputs)
+    found = prepare(source, validation_data, parameters, config, rng, inputs)
     inputs.store_on(model)
-    task = task_of(parameters, settings, found, rng, None)
-    return model, task, SOLVERS["adam"].of(parameters, settings, task.n_samples)
+    task = build_run(config, found, rng, None)
+    return model, task, SOLVERS["adam"].from_config(parameters, config, task.n_samples)
 
 
 def shards_of(task, run):
@@ -161,27 +162,27 @@ def shards_of(task, run):
         rows = np.random.default_rng(0).permutation(task.n_samples)
     rows = np.array_split(rows, run.n_shards)
     sizes = tuple(map(len, rows))
-    parts = [task.samples.members(0).take(part) for part in rows]
+    parts = [task.data.samples.members(0).take(part) for part in rows]
     parts = [part._replace(rows=of) for part, of in zip(parts, rows, strict=True)]
-    return RowsInShards(task.samples.x.shape, sizes, parts)
+    return RowsInShards(task.data.samples.x.shape, sizes, parts)
 
 
 def learnt(run, task, descent):
     """The parameters behind all rounds."""
-    state, course = first_state(task), Course.of(descent, task)
-    with descent.threads(task) as workers:
-        runner = InTurn(shards_of(task, run), workers)
+    state, job = init_state(task), ShardJob.from_run(descent, task)
+    with descent.open_threads(task) as workers:
+        executor = SerialExecutor(shards_of(task, run), workers)
         for epoch in range(run.n_epochs):
             rounds = rounds_of(run, descent, epoch)
-            state, _ = runner.epoch(course, state, rounds, lambda: False)
+            state, _ = executor.run_epoch(job, state, rounds, lambda: False)
     return state.parameters
 
 
 def rounds_of(run, descent, epoch):
     """What the shards do in an epoch."""
     return [
-        Round(
-            Visit(epoch, number, run.n_rounds, 0, run.n_shards),
+        CommunicationRound(
+            LocalSteps(epoch, number, run.n_rounds, 0, run.n_shards),
             descent.learning_rate * factor(run, epoch + number / run.n_rounds),
         )
         for number in range(run.n_rounds)
@@ -198,12 +199,12 @@ def factor(run, n_epochs_before):
 def measure(run):
     """Log-loss of the mean of the networks on other rows, and the mean of theirs."""
     model, task, solver = start_of(run)
-    task = replace(task, engine=solver.engine(task))
+    task = replace(task, backend=solver.select_backend(task))
     parameters = learnt(run, task, solver)
     _, X, _, y = rows_of(run.table)
     x = model.encoder_.transform(X)
     probabilities = [
-        softmax(reader_of(task.architecture, vector, x).logits(x).astype(float))
+        softmax(make_predictor(task.architecture, vector, x).logits(x).astype(float))
         for vector in parameters
     ]
     return {

@@ -23,7 +23,7 @@ from accuracy import read_results as results_of_accuracy
 from suite import rows_for_splits, suite
 
 from skmlp import MLPSoftmaxClassifier
-from skmlp.fitting.recipe import by_size
+from skmlp.defaults import default_config
 
 RESULTS = Path(__file__).parent / "results" / "frontier.csv"
 TABLES = [
@@ -75,7 +75,7 @@ def load(table):
 
 def settings_of(X, n_training_rows):
     """What the default is for a table."""
-    return by_size(n_training_rows, X.shape[1])._asdict()
+    return default_config(n_training_rows, X.shape[1])
 
 
 def measured(table, name, X, y):

@@ -25,8 +25,8 @@ from _machine import describe_machine, markdown_table, save
 from averaging import Run, start_of
 from threadpoolctl import threadpool_limits
 
-from skmlp.fitting.averaging import Visit
-from skmlp.fitting.solvers import first_state
+from skmlp.fitting.averaging import LocalSteps
+from skmlp.fitting.trainer import init_state
 
 N_NETWORKS = 4
 N_ROUNDS = [8, 32]
@@ -102,16 +102,16 @@ def measured():
     """How fast one core of this machine is, and how large a state."""
     run = Run("flights", 1)
     _, task, solver = start_of(run)
-    task = replace(task, engine=solver.engine(task))
-    state, schedule = first_state(task), solver.schedule_of(task)
+    task = replace(task, backend=solver.select_backend(task))
+    state, schedule = init_state(task), solver.build_schedule(task)
     rates = []
     with threadpool_limits(1):
         for number in range(N_ROUNDS[0]):
             begin = time.process_time()
-            state = solver.take_round(
+            state = solver.train_locally(
                 task,
                 state,
-                Visit(0, number, N_ROUNDS[0]),
+                LocalSteps(0, number, N_ROUNDS[0]),
                 solver.learning_rate,
                 schedule,
             )

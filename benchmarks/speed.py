@@ -39,7 +39,7 @@ from sklearn.neural_network import MLPClassifier
 
 import skmlp.nn.layers
 from skmlp.core.library import engine
-from skmlp.fitting.solvers import Descent
+from skmlp.fitting.stochastic import StochasticTrainer
 from skmlp.nn.layers import Activate, Dense
 from skmlp.nn.losses import SoftmaxCrossEntropy
 from skmlp.optim.optimizers import ParameterUpdater
@@ -383,12 +383,9 @@ def busy(n_repeats):
 def stack(n_repeats):
     """Why NumPy's learner of one network sees it without the axis that stacks have."""
 
-    def as_a_stack(solver, task, parameters, optimizer_state, rngs, workers):
-        return [
-            solver.learner(
-                task, parameters, optimizer_state, slice(0, 1), rngs, workers
-            )
-        ]
+    def as_a_stack(trainer, run, state, rngs, workers, steps=None):
+        members = slice(0, 1)
+        return [trainer._build_learner(run, state, members, rngs, workers, steps)]
 
     rows = []
     for workload in WORKLOADS[:5]:
@@ -397,7 +394,8 @@ def stack(n_repeats):
         for _ in range(n_repeats + 1):
             with by_numpy():
                 alone = time_skmlp(workload, X, y)
-                with mock.patch.object(Descent, "learners", as_a_stack):
+                method = "_build_learners"
+                with mock.patch.object(StochasticTrainer, method, as_a_stack):
                     times.append([alone, time_skmlp(workload, X, y)])
         alone, stacked = np.median(times[1:], axis=0)
         rows.append(

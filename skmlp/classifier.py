@@ -18,11 +18,9 @@ from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.metrics import get_scorer_names
 from sklearn.utils import Tags, get_tags
 from sklearn.utils.metaestimators import available_if
-from sklearn.utils.validation import (
-    check_is_fitted,
-)
+from sklearn.utils.validation import check_is_fitted
 
-from skmlp._html import format_details, format_table
+from skmlp._html import format_network
 from skmlp._parameter_validation import HintsMixin
 from skmlp._sklearn_compat import (
     CallbackSupportMixin,
@@ -35,6 +33,7 @@ from skmlp._sklearn_compat import (
     with_callbacks,
 )
 from skmlp._utils import make_generator, restore_on_error
+from skmlp.backend import compute_probabilities, get_cached_predictor
 from skmlp.data.incremental import PartialFitBatch, RowBuffer, end_stream, read_batches
 from skmlp.data.inputs import FittedInputs, encode_rows, make_encoder
 from skmlp.data.parquet import DataSetLike, is_data_set
@@ -48,8 +47,8 @@ from skmlp.data.sources import (
     resolve_columns,
 )
 from skmlp.data.targets import check_row_labels, compute_accuracy, read_targets
-from skmlp.fitting.endings import advise, epochs_in_words, warn_of
-from skmlp.fitting.engines import get_cached_predictor, probabilities_of
+from skmlp.defaults import check_partial_fit_parameters, is_auto
+from skmlp.fitting.config import TrainingRun, TrainResult
 from skmlp.fitting.parameters import (
     ActivationLike,
     Parameters,
@@ -57,17 +56,15 @@ from skmlp.fitting.parameters import (
     Transformer,
     resolve_parameters,
 )
-from skmlp.fitting.recipe import Settings, check_in_parts, is_auto
-from skmlp.fitting.run import run_training
-from skmlp.fitting.solvers import SOLVERS, Trainer, state_of
+from skmlp.fitting.run import run_training, warn_about_training
+from skmlp.fitting.solvers import SOLVERS, check_supports
 from skmlp.fitting.start import (
-    FittedState,
-    all_classes,
-    checkpoint_of,
-    resolve_defaults,
-    task_of,
+    build_run,
+    check_classes,
+    open_checkpoint,
+    resolve_config,
 )
-from skmlp.fitting.task import Learnt, Memory, Task, TrainResult
+from skmlp.fitting.trainer import Trainer, select_members, stack_members
 from skmlp.nn.activations import ACTIVATIONS, Activation
 from skmlp.nn.network import Architecture
 from skmlp.optim.optimizers import OptimizerState
@@ -76,6 +73,13 @@ from skmlp.persistence import models
 from skmlp.tabular.encoder import TableEncoder
 from skmlp.tabular.frame import TableLike, as_table
 from skmlp.training.monitor import Plateau
+
+# Constraints that several parameters share
+AUTO = StrOptions({"auto"})
+COUNT = Interval(Integral, 1, None, closed="left")
+POSITIVE = Interval(Real, 0, None, closed="neither")
+NON_NEGATIVE = Interval(Real, 0, None, closed="left")
+BELOW_1 = Interval(Real, 0, 1, closed="left")
 
 
 class MLPSoftmaxClassifier(
@@ -89,8 +93,8 @@ class MLPSoftmaxClassifier(
     :class:`sklearn.neural_network.MLPClassifier`: parameters of the same name mean the
     same, unless said otherwise below.
 
-    What is "auto" depends on the size of the table: the user guide has it. With
-    ``solver="lbfgs"`` it means what scikit-learn has by default.
+    "auto" depends on the size of the table, as the user guide says. With
+    ``solver="lbfgs"`` it means scikit-learn's defaults.
 
     Parameters
     ----------
@@ -98,21 +102,20 @@ class MLPSoftmaxClassifier(
         Units per hidden layer; ``()`` for softmax regression.
 
     activation : str, Activation, or list of these, default="auto"
-        What the hidden units do with their input: one for all hidden layers, or a list
-        with one per hidden layer. "auto" is "relu", or "gelu" where X has more than 50
+        Activation of the hidden units: one for all hidden layers, or a list with one
+        per hidden layer. "auto" is "relu", or "gelu" where X has more than 50
         columns, whose numbers get no embedding. Other names are "identity", "prelu"
         (learns its slope, one per unit), "leaky_relu", "sigmoid" (also "logistic"),
         "tanh", "elu", "selu", "silu" and "softplus". Instances such as
         ``PReLU(init=0.1, shared=True)`` set what a name leaves open, and a subclass of
-        :class:`skmlp.Activation` brings your own. The start values of the weights
-        follow the activation (He, Glorot or LeCun).
+        :class:`skmlp.Activation` adds another. The initialization of the weights
+        follows the activation (He, Glorot or LeCun).
 
     preprocessing : "auto", transformer or None, default="auto"
-        How X becomes the numbers that the network reads. "auto" fits a
-        :class:`TableEncoder`, which takes tables as they are: text, categories, dates,
-        missing numbers, any scale. A transformer of your own is cloned and fitted;
-        `partial_fit` uses one that is fitted already as it is. With None, X must be
-        all numbers, which go straight in.
+        Encoder of X. "auto" fits a :class:`TableEncoder`, which accepts raw tables:
+        text, categories, dates, missing numbers, any scale. Another transformer is
+        cloned and fitted; `partial_fit` uses one that is already fitted as it is. With
+        None, X must be numeric, and is the input of the network.
 
     categorical_features : "from_dtype", array-like of {bool, int, str} or None, \
             default="from_dtype"
@@ -120,27 +123,26 @@ class MLPSoftmaxClassifier(
         Only with ``preprocessing="auto"``.
 
     encoder_rows : int or "auto", default="auto"
-        Most rows that the encoder is fitted on where `fit` is given a data set in
-        parts, such as a path. A data set of no more rows is read as a whole, and the
-        outcome is that of a table in memory. Of a larger one, so many rows are drawn at
-        random, and all are encoded, a piece at a time, into a temporary file. "auto" is
-        a million, or fewer where there are more than 20 columns.
+        Most rows that the encoder is fitted on if `fit` gets a data set, such as a
+        path. A data set of no more rows is read as a whole, with the result of a table
+        in memory. Of a larger one, this many rows are sampled, and all are encoded,
+        part by part, into a temporary file. "auto" is a million, or fewer with more
+        than 20 columns.
 
     numeric_embedding : "periodic", None or "auto", default="auto"
-        What the network gets beside each number: "periodic" adds three learnt mixtures
-        of 16 cosines of it, with learnt frequencies [4]_. It helps where the classes
-        depend on numbers in other ways than more or less.
-        Of sparse X, "auto" embeds nothing and "periodic" is refused.
+        Extra inputs per numeric feature: "periodic" adds three learned combinations of
+        16 cosines of it, with learned frequencies [4]_. Helps when the effect of a
+        feature is not monotonic. With sparse X, "auto" adds none and "periodic" is
+        refused.
 
     dropout : float, array-like of float or "auto", default="auto"
-        Part of the hidden units that is set to 0 at each step of training, for all
-        hidden layers or per hidden layer; in [0, 1). "auto" is 0.15, or 0 for some
-        networks (see `diverse_members`). Not with ``solver="lbfgs"``.
+        Dropout rate of the hidden units, for all hidden layers or per layer; in [0, 1).
+        "auto" is 0.15, or 0 for some networks (see `diverse_members`). Not with
+        ``solver="lbfgs"``.
 
     label_smoothing : float or "auto", default="auto"
         Part of each training target that is spread evenly over all classes; in [0, 1).
-        "auto" is 0.01 or 0.02 where a `temperature` is found that makes up for it, else
-        0.
+        "auto" is 0.01 or 0.02 where a `temperature` corrects for it, else 0.
 
     class_weight : dict, "balanced" or None, default=None
         Weight per class label, multiplied with `sample_weight`. "balanced" gives
@@ -156,20 +158,20 @@ class MLPSoftmaxClassifier(
         ``(sum_i w_i loss_i + alpha / 2 * ||weights||^2) / sum_i w_i`` over the training
         rows, whatever `batch_size` is. (In scikit-learn the penalty grows as batches
         get smaller.) Weights of rows that are less than 1 on average are first raised
-        to that. Biases and learnt slopes are free of the penalty.
+        to that. Biases and learned slopes are not penalized.
 
     weight_decay : float or "auto", default="auto"
-        Part of the weights, times the learning rate, that each step of "sgd" or "adam"
-        takes off beside the gradient's step [5]_. Biases and learnt slopes are free of
-        it. "auto" is 0.3, or 0 or 1 for some networks (see `diverse_members`).
+        Decoupled weight decay: each step of "sgd" or "adam" also subtracts this part of
+        the weights, times the learning rate [5]_. Biases and learned slopes do not
+        decay. "auto" is 0.3, or 0 or 1 for some networks (see `diverse_members`).
 
     batch_size : int or "auto", default="auto"
         Rows per step. Not used by "lbfgs".
 
     learning_rate : {"auto", "constant", "invscaling", "adaptive", \
             "reduce_on_plateau", "cosine", "one_cycle"}, default="auto"
-        How the learning rate changes, with "sgd" and "adam" alike. "auto" is
-        "reduce_on_plateau" where rows are many, else "constant". "invscaling" divides
+        Schedule of the learning rate of "sgd" and "adam". "auto" is
+        "reduce_on_plateau" for many rows, else "constant". "invscaling" divides
         it by ``(t + 1) ** power_t``, t the rows seen before the epoch; "adaptive"
         divides it by 5 at each plateau and ends below 1e-6; "reduce_on_plateau" does so
         twice and ends at the third; "cosine" lets it fall to 0 over `max_iter` epochs;
@@ -177,7 +179,7 @@ class MLPSoftmaxClassifier(
         0.
 
     learning_rate_init : float, default=0.003
-        Learning rate before the schedule's factor.
+        Initial learning rate, before the schedule.
 
     power_t : float, default=0.5
         Exponent of "invscaling".
@@ -186,13 +188,13 @@ class MLPSoftmaxClassifier(
         Momentum of "sgd", in [0, 1].
 
     nesterovs_momentum : bool, default=True
-        Whether "sgd" looks ahead.
+        Whether to use Nesterov's momentum in "sgd".
 
     beta_1 : float, default=0.9
-        Decay of the first moment of "adam", in [0, 1).
+        Decay rate of the first-moment estimate of "adam", in [0, 1).
 
     beta_2 : float, default=0.95
-        Decay of the second moment of "adam", in [0, 1).
+        Decay rate of the second-moment estimate of "adam", in [0, 1).
 
     epsilon : float, default=1e-8
         Keeps the division in "adam" finite.
@@ -210,10 +212,10 @@ class MLPSoftmaxClassifier(
 
     n_iter_no_change : int, np.inf or "auto", default="auto"
         Training ends after more than this many epochs in a row without improvement.
-        "lbfgs" counts so only where rows are held out. "auto" suits the number of rows:
-        at most 20 where they are few, yet no more than 5 beside as many epochs as have
-        led to the best one; and it suits `learning_rate` where that is given: never for
-        those that are laid out over `max_iter` epochs, 10 for others.
+        "lbfgs" does so only with held-out rows. "auto" depends on the number of rows
+        and on `learning_rate`: for few rows it is 20, or 2 more than the epochs that
+        led to the best one, if that is less; with a `learning_rate` that is given, 10,
+        or np.inf for schedules over `max_iter` epochs.
 
     early_stopping : bool or "auto", default="auto"
         Whether to hold out a part of the rows, stratified for any number of classes,
@@ -227,65 +229,62 @@ class MLPSoftmaxClassifier(
         each network holds out other rows.
 
     scoring : str or callable, default="neg_log_loss"
-        What the held-out rows are scored by: a name that
-        :func:`sklearn.metrics.get_scorer` knows, or ``scorer(estimator, X, y)``, which
-        is called with `sample_weight` too where the rows have weights. Where a scorer
-        of scikit-learn asks for a positive class and its own choice, mostly 1, is no
-        label, it is ``classes_[1]``. One that can't score the held-out rows, or is for
-        regression, is refused before training. (scikit-learn uses accuracy, which says
-        little about probabilities.)
+        Score of the held-out rows: a name that :func:`sklearn.metrics.get_scorer`
+        knows, or ``scorer(estimator, X, y)``, which also gets `sample_weight` if the
+        rows have weights. The positive class of a scorer of scikit-learn is
+        ``classes_[1]``, unless its own choice, mostly 1, is a label. One that can't
+        score the held-out rows, or is for regression, is refused before training.
+        (scikit-learn uses accuracy, which says little about probabilities.)
 
     n_estimators : int or "auto", default="auto"
-        Networks whose probabilities are averaged. Each has its own start values,
+        Networks whose probabilities are averaged. Each has its own initial weights,
         batches and held-out rows; `coefs_` and `intercepts_` get a first axis.
         `partial_fit` trains one network if it is "auto".
 
     diverse_members : bool, default=True
-        Whether networks of an ensemble differ in more than their draws: in how fast the
-        waves of `numeric_embedding` are at the start, and, where these are "auto", in
-        `dropout` and `weight_decay` [8]_.
+        Whether networks of an ensemble also differ in hyper-parameters: in the initial
+        frequencies of `numeric_embedding` and, if "auto", in `dropout` and
+        `weight_decay` [8]_.
 
     member_weights : "auto" or None, default="auto"
-        What networks count for in the mean. "auto" weighs networks that differ (see
-        `diverse_members`) so that held-out rows get as probable as can be, each row
-        judged by those networks alone that held it out. None counts all the same.
+        Weights of the networks in the ensemble average. "auto" fits them to networks
+        that differ (see `diverse_members`) by out-of-fold predictions of the held-out
+        rows; None gives all the same.
 
     temperature : float, "auto" or None, default="auto"
-        What the logits are divided by (for an ensemble: the logarithms of the mean
-        probabilities), so that probabilities mean what they say [7]_. "auto" finds it
-        on held-out rows, if each is held out by 3 networks or more, or by all. None,
-        and "auto" without such rows, is 1.
+        Divides the logits (for an ensemble: the logarithms of the mean probabilities)
+        to calibrate the probabilities [7]_. "auto" fits it on held-out rows, if each is
+        held out by 3 networks or more, or by all. None, and "auto" without such rows,
+        is 1.
 
     shuffle : bool, default=True
-        Whether the rows come in a new random order in each epoch.
+        Whether to shuffle the rows in each epoch.
 
     warm_start : bool, default=False
-        Whether `fit` goes on from the former weights, and with the former moments of
-        "sgd" or "adam" (which scikit-learn forgets). Each `fit` starts `n_iter_` and
-        the curves anew.
+        Whether `fit` starts from the weights of the previous call, and from the moments
+        of "sgd" or "adam" (which scikit-learn resets). `n_iter_` and the curves are
+        those of the last `fit`.
 
     dtype : {"float32", "float64"}, default="float32"
         Type of the weights and of all arithmetic. (scikit-learn follows X, which makes
         a network on a DataFrame float64, at half the speed.)
 
     random_state : int, RandomState instance or None, default=None
-        Source of start values, held-out rows, batches and dropout. An int gives the
-        same model each time on a machine, by the same engine (see `engine_`), whatever
-        the number of threads.
+        Seed or generator for initial weights, held-out rows, batches and dropout. An
+        int gives the same model each time on a machine, by the same backend (see
+        `engine_`), whatever the number of threads.
 
     max_time : float or None, default=None
         Seconds after which `fit` ends training, within some batches, and keeps the best
         weights so far; None for no limit. Not used by `partial_fit`.
 
     checkpoint : str, path-like or None, default=None
-        Where `fit` saves the whole state of training after epochs, and from where it
-        goes on if it was cut off: the outcome is bit for bit that of a `fit` that was
-        not. A file is for one fit; in a folder (one that exists, or a name with a
-        separator at its end) each combination of parameters and data has a file of its
-        own, which suits :class:`~sklearn.model_selection.GridSearchCV`. A file stays
-        when training has ended. One of other data, other parameters, another version
-        or another engine is refused. Not for ``solver="lbfgs"``; not used by
-        `partial_fit`.
+        File to save the state of training to, from which an interrupted `fit` resumes
+        with bit-identical results. In a folder (one that exists, or a name with a
+        separator at its end) each combination of parameters and data has its own file,
+        as :class:`~sklearn.model_selection.GridSearchCV` needs. A file is kept after
+        training. One of other data, parameters, versions or another backend is refused.
+        Not for ``solver="lbfgs"``; not used by `partial_fit`.
 
     checkpoint_every : int, str or timedelta, default=1
         Epochs from one save to the next, or the time: "30s", "10min".
@@ -293,7 +292,7 @@ class MLPSoftmaxClassifier(
     verbose : bool or int, default=False
         1 prints a line per epoch: its number, training loss, validation score,
         learning rate and seconds since the start. 2 or more shows a progress bar, if
-        tqdm or rich is installed.
+        tqdm is installed.
 
     Attributes
     ----------
@@ -306,13 +305,13 @@ class MLPSoftmaxClassifier(
     encoder_ : transformer or None
         The fitted encoder of X; None with ``preprocessing=None``.
     encoder_is_settled_ : bool
-        Whether `encoder_` stays as it is; False as long as `partial_fit` keeps the rows
-        that it gets, to fit the encoder anew once there are more.
+        Whether `encoder_` is final; False while `partial_fit` buffers rows, to fit the
+        encoder again once there are more.
     architecture_ : Architecture
         All that is needed to rebuild the network around `parameters_`.
     parameters_ : ndarray of shape (`n_parameters_`,) or (`n_estimators_`, \
             `n_parameters_`)
-        Everything that was learnt, in one vector per network.
+        All learned numbers, in one vector per network.
     n_estimators_ : int
         Number of networks.
     coefs_ : list of ndarray of shape (fan_in, fan_out) or (`n_estimators_`, fan_in, \
@@ -325,7 +324,7 @@ class MLPSoftmaxClassifier(
     n_outputs_ : int
         Number of outputs: one per class, also for two classes.
     n_parameters_ : int
-        Number of learnt numbers of a network.
+        Number of learned numbers of a network.
     out_activation_ : str
         Always "softmax".
     n_iter_ : int
@@ -350,15 +349,15 @@ class MLPSoftmaxClassifier(
     best_validation_score_ : float or None
         Highest score of the held-out rows; None without such rows.
     temperature_ : float
-        What the logits are divided by.
+        Divides the logits.
     member_weights_ : ndarray of shape (`n_estimators_`,)
-        What each network has of the mean; they sum to 1.
+        Weights of the networks in the ensemble average; they sum to 1.
     best_iter_ : int or ndarray of int of shape (`n_estimators_`,)
         The epoch that the weights of each network are from, counted from 1; 0 if
         training diverged before any epoch was good.
     engine_ : str
-        What has trained the networks: "numpy", or an instruction set of the compiled
-        core, such as "avx2". Engines differ in the last digits.
+        Backend that has trained the networks: "numpy", or an instruction set of the
+        compiled core, such as "avx2". Backends differ in the last digits.
 
     See Also
     --------
@@ -398,11 +397,7 @@ class MLPSoftmaxClassifier(
     """
 
     _parameter_constraints: dict = {
-        "hidden_layer_sizes": [
-            "array-like",
-            StrOptions({"auto"}),
-            Interval(Integral, 1, None, closed="left"),
-        ],
+        "hidden_layer_sizes": ["array-like", AUTO, COUNT],
         "activation": [
             StrOptions({"auto", *ACTIVATIONS}),
             Activation,
@@ -410,74 +405,43 @@ class MLPSoftmaxClassifier(
             list,
             tuple,
         ],
-        "preprocessing": [StrOptions({"auto"}), HasMethods("fit_transform"), None],
+        "preprocessing": [AUTO, HasMethods("fit_transform"), None],
         "categorical_features": ["array-like", StrOptions({"from_dtype"}), None],
-        "encoder_rows": [
-            StrOptions({"auto"}),
-            Interval(Integral, 1, None, closed="left"),
-        ],
+        "encoder_rows": [AUTO, COUNT],
         "numeric_embedding": [StrOptions({"auto", "periodic"}), None],
-        "dropout": [
-            "array-like",
-            StrOptions({"auto"}),
-            Interval(Real, 0, 1, closed="left"),
-        ],
-        "label_smoothing": [Interval(Real, 0, 1, closed="left"), StrOptions({"auto"})],
+        "dropout": ["array-like", AUTO, BELOW_1],
+        "label_smoothing": [BELOW_1, AUTO],
         "class_weight": [dict, StrOptions({"balanced"}), None],
         "solver": [StrOptions(set(SOLVERS))],
-        "alpha": [Interval(Real, 0, None, closed="left")],
-        "weight_decay": [
-            StrOptions({"auto"}),
-            Interval(Real, 0, None, closed="left"),
-        ],
-        "batch_size": [
-            StrOptions({"auto"}),
-            Interval(Integral, 1, None, closed="left"),
-        ],
+        "alpha": [NON_NEGATIVE],
+        "weight_decay": [AUTO, NON_NEGATIVE],
+        "batch_size": [AUTO, COUNT],
         "learning_rate": [StrOptions({"auto", *SCHEDULES})],
-        "learning_rate_init": [Interval(Real, 0, None, closed="neither")],
-        "power_t": [Interval(Real, 0, None, closed="left")],
+        "learning_rate_init": [POSITIVE],
+        "power_t": [NON_NEGATIVE],
         "momentum": [Interval(Real, 0, 1, closed="both")],
         "nesterovs_momentum": ["boolean"],
-        "beta_1": [Interval(Real, 0, 1, closed="left")],
-        "beta_2": [Interval(Real, 0, 1, closed="left")],
-        "epsilon": [Interval(Real, 0, None, closed="neither")],
-        "max_fun": [Interval(Integral, 1, None, closed="left")],
-        "max_iter": [StrOptions({"auto"}), Interval(Integral, 1, None, closed="left")],
-        "tol": [Interval(Real, 0, None, closed="left")],
-        "n_iter_no_change": [
-            StrOptions({"auto"}),
-            Interval(Integral, 1, None, closed="left"),
-            Options(Real, {np.inf}),
-        ],
-        "early_stopping": ["boolean", StrOptions({"auto"})],
-        "validation_fraction": [
-            StrOptions({"auto"}),
-            Interval(Real, 0, 1, closed="neither"),
-        ],
+        "beta_1": [BELOW_1],
+        "beta_2": [BELOW_1],
+        "epsilon": [POSITIVE],
+        "max_fun": [COUNT],
+        "max_iter": [AUTO, COUNT],
+        "tol": [NON_NEGATIVE],
+        "n_iter_no_change": [AUTO, COUNT, Options(Real, {np.inf})],
+        "early_stopping": ["boolean", AUTO],
+        "validation_fraction": [AUTO, Interval(Real, 0, 1, closed="neither")],
         "scoring": [StrOptions(set(get_scorer_names())), callable],
-        "n_estimators": [
-            StrOptions({"auto"}),
-            Interval(Integral, 1, None, closed="left"),
-        ],
+        "n_estimators": [AUTO, COUNT],
         "diverse_members": ["boolean"],
-        "member_weights": [StrOptions({"auto"}), None],
-        "temperature": [
-            StrOptions({"auto"}),
-            Interval(Real, 0, None, closed="neither"),
-            None,
-        ],
+        "member_weights": [AUTO, None],
+        "temperature": [AUTO, POSITIVE, None],
         "shuffle": ["boolean"],
         "warm_start": ["boolean"],
         "dtype": [StrOptions({"float32", "float64"})],
         "random_state": ["random_state"],
-        "max_time": [Interval(Real, 0, None, closed="neither"), None],
+        "max_time": [POSITIVE, None],
         "checkpoint": [str, os.PathLike, None],
-        "checkpoint_every": [
-            Interval(Integral, 1, None, closed="left"),
-            str,
-            dt.timedelta,
-        ],
+        "checkpoint_every": [COUNT, str, dt.timedelta],
         "verbose": ["verbose"],
     }
 
@@ -552,46 +516,10 @@ class MLPSoftmaxClassifier(
         checkpoint_every: int | str | dt.timedelta = 1,
         verbose: bool | int = False,
     ) -> None:
-        self.hidden_layer_sizes = hidden_layer_sizes
-        self.activation = activation
-        self.preprocessing = preprocessing
-        self.categorical_features = categorical_features
-        self.encoder_rows = encoder_rows
-        self.numeric_embedding = numeric_embedding
-        self.dropout = dropout
-        self.label_smoothing = label_smoothing
-        self.class_weight = class_weight
-        self.solver = solver
-        self.alpha = alpha
-        self.weight_decay = weight_decay
-        self.batch_size = batch_size
-        self.learning_rate = learning_rate
-        self.learning_rate_init = learning_rate_init
-        self.power_t = power_t
-        self.momentum = momentum
-        self.nesterovs_momentum = nesterovs_momentum
-        self.beta_1 = beta_1
-        self.beta_2 = beta_2
-        self.epsilon = epsilon
-        self.max_fun = max_fun
-        self.max_iter = max_iter
-        self.tol = tol
-        self.n_iter_no_change = n_iter_no_change
-        self.early_stopping = early_stopping
-        self.validation_fraction = validation_fraction
-        self.scoring = scoring
-        self.n_estimators = n_estimators
-        self.diverse_members = diverse_members
-        self.member_weights = member_weights
-        self.temperature = temperature
-        self.shuffle = shuffle
-        self.warm_start = warm_start
-        self.dtype = dtype
-        self.random_state = random_state
-        self.max_time = max_time
-        self.checkpoint = checkpoint
-        self.checkpoint_every = checkpoint_every
-        self.verbose = verbose
+        # as scikit-learn asks: each parameter under its name, unchanged
+        parameters = locals().copy()
+        del parameters["self"]
+        self.__dict__.update(parameters)
 
     @restore_on_error
     @with_callbacks
@@ -652,57 +580,56 @@ class MLPSoftmaxClassifier(
         """
         parameters = resolve_parameters(self)
         deadline = time.monotonic() + (parameters.max_time or math.inf)
-        validation_data = ValidationData.of(
+        validation = ValidationData.of(
             *read_validation(X_val, y_val, sample_weight_val)
         )
-        with self._source(parameters, X, y, sample_weight) as source:
-            self._fit(parameters, source, validation_data, deadline)
+        with self._open_source(parameters, X, y, sample_weight) as source:
+            self._fit(parameters, source, validation, deadline)
         return self
 
     def _fit(
         self,
         parameters: Parameters,
         source: Source,
-        validation_data: ValidationData,
+        validation: ValidationData,
         deadline: float,
     ) -> None:
-        """Train on the rows of a source, one step after the other."""
-        fitted_state = FittedState.of(self) if parameters.warm_start else None
+        """Train on the rows of a source."""
+        # what there is, and what every "auto" means for it
+        previous = self._get_result() if parameters.warm_start else None
         targets = source.read_targets(parameters)
-        settings = resolve_defaults(parameters, targets, source.n_columns, fitted_state)
-        settings = source.limit_folds(settings)
+        config = resolve_config(parameters, targets, source.n_columns, previous)
+        config = source.limit_folds(config)
         rng = make_generator(parameters.random_state)
-
-        def given() -> dict[str, object]:
-            return {**source.fingerprint(), **validation_data.fingerprint()}
-
-        checkpoint = checkpoint_of(
-            parameters, self.get_params, given, fitted_state, rng
-        )
+        checkpoint = None
+        if parameters.checkpoint is not None:
+            data_of_fit = {**source.fingerprint(), **validation.fingerprint()}
+            checkpoint = open_checkpoint(
+                parameters, self.get_params(), data_of_fit, previous, rng
+            )
+        # the table as a matrix of numbers, split into training and validation rows
         self.classes_ = targets.classes
-        is_warm_start = fitted_state is not None
-        inputs = FittedInputs.of(self, is_warm_start)
-        data = prepare(source, validation_data, parameters, settings, rng, inputs)
-        if is_warm_start:
+        inputs = FittedInputs.of(self, is_fitted=previous is not None)
+        data = prepare(source, validation, parameters, config, rng, inputs)
+        if previous is not None:
             end_stream(self._row_buffer, inputs)
         inputs.store_on(self)
         self._row_buffer = None
-        task = replace(
-            task_of(parameters, settings, data, rng, fitted_state),
+        # the networks, with new weights or those of the previous fit
+        run = replace(
+            build_run(config, data, rng, previous),
             deadline=deadline,
             checkpoint=checkpoint,
-            fit_task=self._fit_task(settings.max_iter, source),
+            fit_task=self._begin_fit_task(config.max_iter, source),
         )
-        train_result = self._train(parameters, task, settings)
-        optimizer_state = (
-            train_result.memory.optimizer_state if parameters.warm_start else None
-        )
-        memory = Memory(optimizer_state, None, train_result.memory.samples_seen)
-        self._keep(train_result.learnt, memory)
-        if task.fit_task is not None:
-            task.fit_task.end()
+        result = self._train(parameters, run)
+        # only a warm start needs the optimizer's moments again
+        state = result.optimizer_state if parameters.warm_start else None
+        self._store(replace(result, optimizer_state=state, plateau=None))
+        if run.fit_task is not None:
+            run.fit_task.end()
 
-    @available_if(lambda self: self._can_go_on_in_parts())
+    @available_if(lambda self: self._supports_partial_fit())
     @restore_on_error
     @fit_context(prefer_skip_nested_validation=True)
     def partial_fit(
@@ -719,10 +646,10 @@ class MLPSoftmaxClassifier(
 
         A :class:`TableEncoder` learns from the first 1000 rows, or up to 10000 if a
         column holds no two different values before. As long as it is not settled (see
-        `encoder_is_settled_`), the estimator keeps all rows. Whenever they have become
-        twice as many, the encoder is fitted on them anew, and the network starts anew
-        and trains for an epoch on the rows of each call so far, by the present
-        parameters. One row is enough to begin.
+        `encoder_is_settled_`), the estimator buffers all rows. Whenever their number
+        has doubled, the encoder is fitted again, and a new network is trained for an
+        epoch on the rows of each call so far, by the present parameters. One row is
+        enough to begin.
 
         Parameters
         ----------
@@ -767,21 +694,22 @@ class MLPSoftmaxClassifier(
         True
         """
         parameters = resolve_parameters(self)
-        check_in_parts(parameters)
-        fitted_state = FittedState.of(self)
-        classes = all_classes(classes, fitted_state)
+        check_partial_fit_parameters(parameters)
+        is_warm_start = self.__sklearn_is_fitted__()
+        classes = check_classes(classes, self.classes_ if is_warm_start else None)
         X, y, sample_weight = resolve_columns(X, y, sample_weight)
         table = as_table(X)
         targets = read_targets(parameters, table, y, sample_weight, classes)
         self.classes_ = classes
         rng = make_generator(parameters.random_state)
-        inputs = FittedInputs.of(self, is_fitted=fitted_state is not None)
+        # one batch, or all so far if the encoder is fitted again
+        inputs = FittedInputs.of(self, is_warm_start)
         self._row_buffer, batches = read_batches(
             inputs, self._row_buffer, parameters, table, targets, rng
         )
         inputs.store_on(self)
         for batch in batches:
-            self._learn(parameters, batch, table.n_columns)
+            self._train_batch(parameters, batch, table.n_columns)
         return self
 
     def set_params(self, **params: object) -> Self:
@@ -838,8 +766,10 @@ class MLPSoftmaxClassifier(
         if is_data_set(X):
             return map(self.predict_proba, iterate_features(self, X))
         x = encode_rows(self, X, self.architecture_.dtype)
-        reader = get_cached_predictor(self, self.architecture_, self.parameters_, x)
-        return probabilities_of(reader, x, self.temperature_, self._ensemble_weights())
+        network = get_cached_predictor(self, self.architecture_, self.parameters_, x)
+        return compute_probabilities(
+            network, x, self.temperature_, self.member_weights_
+        )
 
     def predict_log_proba(self, X: TableLike | DataSetLike) -> Any:
         """Natural logarithm of `predict_proba`.
@@ -957,8 +887,8 @@ class MLPSoftmaxClassifier(
     def save(self, path: str | os.PathLike) -> None:
         """Write the fitted classifier to a file that is safe to load.
 
-        The file holds arrays and text, no code, and ends in a checksum. It has all
-        that is learnt, so that training can go on as well; `skmlp.load` reads it.
+        The file holds arrays and text, no code, and ends in a checksum. It has the
+        whole fitted state, so that training can continue; `skmlp.load` reads it.
         Callbacks are left out.
 
         Parameters
@@ -994,7 +924,7 @@ class MLPSoftmaxClassifier(
         """
         models.save(self, path, MLPSoftmaxClassifier)
 
-    # What was learnt, seen from several sides
+    # Views of the fitted attributes
 
     @property
     def coefs_(self) -> list[np.ndarray]:
@@ -1023,12 +953,12 @@ class MLPSoftmaxClassifier(
 
     @property
     def n_parameters_(self) -> int:
-        """Number of learnt numbers."""
+        """Number of learned numbers of a network."""
         return self.architecture_.layout.size
 
     @property
     def out_activation_(self) -> str:
-        """What turns logits into probabilities: always "softmax"."""
+        """Activation of the output: always "softmax"."""
         check_is_fitted(self)
         return "softmax"
 
@@ -1074,7 +1004,7 @@ class MLPSoftmaxClassifier(
 
     @property
     def encoder_is_settled_(self) -> bool:
-        """Whether the encoder stays as it is."""
+        """Return True once `partial_fit` does not fit the encoder again."""
         check_is_fitted(self)
         return self._row_buffer is None
 
@@ -1094,105 +1024,84 @@ class MLPSoftmaxClassifier(
         return tags
 
     def _html_repr(self) -> str:
-        """scikit-learn's diagram and, once fitted, the network below it."""
+        """Return scikit-learn's diagram and, once fitted, the network below it."""
         diagram = super()._html_repr()
-        if not self.__sklearn_is_fitted__():
-            return diagram
-        return diagram + self._network_html()
+        return diagram + (format_network(self) if self.__sklearn_is_fitted__() else "")
 
-    def _network_html(self) -> str:
-        """The layers as a table, and how well training went."""
-        times = " \N{MULTIPLICATION SIGN} "
-        rows = [
-            (name, activation, times.join(map(str, shape)), n_parameters)
-            for name, activation, shape, n_parameters in self.architecture_.summary()
-        ]
-        best = epochs_in_words(np.atleast_1d(self.best_iter_))
-        n_networks = self.n_estimators_
-        kept = f"{best} of {self.n_iter_}" if self.n_iter_ else "the start"
-        facts = {"networks": f"{n_networks} of {self.n_parameters_:,} parameters each"}
-        if self.best_validation_score_ is None:
-            facts |= {"weights of": kept, "training loss": f"{self.loss_:.4g}"}
-        else:
-            score = f"{self.best_validation_score_:.4g}"
-            facts |= {"weights of": kept, "best validation score": score}
-            if isinstance(self.scoring, str):
-                facts["scored by"] = self.scoring
-        header = ["layer", "activation", "shape", "parameters"]
-        return format_details("Network", format_table(header, rows), facts)
+    # Shared by fit and partial_fit
 
-    # What fit and partial_fit share
+    def _open_source(
+        self, parameters: Parameters, X: Any, y: Any, sample_weight: Any
+    ) -> AbstractContextManager[Source]:
+        """Open the source of the rows of a fit."""
+        return open_source(parameters, X, y, sample_weight)
 
-    def _fit_task(self, n_epochs: int, source: Source) -> FitTask | None:
-        """Where scikit-learn's callbacks hear of epochs, if there are any."""
+    def _begin_fit_task(self, n_epochs: int, source: Source) -> FitTask | None:
+        """Tell scikit-learn's callbacks, if there are any, that a fit begins."""
         if not hasattr(self, "_skl_callbacks"):
             return None
         return FitTask(self, n_epochs, source.X, source.y, source.sample_weight)
 
-    def _train(
-        self, parameters: Parameters, task: Task, settings: Settings
-    ) -> TrainResult:
-        """Carry out a task, and say how it ended."""
-        train_result = run_training(task, self._trainer(parameters, task, settings))
+    def _train(self, parameters: Parameters, run: TrainingRun) -> TrainResult:
+        """Train the networks of a run, and warn if it ended badly."""
+        result = run_training(run, self._build_trainer(parameters, run))
         is_scaled = self.encoder_ is not None
-        warn_of(train_result, advise(parameters, task.goal.max_iter, is_scaled))
-        return train_result
+        warn_about_training(result, parameters, run.config.max_iter, is_scaled)
+        return result
 
-    def _learn(
-        self, parameters: Parameters, call: PartialFitBatch, n_columns: int
+    def _build_trainer(self, parameters: Parameters, run: TrainingRun) -> Trainer:
+        """Build the trainer that the parameter `solver` names."""
+        solver = SOLVERS[parameters.solver]
+        return solver.from_config(parameters, run.config, run.n_samples)
+
+    def _train_batch(
+        self, parameters: Parameters, batch: PartialFitBatch, n_columns: int
     ) -> None:
-        """Train for one epoch on what a call of `partial_fit` has brought."""
-        fitted_state = FittedState.of(self)
-        settings = resolve_defaults(
-            parameters, call.targets, n_columns, fitted_state, in_parts=True
+        """Train for one epoch on the rows of a call of `partial_fit`."""
+        previous, targets = self._get_result(), batch.targets
+        config = resolve_config(
+            parameters, targets, n_columns, previous, in_parts=True
+        )._replace(verbose=batch.verbose)
+        samples = targets.samples.for_each(config.n_estimators)
+        samples = samples._replace(x=batch.x)
+        data = build_data(self.encoder_, samples, None, targets)
+        run = build_run(config, data, batch.rng, previous, True, batch.reinitializes)
+        result = self._train(parameters, run)
+        if previous is not None and not batch.reinitializes:
+            result = result.continuing(previous)
+        self._store(result)
+
+    def _get_result(self) -> TrainResult | None:
+        """Return the fitted attributes as a result to continue; None if unfitted."""
+        if not self.__sklearn_is_fitted__():
+            return None
+        return TrainResult(
+            self.classes_,
+            self.architecture_,
+            np.atleast_2d(self.parameters_),  # (n_members, n_parameters)
+            self.history_,
+            np.atleast_1d(self.best_iter_),
+            self.member_weights_,
+            self.temperature_,
+            self.engine_,
+            optimizer_state=self._optimizer_state
+            and stack_members(self._optimizer_state),
+            plateau=self._plateau,
+            samples_seen=self.t_,
         )
-        samples = call.targets.samples.for_each(settings.n_estimators)
-        samples = samples._replace(x=call.x)
-        data = build_data(self.encoder_, samples, None, call.targets)
-        anew = call.reinitializes
-        task = task_of(parameters, settings, data, call.rng, fitted_state, True, anew)
-        task = replace(task, verbose=call.verbose)
-        train_result = self._train(parameters, task, settings)
-        learnt = train_result.learnt
-        if fitted_state is not None and not anew:
-            learnt = fitted_state.followed_by(train_result)
-        self._keep(learnt, train_result.memory)
 
-    def _source(
-        self, parameters: Parameters, X: Any, y: Any, sample_weight: Any
-    ) -> AbstractContextManager[Source]:
-        """Where the rows of a fit come from."""
-        return open_source(parameters, X, y, sample_weight)
-
-    def _trainer(
-        self, parameters: Parameters, task: Task, settings: Settings
-    ) -> Trainer:
-        """What moves the weights of a task."""
-        return SOLVERS[parameters.solver].of(parameters, settings, task.n_samples)
-
-    def _keep(self, learnt: Learnt, memory: Memory) -> None:
-        """Become what was learnt."""
-        for name, value in learnt.attributes().items():
+    def _store(self, result: TrainResult) -> None:
+        """Store the training result as fitted attributes."""
+        for name, value in result.attributes().items():
             setattr(self, name, value)
-        self._optimizer_state, self._plateau, self.t_ = memory
-        if self._optimizer_state is not None and len(learnt.parameters) == 1:
-            self._optimizer_state = state_of(self._optimizer_state, 0)
+        self._plateau, self.t_ = result.plateau, result.samples_seen
+        self._optimizer_state = result.optimizer_state
+        if self._optimizer_state is not None and self.n_estimators_ == 1:
+            self._optimizer_state = select_members(self._optimizer_state, 0)
 
-    def _ensemble_weights(self) -> np.ndarray | None:
-        """What each network has of the mean; None for the same, or for one network.
-
-        Models from before networks were weighed have no weights.
-        """
-        ensemble_weights: np.ndarray | None = vars(self).get("member_weights_")
-        return (
-            None
-            if ensemble_weights is None or np.ptp(ensemble_weights) == 0
-            else ensemble_weights
-        )
-
-    def _can_go_on_in_parts(self) -> bool:
-        """Whether there is `partial_fit`; raise if the solver refuses it."""
-        # others, which may have no hash, are named when parameters are checked
+    def _supports_partial_fit(self) -> bool:
+        """Return True if there is `partial_fit`; raise if the solver refuses it."""
+        # unknown solvers, which may have no hash, are named when parameters are checked
         if self.solver in tuple(SOLVERS):
-            SOLVERS[self.solver].check_takes(self, "partial_fit", "partial_fit")
+            check_supports(self.solver, "partial_fit", "partial_fit")
         return True

@@ -2,8 +2,8 @@
 
 import numpy as np
 
+from skmlp.backend import build_core_steps
 from skmlp.core.learner import CoreLearner
-from skmlp.fitting.engines import steps_of
 from skmlp.nn.losses import SoftmaxCrossEntropy
 from skmlp.nn.network import Architecture, Network
 from skmlp.optim.optimizers import ParameterUpdater, Regularization
@@ -84,7 +84,7 @@ def twins(
     by_core = CoreLearner(
         architecture,
         vector,
-        steps_of(optimizer().start(vector), regularization, loss),
+        build_core_steps(optimizer().start(vector), regularization, loss),
         Batches(samples, batch_size, [rng]),
         [rng],
         workers,

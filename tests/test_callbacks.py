@@ -18,7 +18,7 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.utils.fixes import parse_version
 
 from skmlp import MLPSoftmaxClassifier
-from skmlp.fitting.combining import combination
+from skmlp.ensemble.combining import fit_combination
 
 X, Y = load_wine(return_X_y=True, as_frame=True)
 HAS_CALLBACKS = parse_version(sklearn.__version__) >= parse_version("1.9")
@@ -98,8 +98,8 @@ def test_a_fitted_estimator_is_made_only_if_asked_for(monkeypatch):
         lambda *args: asked.append(1) or original(*args),
     )
     monkeypatch.setattr(
-        "skmlp.fitting.run.combination",
-        lambda *args: asked.append(2) or combination(*args),
+        "skmlp.fitting.run.fit_combination",
+        lambda *args: asked.append(2) or fit_combination(*args),
     )
     default().set_callbacks(Idle()).fit(X, Y)
     assert asked == [2]  # for the end of fit

@@ -31,7 +31,7 @@ from skmlp.dask import DaskMLPSoftmaxClassifier
 from skmlp.dask.averaging import as_received
 from skmlp.dask.cluster import PIECE_SIZE, Tasks
 from skmlp.dask.partitions import together
-from skmlp.fitting.averaging import learning_rate_factor
+from skmlp.fitting.averaging import scale_learning_rate
 from skmlp.training.batches import Samples
 
 RNG = np.random.default_rng(0)
@@ -599,7 +599,7 @@ def test_time_runs_out_within_an_epoch(client, a_second_per_epoch):
     fitted.fit(lazy(), "label")
     assert fitted.n_iter_ == 1
     (rate,) = fitted.history_["learning_rate"]
-    assert rate < 0.9 * fitted.learning_rate_init * learning_rate_factor(2, 1)
+    assert rate < 0.9 * fitted.learning_rate_init * scale_learning_rate(2, 1)
 
 
 def test_a_search_on_workers_that_die_goes_on(mortals, tmp_path):

@@ -15,14 +15,13 @@ from sklearn.neural_network import MLPClassifier
 
 import skmlp
 from skmlp import ACTIVATIONS, MLPSoftmaxClassifier
-from skmlp.fitting.recipe import (
+from skmlp.defaults import (
     ENOUGH_ROWS,
-    KINDS,
     MANY_ROWS,
-    MOST_NUMBERS_EMBEDDED,
+    MAX_EMBEDDED_COLUMNS,
+    MEMBER_CONFIGS,
     VERY_MANY_ROWS,
-    Settings,
-    by_size,
+    default_config,
 )
 
 MAY_LACK = {
@@ -373,35 +372,36 @@ def test_the_table_of_auto_is_what_the_recipe_says():
     section = text.split("## What auto means")[1].split("\n## ")[0]
     lines = [line for line in section.split("\n") if line.startswith("| `")]
     cells = [[cell.strip(" `") for cell in line.split("|")[1:-1]] for line in lines[1:]]
-    in_words = {"kinds", "n_folds"}
-    assert {line[0] for line in cells} == set(Settings._fields) - in_words
+    in_words = {"member_configs", "n_folds"}
+    assert {line[0] for line in cells} == default_config(9, 9).keys() - in_words
     bounds = [int(n) for n in re.findall(r"below (\d+)", lines[0])]
     assert bounds[1:] == [MANY_ROWS, VERY_MANY_ROWS, 2 * VERY_MANY_ROWS, ENOUGH_ROWS]
     starts, ends = [2, *bounds], [*(n - 1 for n in bounds), 10**9]
     columns = list(zip(starts, ends, strict=True))
     for name, *shown in cells:
         for cell, sizes in zip(shown, columns, strict=True):
-            most, least = (getattr(by_size(n_samples, 10), name) for n_samples in sizes)
+            most, least = (default_config(n_samples, 10)[name] for n_samples in sizes)
             expected = str(least) if least == most else f"{least} to {most}"
             assert cell.strip('"') == expected
     for first, last in columns:
         for name in in_words:
-            assert getattr(by_size(first, 10), name) == getattr(by_size(last, 10), name)
-    assert f"split in {by_size(MANY_ROWS - 1, 10).n_folds} folds" in section
+            assert default_config(first, 10)[name] == default_config(last, 10)[name]
+    n_folds = default_config(MANY_ROWS - 1, 10)["n_folds"]
+    assert f"split in {n_folds} folds" in section
 
 
 def test_what_is_said_of_wide_tables_is_what_the_recipe_says():
     text = (DOCS / "user_guide.md").read_text(encoding="utf-8")
     section = text.split("## What auto means")[1].split("\n## ")[0]
     most = int(re.search(r"Tables of more than (\d+) columns", section)[1])
-    assert most == MOST_NUMBERS_EMBEDDED
+    assert most == MAX_EMBEDDED_COLUMNS
     (said,) = re.findall(r"- Tables of more than.*?(?=\n- )", section, re.S)
-    wide = by_size(VERY_MANY_ROWS, most + 1)
-    assert f'`activation="{wide.activation}"`' in said
+    wide = SimpleNamespace(**default_config(VERY_MANY_ROWS, most + 1))
+    assert f'`activation="{wide["activation"]}"`' in said
     assert f"From {VERY_MANY_ROWS} rows" in said
     assert f"{wide.n_estimators} networks of {wide.hidden_layer_sizes}" in said
     assert f"`label_smoothing={wide.label_smoothing}`" in said
-    assert wide.kinds == KINDS[:1]
+    assert wide["member_configs"] == MEMBER_CONFIGS[:1]
 
 
 def test_the_table_of_kinds_is_what_the_recipe_says():
@@ -410,6 +410,8 @@ def test_the_table_of_kinds_is_what_the_recipe_says():
     rows = re.findall(
         r"^\| (\d+) \| (\S+) \| (\S+) \| (\S+) \| [^|]+ \|$", section, re.M
     )
-    assert [int(number) for number, *_ in rows] == list(range(1, len(KINDS) + 1))
-    assert [tuple(map(float, values)) for _, *values in rows] == list(KINDS)
-    assert by_size(MANY_ROWS - 1, 10).kinds == KINDS
+    assert [int(number) for number, *_ in rows] == list(
+        range(1, len(MEMBER_CONFIGS) + 1)
+    )
+    assert [tuple(map(float, values)) for _, *values in rows] == list(MEMBER_CONFIGS)
+    assert default_config(MANY_ROWS - 1, 10)["member_configs"] == MEMBER_CONFIGS

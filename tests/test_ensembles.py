@@ -14,7 +14,7 @@ from sklearn.preprocessing import StandardScaler
 from threadpoolctl import threadpool_limits
 
 from skmlp import MLPSoftmaxClassifier
-from skmlp.fitting.recipe import KINDS
+from skmlp.defaults import MEMBER_CONFIGS
 from skmlp.nn.calibration import fit_ensemble_weights
 from skmlp.nn.losses import softmax
 from skmlp.nn.network import Network
@@ -198,7 +198,9 @@ def of_each(model, X):
 def of_kinds(**params):
     """Two networks of each kind; each row is held out by one of the two of a kind."""
     return ensemble(
-        n_estimators=2 * len(KINDS), validation_fraction=0.5, temperature="auto"
+        n_estimators=2 * len(MEMBER_CONFIGS),
+        validation_fraction=0.5,
+        temperature="auto",
     ).set_params(**params)
 
 
@@ -221,7 +223,7 @@ def test_probabilities_are_the_weighted_mean_and_then_tempered():
 def test_rows_of_ones_own_weigh_the_kinds():
     model = of_kinds(temperature=None)
     model.fit(X_TRAIN, Y_TRAIN, X_val=X_TEST, y_val=Y_TEST)
-    of_kind = of_each(model, X_TEST).reshape(len(KINDS), 2, len(X_TEST), -1)
+    of_kind = of_each(model, X_TEST).reshape(len(MEMBER_CONFIGS), 2, len(X_TEST), -1)
     # all networks judge all of these rows
     of_class = of_kind.mean(axis=1)[:, np.arange(len(Y_TEST)), Y_TEST]
     ensemble_weights = fit_ensemble_weights(np.maximum(of_class, 1e-30).T)
@@ -263,7 +265,7 @@ def test_waves_of_kinds_are_of_other_speeds():
         # one epoch hardly moves them
         speeds = [np.std(first.p.wave[..., 0]) for first, *_ in layers]
         ratios.append(max(speeds) / min(speeds))
-    frequencies = [kind.frequency for kind in KINDS]
+    frequencies = [kind.frequency for kind in MEMBER_CONFIGS]
     assert ratios[0] > 0.3 * max(frequencies) / min(frequencies) > 3 * ratios[1]
 
 

@@ -6,8 +6,8 @@ import numpy as np
 from distributed import Future
 
 from skmlp.dask.cluster import Tasks
-from skmlp.fitting.averaging import State, mean_of
-from skmlp.fitting.shards import Course, Report, Round
+from skmlp.fitting.averaging import TrainingState, average_states
+from skmlp.fitting.shards import CommunicationRound, Executor, RoundStats, ShardJob
 from skmlp.training.batches import RowsInShards, Samples
 from skmlp.training.threads import open_workers
 
@@ -15,7 +15,7 @@ STATES_AT_ONCE = 4
 """States whose mean is taken by one task."""
 
 
-class OnCluster:
+class OnCluster(Executor):
     """Has rounds carried out by workers.
 
     All tasks of an epoch are submitted at once. It begins with the state that the last
@@ -34,16 +34,16 @@ class OnCluster:
         self.sizes = rows.sizes
         self.shards: Sequence[Future] = rows.shards
 
-    def epoch(
+    def run_epoch(
         self,
-        course: Course,
-        state: State,
-        rounds: Sequence[Round],
+        job: ShardJob,
+        state: TrainingState,
+        rounds: Sequence[CommunicationRound],
         is_over: Callable[[], bool],
-    ) -> tuple[State, list[Report]]:
+    ) -> tuple[TrainingState, list[RoundStats]]:
         workers = self.tasks.places(len(self.shards))
         with Tasks(self.tasks.client) as tasks:
-            in_common, now = tasks.send(course), tasks.send(state)
+            in_common, now = tasks.send(job), tasks.send(state)
             states, promised = [], []
             for one in rounds:
                 parts = [
@@ -56,8 +56,8 @@ class OnCluster:
                 ]
                 now = mean_in_tree(tasks, parts)
                 states.append(now)
-                promised.append(tasks.submit(Report.of, now))
-            reports: list[Report] = []
+                promised.append(tasks.submit(RoundStats.from_state, now))
+            reports: list[RoundStats] = []
             for report in promised:
                 reports.append(report.result())
                 if reports[-1].weight and is_over():
@@ -69,7 +69,7 @@ def mean_in_tree(tasks: Tasks, parts: Sequence[Future]) -> Future:
     """The mean of states, of which a task takes some at a time.
 
     A task costs more than a mean. As it takes a power of two of them, it joins the same
-    pairs as `mean_of` would.
+    pairs as `average_states` would.
     """
     while len(parts) > 1:
         parts = [
@@ -79,17 +79,21 @@ def mean_in_tree(tasks: Tasks, parts: Sequence[Future]) -> Future:
     return parts[0]
 
 
-def mean_of_some(*states: State) -> State:
+def mean_of_some(*states: TrainingState) -> TrainingState:
     """The mean of some states, as a task."""
-    return mean_of(states)
+    return average_states(states)
 
 
 def part_in_round(
-    course: Course, samples: Samples, state: State, of_all: Round, shard: int
-) -> State:
+    job: ShardJob,
+    samples: Samples,
+    state: TrainingState,
+    of_all: CommunicationRound,
+    shard: int,
+) -> TrainingState:
     """One shard's part in a round, on one thread: workers have tasks for the others."""
     with open_workers(1) as workers:
-        return course.take(as_received(samples), state, of_all, shard, workers)
+        return job.train_shard(as_received(samples), state, of_all, shard, workers)
 
 
 def as_received(samples: Samples) -> Samples:

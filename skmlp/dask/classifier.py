@@ -25,12 +25,12 @@ from skmlp.dask.partitions import is_lazy, is_name
 from skmlp.dask.sources import source_on_cluster
 from skmlp.data.sources import Source
 from skmlp.data.targets import check_labels, compute_accuracy
-from skmlp.fitting.averaging import batch_size_on
+from skmlp.defaults import is_auto
+from skmlp.fitting.averaging import scale_batch_size
+from skmlp.fitting.config import TrainingRun
 from skmlp.fitting.parameters import Parameters
-from skmlp.fitting.recipe import Settings, is_auto
-from skmlp.fitting.shards import OnShards
-from skmlp.fitting.solvers import SOLVERS, Descent, Trainer
-from skmlp.fitting.task import Task
+from skmlp.fitting.shards import ShardedTrainer
+from skmlp.fitting.solvers import StochasticTrainer, Trainer, check_supports
 from skmlp.training.batches import RowsInShards
 
 
@@ -327,27 +327,24 @@ class DaskMLPSoftmaxClassifier(MLPSoftmaxClassifier):
             drop_axis=1 if meta.ndim == 1 else None,
         )
 
-    def _source(
+    def _open_source(
         self, parameters: Parameters, X: Any, y: Any, sample_weight: Any
     ) -> AbstractContextManager[Source]:
-        solver = SOLVERS[parameters.solver]
-        solver.check_takes(parameters, "shards", "rows in shards")
+        check_supports(parameters.solver, "shards", "rows in shards")
         return source_on_cluster(self, parameters, X, y, sample_weight)
 
-    def _trainer(
-        self, parameters: Parameters, task: Task, settings: Settings
-    ) -> Trainer:
-        trainer = super()._trainer(parameters, task, settings)
-        rows = task.samples.x
+    def _build_trainer(self, parameters: Parameters, run: TrainingRun) -> Trainer:
+        trainer = super()._build_trainer(parameters, run)
+        rows = run.data.samples.x
         if not isinstance(rows, RowsInShards):  # those of partial_fit
             return trainer
-        assert isinstance(trainer, Descent), "others were refused"
+        assert isinstance(trainer, StochasticTrainer), "others were refused"
         self.n_shards_ = len(rows.sizes)
         if is_auto(parameters.batch_size):
-            batch_size = batch_size_on(self.n_shards_, trainer.batch_size)
+            batch_size = scale_batch_size(self.n_shards_, trainer.batch_size)
             trainer = replace(trainer, batch_size=batch_size)
-        runner = OnCluster(Tasks(client_of(self.client)), rows)
-        return OnShards(trainer, runner, int(self.rounds_per_epoch))
+        executor = OnCluster(Tasks(client_of(self.client)), rows)
+        return ShardedTrainer(trainer, executor, int(self.rounds_per_epoch))
 
 
 def answers(rows: Any, model: MLPSoftmaxClassifier, method: str, none: Any) -> Any:

@@ -27,8 +27,8 @@ from skmlp.data.sources import (
     resolve_encoder_rows,
 )
 from skmlp.data.splits import SplitRole
+from skmlp.fitting.config import TrainData
 from skmlp.fitting.parameters import Parameters
-from skmlp.fitting.task import Data
 from skmlp.tabular.frame import TableLike
 from skmlp.training.batches import RowsInShards, Samples
 
@@ -87,7 +87,7 @@ class Gathered(MemorySource):
     def fingerprint(self) -> Mapping[str, TableLike | str | None]:
         return {**super().fingerprint(), **shards_in_words(self.n_shards)}
 
-    def place(self, data: Data, rng: np.random.Generator) -> Data:
+    def place(self, data: TrainData, rng: np.random.Generator) -> TrainData:
         """Deal the training rows to shards at random."""
         rows = data.samples.members(0)
         n_rows = len(rows.y_encoded)

@@ -29,7 +29,7 @@ from skmlp.data.inputs import (
 )
 from skmlp.data.targets import Targets, build_targets
 from skmlp.fitting.parameters import Parameters
-from skmlp.fitting.progress import say
+from skmlp.fitting.progress import log
 from skmlp.tabular.encoder import TableEncoder
 from skmlp.tabular.frame import (
     SparseMatrix,
@@ -184,7 +184,7 @@ def _build_targets(
 
 def _announce_final(encoder: TableEncoder, n_rows: int, verbose: bool | int) -> None:
     """Print that the encoder is final, and warn of columns that it ignores."""
-    say(
+    log(
         verbose,
         f"encoder settled on the first {n_rows} rows: {encoder.n_features_in_} columns "
         f"to {encoder.n_features_out_} inputs",

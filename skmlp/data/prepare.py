@@ -24,9 +24,8 @@ from skmlp.data.splits import (
     warn_no_split,
 )
 from skmlp.data.targets import Targets, build_samples, check_labels, encode_labels
+from skmlp.fitting.config import TrainConfig, TrainData
 from skmlp.fitting.parameters import Parameters, Transformer
-from skmlp.fitting.recipe import Settings
-from skmlp.fitting.task import Data
 from skmlp.tabular.encoder import TableEncoder
 from skmlp.tabular.frame import Table, TableLike, as_table, check_not_lazy
 from skmlp.training.batches import Rows, Samples
@@ -67,14 +66,14 @@ def prepare(
     source: Source,
     validation_data: ValidationData,
     parameters: Parameters,
-    settings: Settings,
+    config: TrainConfig,
     rng: np.random.Generator,
     inputs: FittedInputs,
-) -> Data:
+) -> TrainData:
     """Split the rows, fit `inputs` unless it is fitted, and encode all rows."""
     targets = source.targets
-    holds_out = settings.early_stopping and not validation_data.is_given
-    split = settings._replace(early_stopping=holds_out)
+    holds_out = config.early_stopping and not validation_data.is_given
+    split = config._replace(early_stopping=holds_out)
     if source.has_one_split:
         split = split._replace(n_folds=1)
     # two ways, since rows in memory are shared by members with different splits, and
@@ -85,18 +84,18 @@ def prepare(
         assert isinstance(source, PartedSource)
         samples, validation = _prepare_parts(source, parameters, split, rng, inputs)
     if holds_out and validation is None:
-        warn_no_split(parameters, settings, targets.samples.y_encoded)
+        warn_no_split(parameters, config, targets.samples.y_encoded)
     if validation_data.is_given:
         validation = _encode_validation(
             inputs, parameters.dtype, targets, validation_data
-        ).for_each(settings.n_estimators)
+        ).for_each(config.n_estimators)
     return source.place(build_data(inputs.encoder_, samples, validation, targets), rng)
 
 
 def _prepare_table(
     source: MemorySource,
     parameters: Parameters,
-    split: Settings,
+    split: TrainConfig,
     rng: np.random.Generator,
     inputs: FittedInputs,
 ) -> tuple[Samples, Samples | None]:
@@ -115,7 +114,7 @@ def _prepare_table(
 def _prepare_parts(
     source: PartedSource,
     parameters: Parameters,
-    split: Settings,
+    split: TrainConfig,
     rng: np.random.Generator,
     inputs: FittedInputs,
 ) -> tuple[Samples, Samples | None]:
@@ -152,12 +151,12 @@ def build_data(
     samples: Samples,
     validation: Samples | None,
     targets: Targets,
-) -> Data:
+) -> TrainData:
     """Build the data of a training; the encoder knows which inputs are numbers."""
     n_numbers = samples.x.shape[1]
     if isinstance(encoder, TableEncoder):
         n_numbers = encoder.n_numbers_
-    return Data(samples, validation, targets.classes, n_numbers)
+    return TrainData(samples, validation, targets.classes, n_numbers)
 
 
 def _encode_validation(

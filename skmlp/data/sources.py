@@ -23,9 +23,8 @@ from skmlp.data.targets import (
     compute_class_weights,
     read_targets,
 )
+from skmlp.fitting.config import TrainConfig, TrainData
 from skmlp.fitting.parameters import Parameters
-from skmlp.fitting.recipe import Settings
-from skmlp.fitting.task import Data
 from skmlp.tabular.frame import (
     TableLike,
     as_table,
@@ -66,11 +65,11 @@ class Source(AbstractContextManager, ABC):
     def read_targets(self, parameters: Parameters) -> Targets:
         """Read labels and weights, once."""
 
-    def limit_folds(self, settings: Settings) -> Settings:
-        """Adapt the settings to rows that are split once."""
-        return settings
+    def limit_folds(self, config: TrainConfig) -> TrainConfig:
+        """Adapt the config to rows that are split once."""
+        return config
 
-    def place(self, data: Data, rng: np.random.Generator) -> Data:
+    def place(self, data: TrainData, rng: np.random.Generator) -> TrainData:
         """Move training rows to where they are trained on: here, they stay."""
         return data
 
@@ -238,8 +237,8 @@ class PartedSource(Source):
         self.targets = Targets(y_encoded, classes, weight, class_weights, samples)
         return self.targets
 
-    def limit_folds(self, settings: Settings) -> Settings:
-        return settings._replace(n_folds=1)
+    def limit_folds(self, config: TrainConfig) -> TrainConfig:
+        return config._replace(n_folds=1)
 
 
 def encode_part(

@@ -5,8 +5,9 @@ from enum import IntEnum
 
 import numpy as np
 
+from skmlp.defaults import is_auto
+from skmlp.fitting.config import TrainConfig
 from skmlp.fitting.parameters import Parameters
-from skmlp.fitting.recipe import Settings, is_auto
 from skmlp.training.batches import Samples
 
 
@@ -88,31 +89,31 @@ def split_validation(
 
 
 def split_samples(
-    samples: Samples, settings: Settings, rng: np.random.Generator
+    samples: Samples, config: TrainConfig, rng: np.random.Generator
 ) -> tuple[Samples, Samples | None]:
     """Split samples in memory for each member; None if no class is large enough."""
-    if settings.early_stopping:
+    if config.early_stopping:
         rows, validation = split_validation(
             samples.y_encoded,
-            settings.validation_fraction,
+            config.validation_fraction,
             rng,
-            settings.n_estimators,
-            settings.n_folds,
+            config.n_estimators,
+            config.n_folds,
         )
         if validation.size > 0:
             return samples.take(rows), samples.take(validation)
-    return samples.for_each(settings.n_estimators), None
+    return samples.for_each(config.n_estimators), None
 
 
 def warn_no_split(
-    parameters: Parameters, settings: Settings, y_encoded: np.ndarray
+    parameters: Parameters, config: TrainConfig, y_encoded: np.ndarray
 ) -> None:
     """Warn that there is no validation set, if the user asked for one."""
     if is_auto(parameters.early_stopping):
         return
     warnings.warn(
         "no class has enough rows to hold out a part of "
-        f"{settings.validation_fraction:g} (the largest has "
+        f"{config.validation_fraction:g} (the largest has "
         f"{np.bincount(y_encoded).max()}), so training uses every row and stops on the "
         "training loss; raise validation_fraction or pass X_val and y_val.",
         stacklevel=4,

@@ -1,4 +1,4 @@
-"""Rounds: networks learn on each shard of the rows by themselves, and are averaged."""
+"""Local SGD: networks train on each shard by themselves, and are averaged in rounds."""
 
 import math
 from collections.abc import Callable, Iterable, Sequence
@@ -21,42 +21,26 @@ Generators = Sequence[np.random.Generator]
 Part = TypeVar("Part")
 
 
-class State(NamedTuple):
-    """Where training stands between two rounds, for all networks as one stack.
+class TrainingState(NamedTuple):
+    """State of all networks between two rounds, as one stack."""
 
-    Attributes
-    ----------
-    parameters : ndarray of shape (n_members, n_parameters)
-        The weights.
-    optimizer_state : dict or None
-        What the update rule remembers: vectors of the shape of the parameters by their
-        names, and "t", the steps so far. None before the first step.
-    draws : tuple of dict
-        States of the networks' generators where the epoch began, the same on all
-        shards.
-    weight : float, default=0
-        Weight of the rows that the last round has visited, in all.
-    loss : float, default=0
-        Mean training loss of these.
-    first_loss : float, default=0
-        That of their first batches.
-    """
-
-    parameters: np.ndarray
+    parameters: np.ndarray  # (n_members, n_parameters)
+    # vectors of the shape of the parameters, and "t", the steps so far; None before any
     optimizer_state: dict[str, Any] | None
-    draws: Draws
-    weight: float = 0.0
-    loss: float = 0.0
-    first_loss: float = 0.0
+    draws: Draws  # state of each network's generator when the epoch began
+    # of the rows of the last round
+    weight: float = 0.0  # in all
+    loss: float = 0.0  # mean training loss
+    first_loss: float = 0.0  # that of the first batches
 
 
 @np.errstate(all="ignore")
-def mean_of_two(first: State, second: State) -> State:
-    """The mean of two states, each of which counts by its weight.
+def average_two_states(first: TrainingState, second: TrainingState) -> TrainingState:
+    """Return the mean of two states by their weights.
 
-    A state of weight 0 has visited no rows, and has nothing to say. Numbers that ran
-    away are not passed over: the mean with NaN is NaN. The mean of two states that are
-    the same is that state, to the last bit.
+    A state of weight 0 has visited no rows and has no influence. NaN is not skipped:
+    the mean with NaN is NaN. The mean of two equal states is that state, to the last
+    bit.
     """
     if second.weight == 0:
         return first
@@ -65,37 +49,37 @@ def mean_of_two(first: State, second: State) -> State:
     weight = first.weight + second.weight
     share = second.weight / weight
 
-    def mean(a: Any, b: Any) -> Any:
+    def average(a: Any, b: Any) -> Any:
         return a + (b - a) * share
 
     assert first.optimizer_state is not None, "it has visited rows"
-    assert second.optimizer_state is not None, "so has this"
+    assert second.optimizer_state is not None, "it has visited rows"
     vectors = {
-        name: mean(memory, second.optimizer_state[name])
-        for name, memory in first.optimizer_state.items()
+        name: average(value, second.optimizer_state[name])
+        for name, value in first.optimizer_state.items()
         if name != "t"
     }
     # unequal shards take unequal numbers of steps; the moments are as old as the oldest
     n_steps = max(first.optimizer_state["t"], second.optimizer_state["t"])
-    return State(
-        mean(first.parameters, second.parameters),
+    return TrainingState(
+        average(first.parameters, second.parameters),
         {"t": n_steps, **vectors},
         first.draws,
         weight,
-        mean(first.loss, second.loss),
-        mean(first.first_loss, second.first_loss),
+        average(first.loss, second.loss),
+        average(first.first_loss, second.first_loss),
     )
 
 
-def in_pairs(parts: Iterable[Part], join: Callable[[Part, Part], Part]) -> Part:
-    """Join neighbours, then neighbours of what came of that, until one is left.
+def reduce_in_pairs(parts: Iterable[Part], join: Callable[[Part, Part], Part]) -> Part:
+    """Join neighbors, then neighboring results, until one is left.
 
-    Who meets whom depends on the places of the parts alone, so that the outcome is the
-    same to the last bit in whatever order they arrive.
+    Pairs depend on the places of the parts alone, so that the result is the same to the
+    last bit in whatever order they arrive.
 
     Examples
     --------
-    >>> in_pairs("abcde", "({} {})".format)
+    >>> reduce_in_pairs("abcde", "({} {})".format)
     '(((a b) (c d)) e)'
     """
     parts = list(parts)
@@ -106,43 +90,28 @@ def in_pairs(parts: Iterable[Part], join: Callable[[Part, Part], Part]) -> Part:
     return parts[0]
 
 
-def mean_of(states: Iterable[State]) -> State:
-    """The mean of the states of all shards, in the order of these."""
-    return in_pairs(states, mean_of_two)
+def average_states(states: Iterable[TrainingState]) -> TrainingState:
+    """Return the mean of the states of all shards, in their order."""
+    return reduce_in_pairs(states, average_two_states)
 
 
-class Visit(NamedTuple):
-    """Which rows one shard visits in one round.
+class LocalSteps(NamedTuple):
+    """The steps of one shard in one communication round.
 
-    An epoch of a shard is cut into rounds behind some of its batches. So it consists of
-    the same steps in however many rounds, and on one shard it is the epoch of a fit
-    that knows no rounds (with dropout, if it is of one round).
-
-    Attributes
-    ----------
-    epoch : int
-        Number of the epoch, from 0.
-    number : int
-        Number of the round in its epoch, from 0.
-    n_rounds : int
-        Rounds per epoch.
-    shard : int, default=0
-        Number of the shard, from 0.
-    n_shards : int, default=1
-        How many there are.
-    ended : frozenset of int, default=frozenset()
-        Networks whose part in training is over.
+    Rounds cut an epoch of a shard between its batches. So it consists of the same steps
+    in any number of rounds, and on one shard it is the epoch of a fit without rounds
+    (with dropout, if there is one round per epoch).
     """
 
-    epoch: int
-    number: int
-    n_rounds: int
+    epoch: int  # from 0
+    number: int  # of the round in its epoch, from 0
+    n_rounds: int  # per epoch
     shard: int = 0
     n_shards: int = 1
-    ended: frozenset[int] = frozenset()
+    ended: frozenset[int] = frozenset()  # networks that are not trained any more
 
     def batches(self, n_batches: int) -> range:
-        """Which of so many batches per epoch it visits; maybe none, if they are few.
+        """Return the batches of the epoch that belong to it, none if they are few.
 
         Examples
         --------
@@ -155,16 +124,16 @@ class Visit(NamedTuple):
         return range(start, stop)
 
     def progress(self, n_batches: int, n_epochs: int) -> list[float]:
-        """How far training has come before each step, from 0 to 1."""
+        """Return the progress of training before each step, in [0, 1]."""
         n_before = self.epoch * n_batches
         n_steps = n_epochs * n_batches
         return [(n_before + batch) / n_steps for batch in self.batches(n_batches)]
 
     def generators(self, shared: Generators) -> Generators:
-        """Those that the shard draws from in this epoch, one per network.
+        """Return the generators of the shard in this epoch, one per network.
 
-        They are `shared` itself where nobody shares it. Else they follow from one draw
-        of each, the same on all shards, and from the number of the shard.
+        A single shard has `shared` itself. Else they are seeded with a draw of each,
+        the same on all shards, and the number of the shard.
         """
         if self.n_shards == 1:
             return shared
@@ -173,42 +142,37 @@ class Visit(NamedTuple):
             for rng in shared
         ]
 
-    def draws_behind(self, before: Draws, shared: Generators) -> Draws:
-        """The draws of the state behind it: those of the epoch, or of the next one."""
-        return draws_of(shared) if self.number == self.n_rounds - 1 else before
+    def next_draws(self, before: Draws, shared: Generators) -> Draws:
+        """Return the draws of the state after it: of the epoch, or of the next one."""
+        return (
+            get_generator_states(shared) if self.number == self.n_rounds - 1 else before
+        )
 
 
-def draws_of(rngs: Generators) -> Draws:
-    """The states of generators, from which `generators_at` makes them again."""
+def get_generator_states(rngs: Generators) -> Draws:
+    """Return the states of generators, for `restore_generators`."""
     return tuple(dict(rng.bit_generator.state) for rng in rngs)
 
 
-def generators_at(draws: Draws) -> list[np.random.Generator]:
-    """Generators in these states."""
+def restore_generators(draws: Draws) -> list[np.random.Generator]:
+    """Return generators in these states."""
     rngs = [np.random.default_rng(0) for _ in draws]
     for rng, state in zip(rngs, draws, strict=True):
         rng.bit_generator.state = state
     return rngs
 
 
-def learning_rate_factor(n_shards: int, n_epochs_before: float) -> float:
-    """How much larger the learning rate is on so many shards than in one place.
+def scale_learning_rate(n_shards: int, n_epochs_before: float) -> float:
+    """Return the factor on the learning rate for a number of shards.
 
     A shard takes fewer steps per epoch, and the mean of many is less noisy than each:
-    so steps may be larger, about as much as there are fewer. But not at once: where
-    networks set out with large steps, shards go ways that have no good mean. The factor
-    grows from 1 over the first epoch (as in Goyal et al., 2017, for large batches).
-
-    Parameters
-    ----------
-    n_shards : int
-        How many there are.
-    n_epochs_before : float
-        Epochs before the round; half a one in the middle of the first.
+    so steps may be larger, about as much as there are fewer. With large steps from the
+    start, shards would reach weights that have no good mean: so the factor grows from 1
+    over the first epoch (as in Goyal et al., 2017, for large batches).
 
     Examples
     --------
-    >>> [learning_rate_factor(4, n_epochs) for n_epochs in (0, 0.5, 1, 2)]
+    >>> [scale_learning_rate(4, n_epochs) for n_epochs in (0, 0.5, 1, 2)]
     [1.0, 3.5, 6.0, 6.0]
     """
     if n_shards == 1:
@@ -217,15 +181,15 @@ def learning_rate_factor(n_shards: int, n_epochs_before: float) -> float:
     return 1 + (factor - 1) * min(1.0, n_epochs_before)
 
 
-def batch_size_on(n_shards: int, batch_size: int) -> int:
-    """Rows per step on each of so many shards, where one place would take `batch_size`.
+def scale_batch_size(n_shards: int, batch_size: int) -> int:
+    """Return the rows per step of each shard, given those of a fit without shards.
 
-    From more than four shards on, each step takes fewer rows, so that a shard still
-    takes steps enough; the mean makes up for the noise.
+    With more than four shards each step takes fewer rows, so that a shard still takes
+    enough steps; the mean makes up for the noise.
 
     Examples
     --------
-    >>> [batch_size_on(n_shards, 512) for n_shards in (1, 4, 16, 64)]
+    >>> [scale_batch_size(n_shards, 512) for n_shards in (1, 4, 16, 64)]
     [512, 512, 256, 128]
     """
     return math.ceil(batch_size / max(1.0, math.sqrt(n_shards / 4)))

@@ -2,14 +2,11 @@
 
 import datetime as dt
 import math
-import os
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, fields
 from numbers import Integral
-from typing import Any, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Literal, NoReturn, Protocol
 
 import numpy as np
-from numpy.typing import ArrayLike
 
 from skmlp._parameter_validation import (
     HintsMixin,
@@ -40,62 +37,21 @@ class Transformer(Protocol):
     get_feature_names_out: Callable[[], Any]
 
 
-@dataclass(frozen=True)
 class Parameters:
-    """Parameters of an estimator, as plain Python values of their final types.
+    """Parameters of an estimator as plain Python values; read-only.
 
-    `resolve_parameters` makes them from what the constructor has stored, which stays
-    as the user gave it. The docstring of the estimator describes each.
+    The constructor of the estimator lists them, and its docstring describes each.
     """
 
-    hidden_layer_sizes: tuple[int, ...] | Auto
-    activation: ActivationLike | tuple[ActivationLike, ...]
-    preprocessing: Transformer | Auto | None
-    categorical_features: ArrayLike | None
-    encoder_rows: int | Auto
-    numeric_embedding: Literal["auto", "periodic"] | None
-    dropout: float | tuple[float, ...] | Auto
-    label_smoothing: float | Auto
-    class_weight: Mapping[Any, float] | Literal["balanced"] | None
-    solver: Literal["adam", "sgd", "lbfgs"]
-    alpha: float
-    weight_decay: float | Auto
-    batch_size: int | Auto
-    learning_rate: Literal[
-        "auto",
-        "constant",
-        "invscaling",
-        "adaptive",
-        "reduce_on_plateau",
-        "cosine",
-        "one_cycle",
-    ]
-    learning_rate_init: float
-    power_t: float
-    momentum: float
-    nesterovs_momentum: bool
-    beta_1: float
-    beta_2: float
-    epsilon: float
-    max_fun: int
-    max_iter: int | Auto
-    tol: float
-    n_iter_no_change: float | Auto
-    early_stopping: bool | Auto
-    validation_fraction: float | Auto
-    scoring: Scoring
-    n_estimators: int | Auto
-    diverse_members: bool
-    member_weights: Auto | None
-    temperature: float | Auto | None
-    shuffle: bool
-    warm_start: bool
-    dtype: Literal["float32", "float64"]
-    random_state: int | np.random.RandomState | None
-    max_time: float | None
-    checkpoint: str | os.PathLike | None
-    checkpoint_every: int | str | dt.timedelta
-    verbose: bool | int
+    def __init__(self, **values: Any) -> None:
+        vars(self).update(values)
+
+    def __setattr__(self, name: str, value: object) -> NoReturn:
+        raise AttributeError(f"{name} is read-only")
+
+    if TYPE_CHECKING:
+
+        def __getattr__(self, name: str) -> Any: ...
 
 
 def resolve_parameters(estimator: HintsMixin) -> Parameters:
@@ -106,10 +62,8 @@ def resolve_parameters(estimator: HintsMixin) -> Parameters:
     InvalidParameterError
         If a value can't be used, such as one that is out of range in its final type.
     """
-    values = {
-        field.name: to_plain(getattr(estimator, field.name))
-        for field in fields(Parameters)
-    }
+    given = estimator.get_params(deep=False)
+    values = {name: to_plain(value) for name, value in given.items()}
     for name, read in READERS.items():
         if not isinstance(values[name], str | None):
             values[name] = read(name, values[name])

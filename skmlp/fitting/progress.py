@@ -1,9 +1,10 @@
-"""What `verbose` shows of a training run: a line per epoch, or a progress bar."""
+"""Verbose output of training: a line per epoch, or tqdm's progress bar."""
 
 import math
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 from skmlp.training.monitor import Monitor, Observer
 
@@ -12,20 +13,14 @@ COLUMNS = {
     "validation_score": ("validation score", 18, ".5f"),
     "learning_rate": ("learning rate", 15, ".3g"),
 }
-"""Heading, width and format of what the history has of an epoch, by its name there."""
+"""Heading, width and format by the name in the history."""
 
 
-class Lines(Observer):
-    """Prints an aligned line per epoch.
-
-    Parameters
-    ----------
-    epochs_before : int, default=0
-        Those of former runs, which the epochs here are counted on from.
-    """
+class EpochPrinter(Observer):
+    """Prints an aligned line per epoch."""
 
     def __init__(self, epochs_before: int = 0) -> None:
-        self.epochs_before = epochs_before
+        self.epochs_before = epochs_before  # of earlier calls, which it counts on from
         self.start = time.perf_counter()
         self.needs_headings = epochs_before == 0
 
@@ -35,96 +30,55 @@ class Lines(Observer):
             headings = (f"{text:>{width}}" for text, width, _ in columns.values())
             print("epoch", *headings, f"{'seconds':>10}", sep="")
             self.needs_headings = False
-        cells = (
-            f"{in_cell(monitor.history[name][-1], form):>{width}}"
-            for name, (_, width, form) in columns.items()
-        )
+        cells = []
+        for name, (_, width, form) in columns.items():
+            value = monitor.history[name][-1]
+            # L-BFGS has no learning rate
+            text = "-" if math.isnan(value) else format(value, form)
+            cells.append(f"{text:>{width}}")
         epoch = self.epochs_before + monitor.n_epochs
         seconds = time.perf_counter() - self.start
         print(f"{epoch:>5}", *cells, f"{seconds:>10.2f}", sep="")
 
 
-def say(verbose: bool | int, sentence: str) -> None:
-    """Print a sentence, unless nothing is to be shown."""
-    if verbose:
-        print(sentence)
+class ProgressBar(Observer):
+    """Advances a bar of tqdm by one with each epoch."""
 
-
-def in_cell(value: float, form: str) -> str:
-    """A number, or a dash for one that there is not, as for the rate of "lbfgs"."""
-    return "-" if math.isnan(value) else format(value, form)
-
-
-class Bar(Observer):
-    """Moves a progress bar on by one with each epoch.
-
-    Parameters
-    ----------
-    show : callable
-        Takes the number of epochs done and a few words on the latest.
-    """
-
-    def __init__(self, show: Callable[[int, str], None]) -> None:
-        self.show = show
+    def __init__(self, bar: Any) -> None:
+        self.bar = bar
 
     def end_epoch(self, monitor: Monitor) -> None:
-        words = [f"loss {monitor.history['loss'][-1]:.4f}"]
+        text = f"loss {monitor.history['loss'][-1]:.4f}"
         if "validation_score" in monitor.history:
-            words.append(f"validation {monitor.history['validation_score'][-1]:.4f}")
-        self.show(monitor.n_epochs, ", ".join(words))
+            text += f", validation {monitor.history['validation_score'][-1]:.4f}"
+        self.bar.set_postfix_str(text, refresh=False)
+        self.bar.update(monitor.n_epochs - self.bar.n)
 
 
 @contextmanager
-def shown(
+def open_progress(
     verbose: bool | int, epochs_before: int, n_epochs: int
 ) -> Iterator[list[Observer]]:
-    """A block in which observers show what happens, as `verbose` says.
+    """Open a block with the observers that `verbose` asks for.
 
-    Parameters
-    ----------
-    verbose : bool or int
-        1 for lines, 2 or more for a progress bar: tqdm's if it is installed, else
-        rich's, else lines again.
-    epochs_before : int
-        Those of former runs, with which lines go on.
-    n_epochs : int
-        Most epochs that there can be.
+    1 prints lines; 2 or more shows tqdm's progress bar, or lines where it is missing.
     """
     if not verbose:
         yield []
         return
-    if verbose < 2:
-        yield [Lines(epochs_before)]
-        return
-    try:
-        from tqdm import tqdm
-    except ImportError:
-        with shown_by_rich(epochs_before, n_epochs) as observers:
-            yield observers
-        return
-    with tqdm(total=n_epochs, unit="epoch") as bar:
-
-        def show(n_done: int, words: str) -> None:
-            bar.set_postfix_str(words, refresh=False)
-            bar.update(n_done - bar.n)
-
-        yield [Bar(show)]
+    if verbose >= 2:
+        try:
+            from tqdm import tqdm
+        except ImportError:
+            pass
+        else:
+            with tqdm(total=n_epochs, unit="epoch") as bar:
+                yield [ProgressBar(bar)]
+            return
+    yield [EpochPrinter(epochs_before)]
 
 
-@contextmanager
-def shown_by_rich(epochs_before: int, n_epochs: int) -> Iterator[list[Observer]]:
-    """As `shown`, with rich's progress bar if it is installed, else with lines."""
-    try:
-        from rich.progress import Progress
-    except ImportError:
-        yield [Lines(epochs_before)]
-        return
-    with Progress() as progress:
-        task = progress.add_task("epochs", total=n_epochs)
-        yield [
-            Bar(
-                lambda n_done, words: progress.update(
-                    task, completed=n_done, description=words
-                )
-            )
-        ]
+def log(verbose: bool | int, sentence: str) -> None:
+    """Print a sentence if `verbose` is set."""
+    if verbose:
+        print(sentence)

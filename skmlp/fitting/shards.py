@@ -1,16 +1,23 @@
-"""Training on shards: epochs of rounds, whoever carries these out."""
+"""Training on shards: communication rounds of local steps, by any executor."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
-from typing import NamedTuple, Protocol, Self
+from typing import NamedTuple
 
 import numpy as np
 
-from skmlp.fitting.averaging import State, Visit, learning_rate_factor, mean_of
-from skmlp.fitting.engines import engine_of
-from skmlp.fitting.solvers import Descent, Trainer, save_to_checkpoint, start_of
-from skmlp.fitting.task import Memory, Task
+from skmlp.backend import choose_backend
+from skmlp.fitting.averaging import (
+    LocalSteps,
+    TrainingState,
+    average_states,
+    scale_learning_rate,
+)
+from skmlp.fitting.config import TrainingRun
+from skmlp.fitting.stochastic import StochasticTrainer
+from skmlp.fitting.trainer import Trainer, load_state, save_epochs
 from skmlp.optim.optimizers import OptimizerState
 from skmlp.optim.schedules import Schedule
 from skmlp.training.batches import RowsInShards, Samples
@@ -19,278 +26,226 @@ from skmlp.training.monitor import Monitor
 from skmlp.training.threads import SERIAL, Workers, open_workers
 
 
-class Round(NamedTuple):
-    """What all shards do between two means.
+class CommunicationRound(NamedTuple):
+    """Work of all shards between two averages."""
 
-    Attributes
-    ----------
-    visit : Visit
-        That of the first shard; the others differ in their numbers.
-    learning_rate : float
-        Before the factor of the schedule.
-    """
-
-    visit: Visit
-    learning_rate: float
+    steps: LocalSteps  # of the first shard; the others differ in their numbers
+    learning_rate: float  # before the factor of the schedule
 
 
-class Report(NamedTuple):
-    """What is told of the state behind a round without sending it."""
+class RoundStats(NamedTuple):
+    """Statistics of a round, which are sent without its state."""
 
-    weight: float
+    weight: float  # of the rows, in all
     loss: float
     first_loss: float
 
     @classmethod
-    def of(cls, state: State) -> Self:
-        """That of a state."""
+    def from_state(cls, state: TrainingState) -> "RoundStats":
+        """Return the statistics of the last round of a state."""
         return cls(state.weight, state.loss, state.first_loss)
 
 
 @dataclass(frozen=True)
-class Course:
-    """What all rounds of a fit have in common; it holds no rows, so that it is light.
+class ShardJob:
+    """Everything that the rounds of a fit share; small, since it holds no rows."""
 
-    Attributes
-    ----------
-    descent : Descent
-        Takes the steps.
-    task : Task
-        That of all rows, without these.
-    schedule : Schedule
-        The factor on the learning rate.
-    n_penalised : float
-        Over how many rows the penalty is spread.
-    """
-
-    descent: Descent
-    task: Task
+    trainer: StochasticTrainer
+    run: TrainingRun  # that of all rows, without these
     schedule: Schedule
-    n_penalised: float
+    penalized_weight: float  # of all rows
 
     @classmethod
-    def of(cls, descent: Descent, task: Task) -> Self:
-        """That of a task."""
-        nothing = np.empty((len(task.parameters), 0), task.architecture.dtype)
+    def from_run(cls, trainer: StochasticTrainer, run: TrainingRun) -> "ShardJob":
+        """Strip the rows, and anything else that workers do not need, from a run."""
+        nothing = np.empty((len(run.parameters), 0), run.architecture.dtype)
         without_rows = replace(
-            task,
+            run,
+            # a callable may be huge
+            config=run.config._replace(scoring="neg_log_loss"),
+            data=run.data._replace(
+                samples=Samples(nothing, np.empty((len(nothing), 0), int)),
+                validation=None,
+            ),
             parameters=nothing,
-            samples=Samples(nothing, np.empty((len(nothing), 0), int)),
-            validation=None,
-            goal=task.goal._replace(scoring="neg_log_loss"),  # others may hold anything
-            memory=Memory(),
+            optimizer_state=None,
+            plateau=None,
             checkpoint=None,
             fit_task=None,
         )
-        schedule = descent.schedule_of(task)
-        return cls(descent, without_rows, schedule, task.n_penalised)
+        schedule = trainer.build_schedule(run)
+        return cls(trainer, without_rows, schedule, run.penalized_weight)
 
-    def take(
+    def train_shard(
         self,
         samples: Samples,
-        state: State,
-        of_all: Round,
+        state: TrainingState,
+        one_round: CommunicationRound,
         shard: int,
         workers: Workers,
-    ) -> State:
-        """Take one shard's part in a round.
-
-        Parameters
-        ----------
-        samples : Samples
-            Rows of the shard, one line of them.
-        state : State
-            Where the round begins.
-        of_all : Round
-            What all shards do.
-        shard : int
-            The number of this one.
-        crew : Crew
-            For its networks.
-
-        Raises
-        ------
-        RuntimeError
-            If another engine computes here than where training was begun.
-        """
-        here = engine_of(self.task.architecture, samples.x, self.descent.optimizer)
-        if here != self.task.engine:
+    ) -> TrainingState:
+        """Take the local steps of a shard, whose samples are those of one network."""
+        optimizer = self.trainer.optimizer
+        here = choose_backend(self.run.architecture, samples.x, optimizer)
+        if here != self.run.backend:
             raise RuntimeError(
-                f"the engine is {here!r} on a worker and {self.task.engine!r} where "
+                f"the engine is {here!r} on a worker and {self.run.backend!r} where "
                 "fit was called, and these differ in the last digits; set the "
                 "environment variable SKMLP_ENGINE to one that all of them have, such "
                 'as "numpy".'
             )
-        samples = samples.for_each(len(self.task.parameters))
-        return self.descent.take_round(
-            self.task.on_shard(samples, self.n_penalised),
+        samples = samples.for_each(len(self.run.parameters))
+        return self.trainer.train_locally(
+            self.run.on_shard(samples, self.penalized_weight),
             state,
-            of_all.visit._replace(shard=shard),
-            of_all.learning_rate,
+            one_round.steps._replace(shard=shard),
+            one_round.learning_rate,
             self.schedule,
             workers,
         )
 
 
-class Runner(Protocol):
-    """Has the rounds of an epoch carried out.
+class Executor(ABC):
+    """Carries out the rounds of an epoch."""
 
-    Attributes
-    ----------
-    sizes : sequence of int
-        Rows of each shard.
-    """
+    sizes: Sequence[int]  # rows of each shard
 
-    @property
-    def sizes(self) -> Sequence[int]: ...
-
-    def epoch(
+    @abstractmethod
+    def run_epoch(
         self,
-        course: Course,
-        state: State,
-        rounds: Sequence[Round],
+        job: ShardJob,
+        state: TrainingState,
+        rounds: Sequence[CommunicationRound],
         is_over: Callable[[], bool],
-    ) -> tuple[State, list[Report]]:
-        """The state behind an epoch that begins with `state`, and what led there.
+    ) -> tuple[TrainingState, list[RoundStats]]:
+        """Return the state after an epoch, and the statistics of its rounds.
 
-        Rounds behind that after which `is_over`, and some row was visited, are left
-        out.
+        It ends early after a round with some rows, if `is_over` then returns True.
         """
 
 
-class InTurn:
-    """Carries rounds out where it is asked to, one shard after the other.
-
-    Parameters
-    ----------
-    rows : RowsInShards
-        The shards, as `Samples`.
-    crew : Crew, default=ALONE
-        For the networks.
-    """
+class SerialExecutor(Executor):
+    """Runs rounds in this process, one shard after the other."""
 
     def __init__(self, rows: RowsInShards, workers: Workers = SERIAL) -> None:
         self.sizes = rows.sizes
         self.shards: Sequence[Samples] = rows.shards
         self.workers = workers
 
-    def epoch(
+    def run_epoch(
         self,
-        course: Course,
-        state: State,
-        rounds: Sequence[Round],
+        job: ShardJob,
+        state: TrainingState,
+        rounds: Sequence[CommunicationRound],
         is_over: Callable[[], bool],
-    ) -> tuple[State, list[Report]]:
-        reports: list[Report] = []
-        for one in rounds:
-            state = mean_of(
-                course.take(samples, state, one, number, self.workers)
+    ) -> tuple[TrainingState, list[RoundStats]]:
+        stats: list[RoundStats] = []
+        for one_round in rounds:
+            state = average_states(
+                job.train_shard(samples, state, one_round, number, self.workers)
                 for number, samples in enumerate(self.shards)
             )
-            reports.append(Report.of(state))
+            stats.append(RoundStats.from_state(state))
             if state.weight and is_over():
                 break
-        return state, reports
+        return state, stats
 
 
-class OnShards(Trainer):
-    """Steps on each shard by itself, whose mean is taken in each round.
+class ShardedTrainer(Trainer):
+    """Local SGD: steps on each shard by itself, averaged after each round.
 
-    On one shard, in one round per epoch, training is that of `descent` to the last bit.
-
-    Parameters
-    ----------
-    descent : Descent
-        Takes the steps.
-    runner : Runner
-        Has the rounds carried out.
-    n_rounds : int
-        Rounds per epoch.
+    On one shard, with one round per epoch, it equals `trainer` to the last bit.
     """
 
-    def __init__(self, descent: Descent, runner: Runner, n_rounds: int) -> None:
-        self.descent = descent
-        self.runner = runner
-        self.n_rounds = n_rounds
-        self.learning_rate = descent.learning_rate
-        self.plateau_factor = descent.plateau_factor
-        self.smallest_factor = descent.smallest_factor
+    def __init__(
+        self, trainer: StochasticTrainer, executor: Executor, n_rounds: int
+    ) -> None:
+        self.trainer = trainer
+        self.executor = executor
+        self.n_rounds = n_rounds  # per epoch
+        self.learning_rate = trainer.learning_rate
+        self.plateau_factor = trainer.plateau_factor
+        self.smallest_factor = trainer.smallest_factor
 
-    def engine(self, task: Task) -> str:
-        """What computes on all shards."""
-        return self.descent.engine(task)
+    def select_backend(self, run: TrainingRun) -> str:
+        """Return the backend of all shards."""
+        return self.trainer.select_backend(run)
 
-    def threads(self, task: Task) -> AbstractContextManager[Workers]:
-        """A crew for the held-out rows."""
-        return open_workers(len(task.parameters))
+    def open_threads(self, run: TrainingRun) -> AbstractContextManager[Workers]:
+        """Open workers for the validation of the networks."""
+        return open_workers(len(run.parameters))
 
     def train(
-        self, task: Task, parameters: np.ndarray, monitor: Monitor, workers: Workers
+        self,
+        run: TrainingRun,
+        parameters: np.ndarray,
+        monitor: Monitor,
+        workers: Workers,
     ) -> OptimizerState | None:
-        """Have epochs carried out, from where a checkpoint or a call has left."""
-        state = start = start_of(task, monitor, self.descent.optimizer)
+        """Run epochs, from a checkpoint or an earlier call."""
+        state = start = load_state(run, monitor, self.trainer.optimizer)
         parameters[...] = state.parameters
-        course = Course.of(self.descent, task)
-        save_to_checkpoint(task, monitor, lambda: state)
-        while monitor.stop_reason is None and monitor.n_epochs < task.goal.max_iter:
+        job = ShardJob.from_run(self.trainer, run)
+        save_epochs(run, monitor, lambda: state)
+        while monitor.stop_reason is None and monitor.n_epochs < run.config.max_iter:
             monitor.begin_epoch()
-            rounds = self.rounds(monitor)
-            state, reports = self.runner.epoch(
-                course, state, rounds, monitor.is_out_of_time
+            rounds = self._plan_rounds(monitor)
+            state, stats = self.executor.run_epoch(
+                job, state, rounds, monitor.is_out_of_time
             )
             parameters[...] = state.parameters
-            visited = [report for report in reports if report.weight]
+            visited = [one for one in stats if one.weight]
             monitor.take_first_loss(visited[0].first_loss)
             monitor.end_epoch(
-                mean_loss(visited),
+                _average_loss(visited),
                 parameters,
-                self.last_rate(course, rounds[len(reports) - 1]),
-                self.penalty(task, parameters, rounds[0].visit.ended),
+                self._last_rate(job, rounds[len(stats) - 1]),
+                self._penalty(run, parameters, rounds[0].steps.ended),
             )
-        if monitor.stop_reason is None and self.descent.schedule.has_fixed_length:
+        if monitor.stop_reason is None and self.trainer.schedule.has_fixed_length:
             monitor.stop_reason = StopReason.COMPLETED
         has_diverged = monitor.stop_reason == StopReason.DIVERGED
         return start.optimizer_state if has_diverged else state.optimizer_state
 
-    def rounds(self, monitor: Monitor) -> list[Round]:
-        """Those of the next epoch."""
-        n_shards, epoch = len(self.runner.sizes), monitor.n_epochs
+    def _plan_rounds(self, monitor: Monitor) -> list[CommunicationRound]:
+        """Return the rounds of the next epoch."""
+        n_shards, epoch = len(self.executor.sizes), monitor.n_epochs
         members = range(len(monitor.parameters))
         ended = frozenset(filter(monitor.has_ended, members))
         base = self.learning_rate * monitor.factor
         return [
-            Round(
-                Visit(epoch, number, self.n_rounds, 0, n_shards, ended),
-                base * learning_rate_factor(n_shards, epoch + number / self.n_rounds),
+            CommunicationRound(
+                LocalSteps(epoch, number, self.n_rounds, 0, n_shards, ended),
+                base * scale_learning_rate(n_shards, epoch + number / self.n_rounds),
             )
             for number in range(self.n_rounds)
         ]
 
-    def last_rate(self, course: Course, last: Round) -> float:
-        """The learning rate of the last step of a round, on the largest shard."""
-        n_batches = -(-max(self.runner.sizes) // self.descent.batch_size)
-        progress = last.visit.progress(n_batches, course.task.goal.max_iter)
-        return last.learning_rate * course.schedule(progress[-1] if progress else 0.0)
+    def _last_rate(self, job: ShardJob, last: CommunicationRound) -> float:
+        """Return the learning rate of the last step of a round on the largest shard."""
+        n_batches = -(-max(self.executor.sizes) // self.trainer.batch_size)
+        progress = last.steps.progress(n_batches, job.run.config.max_iter)
+        return last.learning_rate * job.schedule(progress[-1] if progress else 0.0)
 
     @np.errstate(all="ignore")
-    def penalty(
-        self, task: Task, parameters: np.ndarray, ended: frozenset[int]
+    def _penalty(
+        self, run: TrainingRun, parameters: np.ndarray, ended: frozenset[int]
     ) -> float:
-        """That on the weights of networks in training, summed up as learners do it."""
+        """Return the mean penalty of the active networks, summed as in learners."""
         stacks = [
             stack
-            for stack in self.descent.stacks(task)
+            for stack in self.trainer.split_members(run)
             if not ended.issuperset(range(stack.start, stack.stop))
         ]
-        values = [task.regularization().value(parameters[stack]) for stack in stacks]
+        values = [run.regularization().value(parameters[stack]) for stack in stacks]
         n_members = [stack.stop - stack.start for stack in stacks]
         return float(np.average(values, weights=n_members))
 
 
-def mean_loss(reports: Sequence[Report]) -> float:
-    """The mean over all rows that some rounds have visited."""
+def _average_loss(stats: Sequence[RoundStats]) -> float:
+    """Return the mean loss over all rows of some rounds."""
     weight = loss = 0.0
-    for report in reports:
-        weight += report.weight
-        loss += (report.loss - loss) * (report.weight / weight)
+    for one in stats:
+        weight += one.weight
+        loss += (one.loss - loss) * (one.weight / weight)
     return loss

@@ -1,304 +1,119 @@
-"""Where training starts: a network with its first weights, or the past of a model."""
+"""Start of a run: parameters to settings, network, initial weights and checkpoint."""
 
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from itertools import pairwise
-from typing import Any, NamedTuple, Protocol, Self
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
 from scipy.sparse import issparse
 
 from skmlp.data.targets import Targets, check_label_types, has_same_labels
-from skmlp.fitting.engines import NUMPY
-from skmlp.fitting.parameters import ActivationLike, Parameters
-from skmlp.fitting.recipe import (
-    Kind,
-    Settings,
+from skmlp.defaults import (
+    MAX_EMBEDDED_COLUMNS,
+    PARTIAL_FIT_DEFAULTS,
     is_auto,
-    numbers_to_embed,
-    settle,
+    resolve_auto,
 )
-from skmlp.fitting.solvers import SOLVERS, stack_states
-from skmlp.fitting.task import Data, Goal, Learnt, Member, Memory, Task, TrainResult
+from skmlp.fitting.config import TrainConfig, TrainData, TrainingRun, TrainResult
+from skmlp.fitting.parameters import Parameters
+from skmlp.fitting.solvers import SOLVERS, check_supports
 from skmlp.nn.activations import as_activation
 from skmlp.nn.network import Architecture
-from skmlp.optim.optimizers import OptimizerState
 from skmlp.persistence.checkpoints import Checkpoint, fit_in_words
 from skmlp.tabular.frame import format_list
 from skmlp.tabular.labels import read_labels
-from skmlp.training.batches import Rows, Samples
-from skmlp.training.endings import StopReason
-from skmlp.training.monitor import Plateau
 
-MOST_WEIGHTS = 2**40
-"""Weights of all networks together; more than these take terabytes of memory."""
-
-
-class Fitted(Protocol):
-    """An estimator, as far as training may go on from it."""
-
-    classes_: np.ndarray
-    architecture_: Architecture
-    parameters_: np.ndarray
-    history_: dict[str, list[float]]
-    best_iter_: int | np.ndarray
-    temperature_: float
-    t_: int
-    _optimizer_state: OptimizerState | None
-    _plateau: Plateau | None
-
-
-class FittedState(NamedTuple):
-    """What a model has become so far, for training to go on from.
-
-    Its encoder is not here: it stays with the estimator, which reads X by it.
-
-    Attributes
-    ----------
-    classes : ndarray of shape (n_classes,)
-        Its labels.
-    learnt : Learnt
-        Its network, weights and history.
-    memory : Memory
-        What its training remembers.
-    """
-
-    classes: np.ndarray
-    learnt: Learnt
-    memory: Memory
-
-    @classmethod
-    def of(cls, estimator: Fitted) -> Self | None:
-        """That of an estimator; None if it is not fitted."""
-        if "parameters_" not in vars(estimator):
-            return None
-        learnt = Learnt(
-            estimator.architecture_,
-            np.atleast_2d(estimator.parameters_),
-            estimator.history_,
-            np.atleast_1d(estimator.best_iter_),
-            estimator.temperature_,
-            vars(estimator).get("member_weights_", np.ones(1)),
-            # those from before there were two engines say nothing of it
-            vars(estimator).get("engine_", NUMPY),
-        )
-        optimizer_state = estimator._optimizer_state and stack_states(
-            estimator._optimizer_state
-        )
-        memory = Memory(optimizer_state, estimator._plateau, estimator.t_)
-        return cls(estimator.classes_, learnt, memory)
-
-    @property
-    def n_estimators(self) -> int:
-        """Number of networks."""
-        return len(self.learnt.parameters)
-
-    @property
-    def n_epochs(self) -> int:
-        """Epochs in its history."""
-        return len(self.learnt.history["loss"])
-
-    def check_classes(self, classes: np.ndarray) -> None:
-        """Raise unless the labels are the same."""
-        if not has_same_labels(classes, self.classes):
-            raise ValueError(
-                "warm_start can only be used where `y` has the same classes as in the "
-                f"previous call to fit. Previously got {self.classes}, `y` has "
-                f"{classes}"
-            )
-
-    def shaped(self, settings: Settings, parameters: Parameters) -> Settings:
-        """Settings by which networks keep their shape where the recipe is asked."""
-        shape: dict[str, Any] = {
-            "hidden_layer_sizes": self.learnt.architecture.hidden_layer_sizes,
-            "n_estimators": self.n_estimators,
-        }
-        # layers that are asked for need not be as many as there were
-        if is_auto(parameters.hidden_layer_sizes):
-            shape["activation"] = self.learnt.architecture.activations
-        return settings._replace(
-            **{
-                name: kept
-                for name, kept in shape.items()
-                if is_auto(getattr(parameters, name))
-            }
-        )
-
-    def weights(self, architecture: Architecture, n_estimators: int) -> np.ndarray:
-        """The weights to go on from, which only fit networks of the same layers."""
-        self.check_layers(architecture, n_estimators)
-        return self.learnt.parameters
-
-    def check_layers(
-        self, architecture: Architecture, n_estimators: int, reinitializes: bool = False
-    ) -> None:
-        """Raise unless networks keep their layers, and their inputs if they go on."""
-        former = self.learnt.architecture
-        before, now = (
-            (n_networks, layers.hidden_layer_sizes, layers.activations)
-            for n_networks, layers in [
-                (self.n_estimators, former),
-                (n_estimators, architecture),
-            ]
-        )
-        same_inputs = reinitializes or former.n_periodic == architecture.n_periodic
-        if before != now or not same_inputs:
-            embedding = " (with another numeric_embedding; sparse X has none)"
-            raise ValueError(
-                "the fitted model has networks, hidden layers and activations "
-                f"{before}, but the parameters now say {now}"
-                f"{'' if same_inputs else embedding}; to train another one, call fit "
-                "with warm_start=False."
-            )
-
-    def followed_by(self, train_result: TrainResult) -> Learnt:
-        """What is learnt now, with the epochs from before in front of its history."""
-        now, before = train_result.learnt, self.learnt
-        if before.history.keys() != now.history.keys():
-            return now
-        history = {
-            name: before.history[name] + values for name, values in now.history.items()
-        }
-        has_diverged = train_result.stop_reason == StopReason.DIVERGED
-        offset = before.best_epochs if has_diverged else self.n_epochs
-        return now._replace(history=history, best_epochs=now.best_epochs + offset)
-
-
-def all_classes(
-    classes: ArrayLike | None, fitted_state: FittedState | None
-) -> np.ndarray:
-    """The classes of a first call of `partial_fit`, which others may only repeat."""
-    if classes is None:
-        if fitted_state is not None:
-            return fitted_state.classes
-        raise ValueError("classes must be passed on the first call to partial_fit.")
-    labels = np.asarray(read_labels(classes, "classes"))
-    check_label_types(labels, "classes")
-    labels = np.unique(labels)
-    if fitted_state is not None and not has_same_labels(labels, fitted_state.classes):
-        raise ValueError(
-            f"classes={format_list(labels)} differs from what the network was "
-            f"built for, {format_list(fitted_state.classes)}; leave classes out."
-        )
-    if len(labels) < 2:
-        raise ValueError(
-            "a classifier needs at least 2 classes, but classes has only "
-            f"{format_list(labels)}."
-        )
-    return labels
+MAX_WEIGHTS = 2**40
+"""Most weights of all networks together; more take terabytes of memory."""
 
 
 # Settings
 
 
-def resolve_defaults(
+def resolve_config(
     parameters: Parameters,
     targets: Targets,
     n_columns: int,
-    fitted_state: FittedState | None,
+    previous: TrainResult | None,
     in_parts: bool = False,
-) -> Settings:
-    """All that the table, the solver and a former network decide."""
-    if fitted_state is not None:
-        fitted_state.check_classes(targets.classes)
-    auto_of_solver = SOLVERS[parameters.solver].auto
-    n_samples = len(targets.samples.y_encoded)
-    settings = settle(parameters, n_samples, n_columns, auto_of_solver, in_parts)
-    if fitted_state is not None:
-        settings = fitted_state.shaped(settings, parameters)
-    if in_parts:
-        return settings._replace(max_iter=1)
-    if targets.have_one_class:
-        # the start values know it already, and no score could tell better
-        return settings._replace(max_iter=1, early_stopping=False)
-    return settings
-
-
-# The network
-
-
-def architecture_of(
-    parameters: Parameters, settings: Settings, x: Rows, n_numbers: int, n_classes: int
-) -> Architecture:
-    """What the parameters say of the network, checked and looked up.
-
-    Parameters
-    ----------
-    parameters, settings : Parameters, Settings
-        What a user asked for, and what the recipe made of it.
-    x : ndarray or CSR of shape (n_samples, n_inputs)
-        Input of the network.
-    n_numbers : int
-        How many of its columns, the first ones, are numbers.
-    n_classes : int
-        Number of outputs.
-    """
-    sizes = settings.hidden_layer_sizes
-    check_n_weights((x.shape[1], *sizes, n_classes), settings.n_estimators)
-    dropout = dropout_of(parameters, settings.kinds[0], sizes)
+) -> TrainConfig:
+    """Resolve each setting by table and solver, or as the fitted networks have it."""
+    if previous is not None and not has_same_labels(targets.classes, previous.classes):
+        raise ValueError(
+            "warm_start can only be used where `y` has the same classes as in the "
+            f"previous call to fit. Previously got {previous.classes}, `y` has "
+            f"{targets.classes}"
+        )
     solver = SOLVERS[parameters.solver]
-    activations: Sequence[ActivationLike] = one_per_layer(
-        "activation", settings.activation, sizes
+    changes = {**(PARTIAL_FIT_DEFAULTS if in_parts else {}), **solver.defaults}
+    n_samples = len(targets.samples.y_encoded)
+    values = resolve_auto(parameters, n_samples, n_columns, changes)
+    if previous is not None:
+        values |= _keep_shape(parameters, previous)
+    values |= _resolve_epochs(parameters, values, targets.have_one_class, in_parts)
+    sizes = values["hidden_layer_sizes"]
+    values["activation"] = tuple(
+        map(as_activation, _one_per_layer("activation", values["activation"], sizes))
     )
-    n_periodic = numbers_to_embed(parameters, n_numbers, solver.embeds_numbers)
-    if issparse(x) and parameters.numeric_embedding == "periodic":
-        raise ValueError(
-            'numeric_embedding="periodic" takes a dense X, got a sparse one. Pass '
-            'X.toarray(), or numeric_embedding="auto", which embeds no sparse columns.'
-        )
-    return Architecture(
-        x.shape[1],
-        sizes,
-        n_classes,
-        tuple(as_activation(activation) for activation in activations),
-        dropout,
-        parameters.dtype,
-        n_periodic=0 if issparse(x) else n_periodic,
+    values["member_configs"] = tuple(
+        config._replace(dropout=_resolve_dropout(parameters, config.dropout, sizes))
+        for config in values["member_configs"]
     )
-
-
-def check_n_weights(sizes: Sequence[int], n_networks: int) -> None:
-    """Raise if layers of these sizes, inputs and outputs included, can't be stored."""
-    n_weights = n_networks * sum(
-        fan_in * fan_out for fan_in, fan_out in pairwise(sizes)
+    values["max_embedded_columns"] = {None: 0.0, "periodic": np.inf}.get(
+        parameters.numeric_embedding,
+        MAX_EMBEDDED_COLUMNS if solver.embeds_numbers else 0,
     )
-    if n_weights > MOST_WEIGHTS:
-        raise ValueError(
-            f"expected at most {MOST_WEIGHTS:.2g} weights in all networks, got more of "
-            f"hidden_layer_sizes={tuple(sizes[1:-1])} and n_estimators={n_networks}. "
-            "Choose smaller layers or fewer networks."
-        )
+    # all other settings are parameters as they are
+    others = TrainConfig._fields - values.keys()
+    return TrainConfig(**values, **{name: getattr(parameters, name) for name in others})
 
 
-def dropout_of(
-    parameters: Parameters, kind: Kind, sizes: Sequence[int]
+def _resolve_epochs(
+    parameters: Parameters, values: dict[str, Any], has_one_class: bool, in_parts: bool
+) -> dict[str, Any]:
+    """Return the number of epochs, whether all are wanted, and whether to validate."""
+    is_wanted = is_auto(parameters.max_iter) and (
+        SOLVERS[parameters.solver].has_fixed_budget
+    )
+    # the initial biases know a single class already, and no score could tell better
+    return {
+        "max_iter": 1 if in_parts or has_one_class else values["max_iter"],
+        "has_fixed_budget": in_parts or has_one_class or is_wanted,
+        "early_stopping": values["early_stopping"] and (in_parts or not has_one_class),
+    }
+
+
+def _keep_shape(parameters: Parameters, previous: TrainResult) -> dict[str, Any]:
+    """Return the shape of the fitted networks, as far as no parameter sets it."""
+    shape: dict[str, Any] = {
+        "hidden_layer_sizes": previous.architecture.hidden_layer_sizes,
+        "n_estimators": len(previous.parameters),
+    }
+    # another number of layers needs another number of activations
+    if is_auto(parameters.hidden_layer_sizes):
+        shape["activation"] = previous.architecture.activations
+    return {
+        name: value
+        for name, value in shape.items()
+        if is_auto(getattr(parameters, name))
+    }
+
+
+def _resolve_dropout(
+    parameters: Parameters, rates: float | tuple[float, ...], sizes: Sequence[int]
 ) -> tuple[float, ...]:
-    """Dropout rate behind each hidden layer."""
-    dropout = one_per_layer("dropout", kind.dropout, sizes)
+    """Return the dropout rate behind each hidden layer."""
+    dropout = _one_per_layer("dropout", rates, sizes)
     if any(dropout):
         shown = f"dropout={parameters.dropout!r}"
-        SOLVERS[parameters.solver].check_takes(parameters, "dropout", shown)
+        check_supports(parameters.solver, "dropout", shown)
     return tuple(dropout)
 
 
-def members_of(
-    parameters: Parameters, settings: Settings, sizes: Sequence[int]
-) -> tuple[Member, ...]:
-    """The networks: one of the first kind per fold, then of the next, and so on."""
-    kinds = [
-        (kind.frequency, dropout_of(parameters, kind, sizes), kind.weight_decay)
-        for kind in settings.kinds
-    ]
-    places = [
-        number // settings.n_folds % len(kinds)
-        for number in range(settings.n_estimators)
-    ]
-    return tuple(Member(place, *kinds[place]) for place in places)
-
-
-def one_per_layer(name: str, given: Any, sizes: Sequence[int]) -> list:
-    """What was given for each hidden layer, or for all of them."""
+def _one_per_layer(name: str, given: Any, sizes: Sequence[int]) -> list:
+    """Return a value per hidden layer, given one for each or one for all."""
     entries = list(given) if isinstance(given, tuple) else [given] * len(sizes)
     if len(entries) != len(sizes):
         raise ValueError(
@@ -308,112 +123,147 @@ def one_per_layer(name: str, given: Any, sizes: Sequence[int]) -> list:
     return entries
 
 
-def init_parameters(
-    network: Architecture,
-    members: Sequence[Member],
-    rng: np.random.Generator,
-    class_priors: np.ndarray | None = None,
+def check_classes(
+    classes: ArrayLike | None, fitted_classes: np.ndarray | None
 ) -> np.ndarray:
-    """Where training starts: a stack of vectors, one per network."""
-    frequencies = [member.frequency for member in members]
-    return np.stack(
-        [network.init_parameters(rng, class_priors, factor) for factor in frequencies]
-    )
+    """Return the sorted classes of `partial_fit`, which later calls may repeat."""
+    if classes is None:
+        if fitted_classes is not None:
+            return fitted_classes
+        raise ValueError("classes must be passed on the first call to partial_fit.")
+    labels = np.asarray(read_labels(classes, "classes"))
+    check_label_types(labels, "classes")
+    labels = np.unique(labels)
+    if fitted_classes is not None and not has_same_labels(labels, fitted_classes):
+        raise ValueError(
+            f"classes={format_list(labels)} differs from what the network was "
+            f"built for, {format_list(fitted_classes)}; leave classes out."
+        )
+    if len(labels) < 2:
+        raise ValueError(
+            "a classifier needs at least 2 classes, but classes has only "
+            f"{format_list(labels)}."
+        )
+    return labels
 
 
-def task_of(
-    parameters: Parameters,
-    settings: Settings,
-    data: Data,
+# The run
+
+
+def build_run(
+    config: TrainConfig,
+    data: TrainData,
     rng: np.random.Generator,
-    fitted_state: FittedState | None,
+    previous: TrainResult | None,
     in_parts: bool = False,
-    reinitializes: bool = False,
-) -> Task:
-    """What is to be trained, from where, and what it is to reach.
+    reinitialize: bool = False,
+) -> TrainingRun:
+    """Build the networks, with new weights or those of the previous call.
 
-    A network that `reinitializes` keeps the layers of its past, but not its weights.
+    With `reinitialize` they keep their layers, but get new weights.
     """
-    samples, validation, classes, n_numbers = data
-    architecture = architecture_of(
-        parameters, settings, samples.x, n_numbers, len(classes)
-    )
-    members = members_of(parameters, settings, architecture.hidden_layer_sizes)
-    if fitted_state is not None and reinitializes:
-        fitted_state.check_layers(architecture, settings.n_estimators, reinitializes)
-        fitted_state = None
-    if fitted_state is None:
-        # first rows need not be like the rest
-        ensemble_weights = None if in_parts else samples.class_priors(len(classes))
-        weights = init_parameters(architecture, members, rng, ensemble_weights)
-        past_epochs, memory = 0, Memory()
-    else:
-        weights = fitted_state.weights(architecture, settings.n_estimators)
-        past_epochs, memory = fitted_state.n_epochs, fitted_state.memory
-        if not in_parts:
-            # a fit watches another loss, on other rows, than the calls before it
-            memory = memory._replace(plateau=None)
-    has_fixed_budget = in_parts or has_fixed_length(parameters, samples)
-    return Task(
+    architecture = build_architecture(config, data)
+    if previous is not None:
+        _check_layers(previous, architecture, config.n_estimators, reinitialize)
+    if previous is None or reinitialize:
+        # the first rows of a stream need not be like the rest
+        priors = None if in_parts else data.samples.class_priors(len(data.classes))
+        parameters = np.stack(
+            [
+                architecture.init_parameters(rng, priors, member.frequency)
+                for member in config.members
+            ]
+        )  # (n_members, n_parameters)
+        return TrainingRun(config, data, architecture, parameters, rng)
+    return TrainingRun(
+        config,
+        data,
         architecture,
-        members,
-        weights,
-        samples,
-        validation,
-        classes,
+        previous.parameters,
         rng,
-        goal_of(parameters, settings, has_fixed_budget),
-        memory,
-        past_epochs if in_parts else 0,
-        parameters.verbose,
+        previous.optimizer_state,
+        # a fit watches another loss, on other rows, than the calls before it
+        previous.plateau if in_parts else None,
+        previous.samples_seen,
+        previous.n_epochs if in_parts else 0,
     )
 
 
-def has_fixed_length(parameters: Parameters, samples: Samples) -> bool:
-    """Whether the epochs are what is wanted, rather than as many as it takes."""
-    is_by_recipe = is_auto(parameters.max_iter)
-    has_one_class = bool(np.ptp(samples.y_encoded) == 0)
-    return has_one_class or (is_by_recipe and SOLVERS[parameters.solver].plans_epochs)
-
-
-def goal_of(parameters: Parameters, settings: Settings, has_fixed_budget: bool) -> Goal:
-    """What the parameters say that training is to reach."""
-    return Goal(
-        settings.label_smoothing,
-        parameters.alpha,
-        parameters.scoring,
-        parameters.temperature,
-        parameters.member_weights,
-        settings.max_iter,
-        has_fixed_budget,
-        parameters.tol,
-        settings.n_iter_no_change,
-        settings.initial_patience,
+def build_architecture(config: TrainConfig, data: TrainData) -> Architecture:
+    """Describe the layers, whose input is the encoded rows."""
+    x, n_classes = data.samples.x, len(data.classes)
+    sizes = config.hidden_layer_sizes
+    n_weights = config.n_estimators * sum(
+        fan_in * fan_out
+        for fan_in, fan_out in pairwise((x.shape[1], *sizes, n_classes))
+    )
+    if n_weights > MAX_WEIGHTS:
+        raise ValueError(
+            f"expected at most {MAX_WEIGHTS:.2g} weights in all networks, got more of "
+            f"hidden_layer_sizes={sizes} and n_estimators={config.n_estimators}. "
+            "Choose smaller layers or fewer networks."
+        )
+    if issparse(x) and config.max_embedded_columns == np.inf:
+        raise ValueError(
+            'numeric_embedding="periodic" takes a dense X, got a sparse one. Pass '
+            'X.toarray(), or numeric_embedding="auto", which embeds no sparse columns.'
+        )
+    is_embedded = not issparse(x) and data.n_numbers <= config.max_embedded_columns
+    return Architecture(
+        x.shape[1],
+        sizes,
+        n_classes,
+        config.activation,
+        config.member_configs[0].dropout,
+        config.dtype,
+        n_periodic=data.n_numbers if is_embedded else 0,
     )
 
 
-def checkpoint_of(
+def _check_layers(
+    previous: TrainResult,
+    architecture: Architecture,
+    n_estimators: int,
+    reinitialize: bool,
+) -> None:
+    """Raise unless networks keep their layers, and with their weights their inputs."""
+    former = previous.architecture
+    before, now = (
+        (n_networks, layers.hidden_layer_sizes, layers.activations)
+        for n_networks, layers in [
+            (len(previous.parameters), former),
+            (n_estimators, architecture),
+        ]
+    )
+    same_inputs = reinitialize or former.n_periodic == architecture.n_periodic
+    if before != now or not same_inputs:
+        embedding = " (with another numeric_embedding; sparse X has none)"
+        raise ValueError(
+            "the fitted model has networks, hidden layers and activations "
+            f"{before}, but the parameters now say {now}"
+            f"{'' if same_inputs else embedding}; to train another one, call fit "
+            "with warm_start=False."
+        )
+
+
+def open_checkpoint(
     parameters: Parameters,
-    all_given: Callable[[], Mapping[str, object]],
-    given: Callable[[], Mapping[str, object]],
-    fitted_state: FittedState | None,
+    all_params: Mapping[str, object],
+    fingerprint: Mapping[str, Any],
+    previous: TrainResult | None,
     rng: np.random.Generator,
-) -> Checkpoint | None:
-    """Where the state of this fit is saved, or was by one that was cut off.
+) -> Checkpoint:
+    """Open the checkpoint of a fit, and resume its random generator.
 
-    In the latter case the generator is set to where that one stood. `all_given` gives
-    the parameters of the estimator, those of nested ones included; `given` gives what
-    tells the data of fits apart.
+    `all_params` are the parameters of the estimator and of nested ones, `fingerprint`
+    its data.
     """
-    if parameters.checkpoint is None:
-        return None
     path = os.fspath(parameters.checkpoint)
-    solver = SOLVERS[parameters.solver]
-    solver.check_takes(parameters, "checkpoint", f"checkpoint={path!r}")
-    former = None if fitted_state is None else fitted_state.learnt.parameters
+    check_supports(parameters.solver, "checkpoint", f"checkpoint={path!r}")
+    former = None if previous is None else previous.parameters
     fit = fit_in_words(
-        {**all_given(), **vars(parameters)},
-        {**given(), "start (the former weights)": former},
+        {**all_params, **vars(parameters)},
+        {**fingerprint, "start (the former weights)": former},
     )
     checkpoint = Checkpoint(path, parameters.checkpoint_every, fit)
     checkpoint.resume(rng)

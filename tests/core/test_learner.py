@@ -11,10 +11,10 @@ import pytest
 from core_twins import build, never, some_samples, start, twins
 from numpy.testing import assert_allclose, assert_array_equal
 
+from skmlp.backend import CORE_OPTIMIZERS as RULES_OF_THE_CORE
 from skmlp.core.layout import ACTIVATIONS as KNOWN
 from skmlp.core.learner import CoreLearner
 from skmlp.core.library import library
-from skmlp.fitting.engines import CORE_OPTIMIZERS as RULES_OF_THE_CORE
 from skmlp.nn.activations import ACTIVATIONS, ELU, LeakyReLU, PReLU, ReLU, Tanh
 from skmlp.nn.layers import Dropout
 from skmlp.optim.optimizers import OPTIMIZERS, SGD, Adam

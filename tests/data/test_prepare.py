@@ -18,7 +18,7 @@ from sklearn.preprocessing import (
     QuantileTransformer,
     StandardScaler,
 )
-from tasks import CODES, SETTINGS, X
+from tasks import CODES, CONFIG, X
 
 from skmlp import TableEncoder
 from skmlp.data import inputs as module
@@ -39,7 +39,7 @@ from skmlp.data.targets import read_targets
 from skmlp.tabular.frame import as_table
 
 NOBODYS = ValidationData(None, None, None)
-TWO_NETWORKS = SETTINGS._replace(n_estimators=2)
+TWO_NETWORKS = CONFIG._replace(n_estimators=2)
 FRAME = pd.DataFrame({"width": X[:, 0], "side": np.where(X[:, 1] > 0, "left", "right")})
 
 
@@ -60,7 +60,7 @@ def blank(estimator):
 
 
 def prepared(
-    estimator, table, settings=SETTINGS, *, validation_data=NOBODYS, weight=None
+    estimator, table, settings=CONFIG, *, validation_data=NOBODYS, weight=None
 ):
     """Inputs and data of a fit on rows in memory."""
     source = MemorySource(table, CODES, weight)
@@ -210,7 +210,7 @@ def test_all_rows_are_learnt_from_where_none_are_held_out():
 
 
 def test_held_out_rows_and_the_others_are_all_rows_of_one_matrix():
-    settings = SETTINGS._replace(early_stopping=True)
+    settings = CONFIG._replace(early_stopping=True)
     weight = np.linspace(0.5, 2, 60)
     _, (samples, validation, *_) = prepared(straight(), X, settings, weight=weight)
     assert samples.x is validation.x
@@ -220,7 +220,7 @@ def test_held_out_rows_and_the_others_are_all_rows_of_one_matrix():
         assert_array_equal(part.weight, weight[part.rows])
 
 
-@pytest.mark.parametrize("settings", [SETTINGS, TWO_NETWORKS])
+@pytest.mark.parametrize("settings", [CONFIG, TWO_NETWORKS])
 def test_rows_of_ones_own_leave_all_others_to_each_network(settings):
     estimator = straight(dtype="float64", class_weight={0: 1, 1: 2, 2: 3})
     validation_data = ValidationData.of(X[:3] + 1, [0, 1, 2], [4, 5, 6])
@@ -267,7 +267,7 @@ def test_who_goes_on_reads_by_what_is_there():
     assert_array_equal(data.samples.x, 10 * X)
 
 
-@pytest.mark.parametrize("settings", [SETTINGS, TWO_NETWORKS])
+@pytest.mark.parametrize("settings", [CONFIG, TWO_NETWORKS])
 def test_samples_on_a_matrix_are_those_of_the_targets(settings):
     estimator = straight(dtype="float64")
     targets = targets_of(estimator)

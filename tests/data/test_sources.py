@@ -225,7 +225,7 @@ def test_the_rows_are_all_there_once_with_their_labels(folder):
     rng = np.random.default_rng(0)
     with open_source(given, folder / "x.parquet", "label", "weight") as source:
         source.read_targets(given)
-        settings = sources.Settings(**TINY)
+        settings = sources.TrainConfig(**TINY)
         inputs = FittedInputs.of(given, is_fitted=False)
         nobodys = ValidationData(None, None, None)
         data = prepare(source, nobodys, given, settings, rng, inputs)
@@ -244,7 +244,7 @@ def test_the_rows_are_all_there_once_with_their_labels(folder):
 
 
 TINY = {
-    **dict.fromkeys(sources.Settings._fields),
+    **dict.fromkeys(sources.TrainConfig._fields),
     "early_stopping": True,
     "validation_fraction": 0.2,
     "n_estimators": 2,

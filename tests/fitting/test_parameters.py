@@ -2,7 +2,6 @@
 
 import datetime as dt
 import re
-from dataclasses import fields
 from decimal import Decimal
 from fractions import Fraction
 from typing import get_type_hints
@@ -20,7 +19,7 @@ from sklearn.utils._param_validation import InvalidParameterError
 
 from skmlp import ELU, LeakyReLU, MLPSoftmaxClassifier, PReLU, TableEncoder
 from skmlp.core.library import engine
-from skmlp.fitting.parameters import Parameters, resolve_parameters
+from skmlp.fitting.parameters import resolve_parameters
 
 X, Y = load_iris(return_X_y=True)
 
@@ -109,7 +108,9 @@ def assert_resolved(name, value, expected):
 def test_parameters_are_those_of_the_constructor():
     of_constructor = get_type_hints(MLPSoftmaxClassifier.__init__)
     del of_constructor["return"]
-    assert [field.name for field in fields(Parameters)] == list(of_constructor)
+    assert list(vars(resolve())) == sorted(of_constructor)
+    with pytest.raises(AttributeError, match="read-only"):
+        resolve().alpha = 1.0
 
 
 def test_every_parameter_is_tried_as_some_numpy_type():
@@ -396,7 +397,7 @@ def two_kinds(int_type, float_type, **fixed):
 @pytest.mark.parametrize("way", WAYS)
 @pytest.mark.parametrize("kinds", SCALARS)
 def test_fit_on_numpy_scalars_gives_the_same_bits(kinds, way, engine_name, monkeypatch):
-    monkeypatch.setattr("skmlp.fitting.engines.engine", lambda: engine_name)
+    monkeypatch.setattr("skmlp.backend.engine", lambda: engine_name)
     fitted = [
         MLPSoftmaxClassifier(**params).fit(X, Y)
         for params in two_kinds(*SCALARS[kinds], **WAYS[way])

@@ -8,7 +8,7 @@ from networks import classic
 from sklearn.datasets import load_wine
 
 from skmlp import MLPSoftmaxClassifier
-from skmlp.fitting.progress import shown
+from skmlp.fitting.progress import open_progress
 
 X, Y = load_wine(return_X_y=True)
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
@@ -69,23 +69,15 @@ def test_tqdm_shows_a_bar(capsys):
     assert out == ""
 
 
-def test_rich_shows_a_bar_where_tqdm_is_missing(capsys, monkeypatch):
-    pytest.importorskip("rich")
+def test_lines_are_shown_where_tqdm_is_missing(capsys, monkeypatch):
     monkeypatch.setitem(sys.modules, "tqdm", None)
     fit(2)
-    assert "100%" in capsys.readouterr().out
-
-
-def test_lines_are_shown_where_both_are_missing(capsys, monkeypatch):
-    for name in ("tqdm", "rich", "rich.progress"):
-        monkeypatch.setitem(sys.modules, name, None)
-    fit(2)
     assert len(capsys.readouterr().out.splitlines()) == 13
-    with shown(2, epochs_before=7, n_epochs=1) as (lines,):
+    with open_progress(2, epochs_before=7, n_epochs=1) as (lines,):
         assert lines.epochs_before == 7
 
 
 @pytest.mark.parametrize("verbose", [False, True, 0, 1, 2, 10])
 def test_each_level_gives_a_list_of_observers(verbose):
-    with shown(verbose, epochs_before=0, n_epochs=3) as observers:
+    with open_progress(verbose, epochs_before=0, n_epochs=3) as observers:
         assert len(observers) == bool(verbose)

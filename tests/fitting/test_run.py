@@ -19,14 +19,15 @@ from numpy.testing import assert_allclose, assert_array_equal
 from scipy import sparse
 from scipy.special import softmax
 from sklearn.metrics import log_loss
-from tasks import CODES, GOAL, HELD_OUT, X, regression, solver
+from tasks import CODES, CONFIG, HELD_OUT, X, regression, solver
 from threadpoolctl import threadpool_limits
 
 from skmlp.core.library import library
-from skmlp.fitting.combining import combination
-from skmlp.fitting.run import evaluation, run_training
-from skmlp.fitting.solvers import SOLVERS, Descent
-from skmlp.fitting.task import Member, Memory
+from skmlp.defaults import MemberConfig
+from skmlp.ensemble.combining import fit_combination
+from skmlp.fitting.run import create_evaluation, run_training
+from skmlp.fitting.solvers import SOLVERS
+from skmlp.fitting.stochastic import StochasticTrainer
 from skmlp.nn.network import Architecture
 from skmlp.training.batches import Samples
 from skmlp.training.endings import StopReason
@@ -36,14 +37,14 @@ from skmlp.training.threads import Workers
 # How it ends
 
 HUGE = {"learning_rate_init": 1e9}
-STILL = GOAL._replace(tol=10.0, patience=1)
-PLANNED = GOAL._replace(has_fixed_budget=True)
+STILL = CONFIG._replace(tol=10.0, n_iter_no_change=1)
+PLANNED = CONFIG._replace(has_fixed_budget=True)
 ENDINGS = {  # changes of the task, of the solver; how it ends, after how many epochs
     "over too early": ({}, {}, StopReason.MAX_ITER_REACHED, 3),
-    "as many as wanted": ({"goal": PLANNED}, {}, StopReason.COMPLETED, 3),
+    "as many as wanted": ({"config": PLANNED}, {}, StopReason.COMPLETED, 3),
     "held-out rows choose": ({"validation": HELD_OUT}, {}, StopReason.COMPLETED, 3),
     "a schedule's end": ({}, {"learning_rate": "cosine"}, StopReason.COMPLETED, 3),
-    "a plateau": ({"goal": STILL}, {}, StopReason.CONVERGED, 3),
+    "a plateau": ({"config": STILL}, {}, StopReason.CONVERGED, 3),
     "a steep rate": ({}, HUGE, StopReason.DIVERGED, 1),
     "a deadline gone by": ({"deadline": 0.0}, {}, StopReason.OUT_OF_TIME, 1),
 }
@@ -61,9 +62,9 @@ def test_how_descent_ends(case):
     [
         ({}, StopReason.MAX_ITER_REACHED),
         ({"deadline": 0.0}, StopReason.OUT_OF_TIME),
-        ({"goal": GOAL._replace(max_iter=1000)}, StopReason.CONVERGED),
+        ({"config": CONFIG._replace(max_iter=1000)}, StopReason.CONVERGED),
         # patience is for those who watch the training loss
-        ({"goal": STILL._replace(tol=1e-4, max_iter=2)}, StopReason.MAX_ITER_REACHED),
+        ({"config": STILL._replace(tol=1e-4, max_iter=2)}, StopReason.MAX_ITER_REACHED),
     ],
 )
 def test_how_a_full_batch_ends(changes, stop_reason):
@@ -72,7 +73,7 @@ def test_how_a_full_batch_ends(changes, stop_reason):
     )
 
 
-class Interrupted(Descent):
+class Interrupted(StochasticTrainer):
     """Is interrupted once its epochs are over."""
 
     def train(self, task, parameters, monitor, workers):
@@ -82,12 +83,12 @@ class Interrupted(Descent):
 
 
 def test_an_interruption_keeps_what_was_learnt_and_what_was_remembered():
-    memory = run_training(regression(), solver("adam")).memory
+    memory = run_training(regression(), solver("adam")).optimizer_state
     pressed = Interrupted(**vars(solver("adam")))
-    train_result = run_training(regression(memory=memory), pressed)
+    train_result = run_training(regression(optimizer_state=memory), pressed)
     assert train_result.stop_reason == StopReason.INTERRUPTED
-    assert train_result.n_epochs == train_result.learnt.best_epochs == 3
-    assert train_result.memory.optimizer_state is memory.optimizer_state
+    assert train_result.n_epochs == train_result.best_epochs == 3
+    assert train_result.optimizer_state is memory
 
 
 def in_threads(n_networks, **changes):
@@ -96,7 +97,7 @@ def in_threads(n_networks, **changes):
     return regression(n_networks, samples=samples, **changes)
 
 
-class InterruptedBesideThreads(Descent):
+class InterruptedBesideThreads(StochasticTrainer):
     """Is interrupted while other threads are in the midst of an epoch."""
 
     def train(self, task, parameters, monitor, workers):
@@ -235,51 +236,52 @@ def test_a_callback_does_not_hide_that_training_diverged():
 @pytest.mark.parametrize("n_networks", [1, 2])
 @pytest.mark.parametrize("name", SOLVERS)
 def test_a_task_stays_as_it_was(name, n_networks):
-    task = regression(n_networks, memory=Memory(None, Plateau(5.0, 1), 7))
+    task = regression(n_networks, plateau=Plateau(5.0, 1), samples_seen=7)
     before = deepcopy(task)
     train_result = run_training(task, solver(name))
-    assert not np.array_equal(train_result.learnt.parameters, before.parameters)
+    assert not np.array_equal(train_result.parameters, before.parameters)
     assert_array_equal(task.parameters, before.parameters)
-    assert_array_equal(task.samples.x, before.samples.x)
-    assert task.memory == before.memory
+    assert_array_equal(task.data.samples.x, before.data.samples.x)
+    assert task.plateau == before.plateau
 
 
 @pytest.mark.parametrize("name", SOLVERS)
 def test_rows_are_counted_on_from_former_calls(name):
-    memory = Memory(samples_seen=1000)
-    train_result = run_training(regression(memory=memory), solver(name))
-    assert train_result.memory.samples_seen == 1000 + train_result.n_epochs * 60
+    train_result = run_training(regression(samples_seen=1000), solver(name))
+    assert train_result.samples_seen == 1000 + train_result.n_epochs * 60
 
 
 def test_a_plateau_is_gone_on_from():
-    memory = Memory(None, Plateau(lowest=0.0, n_bad_epochs=1), 0)
-    task = regression(goal=GOAL._replace(patience=2), memory=memory)
+    plateau = Plateau(lowest=0.0, n_bad_epochs=1)
+    task = regression(config=CONFIG._replace(n_iter_no_change=2), plateau=plateau)
     train_result = run_training(task, solver("sgd"))
     assert (train_result.stop_reason, train_result.n_epochs) == (
         StopReason.CONVERGED,
         2,
     )
-    assert train_result.memory.plateau == Plateau(lowest=0.0, n_bad_epochs=3)
+    assert train_result.plateau == Plateau(lowest=0.0, n_bad_epochs=3)
 
 
 def test_a_divergence_keeps_the_start():
     start = np.arange(9.0)[np.newaxis]
     train_result = run_training(regression(parameters=start), solver("sgd", **HUGE))
-    assert_array_equal(train_result.learnt.parameters, start)
-    assert train_result.learnt.best_epochs == 0
+    assert_array_equal(train_result.parameters, start)
+    assert train_result.best_epochs == 0
 
 
 @pytest.mark.parametrize("name", SOLVERS)
 def test_weights_come_in_the_type_of_the_network(name):
     single = Architecture(2, (), 3, (), (), "float32")
     x, start = X.astype("float32"), np.zeros((1, 9), "float32")
-    rows, goal = Samples(x, CODES[np.newaxis]), GOAL._replace(max_iter=50)
-    task = regression(architecture=single, parameters=start, samples=rows, goal=goal)
-    learnt = run_training(task, solver(name)).learnt
+    rows, config = Samples(x, CODES[np.newaxis]), CONFIG._replace(max_iter=50)
+    task = regression(
+        architecture=single, parameters=start, samples=rows, config=config
+    )
+    learnt = run_training(task, solver(name))
     assert learnt.architecture is single
     assert learnt.parameters.dtype == "float32"
     rows = Samples(x.astype("float64"), CODES[np.newaxis])
-    double = run_training(regression(samples=rows, goal=goal), solver(name)).learnt
+    double = run_training(regression(samples=rows, config=config), solver(name))
     # one that has a type of its own computes in it either way
     tolerance = 1e-4 if SOLVERS[name].dtype is None else 1e-7
     assert_allclose(learnt.parameters, double.parameters, rtol=tolerance, atol=1e-7)
@@ -287,15 +289,15 @@ def test_weights_come_in_the_type_of_the_network(name):
 
 @pytest.mark.parametrize("score", [np.nan, -np.inf, 0.5])
 def test_scores_without_a_finite_one_say_nothing(score):
-    goal = GOAL._replace(scoring=lambda model, X, y: score)
+    config = CONFIG._replace(scoring=lambda model, X, y: score)
     train_result = run_training(
-        regression(validation=HELD_OUT, goal=goal), solver("adam")
+        regression(validation=HELD_OUT, config=config), solver("adam")
     )
-    assert train_result.scores_say_nothing == (score != 0.5)
-    assert train_result.learnt.history["validation_score"][0] == pytest.approx(
+    assert train_result.lacks_scores == (score != 0.5)
+    assert train_result.history["validation_score"][0] == pytest.approx(
         score, nan_ok=True
     )
-    assert not run_training(regression(goal=goal), solver("adam")).scores_say_nothing
+    assert not run_training(regression(config=config), solver("adam")).lacks_scores
 
 
 # Held-out rows
@@ -315,14 +317,14 @@ def test_the_log_loss_of_each_network_is_that_on_rows_of_its_own():
         for vector, part, of_part in zip(parameters, rows, weight, strict=True)
     ]
     task = regression(2, validation=Samples(X, CODES[rows], weight, rows))
-    evaluate = evaluation(task, parameters)
+    evaluate = create_evaluation(task, parameters)
     losses, scores = evaluate([0, 1])
     assert_allclose(losses, expected)
     assert_array_equal(scores, -losses)
     for member in (0, 1):
         of_one, _ = evaluate([member])
         assert_array_equal(of_one, losses[[member]])
-    assert evaluation(regression(), parameters) is None
+    assert create_evaluation(regression(), parameters) is None
 
 
 @pytest.mark.parametrize("name", SOLVERS)
@@ -330,8 +332,8 @@ def test_networks_are_scored_by_the_map_of_the_solver(name):
     seen = []
 
     class Watched(SOLVERS[name]):
-        def threads(self, task):
-            return watched(super().threads(task))
+        def open_threads(self, task):
+            return watched(super().open_threads(task))
 
     @contextmanager
     def watched(threads):
@@ -355,10 +357,10 @@ def test_threads_have_no_say_in_losses_and_scores(name, scoring):
     validation = Samples(X, CODES[::4], None, np.arange(60)[::4]).for_each(5)
     histories = []
     for n_threads in (1, 2, 4):
-        goal = GOAL._replace(scoring=scoring)
-        task = in_threads(5, validation=validation, goal=goal)
+        config = CONFIG._replace(scoring=scoring)
+        task = in_threads(5, validation=validation, config=config)
         with threadpool_limits(n_threads, user_api="blas"):
-            histories.append(run_training(task, solver(name)).learnt.history)
+            histories.append(run_training(task, solver(name)).history)
     assert histories[0] == histories[1] == histories[2]
 
 
@@ -370,7 +372,7 @@ def test_a_scorer_is_called_in_one_thread():
         return model.score(X, y)
 
     validation = HELD_OUT.members(0).for_each(4)
-    task = in_threads(4, validation=validation, goal=GOAL._replace(scoring=score))
+    task = in_threads(4, validation=validation, config=CONFIG._replace(scoring=score))
     with threadpool_limits(4, user_api="blas"):
         run_training(task, solver("adam"))
     assert threads == {threading.current_thread()}
@@ -380,33 +382,35 @@ def test_a_loss_that_runs_away_gives_no_warning_in_a_thread():
     parameters = np.full((2, 9), np.inf)
     task = regression(2, validation=HELD_OUT.members(0).for_each(2))
     with ThreadPoolExecutor(2) as pool:
-        losses, _ = evaluation(task, parameters)([0, 1], workers=Workers(2, pool.map))
+        losses, _ = create_evaluation(task, parameters)(
+            [0, 1], workers=Workers(2, pool.map)
+        )
     assert np.isnan(losses).all()
 
 
 def test_nothing_is_scored_of_one_class_or_of_a_network_that_ran_away():
-    goal = GOAL._replace(scoring=lambda model, X, y: pytest.fail("was asked"))
-    alone = regression(validation=HELD_OUT, goal=goal, classes=np.arange(1))
-    (loss,), (score,) = evaluation(alone, np.zeros((1, 9)))([0])
+    config = CONFIG._replace(scoring=lambda model, X, y: pytest.fail("was asked"))
+    alone = regression(validation=HELD_OUT, config=config, classes=np.arange(1))
+    (loss,), (score,) = create_evaluation(alone, np.zeros((1, 9)))([0])
     assert loss == -score == pytest.approx(np.log(3))
-    ran_away = regression(validation=HELD_OUT, goal=goal)
-    assert np.isnan(evaluation(ran_away, np.full((1, 9), np.nan))([0])).all()
+    ran_away = regression(validation=HELD_OUT, config=config)
+    assert np.isnan(create_evaluation(ran_away, np.full((1, 9), np.nan))([0])).all()
 
 
 # What the networks count for
 
 
 def test_shares_and_a_temperature_are_found_where_training_ends():
-    goal = GOAL._replace(temperature="auto", member_weights="auto")
-    members = [Member(kind, 1.0, (), 0.0) for kind in (0, 1)]
-    changes = {"members": members, "goal": goal}
+    config = CONFIG._replace(temperature="auto", member_weights="auto")
+    members = [MemberConfig(frequency, (), 0.0) for frequency in (1.0, 2.0)]
+    changes = {"members": members, "config": config}
     changes["validation"] = HELD_OUT.members(0).for_each(2)
     start = np.zeros((2, 9))
     start[0, 2] = 2.0  # the first one starts elsewhere
     task = regression(2, parameters=start, **changes)
-    learnt = run_training(task, solver("sgd")).learnt
-    expected = combination(task, learnt.parameters)
-    assert_array_equal(learnt.ensemble_weights, expected.ensemble_weights)
-    assert learnt.temperature == expected.temperature != 1
+    learnt = run_training(task, solver("sgd"))
+    expected_weights, expected_temperature = fit_combination(task, learnt.parameters)
+    assert_array_equal(learnt.ensemble_weights, expected_weights)
+    assert learnt.temperature == expected_temperature != 1
     assert learnt.ensemble_weights.sum() == pytest.approx(1)
     assert learnt.ensemble_weights[0] != learnt.ensemble_weights[1]

@@ -14,25 +14,31 @@ from numpy.testing import assert_allclose, assert_array_equal
 from scipy import sparse
 from scipy.special import log_softmax
 from sklearn.linear_model import LogisticRegression
-from tasks import CODES, GOAL, X, parameters, regression, solver
+from tasks import CODES, CONFIG, X, parameters, regression, solver, with_samples
 
 import skmlp
 from skmlp import MLPSoftmaxClassifier
-from skmlp.fitting.averaging import State, Visit, draws_of, mean_of
-from skmlp.fitting.recipe import Settings
-from skmlp.fitting.run import run_training
-from skmlp.fitting.solvers import (
-    MEMBERS_TOGETHER,
-    SMALLEST_SHARED_LAYER,
-    SOLVERS,
-    Saver,
-    first_state,
-    generators_for,
-    runs_of_same,
-    state_of,
-    state_of_all,
+from skmlp.defaults import MemberConfig
+from skmlp.fitting.averaging import (
+    LocalSteps,
+    TrainingState,
+    average_states,
+    get_generator_states,
 )
-from skmlp.fitting.task import Member
+from skmlp.fitting.config import TrainConfig
+from skmlp.fitting.run import run_training
+from skmlp.fitting.solvers import SOLVERS, check_supports
+from skmlp.fitting.stochastic import (
+    MAX_MEMBERS_TOGETHER,
+    MIN_SHARED_LAYER,
+    _join_states,
+)
+from skmlp.fitting.trainer import (
+    CheckpointSaver,
+    create_generators,
+    init_state,
+    select_members,
+)
 from skmlp.nn.layers import N_DRAWS, Dropout
 from skmlp.nn.network import Architecture
 from skmlp.optim.optimizers import OPTIMIZERS
@@ -71,13 +77,13 @@ def probabilities(vector):
 @pytest.mark.parametrize("name", SOLVERS)
 def test_softmax_regression_ends_where_scikit_learns_ends(name, weighted, n_networks):
     weight = np.tile([1.0, 3.0], 30) if weighted else np.ones(60)
-    task = regression(n_networks, goal=GOAL._replace(max_iter=200, tol=1e-6))
+    task = regression(n_networks, config=CONFIG._replace(max_iter=200, tol=1e-6))
     if weighted:
-        shape = task.samples.y_encoded.shape
-        samples = task.samples._replace(weight=np.broadcast_to(weight, shape))
-        task = regression(n_networks, samples=samples, goal=task.goal)
+        shape = task.data.samples.y_encoded.shape
+        samples = task.data.samples._replace(weight=np.broadcast_to(weight, shape))
+        task = with_samples(task, samples)
     start = task.parameters.copy()
-    monitor = Monitor(start, tol=task.goal.tol, patience=np.inf)
+    monitor = Monitor(start, tol=task.config.tol, patience=np.inf)
     solver(name, learning_rate="cosine").train(task, start, monitor, SERIAL)
     lowest, expected = optimum(weight)
     for vector in start:
@@ -89,20 +95,19 @@ def test_softmax_regression_ends_where_scikit_learns_ends(name, weighted, n_netw
 @pytest.mark.parametrize("name", SOLVERS)
 def test_the_loss_at_the_bottom_is_that_of_one_network(name, n_networks):
     task = regression(n_networks)
-    shape = task.samples.y_encoded.shape
+    shape = task.data.samples.y_encoded.shape
     y_encoded = np.broadcast_to(np.tile(np.arange(3), 20), shape)
-    samples = task.samples._replace(x=np.zeros((60, 2)), y_encoded=y_encoded)
-    train_result = run_training(
-        regression(n_networks, samples=samples), solver(name, batch_size=60)
-    )
-    assert_allclose(train_result.learnt.history["loss"], np.log(3))
+    samples = task.data.samples._replace(x=np.zeros((60, 2)), y_encoded=y_encoded)
+    result = run_training(with_samples(task, samples), solver(name, batch_size=60))
+    assert_allclose(result.history["loss"], np.log(3))
 
 
 @pytest.mark.parametrize("name", SOLVERS)
 def test_a_solver_leaves_what_it_goes_on_from_as_it_was(name):
-    before = run_training(regression(), solver(name)).memory
+    before = run_training(regression(), solver(name))
     kept = deepcopy(before)
-    run_training(regression(memory=before), solver(name))
+    run = regression(optimizer_state=before.optimizer_state, plateau=before.plateau)
+    run_training(run, solver(name))
     assert before.plateau == kept.plateau
     for key, memory in (kept.optimizer_state or {}).items():
         assert_array_equal(before.optimizer_state[key], memory)
@@ -110,40 +115,40 @@ def test_a_solver_leaves_what_it_goes_on_from_as_it_was(name):
 
 # What a solver says of itself
 
-REFUSALS = [(name, what) for name in SOLVERS for what in SOLVERS[name].refuses]
+REFUSALS = [(name, what) for name in SOLVERS for what in SOLVERS[name].unsupported]
 
 
 @pytest.mark.parametrize(("name", "what"), REFUSALS)
 def test_what_is_refused_gets_a_sentence_with_ways_out(name, what):
     shown = f"{what}=1"
     with pytest.raises(ValueError, match=re.escape(shown)) as error:
-        SOLVERS[name].check_takes(parameters(solver=name), what, shown)
+        check_supports(name, what, shown)
     sentence = str(error.value)
     assert sentence.startswith(f'{shown} with solver="{name}": ')
-    assert SOLVERS[name].refuses[what] in sentence
+    assert SOLVERS[name].unsupported[what] in sentence
     assert sentence.endswith(".")
     assert not re.search(r"\.\s", sentence), "it is one sentence"
     offered = re.findall(r'"(\w+)"', sentence.partition("choose solver=")[2])
     assert offered
-    assert not any(what in SOLVERS[other].refuses for other in offered)
+    assert not any(what in SOLVERS[other].unsupported for other in offered)
 
 
 @pytest.mark.parametrize("name", SOLVERS)
 def test_what_is_not_refused_is_taken_without_a_word(name):
-    SOLVERS[name].check_takes(parameters(solver=name), "alpha", "alpha=1")
+    check_supports(name, "alpha", "alpha=1")
 
 
 @pytest.mark.parametrize("name", SOLVERS)
 def test_it_speaks_of_what_there_is(name):
     known = {"shards", *dir(MLPSoftmaxClassifier())}
-    assert SOLVERS[name].refuses.keys() <= known
-    assert SOLVERS[name].auto.keys() <= set(Settings._fields)
+    assert SOLVERS[name].unsupported.keys() <= known
+    assert SOLVERS[name].defaults.keys() <= set(TrainConfig._fields)
 
 
 @pytest.mark.parametrize("name", SOLVERS)
 def test_there_is_partial_fit_unless_it_is_refused(name):
     model = MLPSoftmaxClassifier(solver=name)
-    why = SOLVERS[name].refuses.get("partial_fit")
+    why = SOLVERS[name].unsupported.get("partial_fit")
     assert hasattr(model, "partial_fit") == (why is None)
     if why is not None:
         with pytest.raises(AttributeError, match="partial_fit") as error:
@@ -188,10 +193,8 @@ def test_batches_are_no_larger_than_the_rows():
 
 
 def test_nothing_is_said_of_a_batch_size_that_nobody_has_given():
-    settled = Settings(*[None] * len(Settings._fields))._replace(
-        learning_rate="constant", batch_size=256
-    )
-    by_itself = SOLVERS["adam"].of(parameters(batch_size="auto"), settled, 60)
+    config = CONFIG._replace(batch_size=256)
+    by_itself = SOLVERS["adam"].from_config(parameters(), config, 60)
     assert by_itself.batch_size == 60
 
 
@@ -200,58 +203,50 @@ def test_only_an_adaptive_rate_goes_on_behind_a_plateau():
     assert solver("sgd", learning_rate="constant").plateau_factor is None
 
 
+def build_learners(task):
+    """Return the learners of a solver whose batches have 20 rows."""
+    state = TrainingState(task.parameters, None, ())
+    rngs = create_generators(task.rng, len(task.parameters))
+    return solver("adam")._build_learners(task, state, rngs, SERIAL)
+
+
 def sizes_of_stacks(n_networks, **changes):
-    """Networks that each learner has, by a solver whose batches have 20 rows."""
+    """Networks that each learner has."""
     task = regression(n_networks, **changes)
-    rngs = generators_for(task.rng, n_networks)
-    learners = solver("adam").learners(task, task.parameters, None, rngs, SERIAL)
-    return [one.updater.parameters.size // task.parameters.shape[1] for one in learners]
+    n_parameters = task.parameters.shape[1]
+    return [one.updater.parameters.size // n_parameters for one in build_learners(task)]
 
 
 def test_an_ensemble_is_trained_in_stacks():
-    most = MEMBERS_TOGETHER
+    most = MAX_MEMBERS_TOGETHER
     assert sizes_of_stacks(2 * most + 1) == [most, most, 1]
 
 
 def test_networks_with_wide_layers_are_trained_two_at_a_time():
     # at 2 networks of 20 rows
     for width, expected in [(-1, [5]), (0, [2, 2, 1])]:
-        units = -(-SMALLEST_SHARED_LAYER // 40) + width
+        units = -(-MIN_SHARED_LAYER // 40) + width
         wide = Architecture(2, (units,), 3, (skmlp.PReLU(),), (0.0,), "float64")
         start = np.zeros((5, wide.layout.size))
         assert sizes_of_stacks(5, architecture=wide, parameters=start) == expected
 
 
-def members(*ways):
-    """Networks that are trained in such ways, of kinds of their own each."""
-    return [
-        Member(kind, 1.0, (), regularization)
-        for kind, regularization in enumerate(ways)
-    ]
-
-
 @pytest.mark.parametrize(
-    ("ways", "longest", "expected"),
+    ("decays", "expected"),
     [
-        ([0.1], 5, [(0, 1)]),
-        ([0.1] * 5, 5, [(0, 5)]),
-        ([0.1] * 5, 2, [(0, 2), (2, 4), (4, 5)]),
-        ([0.1, 0.1, 0.2, 0.2, 0.2], 5, [(0, 2), (2, 5)]),
-        ([0.1, 0.1, 0.1, 0.2], 2, [(0, 2), (2, 3), (3, 4)]),
-        ([0.1, 0.2, 0.1], 5, [(0, 1), (1, 2), (2, 3)]),
-        ([0.1, 0.1, 0.2], 1, [(0, 1), (1, 2), (2, 3)]),
+        ([0.1], [(0, 1)]),
+        ([0.1] * 5, [(0, 5)]),
+        ([0.1, 0.1, 0.2, 0.2, 0.2], [(0, 2), (2, 5)]),
+        ([0.1, 0.2, 0.1], [(0, 1), (1, 2), (2, 3)]),
+        ([0.1] * 17, [(0, 16), (16, 17)]),
     ],
 )
-def test_runs_have_neighbours_that_are_trained_the_same_way(ways, longest, expected):
-    runs = runs_of_same(members(*ways), longest)
-    assert [(run.start, run.stop) for run in runs] == expected
-
-
-def test_kinds_that_are_trained_the_same_way_share_a_run():
-    same = [Member(0, 0.3, (0.1,), 0.2), Member(1, 2.0, (0.1,), 0.2)]
-    assert runs_of_same(same, 2) == [slice(0, 2)]
-    other = same[1]._replace(dropout=(0.2,))
-    assert runs_of_same([same[0], other], 2) == [slice(0, 1), slice(1, 2)]
+def test_neighbors_that_are_trained_the_same_way_share_a_stack(decays, expected):
+    members = [
+        MemberConfig(float(number), (), decay) for number, decay in enumerate(decays)
+    ]
+    stacks = solver("adam").split_members(regression(len(decays), members=members))
+    assert [(stack.start, stack.stop) for stack in stacks] == expected
 
 
 def test_each_stack_has_the_dropout_and_the_decay_of_its_networks():
@@ -261,18 +256,13 @@ def test_each_stack_has_the_dropout_and_the_decay_of_its_networks():
         4,
         architecture=wide,
         parameters=np.zeros((4, wide.layout.size)),
-        members=[Member(0, 1.0, *way) for way in ways],
+        members=[MemberConfig(1.0, *way) for way in ways],
     )
-    descent = solver("adam")
-    rngs = generators_for(task.rng, 4)
-    learners = descent.learners(task, task.parameters, None, rngs, SERIAL)
+    learners = build_learners(task)
     assert [len(one.rngs) for one in learners] == [2, 1, 1]
-    assert len(descent.stacks(task)) == 3
-    assert [one.updater.regularization.weight_decay for one in learners] == [
-        0.0,
-        0.5,
-        0.5,
-    ]
+    assert len(solver("adam").split_members(task)) == 3
+    decays = [one.updater.regularization.weight_decay for one in learners]
+    assert decays == [0.0, 0.5, 0.5]
     rates = [
         [layer.threshold for layer in one.network.layers if isinstance(layer, Dropout)]
         for one in learners
@@ -295,13 +285,13 @@ def test_what_rules_remember_of_a_stack_is_what_they_remember_of_its_parts(name)
         optimizer.direction(gradient)
         return SimpleNamespace(optimizer_state=optimizer.state)
 
-    whole = state_of_all([learner(gradient)])
+    whole = _join_states([learner(gradient)])
     parts = [slice(0, 2), slice(2, 4), 4]  # the last one alone
-    joined = state_of_all([learner(gradient[part]) for part in parts])
-    again = state_of_all(
-        [learner(gradient[part], state_of(whole, part)) for part in parts]
+    joined = _join_states([learner(gradient[part]) for part in parts])
+    again = _join_states(
+        [learner(gradient[part], select_members(whole, part)) for part in parts]
     )
-    twice = state_of_all([learner(gradient, whole)])
+    twice = _join_states([learner(gradient, whole)])
     for one, other in [(joined, whole), (again, twice)]:
         assert one.keys() == other.keys()
         assert all(np.array_equal(one[key], other[key]) for key in one)
@@ -315,7 +305,7 @@ def test_steps_are_counted_by_those_that_have_gone_on(name):
         for _ in range(n_steps):
             optimizer.direction(np.ones(3))
         learners.append(SimpleNamespace(optimizer_state=optimizer.state))
-    assert state_of_all(learners)["t"] == 5
+    assert _join_states(learners)["t"] == 5
 
 
 @pytest.mark.parametrize(
@@ -340,10 +330,9 @@ def test_a_state_that_can_be_gone_on_from_is_saved(
         monitor.end_epoch(1.0, np.zeros((1, 9)))
     monitor.stop_reason = stop_reason
     monitor.deadline = 0 if is_late else np.inf
-    goal = GOAL._replace(max_iter=5)
-    task = regression(goal=goal)
-    state = State(task.parameters, {"t": 0}, draws_of([task.rng]))
-    Saver(checkpoint, task, lambda: state).end_epoch(monitor)
+    task = regression(config=CONFIG._replace(max_iter=5))
+    state = TrainingState(task.parameters, {"t": 0}, get_generator_states([task.rng]))
+    CheckpointSaver(checkpoint, task, lambda: state).end_epoch(monitor)
     assert bool(saved) == is_saved
     for state in saved:
         assert state["draws"] == [task.rng.bit_generator.state]
@@ -371,10 +360,10 @@ def layered(dropouts=(0.0,), weighted=False, dtype="float32", x=X):
         n_networks,
         architecture=architecture,
         parameters=np.stack(start),
-        members=tuple(Member(0, 1.0, (rate,), 0.1) for rate in dropouts),
+        members=[MemberConfig(1.0, (rate,), 0.1) for rate in dropouts],
         samples=Samples(x, CODES[: x.shape[0]], weight).for_each(n_networks),
         rng=rng,
-        goal=GOAL._replace(max_iter=N_EPOCHS),
+        config=CONFIG._replace(max_iter=N_EPOCHS),
     )
 
 
@@ -382,7 +371,7 @@ RNG = np.random.default_rng(0)
 
 
 def on_engine(task, descent, by_numpy):
-    return replace(task, engine="numpy" if by_numpy else descent.engine(task))
+    return replace(task, backend="numpy" if by_numpy else descent.select_backend(task))
 
 
 def plain_fit(task, descent):
@@ -396,19 +385,19 @@ def plain_fit(task, descent):
 def in_rounds(shards, descent, n_rounds, rate=None, state=None, n_epochs=N_EPOCHS):
     """The states behind all rounds of a fit on such shards, each of which is a task."""
     rate = descent.learning_rate if rate is None else rate
-    states = [state or first_state(shards[0])]
-    schedule = descent.schedule_of(shards[0])
+    states = [state or init_state(shards[0])]
+    schedule = descent.build_schedule(shards[0])
     for epoch in range(n_epochs):
         for number in range(n_rounds):
             visits = [
-                Visit(epoch, number, n_rounds, shard, len(shards))
+                LocalSteps(epoch, number, n_rounds, shard, len(shards))
                 for shard in range(len(shards))
             ]
             parts = [
-                descent.take_round(task, states[-1], visit, rate, schedule)
+                descent.train_locally(task, states[-1], visit, rate, schedule)
                 for task, visit in zip(shards, visits, strict=True)
             ]
-            states.append(mean_of(parts))
+            states.append(average_states(parts))
     return states
 
 
@@ -417,7 +406,8 @@ def shards_of(task, *parts):
     n_networks = len(task.parameters)
     lines = [np.tile(np.array(part, int), (n_networks, 1)) for part in parts]
     return [
-        task.on_shard(task.samples.in_order(line), task.n_penalised) for line in lines
+        task.on_shard(task.data.samples.in_order(line), task.penalized_weight)
+        for line in lines
     ]
 
 
@@ -461,7 +451,7 @@ def test_one_shard_takes_the_steps_of_a_fit_in_however_many_rounds(
     assert_same_state(states[-1], parameters, memory)
     first = states[1 : 1 + n_rounds]
     weights = [state.weight for state in first]
-    assert sum(weights) == pytest.approx(task.samples.total_weight())
+    assert sum(weights) == pytest.approx(task.data.samples.total_weight())
     mean = np.average([state.loss for state in first], weights=weights)
     penalty = task.regularization().value(first[-1].parameters)
     assert mean + penalty == pytest.approx(losses[0])
@@ -480,17 +470,17 @@ def test_a_round_depends_on_its_arguments_and_overwrites_none(by_numpy):
     descent = solver("adam", batch_size=8)
     task = on_engine(layered(WAYS["of kinds"], weighted=True), descent, by_numpy)
     state = in_rounds([task], descent, n_rounds=2, n_epochs=1)[-1]
-    given = task, state, Visit(1, 1, 2), 0.05, descent.schedule_of(task)
+    given = task, state, LocalSteps(1, 1, 2), 0.05, descent.build_schedule(task)
     untouched = deepcopy(given)
-    once = descent.take_round(*given)
+    once = descent.train_locally(*given)
     rng_state = task.rng.bit_generator.state
     with open_workers(2) as workers:
-        again = descent.take_round(*given, workers)
+        again = descent.train_locally(*given, workers)
     assert_same_state(again, once.parameters, once.optimizer_state)
     assert again[2:] == once[2:]
     assert_same_state(state, untouched[1].parameters, untouched[1].optimizer_state)
     assert state[2:] == untouched[1][2:]
-    assert_array_equal(task.samples.weight, untouched[0].samples.weight)
+    assert_array_equal(task.data.samples.weight, untouched[0].data.samples.weight)
     assert_array_equal(task.parameters, untouched[0].parameters)
     assert task.rng.bit_generator.state == rng_state
 
@@ -500,13 +490,12 @@ def test_each_round_of_an_epoch_drops_other_units(by_numpy):
     """From the same weights, on the same rows: only the seed of dropout differs."""
     descent = solver("sgd", batch_size=60, shuffle=False)
     task = on_engine(layered([0.5], x=np.tile(X[:1], (120, 1))), descent, by_numpy)
-    task = replace(
-        task, samples=task.samples._replace(y_encoded=np.zeros((1, 120), int))
-    )
-    state = first_state(task)
+    samples = task.data.samples._replace(y_encoded=np.zeros((1, 120), int))
+    task = with_samples(task, samples)
+    state = init_state(task)
     losses = [
-        descent.take_round(
-            task, state, Visit(0, number, 2), 0.0, descent.schedule_of(task)
+        descent.train_locally(
+            task, state, LocalSteps(0, number, 2), 0.0, descent.build_schedule(task)
         ).loss
         for number in (0, 1, 0)
     ]
@@ -515,11 +504,11 @@ def test_each_round_of_an_epoch_drops_other_units(by_numpy):
 
 def visited_rows(task, descent, n_rounds, shard=0, n_shards=2):
     """Rows of each round of an epoch, by networks that tell which they have seen."""
-    state, found = first_state(task), []
+    state, found = init_state(task), []
     for number in range(n_rounds):
-        visit = Visit(0, number, n_rounds, shard, n_shards)
-        rngs = visit.generators(generators_for(np.random.default_rng(0), 1))
-        learner = descent.learner(task, state.parameters, None, 0, rngs, SERIAL, visit)
+        visit = LocalSteps(0, number, n_rounds, shard, n_shards)
+        rngs = visit.generators(create_generators(np.random.default_rng(0), 1))
+        (learner,) = descent._build_learners(task, state, rngs, SERIAL, visit)
         found.append(learner.batches.samples.rows.tolist())
     return found
 
@@ -539,7 +528,7 @@ def test_the_rounds_of_an_epoch_visit_each_row_of_a_shard_once():
 def test_shards_learn_what_one_machine_learns():
     descent = solver("adam", learning_rate="cosine", batch_size=5)
     task = layered([0.0] * 2)
-    task = replace(task, goal=task.goal._replace(max_iter=40))
+    task = replace(task, config=task.config._replace(max_iter=40))
     parts = [range(number, 60, 4) for number in range(4)]
     loss = plain_fit(deepcopy(task), descent)[2][-1]
     states = in_rounds(shards_of(task, *parts), descent, n_rounds=3, n_epochs=40)
@@ -554,37 +543,43 @@ def test_shards_of_unequal_sizes_count_by_their_rows():
     descent = solver("sgd", batch_size=60)
     task = layered([0.0])
     shards = shards_of(task, range(50), range(50, 60))
-    state = first_state(task)
+    state = init_state(task)
     parts = [
-        descent.take_round(
-            shard, state, Visit(0, 0, 1, number, 2), 0.1, descent.schedule_of(task)
+        descent.train_locally(
+            shard,
+            state,
+            LocalSteps(0, 0, 1, number, 2),
+            0.1,
+            descent.build_schedule(task),
         )
         for number, shard in enumerate(shards)
     ]
     assert [part.weight for part in parts] == [50, 10]
     mean = np.average([part.parameters for part in parts], axis=0, weights=[50, 10])
-    assert_allclose(mean_of(parts).parameters, mean, rtol=1e-5)
+    assert_allclose(average_states(parts).parameters, mean, rtol=1e-5)
     # gradients of all rows, and so the step that one machine takes
-    whole = descent.take_round(
-        task, state, Visit(0, 0, 1), 0.1, descent.schedule_of(task)
+    whole = descent.train_locally(
+        task, state, LocalSteps(0, 0, 1), 0.1, descent.build_schedule(task)
     )
-    assert_allclose(mean_of(parts).parameters, whole.parameters, atol=1e-6)
-    assert mean_of(parts).loss == pytest.approx(whole.loss, rel=1e-6)
+    assert_allclose(average_states(parts).parameters, whole.parameters, atol=1e-6)
+    assert average_states(parts).loss == pytest.approx(whole.loss, rel=1e-6)
 
 
 def test_weights_of_rows_count_as_on_one_machine():
     descent = solver("sgd", batch_size=60)
     task = layered([0.0], weighted=True)
-    state, schedule = first_state(task), descent.schedule_of(task)
-    whole = descent.take_round(task, state, Visit(0, 0, 1), 0.1, schedule)
-    heavy = np.argsort(task.samples.weight[0])
+    state, schedule = init_state(task), descent.build_schedule(task)
+    whole = descent.train_locally(task, state, LocalSteps(0, 0, 1), 0.1, schedule)
+    heavy = np.argsort(task.data.samples.weight[0])
     parts = [
-        descent.take_round(shard, state, Visit(0, 0, 1, number, 2), 0.1, schedule)
+        descent.train_locally(
+            shard, state, LocalSteps(0, 0, 1, number, 2), 0.1, schedule
+        )
         for number, shard in enumerate(shards_of(task, heavy[:30], heavy[30:]))
     ]
     assert sum(part.weight for part in parts) == pytest.approx(whole.weight)
-    assert mean_of(parts).loss == pytest.approx(whole.loss, rel=1e-6)
-    assert_allclose(mean_of(parts).parameters, whole.parameters, atol=1e-6)
+    assert average_states(parts).loss == pytest.approx(whole.loss, rel=1e-6)
+    assert_allclose(average_states(parts).parameters, whole.parameters, atol=1e-6)
 
 
 def test_a_shard_without_rows_has_no_say():
@@ -592,10 +587,12 @@ def test_a_shard_without_rows_has_no_say():
     task = layered([0.0] * 2)
     rows = np.arange(60)
     without = in_rounds(shards_of(task, rows, []), descent, n_rounds=2)[-1]
-    visit = Visit(0, 1, 2, shard=1, n_shards=2)
+    visit = LocalSteps(0, 1, 2, shard=1, n_shards=2)
     (_, empty) = shards_of(task, rows, [])
-    state = first_state(layered([0.0] * 2))
-    nothing = descent.take_round(empty, state, visit, 0.1, descent.schedule_of(task))
+    state = init_state(layered([0.0] * 2))
+    nothing = descent.train_locally(
+        empty, state, visit, 0.1, descent.build_schedule(task)
+    )
     assert (nothing.weight, nothing.loss) == (0.0, 0.0)
     assert_array_equal(nothing.parameters, state.parameters)
     assert nothing.draws != state.draws, "the epoch is over here as well"

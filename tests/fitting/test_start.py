@@ -1,34 +1,33 @@
-"""Where training starts: from values that classes decide, or from what was before."""
+"""Start of a run: from values that classes decide, or from an earlier call."""
 
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy import sparse
-from tasks import ARCHITECTURE, CODES, SETTINGS, X, parameters
+from tasks import CODES, CONFIG, X, parameters, result
 
 from skmlp import MLPSoftmaxClassifier, ReLU, Tanh
 from skmlp.data.targets import read_targets
+from skmlp.defaults import (
+    MIN_OUT_OF_FOLD_MEMBERS,
+    MemberConfig,
+    default_config,
+)
+from skmlp.fitting.config import TrainData
 from skmlp.fitting.parameters import resolve_parameters
-from skmlp.fitting.recipe import FEWEST_JUDGES, Kind, by_size, settle
 from skmlp.fitting.solvers import SOLVERS
 from skmlp.fitting.start import (
-    FittedState,
-    all_classes,
-    architecture_of,
-    checkpoint_of,
-    has_fixed_length,
-    init_parameters,
-    members_of,
-    resolve_defaults,
-    task_of,
+    build_architecture,
+    build_run,
+    check_classes,
+    open_checkpoint,
+    resolve_config,
 )
-from skmlp.fitting.task import Data, Learnt, Member, Memory, TrainResult
 from skmlp.nn.network import Architecture
 from skmlp.training.batches import Samples
-from skmlp.training.endings import StopReason
 from skmlp.training.monitor import Plateau
 
-# The past
+# The earlier call
 
 
 def model(**given):
@@ -36,417 +35,303 @@ def model(**given):
     return MLPSoftmaxClassifier((), **settled | {"max_iter": 2} | given)
 
 
-def test_who_is_not_fitted_has_no_past():
-    assert FittedState.of(model()) is None
+def test_an_unfitted_estimator_has_no_result():
+    assert model()._get_result() is None
 
 
 def test_a_fit_leaves_weights_but_no_moments():
     fitted = model().fit(X, CODES)
-    fitted_state = FittedState.of(fitted)
-    assert fitted_state.classes is fitted.classes_
-    assert np.shares_memory(fitted_state.learnt.parameters, fitted.parameters_)
-    assert fitted_state.learnt.parameters.shape == (1, fitted.n_parameters_)
-    assert fitted_state.memory == Memory(None, None, 2 * 60)
-    assert (fitted_state.n_estimators, fitted_state.n_epochs) == (1, 2)
+    previous = fitted._get_result()
+    assert previous.classes is fitted.classes_
+    assert np.shares_memory(previous.parameters, fitted.parameters_)
+    assert previous.parameters.shape == (1, fitted.n_parameters_)
+    assert (previous.optimizer_state, previous.plateau) == (None, None)
+    assert previous.samples_seen == 2 * 60
+    assert previous.n_epochs == 2
 
 
 def test_a_warm_start_goes_on_from_moments_but_from_no_plateau():
     fitted = model(warm_start=True).fit(X, CODES)
-    optimizer_state, plateau, samples_seen = FittedState.of(fitted).memory
-    assert optimizer_state["t"] == 2 * 2  # 32 and 28 rows make two steps per epoch
-    assert (plateau, samples_seen) == (None, 2 * 60)
-    fitted.fit(X, CODES)
-    assert FittedState.of(fitted).memory.optimizer_state["t"] == 4 * 2
-    assert FittedState.of(fitted).memory.samples_seen == 4 * 60
-    assert FittedState.of(fitted).n_epochs == 2, "each fit has a history of its own"
+    previous = fitted._get_result()
+    assert previous.optimizer_state["t"] == 2 * 2  # 32 and 28 rows make two steps
+    assert (previous.plateau, previous.samples_seen) == (None, 2 * 60)
+    again = fitted.fit(X, CODES)._get_result()
+    assert again.optimizer_state["t"] == 4 * 2
+    assert again.samples_seen == 4 * 60
+    assert again.n_epochs == 2, "each fit has a history of its own"
 
 
 def test_rows_in_parts_go_on_from_all():
     fitted = model(learning_rate="constant")
     for _ in range(3):
         fitted.partial_fit(X, CODES, classes=[0, 1, 2])
-    fitted_state = FittedState.of(fitted)
-    assert fitted_state.memory.optimizer_state["t"] == 3 * 2
-    assert fitted_state.memory.samples_seen == 3 * 60
-    assert fitted_state.memory.plateau.lowest == min(fitted.loss_curve_)
-    assert fitted_state.n_epochs == fitted.best_iter_ == 3
-
-
-LAYERS = (4, (5, 3), 3, (ReLU(), Tanh()), (0.0, 0.0), "float64")
-TWO_LAYERS = Architecture(*LAYERS)
-
-
-def learnt(weights, history, best_epochs, temperature=1.0, architecture=ARCHITECTURE):
-    ensemble_weights = np.full(len(weights), 1 / len(weights))
-    best_epochs = np.broadcast_to(best_epochs, len(weights))
-    return Learnt(
-        architecture, weights, history, best_epochs, temperature, ensemble_weights
-    )
-
-
-def past_of(architecture=ARCHITECTURE, n_networks=1, history=None, best_epochs=2):
-    shape = (n_networks, architecture.layout.size)
-    weights = np.arange(np.prod(shape), dtype=float).reshape(shape)
-    history = history or {"loss": [3.0, 2.0]}
-    before = learnt(weights, history, best_epochs, architecture=architecture)
-    return FittedState(np.arange(3), before, Memory({"t": 4}, Plateau(2.0), 120))
-
-
-def test_networks_keep_their_shape_where_the_recipe_is_asked():
-    fitted_state, settings = past_of(TWO_LAYERS, n_networks=7), by_size(100, 10)
-    shaped = fitted_state.shaped(settings, parameters())
-    assert shaped == settings._replace(
-        hidden_layer_sizes=(5, 3), activation=(ReLU(), Tanh()), n_estimators=7
-    )
-    given = parameters(hidden_layer_sizes=(48, 48), n_estimators=10)
-    assert fitted_state.shaped(settings, given) == settings
-    given = parameters(activation="relu")
-    assert fitted_state.shaped(settings, given).activation == settings.activation
-    assert past_of().shaped(settings, parameters()).n_estimators == 1
-
-
-FITTING = {"dropout": (4, (5, 3), 3, (ReLU(), Tanh()), (0.1, 0.2), "float64")}
-FITTING["dtype"] = (*LAYERS[:-1], "float32")
-OTHERS = {
-    "sizes": (4, (5, 4), 3, (ReLU(), Tanh()), (0.0, 0.0), "float64"),
-    "one layer": (4, (5,), 3, (ReLU(),), (0.0,), "float64"),
-    "activations": (4, (5, 3), 3, (Tanh(), ReLU()), (0.0, 0.0), "float64"),
-}
-
-
-@pytest.mark.parametrize("case", FITTING)
-def test_weights_fit_networks_that_differ_in_what_is_not_learnt(case):
-    fitted_state = past_of(TWO_LAYERS)
-    weights = fitted_state.weights(Architecture(*FITTING[case]), 1)
-    assert weights is fitted_state.learnt.parameters
-
-
-@pytest.mark.parametrize("case", OTHERS)
-def test_weights_of_other_layers_are_refused(case):
-    other = Architecture(*OTHERS[case])
-    with pytest.raises(ValueError, match="warm_start=False") as error:
-        past_of(TWO_LAYERS).weights(other, 1)
-    for layers in (TWO_LAYERS, other):
-        shown = (1, layers.hidden_layer_sizes, layers.activations)
-        assert str(shown) in str(error.value)
-
-
-def test_weights_of_another_number_of_networks_are_refused():
-    with pytest.raises(ValueError, match=r"\(3, \(5, 3\), .* now say \(2, \(5, 3\)"):
-        past_of(TWO_LAYERS, n_networks=3).weights(TWO_LAYERS, 2)
-
-
-def test_weights_of_another_embedding_are_refused():
-    embedded = Architecture(*LAYERS, n_periodic=2)
-    with pytest.raises(ValueError, match="with another numeric_embedding"):
-        past_of(TWO_LAYERS).weights(embedded, 1)
-    past_of(embedded).weights(embedded, 1)
-
-
-@pytest.mark.parametrize(
-    ("stop_reason", "best_before", "best_now", "expected"),
-    [
-        (StopReason.COMPLETED, 2, 1, 3),
-        # nothing is kept of the epoch that diverged, so the former best stays
-        (StopReason.DIVERGED, 2, 0, 2),
-        (StopReason.DIVERGED, 1, 0, 1),
-        (StopReason.COMPLETED, [2, 1], [1, 0], [3, 2]),
-        (StopReason.DIVERGED, [2, 1], [0, 0], [2, 1]),
-        (StopReason.DIVERGED, [2, 1], [1, 0], [3, 1]),
-    ],
-)
-def test_a_history_goes_on(stop_reason, best_before, best_now, expected):
-    n_networks = np.size(expected)
-    fitted_state = past_of(n_networks=n_networks, best_epochs=best_before)
-    now = learnt(np.ones((n_networks, 9)), {"loss": [1.5]}, best_now, 1.5)
-    joined = fitted_state.followed_by(TrainResult(now, stop_reason, Memory(), False))
-    assert joined.history == {"loss": [3.0, 2.0, 1.5]}
-    assert_array_equal(joined.best_epochs, np.atleast_1d(expected))
-    assert joined.parameters is now.parameters
-    assert joined.temperature == 1.5
-    assert fitted_state.learnt.history == {"loss": [3.0, 2.0]}
-
-
-def test_a_history_of_other_columns_is_not_gone_on_with():
-    fitted_state = past_of(history={"loss": [3.0], "validation_score": [0.5]})
-    now = learnt(np.ones((1, 9)), {"loss": [1.5]}, 1)
-    assert (
-        fitted_state.followed_by(
-            TrainResult(now, StopReason.COMPLETED, Memory(), False)
-        )
-        is now
-    )
+    previous = fitted._get_result()
+    assert previous.optimizer_state["t"] == 3 * 2
+    assert previous.samples_seen == 3 * 60
+    assert previous.plateau.lowest == min(fitted.loss_curve_)
+    assert previous.n_epochs == fitted.best_iter_ == 3
 
 
 # Classes
 
 
 def test_all_classes_are_named_first_and_may_be_repeated():
-    fitted_state = past_of()
-    assert_array_equal(all_classes(["b", "a", "b"], None), ["a", "b"])
-    assert all_classes(None, fitted_state) is fitted_state.classes
-    assert_array_equal(all_classes([2, 0, 1], fitted_state), fitted_state.classes)
+    fitted = np.arange(3)
+    assert_array_equal(check_classes(["b", "a", "b"], None), ["a", "b"])
+    assert check_classes(None, fitted) is fitted
+    assert_array_equal(check_classes([2, 0, 1], fitted), fitted)
 
 
 @pytest.mark.parametrize(
-    ("classes", "fitted_state", "message"),
+    ("classes", "fitted", "message"),
     [
         (None, None, "must be passed on the first call"),
-        ([0, 1], past_of(), r"classes=\[0, 1\] differs .* \[0, 1, 2\]; leave classes"),
+        ([0, 1], np.arange(3), r"classes=\[0, 1\] differs .* \[0, 1, 2\]; leave"),
         (["a"], None, r"at least 2 classes, but classes has only \['a'\]"),
     ],
 )
-def test_other_classes_are_refused(classes, fitted_state, message):
+def test_other_classes_are_refused(classes, fitted, message):
     with pytest.raises(ValueError, match=message):
-        all_classes(classes, fitted_state)
+        check_classes(classes, fitted)
 
 
 # Settings
 
+LAYERS = (4, (5, 3), 3, (ReLU(), Tanh()), (0.0, 0.0), "float64")
+TWO_LAYERS = Architecture(*LAYERS)
 
-def settled(y=CODES, fitted_state=None, in_parts=False, **given):
+
+def resolved(y=CODES, previous=None, in_parts=False, **given):
     chosen = parameters(**given)
     targets = read_targets(chosen, X, y, classes=np.arange(3) if in_parts else None)
-    return resolve_defaults(chosen, targets, 10, fitted_state, in_parts)
+    return resolve_config(chosen, targets, 10, previous, in_parts)
 
 
-def test_the_rows_decide():
-    assert settled() == by_size(60, 10)
+def assert_has(config, values):
+    for name in set(config._fields) & values.keys() - {"activation", "member_configs"}:
+        assert getattr(config, name) == values[name], name
 
 
 @pytest.mark.parametrize("name", SOLVERS)
-def test_the_solver_decides_where_it_has_a_say(name):
-    settings = settled(solver=name)
-    assert settings == by_size(60, 10)._replace(**SOLVERS[name].auto)
-    if "dropout" in SOLVERS[name].refuses:
-        assert not any(kind.dropout for kind in settings.kinds)
+def test_the_rows_decide_or_the_solver(name):
+    config = resolved(solver=name)
+    values = {**default_config(60, 10), **SOLVERS[name].defaults}
+    assert_has(config, values)
+    n_layers = len(config.hidden_layer_sizes)
+    assert config.activation == (ReLU(),) * n_layers
+    assert config.member_configs == tuple(
+        member._replace(dropout=(member.dropout,) * n_layers)
+        for member in values["member_configs"]
+    )
+
+
+def test_parameters_become_settings_as_they_are():
+    given = {"alpha": 2.0, "tol": 0.4, "scoring": "accuracy", "temperature": 5.0}
+    given |= {"member_weights": None, "dtype": "float64", "verbose": 2}
+    given |= {"label_smoothing": 0.1, "max_iter": 6, "n_iter_no_change": 7}
+    assert_has(resolved(**given), given)
 
 
 def test_one_class_is_known_from_the_start():
-    settings = settled(np.zeros(60), max_iter=9, early_stopping=True)
-    assert (settings.max_iter, settings.early_stopping) == (1, False)
+    config = resolved(np.zeros(60), max_iter=9, early_stopping=True)
+    assert (config.max_iter, config.early_stopping) == (1, False)
 
 
 def test_rows_in_parts_are_passed_once():
-    assert settled(in_parts=True, max_iter=9).max_iter == 1
-    assert settled(in_parts=True).n_estimators == 1
+    assert resolved(in_parts=True, max_iter=9).max_iter == 1
+    assert resolved(in_parts=True).n_estimators == 1
 
 
-def test_what_was_before_decides_too():
-    settings = settled(fitted_state=past_of(TWO_LAYERS, n_networks=7))
-    assert (settings.hidden_layer_sizes, settings.n_estimators) == ((5, 3), 7)
+def test_fitted_networks_keep_their_shape_unless_it_is_set():
+    previous = result(7, architecture=TWO_LAYERS)
+    config = resolved(previous=previous)
+    assert (config.hidden_layer_sizes, config.n_estimators) == ((5, 3), 7)
+    assert config.activation == (ReLU(), Tanh())
+    given = {"hidden_layer_sizes": (48,), "n_estimators": 10}
+    config = resolved(previous=previous, **given)
+    assert (config.hidden_layer_sizes, config.n_estimators) == ((48,), 10)
+    assert config.activation == (ReLU(),)
+    config = resolved(previous=previous, activation="relu")
+    assert config.activation == (ReLU(), ReLU())
     with pytest.raises(ValueError, match="warm_start can only be used"):
-        settled(CODES + 1, fitted_state=past_of())
+        resolved(CODES + 1, previous=previous)
 
 
-# The network
-
-
-def network(sizes=(5, 3), dropout=0.0, activation="relu", x=X, n_numbers=0, **given):
-    kinds = (Kind(1.0, dropout, weight_decay=0.0),)
-    settings = SETTINGS._replace(
-        hidden_layer_sizes=sizes, activation=activation, kinds=kinds
-    )
-    given = {"dropout": dropout} | given
-    return architecture_of(parameters(**given), settings, x, n_numbers, 3)
+@pytest.mark.parametrize("name", SOLVERS)
+def test_epochs_are_wanted_by_default_for_one_class_or_in_parts(name):
+    is_wanted = SOLVERS[name].has_fixed_budget
+    assert resolved(solver=name).has_fixed_budget == is_wanted
+    assert not resolved(solver=name, max_iter=3).has_fixed_budget
+    assert resolved(np.zeros(60), solver=name, max_iter=3).has_fixed_budget
+    assert resolved(in_parts=True, solver=name, max_iter=3).has_fixed_budget
 
 
 def test_one_for_all_layers_or_one_for_each():
-    each = network(dropout=(0.1, 0.2), activation=("tanh", ReLU))
-    assert each.dropout == (0.1, 0.2)
-    assert each.activations == (Tanh(), ReLU())
-    assert network(dropout=0.1).dropout == (0.1, 0.1)
-    assert network(activation=Tanh()).activations == (Tanh(), Tanh())
+    sizes = {"hidden_layer_sizes": (5, 3)}
+    each = resolved(dropout=(0.1, 0.2), activation=("tanh", ReLU), **sizes)
+    assert {member.dropout for member in each.member_configs} == {(0.1, 0.2)}
+    assert each.activation == (Tanh(), ReLU())
+    assert resolved(dropout=0.1, **sizes).member_configs[0].dropout == (0.1, 0.1)
+    assert resolved(activation=Tanh(), **sizes).activation == (Tanh(), Tanh())
     for name, wrong in [("dropout", (0.1,) * 3), ("activation", ("relu",))]:
         message = f"{name} has {len(wrong)} entries, but hidden_layer_sizes has 2"
         with pytest.raises(ValueError, match=message):
-            network(**{name: wrong})
+            resolved(**{name: wrong}, **sizes)
 
 
 @pytest.mark.parametrize("name", SOLVERS)
 def test_dropout_is_for_solvers_that_take_it(name):
-    assert network(solver=name, dropout=0.0).dropout == (0.0, 0.0)
-    if "dropout" in SOLVERS[name].refuses:
+    given = {"solver": name, "hidden_layer_sizes": (5,)}
+    assert resolved(dropout=0.0, **given).member_configs[0].dropout == (0.0,)
+    if "dropout" in SOLVERS[name].unsupported:
         with pytest.raises(ValueError, match=r"dropout=0\.1 with solver"):
-            network(solver=name, dropout=0.1)
+            resolved(dropout=0.1, **given)
+
+
+@pytest.mark.parametrize("n_samples", [100, 5000, 20_000, 60_000, 10**6])
+def test_by_default_all_configs_predict_each_validation_row(n_samples):
+    # else there would be no weights of networks, or no temperature
+    values = default_config(n_samples, 10)
+    names = set(CONFIG._fields) & values.keys()
+    config = CONFIG._replace(**{name: values[name] for name in names})
+    for fold in range(config.n_folds):
+        members = config.members[fold :: config.n_folds]
+        assert set(members) == set(config.member_configs)
+        assert len(members) >= MIN_OUT_OF_FOLD_MEMBERS
+
+
+# The run
+
+RARE = np.repeat([0, 1, 2], [45, 10, 5])
+
+
+def data_on(samples, n_numbers=0):
+    return TrainData(samples, None, np.arange(3), n_numbers)
+
+
+def run(previous=None, in_parts=False, config=CONFIG, samples=None, **given):
+    samples = samples or Samples(X, RARE).for_each(config.n_estimators)
+    rng = np.random.default_rng(0)
+    return build_run(config, data_on(samples), rng, previous, in_parts, **given)
+
+
+def layers(sizes, n_estimators=1, **given):
+    return CONFIG._replace(
+        n_estimators=n_estimators,
+        hidden_layer_sizes=sizes,
+        activation=(ReLU(),) * len(sizes),
+        member_configs=(MemberConfig(1.0, (0.0,) * len(sizes), 0.0),),
+        **given,
+    )
 
 
 @pytest.mark.parametrize("name", SOLVERS)
 def test_numbers_are_embedded_but_not_of_sparse_rows(name):
-    params = {"solver": name, "n_numbers": 2}
-    of_dense = network(**params).n_periodic
-    assert of_dense == (2 if SOLVERS[name].embeds_numbers else 0)
-    assert network(x=sparse.csr_array(X), **params).n_periodic == 0
-    params["numeric_embedding"] = "periodic"
-    assert network(**params).n_periodic == 2
+    def n_periodic(x, embedding):
+        config = resolved(
+            solver=name, numeric_embedding=embedding, hidden_layer_sizes=(5,)
+        )
+        return build_architecture(config, data_on(Samples(x, RARE), 2)).n_periodic
+
+    rows = sparse.csr_array(X)
+    assert n_periodic(X, "auto") == (2 if SOLVERS[name].embeds_numbers else 0)
+    assert n_periodic(rows, "auto") == 0
+    assert n_periodic(X, None) == 0
+    assert n_periodic(X, "periodic") == 2
     with pytest.raises(ValueError, match=r"takes a dense X.*X\.toarray\(\)"):
-        network(x=sparse.csr_array(X), **params)
+        n_periodic(rows, "periodic")
 
 
 @pytest.mark.parametrize("sizes", [(2**62, 2**62), (2**70,), (2**20, 2**21)])
 def test_architecture_of_layers_beyond_memory_is_refused(sizes):
     with pytest.raises(ValueError, match=r"expected at most 1\.1e\+12 weights"):
-        network(sizes)
+        build_architecture(layers(sizes), data_on(Samples(X, RARE)))
 
 
-# The networks
-
-SOME_KINDS = (Kind(0.5, 0.1, 0.0), Kind(2.0, (0.2, 0.0), 0.4), Kind(1.0, 0.0, 1.0))
-
-
-def members(n_networks, n_folds, kinds=SOME_KINDS, sizes=(5, 3), **given):
-    settings = SETTINGS._replace(kinds=kinds, n_folds=n_folds, n_estimators=n_networks)
-    return members_of(parameters(**given), settings, sizes)
-
-
-def test_networks_are_as_their_kinds_say():
-    assert members(3, 1) == (
-        Member(0, 0.5, (0.1, 0.1), 0.0),
-        Member(1, 2.0, (0.2, 0.0), 0.4),
-        Member(2, 1.0, (0.0, 0.0), 1.0),
-    )
-
-
-@pytest.mark.parametrize(
-    ("n_networks", "n_folds", "expected"),
-    [
-        (6, 2, [0, 0, 1, 1, 2, 2]),
-        (7, 1, [0, 1, 2, 0, 1, 2, 0]),
-        (4, 3, [0, 0, 0, 1]),
-        (2, 5, [0, 0]),
-        (8, 2, [0, 0, 1, 1, 2, 2, 0, 0]),
-    ],
-)
-def test_there_is_one_of_a_kind_per_fold_before_one_of_the_next(
-    n_networks, n_folds, expected
-):
-    assert [one.kind for one in members(n_networks, n_folds)] == expected
-
-
-@pytest.mark.parametrize("n_networks", [1, 6, 20, 23])
-def test_no_two_networks_share_kind_and_fold_before_all_are_there(n_networks):
-    n_folds = 4
-    kinds = [one.kind for one in members(n_networks, n_folds)]
-    folds = [number % n_folds for number in range(n_networks)]
-    times = np.zeros((len(SOME_KINDS), n_folds), dtype=int)
-    np.add.at(times, (kinds, folds), 1)
-    assert np.ptp(times) <= 1
-
-
-@pytest.mark.parametrize(
-    "name", [name for name in SOLVERS if "dropout" in SOLVERS[name].refuses]
-)
-def test_a_solver_without_dropout_takes_no_kind_with_it(name):
-    with pytest.raises(ValueError, match=r"dropout=0\.1 with solver"):
-        members(3, 1, solver=name, dropout=0.1)
-
-
-# The task
-
-RARE = np.repeat([0, 1, 2], [45, 10, 5])
-
-
-def task(fitted_state=None, in_parts=False, settings=SETTINGS, samples=None, **given):
-    samples = samples or Samples(X, RARE).for_each(1)
-    data = Data(samples, None, np.arange(3), 0)
-    chosen = parameters(dtype="float64", **{"max_iter": 3} | given)
-    rng = np.random.default_rng(0)
-    return task_of(chosen, settings, data, rng, fitted_state, in_parts)
-
-
-def test_biases_start_at_the_shares_of_the_classes():
+def test_biases_start_at_the_class_priors():
     expected = [0.0] * 6 + list(np.log([0.75, 1 / 6, 1 / 12]))
-    assert_allclose(task().parameters, [expected])
+    assert_allclose(run().parameters, [expected])
     weight = np.repeat([1.0, 1.5, 3.0], [45, 10, 5])  # 45, 15 and 15
-    weighted = task(samples=Samples(X, RARE, weight).for_each(1))
+    weighted = run(samples=Samples(X, RARE, weight).for_each(1))
     assert_allclose(weighted.parameters[0, 6:], np.log([0.6, 0.2, 0.2]))
 
 
 def test_first_rows_need_not_be_like_the_rest():
-    assert_array_equal(task(in_parts=True).parameters, np.zeros((1, 9)))
+    assert_array_equal(run(in_parts=True).parameters, np.zeros((1, 9)))
 
 
 def test_networks_of_an_ensemble_start_apart():
-    wide = SETTINGS._replace(hidden_layer_sizes=(4,), n_estimators=3)
-    first_weights = task(settings=wide).parameters[:, 0]
+    first_weights = run(config=layers((4,), 3)).parameters[:, 0]
     assert len(np.unique(first_weights)) == 3
 
 
-def test_waves_start_as_fast_as_the_kind_says():
-    settings = SETTINGS._replace(
-        hidden_layer_sizes=(4,),
-        kinds=(Kind(0.25, 0.0, 0.0), Kind(3.0, 0.0, 0.0)),
-        n_estimators=2,
-    )
-    embedded = Architecture(2, (4,), 3, (ReLU(),), (0.0,), "float64", n_periodic=2)
-    ways = members_of(parameters(), settings, (4,))
-    found = init_parameters(embedded, ways, np.random.default_rng(0))
-    rng = np.random.default_rng(0)
-    for one, vector in zip(ways, found, strict=True):
-        plain = embedded.init_parameters(rng)
-        waves, expected = (
-            embedded.layout.views(values)[0, "wave"] for values in (vector, plain)
-        )
-        assert_allclose(waves[..., 0], one.frequency * expected[..., 0])
+def test_initial_frequencies_are_multiplied_by_the_config_of_the_member():
+    members = MemberConfig(0.25, (0.0,), 0.0), MemberConfig(3.0, (0.0,), 0.0)
+    config = layers((4,), 2)._replace(member_configs=members)
+    samples = Samples(X, RARE).for_each(2)
+    found = build_run(config, data_on(samples, 2), np.random.default_rng(0), None)
+    rng, layout = np.random.default_rng(0), found.architecture.layout
+    priors = samples.class_priors(3)
+    for member, vector in zip(members, found.parameters, strict=True):
+        plain = found.architecture.init_parameters(rng, priors)
+        waves, expected = (layout.views(v)[0, "wave"] for v in (vector, plain))
+        assert_allclose(waves[..., 0], member.frequency * expected[..., 0])
         # nothing else differs
         waves[..., 0] = expected[..., 0]
         assert_array_equal(vector, plain)
 
 
-def test_a_past_is_gone_on_from():
-    fitted_state = past_of()
+def test_a_run_starts_from_the_previous_result():
+    previous = result(optimizer_state={"t": 4}, plateau=Plateau(2.0), samples_seen=120)
     for in_parts, epochs_before in [(False, 0), (True, 2)]:
-        now = task(fitted_state, in_parts)
-        assert now.parameters is fitted_state.learnt.parameters
-        plateau = fitted_state.memory.plateau if in_parts else None
-        assert now.memory == fitted_state.memory._replace(plateau=plateau)
-        assert now.epochs_before == epochs_before
-    assert task().memory == Memory()
+        now = run(previous, in_parts)
+        assert now.parameters is previous.parameters
+        assert now.optimizer_state is previous.optimizer_state
+        assert now.plateau is (previous.plateau if in_parts else None)
+        assert (now.samples_seen, now.epochs_before) == (120, epochs_before)
+    new = run(previous, in_parts=True, reinitialize=True)
+    assert (new.optimizer_state, new.samples_seen, new.epochs_before) == (None, 0, 0)
+    assert new.parameters is not previous.parameters
 
 
-def test_the_goal_is_what_the_parameters_say():
-    given = {"alpha": 2.0, "tol": 0.4}
-    given |= {"scoring": "accuracy", "temperature": 5.0, "member_weights": None}
-    settings = SETTINGS._replace(max_iter=6, n_iter_no_change=7, initial_patience=2)
-    settings = settings._replace(label_smoothing=0.1)
-    goal = task(settings=settings, **given).goal
-    expected = given | {
-        "label_smoothing": 0.1,
-        "max_iter": 6,
-        "has_fixed_budget": False,
-    }
-    expected |= {"patience": 7, "initial_patience": 2}
-    assert goal._asdict() == expected
+@pytest.mark.parametrize(
+    ("config", "message"),
+    [
+        (layers((5, 4)), r"\(1, \(5, 3\), .* now say \(1, \(5, 4\)"),
+        (layers((5,)), r"now say \(1, \(5,\)"),
+        (layers((5, 3))._replace(activation=(Tanh(), ReLU())), r"now say .*Tanh"),
+        (layers((5, 3), 2), r"\(1, \(5, 3\), .* now say \(2, \(5, 3\)"),
+    ],
+)
+def test_weights_of_other_layers_are_refused(config, message):
+    former = Architecture(2, (5, 3), 3, (ReLU(), ReLU()), (0.1, 0.2), "float32")
+    previous = result(architecture=former)
+    with pytest.raises(ValueError, match=rf"{message}.*warm_start=False"):
+        run(previous, config=config)
+    # dropout and dtype may differ
+    now = run(previous, config=layers((5, 3)))
+    assert now.parameters is previous.parameters
 
 
-@pytest.mark.parametrize("name", SOLVERS)
-def test_epochs_are_planned_by_the_recipe_for_one_class_or_in_parts(name):
-    rows, alone = Samples(X, RARE), Samples(X, np.zeros(60, int))
-    given, recipe = (parameters(solver=name, max_iter=n) for n in (3, "auto"))
-    assert has_fixed_length(recipe, rows) == SOLVERS[name].plans_epochs
-    assert not has_fixed_length(given, rows)
-    assert has_fixed_length(given, alone)
-    assert task(in_parts=True, solver=name).goal.has_fixed_budget
-    assert not task(solver=name).goal.has_fixed_budget
+def test_weights_of_another_embedding_are_refused_unless_they_are_new():
+    former = Architecture(2, (4,), 3, (ReLU(),), (0.0,), "float64", n_periodic=2)
+    previous = result(architecture=former)
+    with pytest.raises(ValueError, match="with another numeric_embedding"):
+        run(previous, config=layers((4,)))
+    run(previous, config=layers((4,)), reinitialize=True)
 
 
 # The checkpoint
 
 
-def opened(fit, data, fitted_state, rng):
+def opened(fit, data, previous, rng):
     """The checkpoint of a fit on these data."""
-    resolved = resolve_parameters(fit)
-    return checkpoint_of(resolved, fit.get_params, lambda: data, fitted_state, rng)
-
-
-def test_nothing_is_saved_unless_asked_for():
-    assert (
-        checkpoint_of(parameters(), dict, dict, None, np.random.default_rng(0)) is None
-    )
+    plain = resolve_parameters(fit)
+    return open_checkpoint(plain, fit.get_params(), data, previous, rng)
 
 
 @pytest.mark.parametrize(
-    "name", [name for name in SOLVERS if "checkpoint" in SOLVERS[name].refuses]
+    "name", [name for name in SOLVERS if "checkpoint" in SOLVERS[name].unsupported]
 )
 def test_a_checkpoint_is_refused_before_any_file_is_touched(name, tmp_path):
     folder = f"{tmp_path}/is made where it is taken/"
@@ -476,15 +361,4 @@ def test_a_checkpoint_is_of_one_start(tmp_path):
     rng = np.random.default_rng(0)
     opened(fit, {"X": X}, None, rng).save({})
     with pytest.raises(ValueError, match="another start"):
-        opened(fit, {"X": X}, past_of(), rng)
-
-
-@pytest.mark.parametrize("n_samples", [100, 5000, 20_000, 60_000, 10**6])
-def test_by_default_each_row_held_out_is_judged_by_all_kinds(n_samples):
-    # else there would be no weights of networks, or no temperature
-    settings = settle(parameters(), n_samples, 10, {})
-    found = members_of(parameters(), settings, (8, 8))
-    for fold in range(settings.n_folds):
-        kinds = [member.kind for member in found[fold :: settings.n_folds]]
-        assert set(kinds) == set(range(len(settings.kinds)))
-        assert len(kinds) >= FEWEST_JUDGES
+        opened(fit, {"X": X}, result(), rng)

@@ -194,7 +194,7 @@ def test_another_engine_does_not_go_on(tmp_path, monkeypatch):
     path = tmp_path / "fit.npz"
     cut_off(monkeypatch, make(checkpoint=path), 5)
     before = path.read_bytes()
-    monkeypatch.setattr("skmlp.fitting.engines.engine", lambda: "other")
+    monkeypatch.setattr("skmlp.backend.engine", lambda: "other")
     with pytest.raises(FileRefusedError, match="of a fit that the engine"):
         make(checkpoint=path).fit(X, Y)
     assert path.read_bytes() == before
@@ -202,7 +202,7 @@ def test_another_engine_does_not_go_on(tmp_path, monkeypatch):
     double = {"checkpoint": tmp_path / "double.npz", "dtype": "float64"}
     monkeypatch.undo()
     cut_off(monkeypatch, make(**double), 5)
-    monkeypatch.setattr("skmlp.fitting.engines.engine", lambda: "other")
+    monkeypatch.setattr("skmlp.backend.engine", lambda: "other")
     assert make(**double).fit(X, Y).engine_ == "numpy"
 
 

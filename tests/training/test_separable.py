@@ -7,8 +7,9 @@ numbers are counted, not timed: what they cost differs from one processor to the
 import numpy as np
 import pytest
 from sklearn.datasets import make_blobs
-from tasks import GOAL, regression, solver
+from tasks import CONFIG, regression, solver
 
+from skmlp.fitting.averaging import TrainingState
 from skmlp.nn.activations import ACTIVATIONS
 from skmlp.nn.network import Architecture
 from skmlp.training.batches import Samples
@@ -34,11 +35,12 @@ def trained(name, activation, **goal):
         parameters=architecture.init_parameters(rng)[np.newaxis],
         samples=Samples(x, CODES).for_each(1),
         rng=rng,
-        goal=GOAL._replace(**goal),
+        config=CONFIG._replace(**goal),
     )
     rate = {"adam": 0.01, "sgd": 0.1}[name]
     descent = solver(name, len(X), learning_rate_init=rate, batch_size=50)
-    (learner,) = descent.learners(task, task.parameters.copy(), None, [rng], SERIAL)
+    state = TrainingState(task.parameters.copy(), None, ())
+    (learner,) = descent._build_learners(task, state, [rng], SERIAL)
     for _ in range(N_EPOCHS):
         learner.epoch([rate] * 8, lambda: False)
     logits = learner.network.forward(x)

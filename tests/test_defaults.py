@@ -1,46 +1,62 @@
 """What "auto" stands for, and that each part of it can be set."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pandas as pd
 import pytest
 from scipy.sparse import csr_matrix
 
-from skmlp import MLPSoftmaxClassifier
-from skmlp.fitting.recipe import (
+from skmlp import MLPSoftmaxClassifier, defaults
+from skmlp.defaults import (
     ENOUGH_ROWS,
-    FULL_BATCH,
-    KINDS,
+    LBFGS_DEFAULTS,
     MANY_ROWS,
-    MOST_NUMBERS_EMBEDDED,
+    MAX_EMBEDDED_COLUMNS,
+    MEMBER_CONFIGS,
+    PARTIAL_FIT_DEFAULTS,
     VERY_MANY_ROWS,
-    Kind,
-    Settings,
-    by_size,
-    numbers_to_embed,
-    settle,
+    MemberConfig,
 )
 from skmlp.nn.activations import as_activation
 from skmlp.optim.schedules import SCHEDULES
-from skmlp.tabular.frame import count_columns
+
+
+class Values(SimpleNamespace):
+    """Defaults by name."""
+
+    def replace(self, **changes):
+        return Values(**vars(self) | changes)
+
+
+def default_config(n_samples, n_columns):
+    return Values(**defaults.default_config(n_samples, n_columns))
+
+
+def resolve_auto(*given):
+    return Values(**defaults.resolve_auto(*given))
+
 
 OF_KINDS = ["dropout", "weight_decay"]
-NOT_GIVEN = {"kinds", "n_folds", "initial_patience"}
+NOT_GIVEN = {"member_configs", "n_folds", "initial_patience"}
 """Settings that are no parameters: what they are of is given otherwise."""
 
 SIZES = [2, 10, 150, 299, 300, 1000, 5000, 20_000, 100_000, 10**6, 3 * 10**6, 10**8]
-WIDE = MOST_NUMBERS_EMBEDDED + 1
+WIDE = MAX_EMBEDDED_COLUMNS + 1
 SHAPES = [(n_samples, n_columns) for n_samples in SIZES for n_columns in (10, WIDE)]
 
 
 @pytest.mark.parametrize("shape", SHAPES)
 def test_every_size_gets_settings_that_fit_accepts(shape):
-    settings = by_size(*shape)
-    given = settings._asdict()
-    for kind in settings.kinds:
+    settings = default_config(*shape)
+    given = vars(settings)
+    for kind in settings.member_configs:
         of_kind = {name: getattr(kind, name) for name in OF_KINDS}
         given = {k: v for k, v in given.items() if k not in NOT_GIVEN} | of_kind
         MLPSoftmaxClassifier(**given)._validate_params()
-    assert "auto" not in [value for value in settings if isinstance(value, str)]
+    assert "auto" not in [
+        value for value in vars(settings).values() if isinstance(value, str)
+    ]
     assert settings.n_folds >= 1
 
 
@@ -48,7 +64,7 @@ def test_every_size_gets_settings_that_fit_accepts(shape):
 def test_the_rows_that_are_looked_at_are_bounded(n_columns):
     """Ten million by each network, or one pass; and few of them are held out."""
     for n_samples in (ENOUGH_ROWS, 4 * 10**6, 10**7, 10**9):
-        settings = by_size(n_samples, n_columns)
+        settings = default_config(n_samples, n_columns)
         visits = settings.max_iter * n_samples
         assert visits <= max(10**7, n_samples)
         assert 2 * visits > 10**7
@@ -58,7 +74,7 @@ def test_the_rows_that_are_looked_at_are_bounded(n_columns):
 
 @pytest.mark.parametrize("n_samples", SIZES)
 @pytest.mark.parametrize(
-    "name", [name for name in Settings._fields if name not in NOT_GIVEN]
+    "name", sorted(defaults.default_config(9, 9).keys() - NOT_GIVEN)
 )
 def test_what_is_given_is_not_changed(name, n_samples):
     given = {
@@ -74,9 +90,9 @@ def test_what_is_given_is_not_changed(name, n_samples):
         "n_estimators": 5,
     }[name]
     model = MLPSoftmaxClassifier(**{name: given})
-    settings = settle(model, n_samples, 10, {})
+    settings = resolve_auto(model, n_samples, 10, {})
     assert getattr(settings, name) is given
-    others = by_size(n_samples, 10)._asdict() | {name: given}
+    others = vars(default_config(n_samples, 10)) | {name: given}
     if name == "validation_fraction":
         others["n_folds"] = settings.n_folds
     if name == "n_estimators" and n_samples < MANY_ROWS:
@@ -84,7 +100,7 @@ def test_what_is_given_is_not_changed(name, n_samples):
     if name == "n_iter_no_change":
         others["initial_patience"] = np.inf
     if name != "learning_rate":
-        assert settings == Settings(**others)
+        assert settings == Values(**others)
 
 
 # Wide tables
@@ -92,11 +108,11 @@ def test_what_is_given_is_not_changed(name, n_samples):
 
 @pytest.mark.parametrize("n_samples", SIZES)
 def test_wide_tables_get_bends_in_their_units_and_else_the_same(n_samples):
-    narrow, wide = by_size(n_samples, 10), by_size(n_samples, WIDE)
-    assert by_size(n_samples, WIDE - 1) == narrow
+    narrow, wide = default_config(n_samples, 10), default_config(n_samples, WIDE)
+    assert default_config(n_samples, WIDE - 1) == narrow
     assert (narrow.activation, wide.activation) == ("relu", "gelu")
     if n_samples < VERY_MANY_ROWS:
-        assert wide == narrow._replace(activation="gelu")
+        assert wide == narrow.replace(activation="gelu")
     else:
         assert min(wide.hidden_layer_sizes) > max(narrow.hidden_layer_sizes)
         assert wide.n_estimators < narrow.n_estimators
@@ -108,15 +124,9 @@ def test_wide_tables_get_bends_in_their_units_and_else_the_same(n_samples):
 @pytest.mark.parametrize("n_columns", [WIDE - 1, WIDE])
 def test_a_fit_asks_for_what_suits_the_columns_of_x(n_columns, form):
     X = form(np.random.default_rng(0).normal(size=(40, n_columns)))
-    assert count_columns(X) == n_columns
     model = MLPSoftmaxClassifier(n_estimators=1, max_iter=1).fit(X, [0, 1] * 20)
-    expected = as_activation(by_size(40, n_columns).activation)
+    expected = as_activation(default_config(40, n_columns).activation)
     assert model.architecture_.activations == (expected, expected)
-
-
-@pytest.mark.parametrize("X", [[1, 2], [[1, 2], [3]], np.zeros(3), np.zeros((2, 2, 2))])
-def test_what_is_no_table_has_no_columns(X):
-    assert count_columns(X) == 0
 
 
 # Label smoothing
@@ -135,13 +145,15 @@ def test_what_is_no_table_has_no_columns(X):
     ids=str,
 )
 def test_labels_are_smoothed_only_where_a_temperature_is_found(without):
-    assert settle(MLPSoftmaxClassifier(), 500, 10, {}).label_smoothing > 0
-    assert settle(MLPSoftmaxClassifier(**without), 500, 10, {}).label_smoothing == 0
+    assert resolve_auto(MLPSoftmaxClassifier(), 500, 10, {}).label_smoothing > 0
+    assert (
+        resolve_auto(MLPSoftmaxClassifier(**without), 500, 10, {}).label_smoothing == 0
+    )
     given = MLPSoftmaxClassifier(label_smoothing=0.1, **without)
-    assert settle(given, 500, 10, {}).label_smoothing == 0.1
+    assert resolve_auto(given, 500, 10, {}).label_smoothing == 0.1
     alone = MLPSoftmaxClassifier(n_estimators=1)
-    assert settle(alone, 500, 10, {}).label_smoothing > 0
-    in_parts = settle(MLPSoftmaxClassifier(), 500, 10, {}, in_parts=True)
+    assert resolve_auto(alone, 500, 10, {}).label_smoothing > 0
+    in_parts = resolve_auto(MLPSoftmaxClassifier(), 500, 10, PARTIAL_FIT_DEFAULTS)
     assert in_parts.label_smoothing == 0
 
 
@@ -149,8 +161,8 @@ def test_labels_are_smoothed_only_where_a_temperature_is_found(without):
 
 
 def test_kinds_differ_and_each_can_be_trained():
-    assert len(set(KINDS)) == len(KINDS) > 1
-    for kind in KINDS:
+    assert len(set(MEMBER_CONFIGS)) == len(MEMBER_CONFIGS) > 1
+    for kind in MEMBER_CONFIGS:
         assert kind.frequency > 0
         assert 0 <= kind.dropout < 1
         assert kind.weight_decay >= 0
@@ -158,9 +170,9 @@ def test_kinds_differ_and_each_can_be_trained():
 
 @pytest.mark.parametrize("n_samples", [n for n in SIZES if n < MANY_ROWS])
 def test_there_is_a_network_of_each_kind_for_each_fold(n_samples):
-    settings = by_size(n_samples, 10)
-    assert settings.kinds == KINDS
-    assert settings.n_estimators == len(KINDS) * settings.n_folds
+    settings = default_config(n_samples, 10)
+    assert settings.member_configs == MEMBER_CONFIGS
+    assert settings.n_estimators == len(MEMBER_CONFIGS) * settings.n_folds
     assert settings.n_folds * settings.validation_fraction >= 1
 
 
@@ -168,29 +180,33 @@ def test_there_is_a_network_of_each_kind_for_each_fold(n_samples):
 @pytest.mark.parametrize("name", OF_KINDS)
 @pytest.mark.parametrize("value", [0.4, 0.0, [0.1, 0.2]])
 def test_what_is_given_holds_for_networks_of_all_kinds(name, value, n_samples):
-    plain = by_size(n_samples, 10)
-    settings = settle(MLPSoftmaxClassifier(**{name: value}), n_samples, 10, {})
-    assert settings.kinds == tuple(
-        kind._replace(**{name: value}) for kind in plain.kinds
+    plain = default_config(n_samples, 10)
+    settings = resolve_auto(MLPSoftmaxClassifier(**{name: value}), n_samples, 10, {})
+    assert settings.member_configs == tuple(
+        kind._replace(**{name: value}) for kind in plain.member_configs
     )
-    assert settings._replace(kinds=plain.kinds) == plain
+    assert settings.replace(member_configs=plain.member_configs) == plain
 
 
 @pytest.mark.parametrize("n_samples", SIZES)
 def test_networks_that_are_not_to_differ_are_of_the_first_kind(n_samples):
-    plain = by_size(n_samples, 10)
+    plain = default_config(n_samples, 10)
     model = MLPSoftmaxClassifier(diverse_members=False)
-    settings = settle(model, n_samples, 10, {})
-    assert settings == plain._replace(kinds=plain.kinds[:1])
-    given = settle(model.set_params(dropout=0.4, weight_decay=0.1), n_samples, 10, {})
-    (kind,) = given.kinds
-    assert kind == Kind(plain.kinds[0].frequency, 0.4, 0.1)
+    settings = resolve_auto(model, n_samples, 10, {})
+    assert settings == plain.replace(member_configs=plain.member_configs[:1])
+    given = resolve_auto(
+        model.set_params(dropout=0.4, weight_decay=0.1), n_samples, 10, {}
+    )
+    (kind,) = given.member_configs
+    assert kind == MemberConfig(plain.member_configs[0].frequency, 0.4, 0.1)
 
 
 def test_a_network_alone_is_of_the_first_kind():
-    for in_parts in (False, True):
+    for changes in ({}, PARTIAL_FIT_DEFAULTS):
         model = MLPSoftmaxClassifier(n_estimators=1)
-        assert settle(model, 500, 10, {}, in_parts).kinds[0] == KINDS[0]
+        assert (
+            resolve_auto(model, 500, 10, changes).member_configs[0] == MEMBER_CONFIGS[0]
+        )
 
 
 # Folds
@@ -202,16 +218,19 @@ def test_a_network_alone_is_of_the_first_kind():
 )
 def test_folds_of_a_given_part_are_as_few_as_hold_out_every_row(fraction, expected):
     model = MLPSoftmaxClassifier(validation_fraction=fraction)
-    settings = settle(model, 500, 10, {})
+    settings = resolve_auto(model, 500, 10, {})
     assert settings.n_folds == expected
     assert expected * fraction >= 1 - 1e-9 > (expected - 1) * fraction
-    assert settings.kinds == KINDS
+    assert settings.member_configs == MEMBER_CONFIGS
 
 
 @pytest.mark.parametrize("n_samples", [MANY_ROWS, 10**6])
 def test_large_tables_keep_their_folds(n_samples):
     model = MLPSoftmaxClassifier(validation_fraction=0.25)
-    assert settle(model, n_samples, 10, {}).n_folds == by_size(n_samples, 10).n_folds
+    assert (
+        resolve_auto(model, n_samples, 10, {}).n_folds
+        == default_config(n_samples, 10).n_folds
+    )
 
 
 # Other parts of the recipe
@@ -223,11 +242,11 @@ def test_large_tables_keep_their_folds(n_samples):
 )
 def test_patience_is_for_schedules_without_an_end(learning_rate, patience):
     model = MLPSoftmaxClassifier(learning_rate=learning_rate)
-    assert settle(model, 500, 10, {}).n_iter_no_change == patience
+    assert resolve_auto(model, 500, 10, {}).n_iter_no_change == patience
 
 
 def test_larger_tables_get_no_more_epochs_and_no_smaller_batches():
-    settings = [by_size(n_samples, 10) for n_samples in SIZES]
+    settings = [default_config(n_samples, 10) for n_samples in SIZES]
     epochs = [one.max_iter for one in settings]
     batches = [one.batch_size for one in settings]
     assert epochs == sorted(epochs, reverse=True)
@@ -235,17 +254,21 @@ def test_larger_tables_get_no_more_epochs_and_no_smaller_batches():
 
 
 def test_one_network_is_trained_where_rows_come_in_parts():
-    settings = settle(MLPSoftmaxClassifier(), 1000, 10, {}, in_parts=True)
+    settings = resolve_auto(MLPSoftmaxClassifier(), 1000, 10, PARTIAL_FIT_DEFAULTS)
     assert settings.n_estimators == 1
     assert settings.learning_rate == "constant"
     assert settings.early_stopping is False
 
 
 def test_lbfgs_has_what_scikit_learn_has():
-    settings = settle(MLPSoftmaxClassifier(solver="lbfgs"), 1000, 10, FULL_BATCH)
+    settings = resolve_auto(
+        MLPSoftmaxClassifier(solver="lbfgs"), 1000, 10, LBFGS_DEFAULTS
+    )
     assert settings.hidden_layer_sizes == (100,)
     assert (settings.n_estimators, settings.max_iter) == (1, 200)
-    assert settings.kinds == (Kind(1.0, dropout=0.0, weight_decay=0.0),)
+    assert settings.member_configs == (
+        MemberConfig(1.0, dropout=0.0, weight_decay=0.0),
+    )
     assert settings.n_iter_no_change == 10
 
 
@@ -254,22 +277,16 @@ def test_lbfgs_has_what_scikit_learn_has():
     [
         (None, 5, 0),
         ("periodic", 5, 5),
-        ("periodic", 500, 500),
-        ("auto", 0, 0),
-        ("auto", MOST_NUMBERS_EMBEDDED, MOST_NUMBERS_EMBEDDED),
-        ("auto", MOST_NUMBERS_EMBEDDED + 1, 0),
+        ("periodic", 60, 60),
+        ("auto", MAX_EMBEDDED_COLUMNS, MAX_EMBEDDED_COLUMNS),
+        ("auto", MAX_EMBEDDED_COLUMNS + 1, 0),
     ],
 )
 def test_many_numbers_are_not_embedded_unless_asked_to(
     numeric_embedding, n_numbers, expected
 ):
-    model = MLPSoftmaxClassifier(numeric_embedding=numeric_embedding)
-    assert numbers_to_embed(model, n_numbers, True) == expected
-
-
-def test_lbfgs_embeds_only_what_it_is_asked_to():
-    model = MLPSoftmaxClassifier(solver="lbfgs")
-    assert numbers_to_embed(model, 5, False) == 0
-    assert (
-        numbers_to_embed(model.set_params(numeric_embedding="periodic"), 5, False) == 5
-    )
+    X = np.random.default_rng(0).normal(size=(40, n_numbers))
+    model = MLPSoftmaxClassifier(
+        numeric_embedding=numeric_embedding, n_estimators=1, max_iter=1
+    ).fit(X, [0, 1] * 20)
+    assert model.architecture_.n_periodic == expected

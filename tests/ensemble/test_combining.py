@@ -5,17 +5,16 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy.optimize import minimize_scalar
 from scipy.special import log_softmax, softmax
-from tasks import CODES, GOAL, HELD_OUT, X, regression
+from tasks import CODES, CONFIG, HELD_OUT, X, regression
 
-from skmlp.fitting.combining import (
-    Judged,
-    combination,
-    judge,
-    shares_of,
-    temperature_of,
+from skmlp.defaults import MIN_OUT_OF_FOLD_MEMBERS, MemberConfig
+from skmlp.ensemble.combining import (
+    OutOfFold,
+    _fit_temperature,
+    _fit_weights,
+    _predict_out_of_fold,
+    fit_combination,
 )
-from skmlp.fitting.recipe import FEWEST_JUDGES
-from skmlp.fitting.task import Member
 from skmlp.nn.calibration import (
     SPREAD_OF_LOG_TEMPERATURE,
     fit_ensemble_weights,
@@ -23,7 +22,7 @@ from skmlp.nn.calibration import (
 )
 from skmlp.training.batches import Samples
 
-AUTO = GOAL._replace(temperature="auto", member_weights="auto")
+AUTO = CONFIG._replace(temperature="auto", member_weights="auto")
 
 
 def vectors(n_networks, seed=0):
@@ -42,9 +41,9 @@ def folds(n_networks, n_folds, weight=None):
     return Samples(X, CODES[rows], None if weight is None else weight[rows], rows)
 
 
-def task_of(kinds, validation, goal=AUTO):
-    members = [Member(kind, 1.0, (), 0.0) for kind in kinds]
-    return regression(len(kinds), members=members, validation=validation, goal=goal)
+def task_of(kinds, validation, config=AUTO):
+    members = [MemberConfig(float(kind), (), 0.0) for kind in kinds]
+    return regression(len(kinds), members=members, validation=validation, config=config)
 
 
 # Who judges
@@ -60,7 +59,9 @@ def test_a_row_is_judged_by_those_alone_that_held_it_out(kinds, n_folds, weighte
     weight = np.random.default_rng(1).uniform(0.5, 2, 60) if weighted else None
     validation = folds(len(kinds), n_folds, weight)
     parameters = vectors(len(kinds))
-    judged = judge(task_of(kinds, validation), parameters, np.array(kinds))
+    judged = _predict_out_of_fold(
+        task_of(kinds, validation), parameters, np.array(kinds)
+    )
     known = sorted(set(validation.rows.ravel()))
     assert judged.probabilities.shape == (max(kinds) + 1, len(known), 3)
     for place, row in enumerate(known):
@@ -73,7 +74,7 @@ def test_a_row_is_judged_by_those_alone_that_held_it_out(kinds, n_folds, weighte
                 for number in range(len(kinds))
                 if kinds[number] == kind and row in validation.rows[number]
             ]
-            assert judged.n_judges[kind, place] == len(judges)
+            assert judged.n_members[kind, place] == len(judges)
             expected = np.zeros(3)
             for number in judges:
                 expected += probabilities(parameters[number], X[[row]])[0] / len(judges)
@@ -85,8 +86,8 @@ def test_rows_of_ones_own_are_judged_by_all():
     parameters = vectors(4)
     own = HELD_OUT.members(0).for_each(4)
     kinds = np.array([0, 0, 1, 1])
-    judged = judge(task_of(kinds, own), parameters, kinds)
-    assert_array_equal(judged.n_judges, np.full((2, 15), 2))
+    judged = _predict_out_of_fold(task_of(kinds, own), parameters, kinds)
+    assert_array_equal(judged.n_members, np.full((2, 15), 2))
     assert_array_equal(judged.y_encoded, CODES[::4])
     for kind in range(2):
         of_kind = [probabilities(one, X[::4]) for one in parameters[kinds == kind]]
@@ -95,7 +96,7 @@ def test_rows_of_ones_own_are_judged_by_all():
 
 def test_rows_that_are_taken_weigh_one_on_average():
     weight = np.array([1.0, 2.0, 3.0, 6.0])
-    judged = Judged(
+    judged = OutOfFold(
         np.arange(24.0).reshape(2, 4, 3),
         np.arange(8).reshape(2, 4),
         np.array([0, 1, 2, 0]),
@@ -103,7 +104,7 @@ def test_rows_that_are_taken_weigh_one_on_average():
     )
     part = judged.take(np.array([True, False, True, False]))
     assert_array_equal(part.probabilities, judged.probabilities[:, [0, 2]])
-    assert_array_equal(part.n_judges, judged.n_judges[:, [0, 2]])
+    assert_array_equal(part.n_members, judged.n_members[:, [0, 2]])
     assert_array_equal(part.y_encoded, [0, 2])
     assert_array_equal(part.weight, [0.5, 1.5])
     assert judged._replace(weight=None).take(judged.y_encoded == 0).weight is None
@@ -129,17 +130,19 @@ TWO_KINDS = [0, 0, 0, 1, 1, 1]
 def test_shares_are_equal_where_nothing_is_weighed(
     kinds, member_weights, validation, temperature
 ):
-    goal = GOAL._replace(member_weights=member_weights, temperature=temperature)
-    ensemble_weights, _ = combination(task_of(kinds, validation, goal), vectors(6))
+    config = CONFIG._replace(member_weights=member_weights, temperature=temperature)
+    ensemble_weights, _ = fit_combination(
+        task_of(kinds, validation, config), vectors(6)
+    )
     assert_allclose(ensemble_weights, np.full(6, 1 / 6))
 
 
 def test_networks_of_a_kind_share_alike_what_the_kind_gets():
     parameters = vectors(6)
     validation = folds(6, 3)
-    goal = AUTO._replace(temperature=None)
-    ensemble_weights, temperature = combination(
-        task_of(TWO_KINDS, validation, goal), parameters
+    config = AUTO._replace(temperature=None)
+    ensemble_weights, temperature = fit_combination(
+        task_of(TWO_KINDS, validation, config), parameters
     )
     assert temperature == 1
     of_class = np.empty((60, 2))
@@ -156,7 +159,7 @@ def test_kinds_with_fewer_networks_are_weighed_as_kinds():
     parameters = vectors(4)
     own = HELD_OUT.members(0).for_each(4)
     kinds = np.array([0, 0, 0, 1])
-    ensemble_weights, _ = combination(task_of(kinds, own), parameters)
+    ensemble_weights, _ = fit_combination(task_of(kinds, own), parameters)
     of_class = [
         np.mean(
             [probabilities(one, X[::4]) for one in parameters[kinds == kind]], axis=0
@@ -172,7 +175,7 @@ def test_a_kind_that_knows_more_gets_more():
     good, bad = np.array([3.0, 0, -3, 0, 0, 0, 0, 0, 0]), np.zeros(9)
     good[:3] = [-3, 0, 3]  # the class grows with the first number
     own = HELD_OUT.members(0).for_each(4)
-    ensemble_weights, _ = combination(
+    ensemble_weights, _ = fit_combination(
         task_of([0, 0, 1, 1], own), np.array([bad, bad, good, good])
     )
     assert ensemble_weights[0] == ensemble_weights[1] < 0.2
@@ -184,14 +187,16 @@ def test_only_rows_that_all_kinds_have_judged_are_a_comparison():
     rows = np.array([np.arange(0, 30), np.arange(20, 50)])
     parameters = vectors(2)
     task = task_of(kinds, Samples(X, CODES[rows], None, rows))
-    ensemble_weights = shares_of(judge(task, parameters, kinds), kinds)
+    ensemble_weights = _fit_weights(
+        _predict_out_of_fold(task, parameters, kinds), kinds
+    )
     both = np.arange(20, 30)
     of_class = [probabilities(one)[both, CODES[both]] for one in parameters]
     assert_allclose(ensemble_weights, fit_ensemble_weights(np.stack(of_class, axis=1)))
     # and where there is none, all count the same
     rows = np.array([np.arange(0, 30), np.arange(30, 60)])
     task = task_of(kinds, Samples(X, CODES[rows], None, rows))
-    assert_array_equal(combination(task, parameters).ensemble_weights, [0.5, 0.5])
+    assert_array_equal(fit_combination(task, parameters)[0], [0.5, 0.5])
 
 
 def test_a_network_that_rules_out_what_happens_spoils_nothing():
@@ -200,7 +205,9 @@ def test_a_network_that_rules_out_what_happens_spoils_nothing():
     own = HELD_OUT.members(0).for_each(2)
     ran_away = np.array([np.full(9, np.nan), sure[1]])
     for parameters in (sure, ran_away):
-        ensemble_weights, temperature = combination(task_of([0, 1], own), parameters)
+        ensemble_weights, temperature = fit_combination(
+            task_of([0, 1], own), parameters
+        )
         assert ensemble_weights.sum() == pytest.approx(1)
         assert 0 < ensemble_weights[0] < ensemble_weights[1]
         assert np.isfinite(temperature)
@@ -213,22 +220,22 @@ def test_rows_of_weight_2_count_as_rows_that_come_twice(n_folds):
     parts = np.arange(60).reshape(n_folds, -1)[np.arange(6) % n_folds]
     repeated = np.array([np.flatnonzero(np.isin(twice, part)) for part in parts])
     found = [
-        combination(task_of(TWO_KINDS, validation), 2 * vectors(6))
+        fit_combination(task_of(TWO_KINDS, validation), 2 * vectors(6))
         for validation in (
             Samples(X, CODES[parts], times[parts].astype(float), parts),
             Samples(X[twice], CODES[twice][repeated], None, repeated),
         )
     ]
-    assert_allclose(found[0].ensemble_weights, found[1].ensemble_weights, rtol=1e-9)
-    assert np.ptp(found[0].ensemble_weights) > 0.01
-    assert found[0].temperature == pytest.approx(found[1].temperature, rel=1e-6) != 1
+    assert_allclose(found[0][0], found[1][0], rtol=1e-9)
+    assert np.ptp(found[0][0]) > 0.01
+    assert found[0][1] == pytest.approx(found[1][1], rel=1e-6) != 1
 
 
 def test_rows_that_weigh_nothing_say_nothing():
     weight = np.zeros(60)
-    found = combination(task_of(TWO_KINDS, folds(6, 2, weight)), vectors(6))
-    assert_allclose(found.ensemble_weights, np.full(6, 1 / 6))
-    assert found.temperature == 1
+    found = fit_combination(task_of(TWO_KINDS, folds(6, 2, weight)), vectors(6))
+    assert_allclose(found[0], np.full(6, 1 / 6))
+    assert found[1] == 1
 
 
 # The temperature
@@ -237,9 +244,9 @@ SURE = np.array([[-9.0, 0, 9, 0, 0, 0, 0, 0, 0]])  # too sure of the rows in X
 
 
 def temperature(given, validation, vector=SURE, kinds=None):
-    goal = GOAL._replace(temperature=given)
+    config = CONFIG._replace(temperature=given)
     kinds = kinds or [0] * len(vector)
-    return combination(task_of(kinds, validation, goal), vector).temperature
+    return fit_combination(task_of(kinds, validation, config), vector)[1]
 
 
 def test_a_temperature_is_as_given_or_1_where_no_row_tells():
@@ -280,7 +287,7 @@ def test_a_temperature_needs_three_judges_to_a_row_or_all(n_networks, n_folds):
         "auto", folds(n_networks, n_folds), np.tile(SURE, (n_networks, 1))
     )
     most = -(-n_networks // n_folds)
-    assert (found != 1) == (most >= min(FEWEST_JUDGES, n_networks))
+    assert (found != 1) == (most >= min(MIN_OUT_OF_FOLD_MEMBERS, n_networks))
 
 
 def test_rows_with_too_few_judges_have_no_say():
@@ -312,13 +319,13 @@ def test_what_was_done_to_probabilities_is_undone(factor):
     kinds = np.repeat([0, 1], 3)
     ensemble_weights = np.repeat([0.25, 0.75 / 9], [3, 3])
     ensemble_weights = ensemble_weights / ensemble_weights.sum()
-    judged = Judged(
+    judged = OutOfFold(
         np.stack([said + apart, said - 3 * apart]),
         np.full((2, 20_000), 3),
         y_encoded,
         None,
     )
-    assert temperature_of(judged, kinds, ensemble_weights) == pytest.approx(
+    assert _fit_temperature(judged, kinds, ensemble_weights) == pytest.approx(
         factor, rel=0.05
     )
 
@@ -335,8 +342,8 @@ def test_the_mean_that_is_tempered_has_each_judge_by_its_share():
         counted = n_judges[:, row] * ensemble_weights[[0, 3]]
         mean[row] = counted @ said[:, row] / counted.sum()
     expected = fit_temperature(np.log(mean), y_encoded)
-    found = temperature_of(
-        Judged(said, n_judges, y_encoded, None), kinds, ensemble_weights
+    found = _fit_temperature(
+        OutOfFold(said, n_judges, y_encoded, None), kinds, ensemble_weights
     )
     assert found == pytest.approx(expected, rel=1e-6)
 
@@ -346,7 +353,7 @@ def test_a_task_and_its_weights_are_left_as_they_were():
     weight = np.random.default_rng(1).uniform(0.5, 2, 60)
     validation = folds(6, 3, weight)
     before = parameters.copy(), validation.weight.copy(), validation.y_encoded.copy()
-    combination(task_of(TWO_KINDS, validation), parameters)
+    fit_combination(task_of(TWO_KINDS, validation), parameters)
     for one, other in zip(
         before, (parameters, validation.weight, validation.y_encoded), strict=True
     ):

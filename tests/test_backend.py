@@ -15,18 +15,18 @@ from sklearn.exceptions import ConvergenceWarning
 from threadpoolctl import threadpool_limits
 
 from skmlp import ACTIVATIONS, MLPSoftmaxClassifier, ReLU, load
+from skmlp import backend as engines
+from skmlp.backend import (
+    CORE_OPTIMIZERS,
+    NUMPY,
+    PREDICTORS,
+    choose_backend,
+    compute_probabilities,
+    make_predictor,
+)
 from skmlp.core.learner import CoreLearner
 from skmlp.core.library import engine, library
 from skmlp.core.network import CorePredictor
-from skmlp.fitting import engines
-from skmlp.fitting.engines import (
-    CORE_OPTIMIZERS,
-    NUMPY,
-    READERS,
-    engine_of,
-    make_predictor,
-    probabilities_of,
-)
 from skmlp.nn.losses import mean_probabilities
 from skmlp.nn.network import Architecture, Network
 from skmlp.optim.optimizers import OPTIMIZERS, Adam
@@ -63,13 +63,13 @@ FOR_NUMPY = {
 @pytest.mark.parametrize("case", FOR_NUMPY)
 def test_what_the_core_does_not_take_is_for_numpy(case, monkeypatch):
     monkeypatch.setattr(engines, "engine", lambda: "some instructions")
-    assert engine_of(architecture(), ROWS, Adam()) == "some instructions"
-    assert engine_of(*FOR_NUMPY[case]) == NUMPY
+    assert choose_backend(architecture(), ROWS, Adam()) == "some instructions"
+    assert choose_backend(*FOR_NUMPY[case]) == NUMPY
 
 
 def test_without_a_core_all_is_for_numpy(monkeypatch):
     monkeypatch.setattr(engines, "engine", lambda: "numpy")
-    assert engine_of(architecture(), ROWS, Adam()) == NUMPY
+    assert choose_backend(architecture(), ROWS, Adam()) == NUMPY
     predictor = make_predictor(architecture(), np.zeros(43, "f4"), ROWS)
     assert isinstance(predictor, Network)
 
@@ -161,9 +161,11 @@ def test_shares_are_minded_by_either_reader_and_in_parts(n_members, monkeypatch)
     ensemble_weights = rng.dirichlet(np.ones(n_members))
     x = rng.normal(size=(500, 4)).astype("f4")
     predictor = make_predictor(network, vectors, x)
-    whole = probabilities_of(predictor, x, 1.5, ensemble_weights)
+    whole = compute_probabilities(predictor, x, 1.5, ensemble_weights)
     monkeypatch.setattr(engines, "ROWS_PER_PART", 64)
-    assert_array_equal(probabilities_of(predictor, x, 1.5, ensemble_weights), whole)
+    assert_array_equal(
+        compute_probabilities(predictor, x, 1.5, ensemble_weights), whole
+    )
     expected = mean_probabilities(
         Network(network, vectors).logits(x), 1.5, ensemble_weights
     )
@@ -221,9 +223,9 @@ def test_probabilities_of_many_rows_are_those_of_few(n_members, monkeypatch):
     vectors = np.stack([network.init_parameters(rng) for _ in range(n_members)])
     x = rng.normal(size=(500, 4)).astype("f4")
     predictor = make_predictor(network, vectors, x)
-    whole = probabilities_of(predictor, x, 1.5)
+    whole = compute_probabilities(predictor, x, 1.5)
     monkeypatch.setattr(engines, "ROWS_PER_PART", 64)
-    assert_array_equal(probabilities_of(predictor, x, 1.5), whole)
+    assert_array_equal(compute_probabilities(predictor, x, 1.5), whole)
     expected = mean_probabilities(Network(network, vectors).logits(x), 1.5)
     assert_allclose(whole, expected, atol=1e-6)
 
@@ -279,22 +281,22 @@ def test_a_row_is_predicted_alone_as_among_others(dtype, kind):
 def test_a_reader_is_kept_while_its_owner_has_the_parameters():
     model = classic((5,), max_iter=3, early_stopping=True).fit(X, Y)
     before = model.predict_proba(X)
-    predictor = READERS[model]
+    predictor = PREDICTORS[model]
     assert_array_equal(model.predict_proba(X), before)
-    assert READERS[model] is predictor
+    assert PREDICTORS[model] is predictor
     model.coefs_[0][:] *= 2  # a view of what was learnt
     changed = model.predict_proba(X)
     assert not np.allclose(changed, before)
-    assert READERS[model] is predictor
+    assert PREDICTORS[model] is predictor
     assert_array_equal(clone_of(model).predict_proba(X), changed)
     model.fit(X[::2], Y[::2])
     fresh = clone_of(model)
     assert_array_equal(model.predict_proba(X), fresh.predict_proba(X))
-    assert READERS[model] is not predictor
-    n_kept = len(READERS)
+    assert PREDICTORS[model] is not predictor
+    n_kept = len(PREDICTORS)
     del model, fresh
     gc.collect()
-    assert len(READERS) < n_kept
+    assert len(PREDICTORS) < n_kept
 
 
 @pytest.mark.parametrize("hidden_layer_sizes", [(16,), (48, 5)])

@@ -6,11 +6,10 @@ import warnings
 import numpy as np
 import pytest
 from sklearn.exceptions import ConvergenceWarning
-from tasks import ARCHITECTURE, parameters
+from tasks import parameters, result
 
-from skmlp.fitting.endings import advise, epochs_in_words, warn_of
+from skmlp.fitting.run import format_epochs, warn_about_training
 from skmlp.fitting.solvers import SOLVERS
-from skmlp.fitting.task import Learnt, Memory, TrainResult
 from skmlp.training.endings import StopReason
 
 EXPECTED = {  # after 7 epochs, of which 5 is the best, with adam on rows as they come
@@ -36,18 +35,15 @@ EXPECTED = {  # after 7 epochs, of which 5 is the best, with adam on rows as the
 }
 
 
-def outcome_of(stop_reason, n_epochs=7, best_epochs=(5,), scores_say_nothing=False):
+def outcome_of(stop_reason, n_epochs=7, best_epochs=(5,), lacks_scores=False):
     losses = [1.0] * (n_epochs - 1) + [1234567.0] if n_epochs else []
-    n_networks = len(best_epochs)
-    learnt = Learnt(
-        ARCHITECTURE,
-        np.zeros((n_networks, 9)),
+    return result(
+        len(best_epochs),
         {"loss": losses},
-        np.array(best_epochs),
-        1.0,
-        np.full(n_networks, 1 / n_networks),
+        best_epochs,
+        stop_reason=stop_reason,
+        lacks_scores=lacks_scores,
     )
-    return TrainResult(learnt, stop_reason, Memory(), scores_say_nothing)
 
 
 def warning_of(train_result, solver="adam", is_scaled=False, scoring="f1"):
@@ -55,7 +51,7 @@ def warning_of(train_result, solver="adam", is_scaled=False, scoring="f1"):
     given = parameters(solver=solver, scoring=scoring, learning_rate_init=0.5)
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
-        warn_of(train_result, advise(given, 9, is_scaled))
+        warn_about_training(train_result, given, 9, is_scaled)
     assert len(caught) <= 1
     return (str(caught[0].message), caught[0].category) if caught else None
 
@@ -77,7 +73,7 @@ def test_every_sentence_is_whole(stop_reason, n_epochs, is_scaled, solver):
         assert not re.search(r"[{}]|None|  | [,.]|,,|\.\.", sentence)
         assert not (is_scaled and "scale X" in sentence)
     if stop_reason == StopReason.MAX_ITER_REACHED:
-        assert SOLVERS[solver].way_out in sentence
+        assert SOLVERS[solver].advice in sentence
 
 
 @pytest.mark.parametrize(
@@ -92,13 +88,13 @@ def test_every_sentence_is_whole(stop_reason, n_epochs, is_scaled, solver):
 def test_divergence_by_decay_does_not_blame_the_learning_rate(params, remedy):
     given = parameters(learning_rate_init=0.5, **params)
     with pytest.warns(ConvergenceWarning, match=rf"Lower {re.escape(remedy)}\.$"):
-        warn_of(outcome_of(StopReason.DIVERGED), advise(given, 9, is_scaled=True))
+        warn_about_training(outcome_of(StopReason.DIVERGED), given, 9, True)
 
 
 def test_divergence_by_the_learning_rate_does_not_blame_a_small_penalty():
     given = parameters(learning_rate_init=1e9, alpha=0.1)
     with pytest.warns(ConvergenceWarning, match=r"Lower learning_rate_init=1e\+09\.$"):
-        warn_of(outcome_of(StopReason.DIVERGED), advise(given, 9, is_scaled=True))
+        warn_about_training(outcome_of(StopReason.DIVERGED), given, 9, True)
 
 
 def test_weights_from_before_the_first_epoch_are_called_so():
@@ -119,7 +115,7 @@ def test_weights_from_before_the_first_epoch_are_called_so():
     ],
 )
 def test_epochs_of_several_networks_are_from_one_to_another(epochs, words):
-    assert epochs_in_words(np.array(epochs)) == words
+    assert format_epochs(np.array(epochs)) == words
     interrupted, _ = warning_of(outcome_of(StopReason.INTERRUPTED, 7, epochs))
     assert f"the weights of {words} are kept" in interrupted
     diverged, _ = warning_of(outcome_of(StopReason.DIVERGED, 7, epochs))
@@ -128,7 +124,7 @@ def test_epochs_of_several_networks_are_from_one_to_another(epochs, words):
 
 @pytest.mark.parametrize("stop_reason", StopReason)
 def test_scores_that_say_nothing_are_named_unless_there_is_worse_to_say(stop_reason):
-    said = warning_of(outcome_of(stop_reason, scores_say_nothing=True))
+    said = warning_of(outcome_of(stop_reason, lacks_scores=True))
     expected = EXPECTED[stop_reason] or (
         "scoring='f1' gave no finite score on the held-out rows in any epoch; the last "
         "weights are kept.",
@@ -138,6 +134,6 @@ def test_scores_that_say_nothing_are_named_unless_there_is_worse_to_say(stop_rea
 
 
 def test_a_name_with_braces_is_no_field():
-    train_result = outcome_of(StopReason.COMPLETED, scores_say_nothing=True)
+    train_result = outcome_of(StopReason.COMPLETED, lacks_scores=True)
     sentence, _ = warning_of(train_result, scoring="{loss}")
     assert sentence.startswith("scoring='{loss}' gave")

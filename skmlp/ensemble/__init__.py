@@ -1,0 +1,1 @@
+"""Combination of the networks of an ensemble: their weights and the temperature."""
