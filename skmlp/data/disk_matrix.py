@@ -39,7 +39,7 @@ class DiskMatrix:
         self._lock = threading.Lock()  # to seek and to read are two calls
         _check_room(self)
         self.file = tempfile.TemporaryFile(prefix="skmlp-")  # noqa: SIM115
-        self.file.truncate(self.nbytes)
+        self.file.truncate(self.nbytes)  # reserves the size, not yet the disk
 
     def __len__(self) -> int:
         return self.shape[0]
@@ -115,6 +115,7 @@ class ShuffledWriter:
         self.columns = columns
         self.rng = rng
         n_buckets = 1 if rng is None else math.ceil(matrix.nbytes / BUCKET_BYTES)
+        # the first row of each bucket, and the end of the last one
         edges = np.arange(n_buckets + 1) * len(matrix) // n_buckets
         self.starts, self.ends = edges[:-1], edges[1:]
         self.places = self.starts.copy()  # where each bucket goes on
@@ -147,7 +148,7 @@ class ShuffledWriter:
             return
         width = self.matrix.shape[1]
         for start, end in zip(self.starts.tolist(), self.ends.tolist(), strict=True):
-            rows = np.empty((end - start, width), self.matrix.dtype)
+            rows = np.empty((end - start, width), self.matrix.dtype)  # one bucket
             self.matrix.read(start, rows)
             order = self.rng.permutation(end - start)
             self.matrix.write(start, rows[order])

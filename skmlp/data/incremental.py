@@ -87,7 +87,7 @@ def read_batches(
     `inputs` are fitted on the rows, unless their encoder is final.
     """
     table = as_table(X)
-    is_first = not inputs.is_fitted
+    is_first = not inputs.is_fitted  # the first call of all
     if is_first:
         buffer, x = _fit_first_inputs(inputs, parameters, table, targets, rng)
     else:
@@ -127,7 +127,7 @@ def _fit_first_inputs(
     x = fit_inputs(inputs, parameters, table, targets, targets.samples.rows, rng)
     encoder = inputs.encoder_
     if not isinstance(encoder, TableEncoder):
-        return None, x
+        return None, x  # others are final at once
     if _is_enough(encoder, len(targets.y)):
         _announce_final(encoder, len(targets.y), parameters.verbose)
         return None, x
@@ -149,7 +149,7 @@ def _refit(
     x = fit_encoder(
         inputs, encoder, parameters.dtype, table, targets, targets.samples.rows
     )
-    buffer: RowBuffer | None = RowBuffer(rows)
+    buffer: RowBuffer | None = RowBuffer(rows)  # for the next time
     if _is_enough(encoder, len(rows.y_encoded)):
         _announce_final(encoder, len(rows.y_encoded), parameters.verbose)
         buffer = None
@@ -292,7 +292,7 @@ class RowBuffer(NamedTuple):
 
 def _copy_rows(X: TableData, targets: Targets) -> BufferedRows:
     """Copy the rows of a call, which the caller may change later."""
-    y_encoded = np.searchsorted(targets.classes, targets.y)
+    y_encoded = np.searchsorted(targets.classes, targets.y)  # all rows, (n_rows,)
     sizes = np.array([len(y_encoded)])
     return BufferedRows(_copy_table(X), y_encoded, targets.sample_weight, sizes)
 
@@ -305,7 +305,7 @@ def _copy_table(X: TableData) -> BufferedTable:
         return BufferedFrame(names, [_copy_values(column.data) for column in columns])
     if is_sparse(X):
         return X.copy()
-    array = read_rows(X, np.array)
+    array = read_rows(X, np.array)  # np.array copies, np.asarray would not
     if array.dtype == object:
         array[find_missing(array)] = None
     return array
@@ -329,6 +329,7 @@ def join_rows(parts: Sequence[BufferedRows]) -> BufferedRows:
     """Join the rows of several calls."""
     weight = None
     if any(rows.weight is not None for rows in parts):
+        # calls without weights count as 1 per row
         weights = [
             np.ones(len(rows.y_encoded)) if rows.weight is None else rows.weight
             for rows in parts
@@ -344,13 +345,15 @@ def join_rows(parts: Sequence[BufferedRows]) -> BufferedRows:
 
 def _join_tables(tables: Sequence[BufferedTable]) -> BufferedTable:
     """Join tables; the first one decides if there are names."""
-    first = tables[0]
+    first = tables[0]  # the encoder has checked that the others have its columns
     if is_sparse(first):
         return vstack(tables, format="csr")
     arrays = [table for table in tables if isinstance(table, np.ndarray)]
     kinds = {array.dtype.kind for array in arrays}
+    # arrays of numbers alone, or of one kind such as text: joined as a whole
     if len(arrays) == len(tables) and (len(kinds) == 1 or kinds <= _NUMBERS):
         return np.concatenate(_keep_integers(arrays))
+    # others column by column, each with a type of its own
     columns = [
         table.data
         if isinstance(table, BufferedFrame)
@@ -360,6 +363,7 @@ def _join_tables(tables: Sequence[BufferedTable]) -> BufferedTable:
     data = [_join_values(pieces) for pieces in zip(*columns, strict=True)]
     if isinstance(first, BufferedFrame):
         return BufferedFrame(first.names, data)
+    # arrays of objects stay arrays, whose columns have no names
     joined = BufferedFrame(list(range(len(data))), data)
     return joined.to_pandas().to_numpy(dtype=object)
 
@@ -378,6 +382,7 @@ def _join_values(pieces: Sequence[Values]) -> Values:
     ]
     chosen = [piece for piece in series if piece.notna().any()] or series[:1]
     if any(isinstance(piece.dtype, pd.CategoricalDtype) for piece in chosen):
+        # a column that was categorical once is so in all calls
         chosen = [_to_categories(piece) for piece in chosen]
         index = np.concatenate([piece.index for piece in chosen])
         joined = pd.Series(union_categoricals(chosen), index=index)

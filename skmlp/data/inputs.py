@@ -97,6 +97,7 @@ def make_encoder(
         encoder = clone(parameters.preprocessing)
     if rng is None:
         return encoder
+    # names such as "pipeline__pca__random_state" reach parts of parts
     seeds = {
         name: int(rng.integers(2**31))
         for name, value in encoder.get_params().items()
@@ -158,12 +159,14 @@ def fit_encoder(
     if rows is not None:
         # validation rows get the weight 0, and so count as little as ignored ones
         counted = 1.0 if weight is None else weight[rows]
-        weight = np.zeros(len(targets.y))
+        weight = np.zeros(len(targets.y))  # (n_rows,)
         weight[rows] = counted
     weights = {}
+    # an encoder without such a parameter is fitted on all rows alike
     if weight is not None and has_fit_parameter(encoder, "sample_weight"):
         weights = {"sample_weight": weight}
     y = targets.y
+    # other encoders would refuse labels such as Decimal
     if is_unknown_to_sklearn(y):
         y = find_labels(y, targets.classes)
     # a subclass, or another transformer, expects what users pass
@@ -243,9 +246,9 @@ def _holds_finite_numbers(X: TableData, dtype: str) -> bool:
     """Return False if a `TableEncoder` could encode what a network can't read."""
     if not getattr(getattr(X, "columns", None), "is_unique", True):  # of pandas
         return False
-    array = X.data if is_sparse(X) else np.asarray(X)
+    array = X.data if is_sparse(X) else np.asarray(X)  # zeros are finite
     if array.dtype.kind in "SU":
-        return False
+        return False  # text
     if array.dtype.kind == "c":
         return True  # an encoder refuses complex numbers too
     try:

@@ -59,6 +59,7 @@ class DataSet(AbstractContextManager):
         index = (self.dataset.schema.pandas_metadata or {}).get("index_columns", [])
         # an index that pandas has written is no column
         self.columns = [name for name in self.dataset.schema.names if name not in index]
+        # labels, weights and features are found by name
         twice = sorted({c for c in self.columns if self.columns.count(c) > 1})
         if twice:
             raise ValueError(
@@ -151,6 +152,7 @@ def _open_parquet(path: str | os.PathLike) -> "pa.dataset.Dataset":
             f"X is the path {os.fspath(path)!r}, and pyarrow, which reads files, is "
             "not there; pip install 'skmlp[parquet]'."
         ) from error
+    # folders such as year=2024 become a column of categories
     flavor = dataset.HivePartitioning.discover(infer_dictionary=True)
     try:
         found = dataset.dataset(os.fspath(path), format="parquet", partitioning=flavor)
@@ -177,7 +179,7 @@ def _unify_types(dataset: "pa.dataset.Dataset", is_own: bool) -> "pa.dataset.Dat
     fragments, names = _get_fragments(dataset), set(dataset.schema.names)
     if fragments is None or not isinstance(dataset, FileSystemDataset):
         return dataset
-    schemas = [fragment.physical_schema for fragment in fragments]
+    schemas = [fragment.physical_schema for fragment in fragments]  # one per file
     if not is_own:
         schemas = [
             pa.schema([field for field in schema if field.name in names])
@@ -185,6 +187,7 @@ def _unify_types(dataset: "pa.dataset.Dataset", is_own: bool) -> "pa.dataset.Dat
         ]
     try:
         schemas = [dataset.schema, *schemas]
+        # permissive: integers become floats where a file has floats
         common = pa.unify_schemas(schemas, promote_options="permissive")
     except (pa.ArrowInvalid, pa.ArrowTypeError) as error:
         raise ValueError(

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 def iterate_features(model: "ClassifierMixin", X: Any) -> Iterator[Any]:
     """Check a data set at once, and yield the columns of fit in pieces."""
-    data_set = DataSet(X)
+    data_set = DataSet(X)  # closed behind its last piece
     columns = _select_features(model, data_set)
     return (_to_fitted_form(model, piece) for piece in _read(data_set, columns))
 
@@ -82,7 +82,7 @@ def iterate_predictions(
     for piece in _read(data_set, list(dict.fromkeys([*features, *keep]))):
         X_piece = _to_fitted_form(model, piece.select(features))
         probabilities = model.predict_proba(X_piece)  # (n_rows, n_classes)
-        labels = classes.take(probabilities.argmax(axis=1))
+        labels = classes.take(probabilities.argmax(axis=1))  # (n_rows,)
         table = piece.select(keep).append_column("predicted", labels)
         for name, column in zip(names, probabilities.T, strict=True):
             table = table.append_column(name, [np.ascontiguousarray(column)])

@@ -73,7 +73,7 @@ def prepare(
     """Split the rows, fit `inputs` unless it is fitted, and encode all rows."""
     targets = source.targets
     holds_out = config.early_stopping and not validation_data.is_given
-    split = config._replace(early_stopping=holds_out)
+    split = config._replace(early_stopping=holds_out)  # for this function only
     if source.has_one_split:
         split = split._replace(n_folds=1)
     # two ways, since rows in memory are shared by members with different splits, and
@@ -100,8 +100,9 @@ def _prepare_table(
     inputs: FittedInputs,
 ) -> tuple[Samples, Samples | None]:
     """Split and encode a table in memory: samples share one matrix."""
+    # indices of (n_members, n_training) and (n_members, n_validation) rows
     samples, validation = split_samples(source.targets.samples, split, rng)
-    x: Rows
+    x: Rows  # (n_rows, n_inputs), of which samples take rows by index
     if inputs.is_fitted:
         x = encode_rows(inputs, source.table, parameters.dtype)
     else:
@@ -124,6 +125,7 @@ def _prepare_parts(
     n_to_encoder = resolve_encoder_rows(
         parameters, source.n_columns, source.most_encoder_rows
     )
+    # rows of weight 0 get no role; (n_rows,)
     roles = assign_splits(
         targets.y,
         targets.samples.rows,
@@ -135,6 +137,7 @@ def _prepare_parts(
     if not inputs.is_fitted:
         is_chosen = roles == SplitRole.ENCODER
         weight = targets.sample_weight
+        # an encoder reads labels, not class indices
         chosen = targets._replace(
             y=targets.classes[targets.y[is_chosen]],
             sample_weight=None if weight is None else weight[is_chosen],
@@ -153,7 +156,7 @@ def build_data(
     targets: Targets,
 ) -> TrainData:
     """Build the data of a training; the encoder knows which inputs are numbers."""
-    n_numbers = samples.x.shape[1]
+    n_numbers = samples.x.shape[1]  # without an encoder, all
     if isinstance(encoder, TableEncoder):
         n_numbers = encoder.n_numbers_
     return TrainData(samples, validation, targets.classes, n_numbers)

@@ -84,7 +84,7 @@ def open_source(
         data_set = stack.enter_context(DataSet(X))
         columns = _DataSetColumns(data_set, y, sample_weight)
         if data_set.n_rows > resolve_encoder_rows(parameters, len(columns.features)):
-            stack.pop_all()  # closed with the source
+            stack.pop_all()  # not closed here, but with the source
             return ParquetSource(data_set, columns)
         return MemorySource(*columns.read())
 
@@ -145,7 +145,7 @@ class MemorySource(Source):
 
     def read_targets(self, parameters: Parameters) -> Targets:
         self.targets = read_targets(parameters, self.table, self.y, self.sample_weight)
-        self.y = self.targets.y
+        self.y = self.targets.y  # callbacks get one label per row
         return self.targets
 
 
@@ -164,7 +164,7 @@ class PartLabels(NamedTuple):
     def of(cls, labels: Any, weight: np.ndarray | None) -> Self:
         """Read labels in any form."""
         present, is_missing = read_present_labels(labels)
-        places, distinct = pd.factorize(present)
+        places, distinct = pd.factorize(present)  # (n_present,), (n_distinct,)
         indices = np.zeros(len(is_missing), np.min_scalar_type(len(distinct)))
         indices[~is_missing] = places
         return cls(indices, distinct, weight, int(is_missing.sum()))
@@ -229,7 +229,8 @@ class PartedSource(Source):
         classes = _merge_classes(parts)
         y_encoded = np.concatenate([part.encode(classes) for part in parts])
         weight = _join_weights(parts)
-        counts = np.bincount(y_encoded, minlength=len(classes))
+        counts = np.bincount(y_encoded, minlength=len(classes))  # (n_classes,)
+        # "balanced" by the counts: labels of all rows may not fit in memory
         class_weights = compute_class_weights(
             parameters.class_weight, classes, classes, counts
         )
@@ -368,16 +369,17 @@ class ParquetSource(PartedSource):
         """Encode all rows: those to train on into a file, in random order."""
         is_training = (roles == SplitRole.TRAINING) | (roles == SplitRole.ENCODER)
         is_validation = roles == SplitRole.VALIDATION
-        columns = {"y_encoded": self.targets.y}
+        columns = {"y_encoded": self.targets.y}  # arrays of (n_rows,)
         weight = self.targets.full_weight()
         if weight is not None:
             columns["weight"] = weight
-        x_validation = []
+        x_validation = []  # few rows, which stay in memory
         writer: ShuffledWriter | None = None
         for part, table in self.batches():
             known_part = None
             if known is not None:
                 n_known = int((roles[part] == SplitRole.ENCODER).sum())
+                # known rows are in the order of the data set
                 known_part, known = known[:n_known], known[n_known:]
             x = encode_part(inputs, parameters.dtype, table, roles[part], known_part)
             x_validation.append(x[is_validation[part]])

@@ -32,7 +32,7 @@ def assign_splits(
     `rows` are those of positive weight (None for all), `fraction` is the part of each
     class that validates. At most `n_to_encoder` of the others fit the encoder.
     """
-    roles = np.full(len(y_encoded), SplitRole.TRAINING, np.uint8)
+    roles = np.full(len(y_encoded), SplitRole.TRAINING, np.uint8)  # (n_rows,)
     if rows is not None:
         roles[:] = SplitRole.IGNORED
         roles[rows] = SplitRole.TRAINING
@@ -43,6 +43,7 @@ def assign_splits(
             continue
         n_held_out = int(np.clip(np.rint(fraction * len(rows)), 1, len(rows) - 1))
         roles[_draw(rows, n_held_out, rng)] = SplitRole.VALIDATION
+    # of what is left, the encoder gets a random part
     rows = np.flatnonzero(roles == SplitRole.TRAINING)
     roles[_draw(rows, min(n_to_encoder, len(rows)), rng)] = SplitRole.ENCODER
     return roles
@@ -84,7 +85,7 @@ def split_validation(
         is_held_out = (place - start[label]) % counts[label] < n_held_out[label]
         training.append(np.sort(order[~is_held_out]))
         validation.append(np.sort(order[is_held_out]))
-    turns = np.arange(n_members) % n_folds
+    turns = np.arange(n_members) % n_folds  # (n_members,), the fold of each
     return np.stack(training)[turns], np.stack(validation)[turns]
 
 

@@ -55,8 +55,9 @@ def read_targets(
 ) -> Targets:
     """Read labels and weights of the rows of X; `classes` is None for those of `y`."""
     check_not_lazy(y=y, sample_weight=sample_weight)
-    labels = check_row_labels(as_table(X).data, y)
+    labels = check_row_labels(as_table(X).data, y)  # (n_rows,)
     classes, y_encoded = encode_labels(labels, classes)
+    # classes[y_encoded], since labels of a later call may have another type
     return build_targets(
         classes[y_encoded], classes, y_encoded, sample_weight, parameters.class_weight
     )
@@ -88,6 +89,7 @@ def build_samples(
     samples = Samples(_NO_ROWS, y_encoded, weight)
     if weight is None or weight.all():
         return samples
+    # rows of weight 0 are left out, as if they were not there
     return samples.take(np.flatnonzero(weight))
 
 
@@ -113,6 +115,7 @@ def check_row_labels(X: TableLike, y: ArrayLike) -> np.ndarray:
 def check_labels(y: ArrayLike, name: str = "y") -> np.ndarray:
     """Return labels as a 1-D array; `name` is that of the argument, for messages."""
     labels = read_labels(y, name)
+    # a sparse y is multilabel, which gets its own message below
     if not hasattr(labels, "toarray"):
         labels = np.asarray(labels)
         check_label_types(labels, name)
@@ -131,7 +134,7 @@ def check_labels(y: ArrayLike, name: str = "y") -> np.ndarray:
             f"Unknown label type: {kind} numbers in {name}, where classes are "
             "expected. Pass classes, or use a regressor."
         )
-    line = column_or_1d(labels, warn=True)
+    line = column_or_1d(labels, warn=True)  # (n_rows, 1) is taken with a warning
     check_classification_targets(line)
     return line
 
@@ -167,9 +170,9 @@ def encode_labels(
         encoder = LabelEncoder()
         y_encoded = encoder.fit_transform(y)
         return encoder.classes_, y_encoded
-    classes = np.unique(classes)
+    classes = np.unique(classes)  # sorted, as searches need it
     y_encoded = find_labels(y, classes)
-    is_unseen = y_encoded < 0
+    is_unseen = y_encoded < 0  # -1 marks them
     if is_unseen.any():
         raise ValueError(
             f"{name} contains {format_list(np.unique(y[is_unseen]))}, but the classes "
@@ -235,7 +238,7 @@ def _compute_row_weights(
     if sample_weight is None and class_weights is None:
         return None
     weight = check_weights(sample_weight, len(y_encoded))
-    if class_weights is not None:
+    if class_weights is not None:  # (n_classes,) to (n_rows,)
         weight = limit_range(weight * class_weights[y_encoded])
     if not weight.any():
         raise ValueError(
