@@ -34,7 +34,12 @@ from skmlp._sklearn_compat import (
 )
 from skmlp._utils import make_generator, restore_on_error
 from skmlp.backend import compute_probabilities, get_cached_predictor
-from skmlp.data.incremental import PartialFitBatch, RowBuffer, end_stream, read_batches
+from skmlp.data.incremental import (
+    PartialFitBatch,
+    RowBuffer,
+    read_batches,
+    warn_if_not_final,
+)
 from skmlp.data.inputs import FittedInputs, encode_rows, make_encoder
 from skmlp.data.parquet import DataSetLike, is_data_set
 from skmlp.data.predictions import iterate_features, iterate_predictions, write_parquet
@@ -612,7 +617,7 @@ class MLPSoftmaxClassifier(
         inputs = FittedInputs.of(self, is_fitted=previous is not None)
         data = prepare(source, validation, parameters, config, rng, inputs)
         if previous is not None:
-            end_stream(self._row_buffer, inputs)
+            warn_if_not_final(self._row_buffer, inputs)
         inputs.store_on(self)
         self._row_buffer = None
         # the networks, with new weights or those of the previous fit

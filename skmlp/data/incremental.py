@@ -192,7 +192,7 @@ def _announce_final(encoder: TableEncoder, n_rows: int, verbose: bool | int) -> 
     _warn_constant_columns(encoder, n_rows)
 
 
-def end_stream(buffer: "RowBuffer | None", inputs: FittedInputs) -> None:
+def warn_if_not_final(buffer: "RowBuffer | None", inputs: FittedInputs) -> None:
     """Warn if `fit` goes on with an encoder of partial_fit that is not final yet."""
     if buffer is not None and isinstance(inputs.encoder_, TableEncoder):
         _warn_constant_columns(inputs.encoder_, len(buffer.fitted.y_encoded))

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 DataSetLike: TypeAlias = "str | os.PathLike | pa.dataset.Dataset | pl.LazyFrame"
 """Rows on disk, as a user passes them."""
 
-PIECE_SIZE = 1 << 16
+ROWS_PER_PIECE = 1 << 16
 """Rows that are read at a time."""
 
 
@@ -83,7 +83,7 @@ class DataSet(AbstractContextManager):
             )
 
     def pieces(self, columns: Sequence[str]) -> Iterator["pa.Table"]:
-        """Read columns of all rows, in tables of at least `PIECE_SIZE` rows."""
+        """Read columns of all rows, in tables of at least `ROWS_PER_PIECE` rows."""
         import pyarrow as pa
 
         batches: list[pa.RecordBatch] = []
@@ -91,7 +91,7 @@ class DataSet(AbstractContextManager):
         for batch in self._batches(list(columns)):
             batches.append(batch)
             n_rows += len(batch)
-            if n_rows >= PIECE_SIZE:
+            if n_rows >= ROWS_PER_PIECE:
                 yield pa.Table.from_batches(batches)
                 batches, n_rows = [], 0
         if n_rows:
@@ -102,7 +102,7 @@ class DataSet(AbstractContextManager):
 
         Arrow reads up to a gigabyte ahead, and so gets one row group or file at a time.
         """
-        size = {"columns": columns, "batch_size": PIECE_SIZE}
+        size = {"columns": columns, "batch_size": ROWS_PER_PIECE}
         fragments = _get_fragments(self.dataset)
         if fragments is None:
             yield from self.dataset.to_batches(**size)

@@ -81,7 +81,7 @@ def in_parts(folder, columns=(*FEATURES, "label"), **given):
 
 @pytest.fixture(autouse=True)
 def small_pieces(monkeypatch):
-    monkeypatch.setattr(parquet, "PIECE_SIZE", 200)
+    monkeypatch.setattr(parquet, "ROWS_PER_PIECE", 200)
     monkeypatch.setattr(disk_matrix, "BUCKET_BYTES", 1 << 14)
 
 
