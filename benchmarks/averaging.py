@@ -40,7 +40,7 @@ from skmlp.fitting.solvers import SOLVERS
 from skmlp.fitting.start import build_run, resolve_config
 from skmlp.fitting.trainer import init_state
 from skmlp.nn.losses import softmax
-from skmlp.training.batches import RowsInShards
+from skmlp.training.batches import ShardedRows
 
 RESULTS = Path(__file__).parent / "results" / "averaging.csv"
 
@@ -162,9 +162,9 @@ def shards_of(task, run):
         rows = np.random.default_rng(0).permutation(task.n_samples)
     rows = np.array_split(rows, run.n_shards)
     sizes = tuple(map(len, rows))
-    parts = [task.data.samples.members(0).take(part) for part in rows]
-    parts = [part._replace(rows=of) for part, of in zip(parts, rows, strict=True)]
-    return RowsInShards(task.data.samples.x.shape, sizes, parts)
+    parts = [task.data.samples.select_members(0).take(part) for part in rows]
+    parts = [part._replace(indices=of) for part, of in zip(parts, rows, strict=True)]
+    return ShardedRows(task.data.samples.x.shape, sizes, parts)
 
 
 def learnt(run, task, descent):

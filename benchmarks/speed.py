@@ -40,7 +40,7 @@ from sklearn.neural_network import MLPClassifier
 import skmlp.nn.layers
 from skmlp.core.library import engine
 from skmlp.fitting.stochastic import StochasticTrainer
-from skmlp.nn.layers import Activate, Dense
+from skmlp.nn.layers import ActivationLayer, Dense
 from skmlp.nn.losses import SoftmaxCrossEntropy
 from skmlp.optim.optimizers import ParameterUpdater
 from skmlp.training.batches import Batches
@@ -249,7 +249,7 @@ def draw_comparison(medians, names):
 PARTS = {
     "products": [(skmlp.nn.layers, "product")],
     "bias": [(Dense, "forward"), (Dense, "backward")],
-    "activation": [(Activate, "forward"), (Activate, "backward")],
+    "activation": [(ActivationLayer, "forward"), (ActivationLayer, "backward")],
     "loss": [(SoftmaxCrossEntropy, "loss_and_grad")],
     "Adam, decay": [(ParameterUpdater, "step")],
     "gather rows": [(Batches, "gather")],

@@ -82,7 +82,7 @@ def main():
     )
     model = train(X_train, y_train)
     print_table("One of the networks, layer by layer", describe_layers(model))
-    slopes = model.architecture_.learnt_by_activation(model.parameters_, 0)["slope"]
+    slopes = model.architecture_.activation_parameters(model.parameters_, 0)["slope"]
     print(
         f"\nWeights from epoch {model.best_iter_} of {model.n_iter_}; slopes from "
         f"{slopes.min():.2f} to {slopes.max():.2f}."

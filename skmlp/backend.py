@@ -6,13 +6,13 @@ from weakref import WeakKeyDictionary
 import numpy as np
 from scipy.sparse import issparse
 
-from skmlp.core.learner import Steps
+from skmlp.core.learner import UpdateSettings
 from skmlp.core.library import engine
-from skmlp.core.network import CorePredictor, takes
-from skmlp.nn.losses import SoftmaxCrossEntropy, mean_probabilities
+from skmlp.core.network import CorePredictor, is_supported
+from skmlp.nn.losses import SoftmaxCrossEntropy, compute_probabilities
 from skmlp.nn.network import Architecture, Network
 from skmlp.optim.optimizers import SGD, Adam, Optimizer, Regularization
-from skmlp.training.batches import Rows, RowsInMemory
+from skmlp.training.batches import MemoryRows, TrainingRows
 from skmlp.training.threads import open_workers
 
 NUMPY = "numpy"
@@ -25,7 +25,7 @@ ROWS_PER_PART = 4096
 class Predictor(Protocol):
     """Gives logits of a network or a stack: `Network` or `CorePredictor`."""
 
-    def logits(self, x: Any, rows: np.ndarray | None = None) -> np.ndarray: ...
+    def logits(self, x: Any, indices: np.ndarray | None = None) -> np.ndarray: ...
 
 
 CORE_OPTIMIZERS: dict[type[Optimizer], tuple[int, dict[str, str]]] = {
@@ -36,7 +36,7 @@ CORE_OPTIMIZERS: dict[type[Optimizer], tuple[int, dict[str, str]]] = {
 
 
 def choose_backend(
-    architecture: Architecture, x: Rows, optimizer: Optimizer | None = None
+    architecture: Architecture, x: TrainingRows, optimizer: Optimizer | None = None
 ) -> str:
     """Return an instruction set of the compiled core, or "numpy".
 
@@ -44,26 +44,28 @@ def choose_backend(
     for training, the optimizers of the table. Custom activations or optimizers, sparse
     rows and float64 are for NumPy, and so is everything where no core runs.
     """
-    is_supported = (
+    takes_all = (
         not issparse(x)
-        and takes(architecture)
+        and is_supported(architecture)
         # a subclass is another optimizer
         and (optimizer is None or type(optimizer) in CORE_OPTIMIZERS)
     )
-    return engine() if is_supported else NUMPY
+    return engine() if takes_all else NUMPY
 
 
-def build_core_steps(
+def build_core_settings(
     optimizer: Optimizer, regularization: Regularization, loss: SoftmaxCrossEntropy
-) -> Steps:
+) -> UpdateSettings:
     """Describe to the core the steps that NumPy's optimizer would take."""
     number, names = CORE_OPTIMIZERS[type(optimizer)]
     settings = {field: getattr(optimizer, name) for field, name in names.items()}
-    return Steps(number, optimizer, settings, regularization, loss.label_smoothing)
+    return UpdateSettings(
+        number, optimizer, settings, regularization, loss.label_smoothing
+    )
 
 
 def make_predictor(
-    architecture: Architecture, parameters: np.ndarray, x: Rows
+    architecture: Architecture, parameters: np.ndarray, x: TrainingRows
 ) -> Predictor:
     """Return a predictor for `x`: the C core if it supports the network, else NumPy."""
     if choose_backend(architecture, x) == NUMPY:
@@ -79,20 +81,20 @@ To lay parameters out for the core takes longer than to predict a row.
 
 
 def get_cached_predictor(
-    owner: object, architecture: Architecture, parameters: np.ndarray, x: Rows
+    owner: object, architecture: Architecture, parameters: np.ndarray, x: TrainingRows
 ) -> Predictor:
     """Return a predictor; the same one as long as its owner has the same parameters."""
     if choose_backend(architecture, x) == NUMPY:
         return Network(architecture, parameters)
     predictor = PREDICTORS.get(owner)
-    if predictor is None or not predictor.is_of(architecture, parameters):
+    if predictor is None or not predictor.is_for(architecture, parameters):
         predictor = PREDICTORS[owner] = CorePredictor(architecture, parameters)
     return predictor
 
 
-def compute_probabilities(
+def predict_in_parts(
     predictor: Predictor,
-    x: RowsInMemory,
+    x: MemoryRows,
     temperature: float,
     ensemble_weights: np.ndarray,
 ) -> np.ndarray:
@@ -106,7 +108,7 @@ def compute_probabilities(
     weights = None if np.ptp(ensemble_weights) == 0 else ensemble_weights
 
     def predict_part(part: Any) -> np.ndarray:
-        return mean_probabilities(predictor.logits(part), temperature, weights)
+        return compute_probabilities(predictor.logits(part), temperature, weights)
 
     if isinstance(predictor, Network) or x.shape[0] < 2 * ROWS_PER_PART:
         return predict_part(x)

@@ -33,7 +33,7 @@ from skmlp._sklearn_compat import (
     with_callbacks,
 )
 from skmlp._utils import make_generator, restore_on_error
-from skmlp.backend import compute_probabilities, get_cached_predictor
+from skmlp.backend import get_cached_predictor, predict_in_parts
 from skmlp.data.incremental import (
     PartialFitBatch,
     RowBuffer,
@@ -77,7 +77,7 @@ from skmlp.optim.schedules import SCHEDULES
 from skmlp.persistence import models
 from skmlp.tabular.encoder import TableEncoder
 from skmlp.tabular.frame import TableLike, as_table
-from skmlp.training.monitor import Plateau
+from skmlp.training.monitor import PlateauTracker
 
 # Constraints that several parameters share
 AUTO = StrOptions({"auto"})
@@ -466,7 +466,7 @@ class MLPSoftmaxClassifier(
     engine_: str
     t_: int
     _optimizer_state: OptimizerState | None
-    _plateau: Plateau | None
+    _plateau: PlateauTracker | None
     _row_buffer: RowBuffer | None = None
 
     def __init__(
@@ -772,9 +772,7 @@ class MLPSoftmaxClassifier(
             return map(self.predict_proba, iterate_features(self, X))
         x = encode_rows(self, X, self.architecture_.dtype)
         network = get_cached_predictor(self, self.architecture_, self.parameters_, x)
-        return compute_probabilities(
-            network, x, self.temperature_, self.member_weights_
-        )
+        return predict_in_parts(network, x, self.temperature_, self.member_weights_)
 
     def predict_log_proba(self, X: TableLike | DataSetLike) -> Any:
         """Natural logarithm of `predict_proba`.
@@ -934,12 +932,12 @@ class MLPSoftmaxClassifier(
     @property
     def coefs_(self) -> list[np.ndarray]:
         """Weight matrices (fan_in, fan_out), first layer first: views of the vector."""
-        return self.architecture_.dense(self.parameters_, "weight")
+        return self.architecture_.get_dense_arrays(self.parameters_, "weight")
 
     @property
     def intercepts_(self) -> list[np.ndarray]:
         """Bias vectors (fan_out,), first layer first: views of the vector."""
-        return self.architecture_.dense(self.parameters_, "bias")
+        return self.architecture_.get_dense_arrays(self.parameters_, "bias")
 
     @property
     def n_layers_(self) -> int:
@@ -1067,7 +1065,7 @@ class MLPSoftmaxClassifier(
         config = resolve_config(
             parameters, targets, n_columns, previous, in_parts=True
         )._replace(verbose=batch.verbose)
-        samples = targets.samples.for_each(config.n_estimators)
+        samples = targets.samples.broadcast_members(config.n_estimators)
         samples = samples._replace(x=batch.x)
         data = build_data(self.encoder_, samples, None, targets)
         run = build_run(config, data, batch.rng, previous, True, batch.reinitializes)

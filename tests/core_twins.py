@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from skmlp.backend import build_core_steps
+from skmlp.backend import build_core_settings
 from skmlp.core.learner import CoreLearner
 from skmlp.nn.losses import SoftmaxCrossEntropy
 from skmlp.nn.network import Architecture, Network
@@ -71,7 +71,7 @@ def twins(
         Network(architecture, vector, gradient),
         loss,
         ParameterUpdater(
-            optimizer().start(vector),
+            optimizer().init_state(vector),
             vector,
             gradient,
             regularization,
@@ -84,7 +84,7 @@ def twins(
     by_core = CoreLearner(
         architecture,
         vector,
-        build_core_steps(optimizer().start(vector), regularization, loss),
+        build_core_settings(optimizer().init_state(vector), regularization, loss),
         Batches(samples, batch_size, [rng]),
         [rng],
         workers,

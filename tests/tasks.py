@@ -64,7 +64,9 @@ def regression(n_networks=1, config=CONFIG, members=None, **changes):
     architecture = changes.get("architecture", ARCHITECTURE)
     if members is None:
         members = [MemberConfig(1.0, architecture.dropout, 0.0)] * n_networks
-    data = TrainData(Samples(X, CODES).for_each(n_networks), None, np.arange(3), 0)
+    data = TrainData(
+        Samples(X, CODES).broadcast_members(n_networks), None, np.arange(3), 0
+    )
     for name in data._fields:
         if name in changes:
             data = data._replace(**{name: changes.pop(name)})

@@ -24,18 +24,14 @@ RULE = '''
 class RMSProp(Optimizer):
     """Steps scaled by a running mean of squares (Tieleman and Hinton, 2012)."""
 
-    memory = ("mean_square",)
+    state_names = ("mean_square",)
     mean_square: np.ndarray
 
     def __init__(self, beta_2: float = 0.9, epsilon: float = 1e-8) -> None:
         self.beta_2 = beta_2
         self.epsilon = epsilon
 
-    @classmethod
-    def of(cls, parameters: OptimizerParameters) -> Self:
-        return cls(parameters.beta_2, parameters.epsilon)
-
-    def direction(self, gradient: np.ndarray, learning_rate: float = 1.0) -> np.ndarray:
+    def update(self, gradient: np.ndarray, learning_rate: float = 1.0) -> np.ndarray:
         self.t += 1
         self.mean_square *= self.beta_2
         np.multiply(gradient, gradient, out=self.step)
@@ -76,22 +72,23 @@ class SteepestDescent(Solver):
 
     @classmethod
     def of(cls, parameters: Parameters, settings: Settings, n_samples: int) -> Self:
-        return cls(parameters.learning_rate_init, OPTIMIZERS["sgd"].of(parameters))
+        optimizer = OPTIMIZERS["sgd"].from_parameters(parameters)
+        return cls(parameters.learning_rate_init, optimizer)
 
     def train(
         self, task: Task, parameters: np.ndarray, monitor: Monitor, workers: Workers
     ) -> OptimizerState | None:
         gradient = np.empty_like(parameters)
-        samples = task.samples.with_mean_weight_one(task.architecture.dtype)
+        samples = task.samples.normalize_weights(task.architecture.dtype)
         network = Network(task.architecture, parameters, gradient)
         network.seed_dropout([task.rng])
-        objective = full_batch(
+        objective = make_full_batch_objective(
             network,
             task.loss(),
             Batches(samples, BLOCK_ROWS, rngs=None),
         )
         updater = ParameterUpdater(
-            self.optimizer.start(parameters),
+            self.optimizer.init_state(parameters),
             parameters,
             gradient,
             task.regularization(),
@@ -100,7 +97,7 @@ class SteepestDescent(Solver):
             for _ in range(task.goal.max_iter):
                 monitor.begin_epoch()
                 loss, penalty = objective(), updater.penalty()
-                monitor.take_first_loss(loss)
+                monitor.set_divergence_limit(loss)
                 updater.step(self.learning_rate)
                 if monitor.end_epoch(loss, parameters, self.learning_rate, penalty):
                     break

@@ -21,17 +21,17 @@ from skmlp.backend import (
     NUMPY,
     PREDICTORS,
     choose_backend,
-    compute_probabilities,
     make_predictor,
+    predict_in_parts,
 )
 from skmlp.core.learner import CoreLearner
-from skmlp.core.library import engine, library
+from skmlp.core.library import engine, get_library
 from skmlp.core.network import CorePredictor
-from skmlp.nn.losses import mean_probabilities
+from skmlp.nn.losses import compute_probabilities
 from skmlp.nn.network import Architecture, Network
 from skmlp.optim.optimizers import OPTIMIZERS, Adam
 
-needs_core = pytest.mark.skipif(library() is None, reason="the core is not in use")
+needs_core = pytest.mark.skipif(get_library() is None, reason="the core is not in use")
 
 X, Y = load_wine(return_X_y=True)
 
@@ -161,12 +161,10 @@ def test_shares_are_minded_by_either_reader_and_in_parts(n_members, monkeypatch)
     ensemble_weights = rng.dirichlet(np.ones(n_members))
     x = rng.normal(size=(500, 4)).astype("f4")
     predictor = make_predictor(network, vectors, x)
-    whole = compute_probabilities(predictor, x, 1.5, ensemble_weights)
+    whole = predict_in_parts(predictor, x, 1.5, ensemble_weights)
     monkeypatch.setattr(engines, "ROWS_PER_PART", 64)
-    assert_array_equal(
-        compute_probabilities(predictor, x, 1.5, ensemble_weights), whole
-    )
-    expected = mean_probabilities(
+    assert_array_equal(predict_in_parts(predictor, x, 1.5, ensemble_weights), whole)
+    expected = compute_probabilities(
         Network(network, vectors).logits(x), 1.5, ensemble_weights
     )
     assert_allclose(whole, expected, atol=1e-6)
@@ -223,10 +221,11 @@ def test_probabilities_of_many_rows_are_those_of_few(n_members, monkeypatch):
     vectors = np.stack([network.init_parameters(rng) for _ in range(n_members)])
     x = rng.normal(size=(500, 4)).astype("f4")
     predictor = make_predictor(network, vectors, x)
-    whole = compute_probabilities(predictor, x, 1.5)
+    weights = np.full(len(vectors), 1 / len(vectors))
+    whole = predict_in_parts(predictor, x, 1.5, weights)
     monkeypatch.setattr(engines, "ROWS_PER_PART", 64)
-    assert_array_equal(compute_probabilities(predictor, x, 1.5), whole)
-    expected = mean_probabilities(Network(network, vectors).logits(x), 1.5)
+    assert_array_equal(predict_in_parts(predictor, x, 1.5, weights), whole)
+    expected = compute_probabilities(Network(network, vectors).logits(x), 1.5)
     assert_allclose(whole, expected, atol=1e-6)
 
 
@@ -236,18 +235,18 @@ def test_probabilities_of_many_rows_are_those_of_few(n_members, monkeypatch):
 def test_an_interruption_is_heard_in_the_midst_of_an_epoch(n_estimators, monkeypatch):
     """An epoch takes thousands of calls of the core here; some are waited for."""
     calls = []
-    take_steps = CoreLearner.take_steps
+    _run_batches = CoreLearner._run_batches
 
     def counted(learner, epoch):
         calls.append(epoch.first_batch)
         if len(calls) == 5:
             signal.setitimer(signal.ITIMER_REAL, 1e-6)
-        return take_steps(learner, epoch)
+        return _run_batches(learner, epoch)
 
     def press(*_):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(CoreLearner, "take_steps", counted)
+    monkeypatch.setattr(CoreLearner, "_run_batches", counted)
     monkeypatch.setattr("skmlp.core.learner.SECONDS_PER_CALL", 0.0)
     before = signal.signal(signal.SIGALRM, press)
     try:

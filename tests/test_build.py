@@ -86,8 +86,8 @@ def test_a_wheel_from_the_source_distribution_has_its_core(
     assert libraries == sorted(f"core_{n}{suffix}" for n in target.instruction_sets)
 
     shutil.unpack_archive(path, tmp_path / "installed", "zip")
-    monkeypatch.setattr(library, "FOLDER", tmp_path / "installed" / "skmlp" / "core")
-    assert library.best().name in target.instruction_sets
+    monkeypatch.setattr(library, "_FOLDER", tmp_path / "installed" / "skmlp" / "core")
+    assert library.load_best().name in target.instruction_sets
 
 
 def test_without_a_compiler_the_wheel_is_pure_and_says_so(project, tmp_path):

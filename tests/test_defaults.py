@@ -18,7 +18,7 @@ from skmlp.defaults import (
     VERY_MANY_ROWS,
     MemberConfig,
 )
-from skmlp.nn.activations import as_activation
+from skmlp.nn.activations import resolve_activation
 from skmlp.optim.schedules import SCHEDULES
 
 
@@ -125,7 +125,7 @@ def test_wide_tables_get_bends_in_their_units_and_else_the_same(n_samples):
 def test_a_fit_asks_for_what_suits_the_columns_of_x(n_columns, form):
     X = form(np.random.default_rng(0).normal(size=(40, n_columns)))
     model = MLPSoftmaxClassifier(n_estimators=1, max_iter=1).fit(X, [0, 1] * 20)
-    expected = as_activation(default_config(40, n_columns).activation)
+    expected = resolve_activation(default_config(40, n_columns).activation)
     assert model.architecture_.activations == (expected, expected)
 
 

@@ -263,7 +263,7 @@ def test_waves_of_kinds_are_of_other_speeds():
         model = of_kinds(diverse_members=diverse, max_iter=1).fit(X_IRIS, Y_IRIS)
         layers = [Network(model.architecture_, one).layers for one in model.parameters_]
         # one epoch hardly moves them
-        speeds = [np.std(first.p.wave[..., 0]) for first, *_ in layers]
+        speeds = [np.std(first.p.frequency_phase[..., 0]) for first, *_ in layers]
         ratios.append(max(speeds) / min(speeds))
     frequencies = [kind.frequency for kind in MEMBER_CONFIGS]
     assert ratios[0] > 0.3 * max(frequencies) / min(frequencies) > 3 * ratios[1]

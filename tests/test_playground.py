@@ -271,7 +271,7 @@ def by_numpy(architecture, start, x, codes, orders):
     gradient = np.empty_like(vector)
     network, loss = Network(architecture, vector, gradient), SoftmaxCrossEntropy()
     optimizer = Optimizer(
-        Adam(**RULE).start(vector),
+        Adam(**RULE).init_state(vector),
         vector,
         gradient,
         Regularization(CHOICE["alpha"] / 200, architecture.n_weights),

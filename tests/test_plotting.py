@@ -26,7 +26,7 @@ from skmlp import (
     NetworkDisplay,
     PReLU,
 )
-from skmlp.nn.activations import ELU, as_activation
+from skmlp.nn.activations import ELU, resolve_activation
 
 mpl.use("Agg")
 
@@ -78,7 +78,7 @@ def learnt_at_start(activation):
 @pytest.mark.parametrize("name", ACTIVATIONS)
 def test_draws_value_and_derivative(name):
     display = ActivationDisplay.from_activation(name)
-    activation = as_activation(name)
+    activation = resolve_activation(name)
     z = np.linspace(-8, 8, 1601)[:, np.newaxis]
     p = learnt_at_start(activation)
     value = activation.value(z, np.empty_like(z), p)
@@ -184,7 +184,7 @@ def test_an_unknown_activation_opens_no_figure():
 
 def test_bands_and_median_of_what_the_units_learnt(ensemble):
     display = ActivationDisplay.from_estimator(ensemble, layer=1, z_range=(-2, 1))
-    slopes = ensemble.architecture_.learnt_by_activation(ensemble.parameters_, 1)
+    slopes = ensemble.architecture_.activation_parameters(ensemble.parameters_, 1)
     slopes = slopes["slope"].reshape(-1, 1)
     z = display.z
     assert_allclose(display.learnt, np.where(z > 0, z, slopes * z), atol=1e-6)

@@ -9,9 +9,9 @@ from skmlp.core import library
 
 @pytest.fixture(autouse=True)
 def chosen_anew():
-    library.chosen.cache_clear()
+    library.select_engine.cache_clear()
     yield
-    library.chosen.cache_clear()
+    library.select_engine.cache_clear()
 
 
 def report(capsys):

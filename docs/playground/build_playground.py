@@ -20,8 +20,8 @@ from sklearn.datasets import make_circles, make_moons
 from sklearn.preprocessing import StandardScaler
 
 from skmlp import ACTIVATIONS, MLPSoftmaxClassifier
-from skmlp.core.layout import ACTIVATIONS as KNOWN
-from skmlp.nn.layers import Activate
+from skmlp.core.layout import CORE_ACTIVATIONS as KNOWN
+from skmlp.nn.layers import ActivationLayer
 
 FOLDER = Path(__file__).parent
 PAGE = ["index.html", "style.css", "network.js", "main.js"]
@@ -83,7 +83,7 @@ def facts_of(kind):
         "initializer": INITIALIZERS.index(activation.initializer),
         "has_slope": slope is not None,
         "slope": slope or 0,
-        "slope_factor": Activate(activation, 1).learning_rates.get("slope", 1),
+        "slope_factor": ActivationLayer(activation, 1).learning_rates.get("slope", 1),
     }
 
 

@@ -26,9 +26,9 @@ enum { ZEROS, GLOROT_UNIFORM, HE_NORMAL, LECUN_NORMAL }; /* in the order of buil
 typedef struct { float weight[WIDTH][WIDTH], bias[WIDTH], slope[WIDTH]; } Dense;
 typedef float Rows[BATCH_SIZE][WIDTH];
 
-static struct { Rows x, y, derivative, by_slope, delta; } scratch[MOST_HIDDEN + 1];
+static struct { Rows x, y, derivative, slope_grad, grad; } scratch[MOST_HIDDEN + 1];
 static float transposed[MOST_HIDDEN + 1][WIDTH][WIDTH];
-static float by_class[4][BATCH_SIZE], losses[BATCH_SIZE];
+static float class_major[4][BATCH_SIZE], losses[BATCH_SIZE];
 static Dense vectors[N_VECTORS][MOST_HIDDEN + 1];
 
 enum { N_NUMBERS = sizeof vectors[0] / (sizeof(float)) }; /* of each vector */
@@ -41,7 +41,7 @@ static float parameters[N_NUMBERS];
 static Choice choice;
 static Layer layers[MOST_HIDDEN + 1], layers_that_read[MOST_HIDDEN + 1];
 static Network network, network_that_reads;
-static Rule rule;
+static Optimizer optimizer;
 
 /* ---- Draws. */
 
@@ -93,23 +93,23 @@ static void start_layer(int64_t i) {
     *layer = (Layer){
         .fan_in = i ? (int64_t)choice.n_units : N_INPUTS,
         .fan_out = (int64_t)(is_hidden(i) ? choice.n_units : choice.n_classes),
-        .x_width = WIDTH, .y_width = WIDTH, .weight_width = WIDTH, .scale = 1,
+        .x_stride = WIDTH, .y_stride = WIDTH, .weight_stride = WIDTH, .dropout_scale = 1,
         .weight = *dense->weight, .bias = dense->bias,
         .transposed = i ? *transposed[i] : NULL,
         .x = i ? *scratch[i - 1].y : *scratch[0].x,
-        .y = *scratch[i].y, .delta = *scratch[i].delta,
+        .y = *scratch[i].y, .grad = *scratch[i].grad,
     };
     if (is_hidden(i)) {
         layer->activation = (int64_t)choice.activation;
         layer->constant = (float)choice.constant;
         layer->derivative = *scratch[i].derivative;
-        layer->threshold = (uint32_t)threshold;
-        layer->scale = (float)(1 / (1 - (double)threshold / 65536));
+        layer->dropout_threshold = (uint32_t)threshold;
+        layer->dropout_scale = (float)(1 / (1 - (double)threshold / 65536));
     }
     if (is_hidden(i) && choice.has_slope) {
         layer->slope = dense->slope;
-        layer->by_slope = *scratch[i].by_slope;
-        layer->slope_factor = (float)choice.slope_factor;
+        layer->slope_grad = *scratch[i].slope_grad;
+        layer->slope_rate_factor = (float)choice.slope_factor;
     }
     const int top = choice.n_hidden ? GLOROT_UNIFORM : ZEROS;
     for (int64_t row = 0; row < layer->fan_in; row++)
@@ -119,7 +119,7 @@ static void start_layer(int64_t i) {
                                    (double)layer->fan_in, (double)layer->fan_out);
     for (int64_t unit = 0; unit < WIDTH; unit++) dense->slope[unit] = (float)choice.slope;
     layers_that_read[i] = *layer;
-    layers_that_read[i].derivative = layers_that_read[i].by_slope = NULL;
+    layers_that_read[i].derivative = layers_that_read[i].slope_grad = NULL;
 }
 
 /* What has faded becomes 0, as in optim/optimizers.py: numbers too small for a float's full
@@ -150,15 +150,15 @@ EXPORT void start(void) {
     for (int64_t i = 0; i < MOST_SAMPLES; i++) order[i] = i;
     network = (Network){
         .n_inputs = N_INPUTS, .n_classes = (int64_t)choice.n_classes, .n_layers = n_layers,
-        .x_width = WIDTH, .x = *scratch[0].x, .layers = layers, .by_class = *by_class,
+        .x_stride = WIDTH, .x = *scratch[0].x, .layers = layers, .class_major = *class_major,
         .n_rows = BATCH_SIZE, .losses = losses,
     };
     network_that_reads = network;
     network_that_reads.layers = layers_that_read;
-    rule = (Rule){
-        .kind = ADAM, .distance = N_NUMBERS,
+    optimizer = (Optimizer){
+        .kind = ADAM, .state_stride = N_NUMBERS,
         .beta_1 = choice.beta_1, .beta_2 = choice.beta_2, .epsilon = choice.epsilon,
-        .penalty = choice.alpha / choice.n_samples,
+        .l2 = choice.alpha / choice.n_samples,
     };
     prepare(&network);
 }
@@ -169,14 +169,14 @@ EXPORT double take_epoch(void) {
     double rates[MOST_SAMPLES / BATCH_SIZE], values[MOST_SAMPLES / BATCH_SIZE], sum = 0;
     for (int i = 0; i < MOST_SAMPLES / BATCH_SIZE; i++) rates[i] = choice.learning_rate;
     shuffle_order(n_samples);
-    const Samples samples = {.x = *x, .row_step = N_INPUTS, .column_step = 1, .codes = codes};
+    const Samples samples = {.x = *x, .row_stride = N_INPUTS, .column_stride = 1, .y_encoded = codes};
     const Epoch epoch = {
         .order = order, .n_samples = n_samples, .batch_size = BATCH_SIZE,
-        .seconds = 3600, .seed = draw(), .rates = rates, .values = values,
+        .seconds = 3600, .seed = draw(), .learning_rates = rates, .losses = values,
     };
     Team alone = {.n_threads = 1};
-    const int64_t n_batches = train(&network, &samples, &rule, &epoch, &alone, 0);
-    rule.t += n_batches;
+    const int64_t n_batches = train(&network, &samples, &optimizer, &epoch, &alone, 0);
+    optimizer.t += n_batches;
     forget_small();
     for (int64_t i = 0; i < n_batches; i++) {
         const int64_t left = n_samples - i * BATCH_SIZE;
@@ -187,7 +187,7 @@ EXPORT double take_epoch(void) {
 
 /* Probabilities of the classes at the first `n` points. */
 EXPORT void predict(int32_t n) {
-    const Samples samples = {.x = *points, .row_step = N_INPUTS, .column_step = 1};
+    const Samples samples = {.x = *points, .row_stride = N_INPUTS, .column_stride = 1};
     predict_logits(&network_that_reads, &samples, 1, 0, n, probabilities);
     const int64_t n_classes = network.n_classes;
     for (float *row = probabilities; row < probabilities + n * n_classes; row += n_classes) {

@@ -1,1 +1,1 @@
-"""The compiled twin of the engine: what it takes, and how it is handed over."""
+"""The compiled backend: a C core for networks in float32."""

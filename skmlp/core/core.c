@@ -18,10 +18,10 @@
 #if defined(_WIN32)
 #define EXPORT __declspec(dllexport)
 #include <windows.h>
-#define let_others_run() SwitchToThread()
+#define yield_processor() SwitchToThread()
 #else
 #define EXPORT __attribute__((visibility("default")))
-#define let_others_run() nanosleep(&(struct timespec){0, 50000}, NULL)
+#define yield_processor() nanosleep(&(struct timespec){0, 50000}, NULL)
 #endif
 
 #define INLINE static inline __attribute__((always_inline))
@@ -54,19 +54,19 @@
 
 typedef float vec __attribute__((vector_size(4 * LANES)));
 typedef int32_t ints __attribute__((vector_size(4 * LANES)));
-typedef uint32_t bits __attribute__((vector_size(4 * LANES)));
-typedef float loose __attribute__((vector_size(4 * LANES), aligned(4), may_alias));
-typedef float four __attribute__((vector_size(16)));
-typedef float loose_four __attribute__((vector_size(16), aligned(4), may_alias));
-typedef int32_t four_ints __attribute__((vector_size(16)));
+typedef uint32_t uints __attribute__((vector_size(4 * LANES)));
+typedef float unaligned_vec __attribute__((vector_size(4 * LANES), aligned(4), may_alias));
+typedef float vec4 __attribute__((vector_size(16)));
+typedef float unaligned_vec4 __attribute__((vector_size(16), aligned(4), may_alias));
+typedef int32_t ints4 __attribute__((vector_size(16)));
 
-INLINE vec load(const float *p) { return *(const loose *)p; }
-INLINE void store(float *p, vec x) { *(loose *)p = x; }
-INLINE four load_four(const float *p) { return *(const loose_four *)p; }
-INLINE void store_four(float *p, four x) { *(loose_four *)p = x; }
-INLINE vec all(float x) { return x - (vec){0}; }
+INLINE vec load(const float *p) { return *(const unaligned_vec *)p; }
+INLINE void store(float *p, vec x) { *(unaligned_vec *)p = x; }
+INLINE vec4 load_vec4(const float *p) { return *(const unaligned_vec4 *)p; }
+INLINE void store_vec4(float *p, vec4 x) { *(unaligned_vec4 *)p = x; }
+INLINE vec splat(float x) { return x - (vec){0}; }
 
-INLINE vec where(ints condition, vec yes, vec no) {
+INLINE vec blend(ints condition, vec yes, vec no) {
     return (vec)((condition & (ints)yes) | (~condition & (ints)no));
 }
 
@@ -82,17 +82,17 @@ INLINE vec minimum(vec x, vec y) { return _mm256_min_ps(x, y); }
 INLINE vec square_root(vec x) { return _mm256_sqrt_ps(x); }
 INLINE vec nearest(vec x) { return _mm256_round_ps(x, 0); }
 #elif defined(__aarch64__)
-INLINE vec maximum(vec x, vec y) { return where(x > y, x, y); }
-INLINE vec minimum(vec x, vec y) { return where(x < y, x, y); }
+INLINE vec maximum(vec x, vec y) { return blend(x > y, x, y); }
+INLINE vec minimum(vec x, vec y) { return blend(x < y, x, y); }
 INLINE vec square_root(vec x) { return (vec)vsqrtq_f32((float32x4_t)x); }
 INLINE vec nearest(vec x) { return (vec)vrndnq_f32((float32x4_t)x); }
 #else
-INLINE vec maximum(vec x, vec y) { return where(x > y, x, y); }
-INLINE vec minimum(vec x, vec y) { return where(x < y, x, y); }
+INLINE vec maximum(vec x, vec y) { return blend(x > y, x, y); }
+INLINE vec minimum(vec x, vec y) { return blend(x < y, x, y); }
 INLINE vec square_root(vec x) { return (vec){sqrtf(x[0]), sqrtf(x[1]), sqrtf(x[2]), sqrtf(x[3])}; }
 INLINE vec nearest(vec x) {
-    const vec large = all(0x1.8p23f); /* to which a float can add no fraction */
-    return where((x < 0x1p22f) & (x > -0x1p22f), (x + large) - large, x);
+    const vec large = splat(0x1.8p23f); /* to which a float can add no fraction */
+    return blend((x < 0x1p22f) & (x > -0x1p22f), (x + large) - large, x);
 }
 #endif
 
@@ -100,38 +100,38 @@ INLINE vec nearest(vec x) {
 #define shuffle(x, y, ...) __builtin_shufflevector(x, y, __VA_ARGS__)
 #define UNROLL _Pragma("clang loop unroll(full)") /* GCC's would leave short loops */
 #else
-#define shuffle(x, y, ...) __builtin_shuffle(x, y, (four_ints){__VA_ARGS__})
+#define shuffle(x, y, ...) __builtin_shuffle(x, y, (ints4){__VA_ARGS__})
 #define UNROLL _Pragma("GCC unroll 8")
 #endif
 
 /* The transpose of (n_rows, n_columns), by squares of 4; both are rounded up to 4. */
-static void transpose(const float *x, int64_t x_width, int64_t n_rows, int64_t n_columns,
-                      float *y, int64_t y_width) {
+static void transpose(const float *x, int64_t x_stride, int64_t n_rows, int64_t n_columns,
+                      float *y, int64_t y_stride) {
     for (int64_t column = 0; column < n_columns; column += 4)
         for (int64_t row = 0; row < n_rows; row += 4) {
-            const float *from = x + row * x_width + column;
-            float *to = y + column * y_width + row;
-            four a = load_four(from), b = load_four(from + x_width);
-            four c = load_four(from + 2 * x_width), d = load_four(from + 3 * x_width);
-            four ab_low = shuffle(a, b, 0, 4, 1, 5), ab_high = shuffle(a, b, 2, 6, 3, 7);
-            four cd_low = shuffle(c, d, 0, 4, 1, 5), cd_high = shuffle(c, d, 2, 6, 3, 7);
-            store_four(to, shuffle(ab_low, cd_low, 0, 1, 4, 5));
-            store_four(to + y_width, shuffle(ab_low, cd_low, 2, 3, 6, 7));
-            store_four(to + 2 * y_width, shuffle(ab_high, cd_high, 0, 1, 4, 5));
-            store_four(to + 3 * y_width, shuffle(ab_high, cd_high, 2, 3, 6, 7));
+            const float *from = x + row * x_stride + column;
+            float *to = y + column * y_stride + row;
+            vec4 a = load_vec4(from), b = load_vec4(from + x_stride);
+            vec4 c = load_vec4(from + 2 * x_stride), d = load_vec4(from + 3 * x_stride);
+            vec4 ab_low = shuffle(a, b, 0, 4, 1, 5), ab_high = shuffle(a, b, 2, 6, 3, 7);
+            vec4 cd_low = shuffle(c, d, 0, 4, 1, 5), cd_high = shuffle(c, d, 2, 6, 3, 7);
+            store_vec4(to, shuffle(ab_low, cd_low, 0, 1, 4, 5));
+            store_vec4(to + y_stride, shuffle(ab_low, cd_low, 2, 3, 6, 7));
+            store_vec4(to + 2 * y_stride, shuffle(ab_high, cd_high, 0, 1, 4, 5));
+            store_vec4(to + 3 * y_stride, shuffle(ab_high, cd_high, 2, 3, 6, 7));
         }
 }
 
 /* Sums over the lanes of four vectors. */
-INLINE four sums_of_four(const vec x[4]) {
-    four part[4];
+INLINE vec4 sum_lanes(const vec x[4]) {
+    vec4 part[4];
     for (int k = 0; k < 4; k++) {
-        union { vec all; four parts[LANES / 4]; } lanes = {x[k]};
+        union { vec whole; vec4 parts[LANES / 4]; } lanes = {x[k]};
         part[k] = lanes.parts[0];
         for (int i = 1; i < LANES / 4; i++) part[k] += lanes.parts[i];
     }
-    four ab = shuffle(part[0], part[1], 0, 4, 1, 5) + shuffle(part[0], part[1], 2, 6, 3, 7);
-    four cd = shuffle(part[2], part[3], 0, 4, 1, 5) + shuffle(part[2], part[3], 2, 6, 3, 7);
+    vec4 ab = shuffle(part[0], part[1], 0, 4, 1, 5) + shuffle(part[0], part[1], 2, 6, 3, 7);
+    vec4 cd = shuffle(part[2], part[3], 0, 4, 1, 5) + shuffle(part[2], part[3], 2, 6, 3, 7);
     return shuffle(ab, cd, 0, 1, 4, 5) + shuffle(ab, cd, 2, 3, 6, 7);
 }
 
@@ -155,7 +155,7 @@ INLINE vec horner(vec x, int n, const float *c) {
 
 /* exp(x) = 2^n exp(f) with f = x - n log 2 in [-log 2 / 2, log 2 / 2]. */
 INLINE vec exponential(vec x) {
-    x = minimum(all(88), maximum(all(LOWEST), x)); /* in this order, NaN remains */
+    x = minimum(splat(88), maximum(splat(LOWEST), x)); /* in this order, NaN remains */
     vec n = nearest(x * 1.44269504f);
     vec f = (x - n * 0.693359375f) + n * 2.12194440e-4f; /* log 2 in two parts */
     vec y = polynomial(f, 1.38368458e-3f, 8.37481581e-3f, 4.16682251e-2f, 1.66664198e-1f,
@@ -173,84 +173,84 @@ INLINE vec logarithm(vec x) {
     return n * 0.69314718f + (f - f * f * (0.5f - f * y));
 }
 
-typedef struct { vec cosine, sine; } Wave;
+typedef struct { vec cosine, sine; } CosineAndSine;
 
 /* cos(2 pi x) and sin(2 pi x): with x less the nearest whole number in [-1/2, 1/2] and
    u = 1/4 - |x|, they are sin(2 pi u) and, with the sign of x, cos(2 pi u). */
-INLINE Wave wave_of(vec x) {
-    const ints sign = (ints)all(-0.0f);
+INLINE CosineAndSine cosine_and_sine(vec x) {
+    const ints sign = (ints)splat(-0.0f);
     x -= nearest(x);
     vec u = 0.25f - (vec)((ints)x & ~sign), square = u * u;
     vec sine = u * polynomial(square, 39.5388680f, -76.5501099f, 81.6010208f, -41.3416557f,
                               6.28318501f);
     vec cosine = polynomial(square, -24.9822369f, 60.1440163f, -85.4535751f, 64.9393463f,
                             -19.7392082f, 1);
-    return (Wave){sine, (vec)((ints)cosine ^ ((ints)x & sign))};
+    return (CosineAndSine){sine, (vec)((ints)cosine ^ ((ints)x & sign))};
 }
 
 /* ---- What the caller fills in; fields and order are those of core/structures.py. */
 
 typedef struct { /* y = f(x W + b), with dropout behind */
     int64_t fan_in, fan_out;
-    int64_t x_width, y_width, weight_width; /* numbers from one row to the next */
+    int64_t x_stride, y_stride, weight_stride; /* numbers from one row to the next */
     int64_t activation;
     float constant;       /* slope of leaky_relu, alpha of elu */
-    float scale;          /* of what dropout leaves; 1 where there is none */
-    uint32_t threshold;   /* draws below it drop a unit */
-    float slope_factor;   /* on the learning rate of slopes */
-    int64_t shares_slope; /* whether the slopes of all units are one */
-    int64_t weight_step, bias_step, slope_step; /* to the next network of a stack */
-    float *weight;                              /* (fan_in, weight_width) */
-    float *bias;                                /* (y_width) */
-    float *slope;                               /* (y_width), of prelu */
-    float *transposed; /* (fan_out, x_width); NULL where no layer below learns */
-    float *x;          /* (n_rows, x_width): y of the layer below */
-    float *y;          /* (n_rows, y_width) */
-    float *derivative; /* (n_rows, y_width): dy / dz; NULL outside training */
-    float *by_slope;   /* (n_rows, y_width): dy / dslope, then dloss / dslope */
-    float *delta;      /* (n_rows, y_width): dloss / dz */
+    float dropout_scale;          /* of what dropout leaves; 1 where there is none */
+    uint32_t dropout_threshold;   /* draws below it drop a unit */
+    float slope_rate_factor;   /* on the learning rate of slopes */
+    int64_t is_slope_shared; /* whether the slopes of all units are one */
+    int64_t weight_member_stride, bias_member_stride, slope_member_stride; /* to the next network of a stack */
+    float *weight;                              /* (fan_in, weight_stride) */
+    float *bias;                                /* (y_stride) */
+    float *slope;                               /* (y_stride), of prelu */
+    float *transposed; /* (fan_out, x_stride); NULL where no layer below learns */
+    float *x;          /* (n_rows, x_stride): y of the layer below */
+    float *y;          /* (n_rows, y_stride) */
+    float *derivative; /* (n_rows, y_stride): dy / dz; NULL outside training */
+    float *slope_grad;   /* (n_rows, y_stride): dy / dslope, then dloss / dslope */
+    float *grad;      /* (n_rows, y_stride): dloss / dz */
 } Layer;
 
-enum { N_WAVES = 16, N_OUTPUTS = 3, WAVE_SIZE = (2 + N_OUTPUTS) * N_WAVES };
+enum { N_FREQUENCIES = 16, N_OUTPUTS = 3, EMBEDDING_SIZE = (2 + N_OUTPUTS) * N_FREQUENCIES };
 
 typedef struct {
-    int64_t n_inputs, n_numbers, x_width, y_width; /* the first n_numbers are embedded */
-    float *waves;  /* (n_numbers, 2 + N_OUTPUTS, N_WAVES): frequencies, phases, mix */
-    float *x;      /* (n_rows, x_width) */
-    float *y;      /* (n_rows, y_width): x, then the curves of each number */
-    float *delta;  /* (n_rows, y_width) */
-    float *cosine, *sine; /* (n_numbers, n_rows, N_WAVES); NULL outside training */
+    int64_t n_inputs, n_numbers, x_stride, y_stride; /* the first n_numbers are embedded */
+    float *parameters;  /* (n_numbers, 2 + N_OUTPUTS, N_FREQUENCIES): frequencies, phases, mix */
+    float *x;      /* (n_rows, x_stride) */
+    float *y;      /* (n_rows, y_stride): x, then the curves of each number */
+    float *grad;  /* (n_rows, y_stride) */
+    float *cosine, *sine; /* (n_numbers, n_rows, N_FREQUENCIES); NULL outside training */
     int64_t n_rows;
-    int64_t waves_step; /* to the next network of a stack */
+    int64_t member_stride; /* to the next network of a stack */
 } Embedding;
 
 typedef struct {
-    int64_t n_inputs, n_classes, n_layers, x_width;
-    float *x; /* (n_rows, x_width) */
+    int64_t n_inputs, n_classes, n_layers, x_stride;
+    float *x; /* (n_rows, x_stride) */
     Layer *layers;
     Embedding *embedding; /* NULL for none */
-    float *by_class;      /* (n_classes rounded up to 4, n_rows) */
+    float *class_major;      /* (n_classes rounded up to 4, n_rows) */
     int64_t n_rows;
     float *losses; /* (n_rows) */
 } Network;
 
 typedef struct {
-    const float *x; /* element (row, column) is at row * row_step + column * column_step */
-    int64_t row_step, column_step;
-    const int64_t *rows;  /* row of x of each sample; NULL for its own number */
-    const int64_t *codes; /* class of each sample */
-    const float *weight;  /* NULL for 1 */
+    const float *x; /* element (row, column) is at row * row_stride + column * column_stride */
+    int64_t row_stride, column_stride;
+    const int64_t *indices;  /* row of x of each sample; NULL for its own number */
+    const int64_t *y_encoded; /* class of each sample */
+    const float *sample_weight; /* NULL for 1 */
 } Samples;
 
 enum { ADAM, SGD };
 
 typedef struct { /* and what it remembers: vectors laid out as the parameters are */
     int64_t kind;
-    int64_t distance; /* in numbers, from a parameter to its first memory, and so on */
+    int64_t state_stride; /* in numbers, from a parameter to its first memory, and so on */
     int64_t t;        /* steps so far */
     double beta_1, beta_2, epsilon, momentum;
     int64_t is_nesterov;
-    double penalty, weight_decay;
+    double l2, weight_decay;
 } Optimizer;
 
 typedef struct {          /* some batches of an epoch */
@@ -259,14 +259,14 @@ typedef struct {          /* some batches of an epoch */
     double seconds; /* after which no further batch is begun */
     uint64_t seed;  /* of dropout, in this epoch */
     double label_smoothing;
-    const double *rates; /* learning rate of each batch */
-    double *values;      /* loss of each batch */
+    const double *learning_rates; /* learning rate of each batch */
+    double *losses;/* loss of each batch */
 } Epoch;
 
 typedef struct { /* threads that share the work on each batch */
     int32_t n_threads;
-    _Atomic int32_t n_waiting, n_meetings, is_aborted;
-    int32_t is_over;
+    _Atomic int32_t n_waiting, generation, is_aborted;
+    int32_t should_stop;
 } Team;
 
 /* ---- Products. Each sum runs over its terms in their order, whatever its tile is, so that
@@ -289,7 +289,7 @@ INLINE void multiply_tile(const float *a, int64_t a_row, int64_t a_term, const f
 
 /* Vectors of the next panel, where so many columns are left: such that all panels are
    about as wide. */
-INLINE int64_t panel_of(int64_t n_columns) {
+INLINE int64_t choose_panel(int64_t n_columns) {
     int64_t n_vectors = (n_columns + LANES - 1) / LANES;
     int64_t n_panels = (n_vectors + PANEL - 1) / PANEL;
     return (n_vectors + n_panels - 1) / n_panels;
@@ -299,7 +299,7 @@ INLINE int64_t panel_of(int64_t n_columns) {
 #define FOR_EACH_PANEL(first_column, end, tiles, ...)                                          \
     for (int64_t column = (first_column), n_vectors; column < (end);                           \
          column += n_vectors * LANES) {                                                        \
-        n_vectors = panel_of((end) - column);                                                  \
+        n_vectors = choose_panel((end) - column);                                                  \
         if (n_vectors == 1) tiles(column, 1, __VA_ARGS__);                                     \
         if (n_vectors == 2) tiles(column, 2, __VA_ARGS__);                                     \
         if (n_vectors == 3) tiles(column, 3, __VA_ARGS__);                                     \
@@ -308,18 +308,18 @@ INLINE int64_t panel_of(int64_t n_columns) {
 /* z = x W + b, of some rows. */
 INLINE void forward_tiles(int64_t column, int n_vectors, const Layer *layer, int64_t member,
                           int64_t first, int64_t last) {
-    const float *weight = layer->weight + member * layer->weight_step + column;
-    const float *bias = layer->bias + member * layer->bias_step + column;
+    const float *weight = layer->weight + member * layer->weight_member_stride + column;
+    const float *bias = layer->bias + member * layer->bias_member_stride + column;
     for (int64_t row = first; row < last; row += ROWS) {
         vec sums[ROWS][PANEL];
         for (int i = 0; i < ROWS; i++)
             for (int j = 0; j < n_vectors; j++) sums[i][j] = load(bias + j * LANES);
-        multiply_tile(layer->x + row * layer->x_width, layer->x_width, 1, weight,
-                      layer->weight_width, layer->fan_in, n_vectors, sums);
-        float *y = layer->y + row * layer->y_width + column;
+        multiply_tile(layer->x + row * layer->x_stride, layer->x_stride, 1, weight,
+                      layer->weight_stride, layer->fan_in, n_vectors, sums);
+        float *y = layer->y + row * layer->y_stride + column;
         for (int i = 0; i < ROWS; i++)
             for (int j = 0; j < n_vectors; j++)
-                store(y + i * layer->y_width + j * LANES, sums[i][j]);
+                store(y + i * layer->y_stride + j * LANES, sums[i][j]);
     }
 }
 
@@ -330,16 +330,16 @@ static void multiply_forward(const Layer *layer, int64_t member, int64_t first, 
 /* dloss / dx = delta W^T, of some rows, times the derivative of the layer below, if given. */
 INLINE void backward_tiles(int64_t column, int n_vectors, const Layer *layer, float *below,
                            const float *derivative, int64_t first, int64_t last) {
-    const int64_t width = layer->x_width;
+    const int64_t width = layer->x_stride;
     for (int64_t row = first; row < last; row += ROWS) {
         vec sums[ROWS][PANEL] = {{{0}}};
-        multiply_tile(layer->delta + row * layer->y_width, layer->y_width, 1,
+        multiply_tile(layer->grad + row * layer->y_stride, layer->y_stride, 1,
                       layer->transposed + column, width, layer->fan_out, n_vectors, sums);
         for (int i = 0; i < ROWS; i++)
             for (int j = 0; j < n_vectors; j++) {
-                int64_t place = (row + i) * width + column + j * LANES;
-                if (derivative) sums[i][j] *= load(derivative + place);
-                store(below + place, sums[i][j]);
+                int64_t offset = (row + i) * width + column + j * LANES;
+                if (derivative) sums[i][j] *= load(derivative + offset);
+                store(below + offset, sums[i][j]);
             }
     }
 }
@@ -353,55 +353,55 @@ static void multiply_backward(const Layer *layer, float *below, const float *der
 /* ---- Update rules: a gradient, and at once the step that it asks for. */
 
 typedef struct { /* of one batch, for one array of parameters */
-    int64_t kind, distance, is_nesterov;
+    int64_t kind, state_stride, is_nesterov;
     float beta_1, beta_2, epsilon, momentum;
     float rate;    /* with all factors */
-    float penalty; /* 0 where nothing is to decay */
+    float l2; /* 0 where nothing is to decay */
     float shrink;  /* by the weight decay; 1 for none */
 } Step;
 
-INLINE void move(float *parameter, vec gradient, const Step *step) {
+INLINE void apply_update(float *parameter, vec gradient, const Step *step) {
     vec p = load(parameter);
-    float *memory = parameter + step->distance;
-    gradient += step->penalty * p;
-    vec direction;
+    float *state = parameter + step->state_stride;
+    gradient += step->l2 * p;
+    vec update;
     if (step->kind == ADAM) {
-        vec m = step->beta_1 * load(memory) + gradient;
-        vec v = step->beta_2 * load(memory + step->distance) + gradient * gradient;
-        store(memory, m);
-        store(memory + step->distance, v);
-        direction = m / (square_root(v) + step->epsilon);
+        vec m = step->beta_1 * load(state) + gradient;
+        vec v = step->beta_2 * load(state + step->state_stride) + gradient * gradient;
+        store(state, m);
+        store(state + step->state_stride, v);
+        update = m / (square_root(v) + step->epsilon);
     } else {
-        vec velocity = step->momentum * load(memory) + gradient;
-        store(memory, velocity);
-        direction = step->is_nesterov ? gradient + step->momentum * velocity : velocity;
+        vec velocity = step->momentum * load(state) + gradient;
+        store(state, velocity);
+        update = step->is_nesterov ? gradient + step->momentum * velocity : velocity;
     }
-    store(parameter, step->shrink * p - step->rate * direction);
+    store(parameter, step->shrink * p - step->rate * update);
 }
 
-static Step step_of(const Optimizer *rule, int64_t t, double learning_rate) {
-    double rate = learning_rate, root = sqrt(1 - rule->beta_2);
-    if (rule->kind == ADAM)
-        rate *= sqrt(1 - pow(rule->beta_2, t)) / (1 - pow(rule->beta_1, t)) *
-                (1 - rule->beta_1) / root;
+static Step make_step(const Optimizer *optimizer, int64_t t, double learning_rate) {
+    double rate = learning_rate, root = sqrt(1 - optimizer->beta_2);
+    if (optimizer->kind == ADAM)
+        rate *= sqrt(1 - pow(optimizer->beta_2, t)) / (1 - pow(optimizer->beta_1, t)) *
+                (1 - optimizer->beta_1) / root;
     return (Step){
-        .kind = rule->kind,
-        .distance = rule->distance,
-        .is_nesterov = rule->is_nesterov,
-        .beta_1 = (float)rule->beta_1,
-        .beta_2 = (float)rule->beta_2,
-        .epsilon = (float)(rule->epsilon / root),
-        .momentum = (float)rule->momentum,
+        .kind = optimizer->kind,
+        .state_stride = optimizer->state_stride,
+        .is_nesterov = optimizer->is_nesterov,
+        .beta_1 = (float)optimizer->beta_1,
+        .beta_2 = (float)optimizer->beta_2,
+        .epsilon = (float)(optimizer->epsilon / root),
+        .momentum = (float)optimizer->momentum,
         .rate = (float)rate,
-        .penalty = (float)rule->penalty,
-        .shrink = (float)(1 - learning_rate * rule->weight_decay),
+        .l2 = (float)optimizer->l2,
+        .shrink = (float)(1 - learning_rate * optimizer->weight_decay),
     };
 }
 
 /* The same step for what does not decay, its learning rate times a factor. */
 INLINE Step without_decay(Step step, float factor) {
     step.rate *= factor;
-    step.penalty = 0;
+    step.l2 = 0;
     step.shrink = 1;
     return step;
 }
@@ -411,79 +411,79 @@ INLINE void weight_tiles(int64_t column, int n_vectors, const Layer *layer, int6
                          int64_t first, int64_t last, const Step *step) {
     for (int64_t row = first; row < last; row += ROWS) {
         vec sums[ROWS][PANEL] = {{{0}}};
-        multiply_tile(layer->x + row, 1, layer->x_width, layer->delta + column,
-                      layer->y_width, n_rows, n_vectors, sums);
-        float *weight = layer->weight + row * layer->weight_width + column;
+        multiply_tile(layer->x + row, 1, layer->x_stride, layer->grad + column,
+                      layer->y_stride, n_rows, n_vectors, sums);
+        float *weight = layer->weight + row * layer->weight_stride + column;
         for (int i = 0; i < ROWS; i++)
             for (int j = 0; j < n_vectors; j++)
-                move(weight + i * layer->weight_width + j * LANES, sums[i][j], step);
+                apply_update(weight + i * layer->weight_stride + j * LANES, sums[i][j], step);
     }
 }
 
-static void move_weight(const Layer *layer, int64_t n_rows, int64_t first, int64_t last,
+static void update_weight(const Layer *layer, int64_t n_rows, int64_t first, int64_t last,
                         const Step *step) {
     FOR_EACH_PANEL(0, layer->fan_out, weight_tiles, layer, n_rows, first, last, step)
     if (layer->transposed)
-        transpose(layer->weight + first * layer->weight_width, layer->weight_width,
-                  last - first, layer->fan_out, layer->transposed + first, layer->x_width);
+        transpose(layer->weight + first * layer->weight_stride, layer->weight_stride,
+                  last - first, layer->fan_out, layer->transposed + first, layer->x_stride);
 }
 
 /* A vector with one number per unit, by the sum over the rows of (n_rows, width). */
-static void move_units(float *vector, const float *by_row, int64_t n_rows, int64_t n_units,
+static void update_vector(float *vector, const float *by_row, int64_t n_rows, int64_t n_units,
                        int64_t width, int64_t is_shared, const Step *step) {
     float total = 0;
     for (int64_t column = 0; column < n_units; column += LANES) {
         vec sum = {0};
         for (int64_t row = 0; row < n_rows; row++) sum += load(by_row + row * width + column);
-        if (!is_shared) move(vector + column, sum, step);
+        if (!is_shared) apply_update(vector + column, sum, step);
         for (int64_t lane = 0; lane < LANES && column + lane < n_units; lane++)
             total += sum[lane];
     }
     for (int64_t column = 0; is_shared && column < n_units; column += LANES)
-        move(vector + column, all(total), step);
+        apply_update(vector + column, splat(total), step);
 }
 
 /* ---- Activations: value and derivative of a vector of units. */
 
-typedef struct { vec value, derivative; } Point;
-typedef Point Activation(vec z, vec slope, float constant);
-#define ACTIVATION(name) INLINE Point name(vec z, vec slope, float constant)
+typedef struct { vec value, derivative; } ValueAndDerivative;
+typedef ValueAndDerivative Activation(vec z, vec slope, float constant);
+#define ACTIVATION(name) INLINE ValueAndDerivative name(vec z, vec slope, float constant)
 
-ACTIVATION(identity) { return (Point){z, all(1)}; }
+ACTIVATION(identity) { return (ValueAndDerivative){z, splat(1)}; }
 ACTIVATION(relu) {
-    vec value = maximum(all(0), z);
-    return (Point){value, where(value > 0, all(1), all(0))};
+    vec value = maximum(splat(0), z);
+    return (ValueAndDerivative){value, blend(value > 0, splat(1), splat(0))};
 }
 ACTIVATION(prelu) {
-    vec derivative = where(z > 0, all(1), slope);
-    return (Point){z * derivative, derivative};
+    vec derivative = blend(z > 0, splat(1), slope);
+    return (ValueAndDerivative){z * derivative, derivative};
 }
-ACTIVATION(leaky_relu) { return prelu(z, all(constant), constant); }
+ACTIVATION(leaky_relu) { return prelu(z, splat(constant), constant); }
 ACTIVATION(sigmoid) {
     vec value = 1 / (1 + exponential(-z));
-    return (Point){value, value - value * value};
+    return (ValueAndDerivative){value, value - value * value};
 }
 
 /* 1 - 2 / (exp(2 z) + 1), and near 0, where that is inexact, z times a polynomial. */
-ACTIVATION(tangent) {
+ACTIVATION(hyperbolic_tangent) {
     vec square = z * z;
     vec y = polynomial(square, -5.70498873e-3f, 2.06390888e-2f, -5.37397156e-2f,
                        1.33314422e-1f, -3.33332819e-1f); /* of tanhf in Moshier's Cephes */
     vec farther = 1 - 2 / (exponential(2 * z) + 1);
-    vec value = where(square < 0.390625f, z + z * square * y, farther);
-    return (Point){value, 1 - value * value};
+    vec value = blend(square < 0.390625f, z + z * square * y, farther);
+    return (ValueAndDerivative){value, 1 - value * value};
 }
 ACTIVATION(silu) {
     vec s = 1 / (1 + exponential(-z));
-    return (Point){z * s, s * (1 + z * (1 - s))};
+    return (ValueAndDerivative){z * s, s * (1 + z * (1 - s))};
 }
 ACTIVATION(elu) {
-    vec e = constant * exponential(minimum(all(0), z));
-    return (Point){where(z > 0, z, e - constant), where(z > 0, all(1), e)};
+    vec e = constant * exponential(minimum(splat(0), z));
+    return (ValueAndDerivative){blend(z > 0, z, e - constant), blend(z > 0, splat(1), e)};
 }
 ACTIVATION(selu) {
-    Point point = elu(z, slope, 1.67326324235438f);
-    return (Point){1.05070098735548f * point.value, 1.05070098735548f * point.derivative};
+    ValueAndDerivative point = elu(z, slope, 1.67326324235438f);
+    return (ValueAndDerivative){1.05070098735548f * point.value, 1.05070098735548f * point.derivative};
 }
 
 /* z Phi(z), with 1 - Phi(|z|) = exp(-z^2 / 2) times a polynomial to 7.5e-8 (Abramowitz and
@@ -494,129 +494,129 @@ ACTIVATION(gelu) {
     vec density = 0.3989422804f * exponential(-0.5f * z * z);
     vec tail = density * t * polynomial(t, 1.330274429f, -1.821255978f, 1.781477937f,
                                         -0.356563782f, 0.319381530f);
-    vec share = where(z > 0, 1 - tail, tail);
-    return (Point){z * share, share + z * density};
+    vec share = blend(z > 0, 1 - tail, tail);
+    return (ValueAndDerivative){z * share, share + z * density};
 }
 
 /* log(1 + exp(z)), with the larger of 0 and z taken out of it. */
 ACTIVATION(softplus) {
     vec e = exponential(-maximum(z, -z)), larger = 1 / (1 + e);
-    return (Point){maximum(all(0), z) + logarithm(1 + e), where(z > 0, larger, e * larger)};
+    return (ValueAndDerivative){maximum(splat(0), z) + logarithm(1 + e), blend(z > 0, larger, e * larger)};
 }
 
 /* Bits that look random: a counter, well mixed (Wellons and Wang's "lowbias32"). */
-INLINE bits mix(bits x) {
+INLINE uints hash_counter(uints x) {
     x = (x ^ (x >> 16)) * 0x7feb352du;
     x = (x ^ (x >> 15)) * 0x846ca68bu;
     return x ^ (x >> 16);
 }
 
-static const int32_t LANE_NUMBERS[16] = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15};
+static const int32_t LANE_INDICES[16] = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15};
 
 /* y = f(z) in place, its derivative, and dropout on both. */
-INLINE void apply(const Layer *layer, int64_t member, int64_t first, int64_t last, uint32_t key,
+INLINE void apply_activation(const Layer *layer, int64_t member, int64_t first, int64_t last, uint32_t key,
                   Activation *activation) {
-    bits lanes;
-    memcpy(&lanes, LANE_NUMBERS, sizeof lanes);
-    const int drops = layer->derivative && layer->threshold;
-    const float *slopes = layer->slope ? layer->slope + member * layer->slope_step : NULL;
+    uints lanes;
+    memcpy(&lanes, LANE_INDICES, sizeof lanes);
+    const int has_dropout = layer->derivative && layer->dropout_threshold;
+    const float *slopes = layer->slope ? layer->slope + member * layer->slope_member_stride : NULL;
     for (int64_t row = first; row < last; row++)
         for (int64_t column = 0; column < layer->fan_out; column += LANES) {
-            const int64_t place = row * layer->y_width + column;
-            vec z = load(layer->y + place);
+            const int64_t offset = row * layer->y_stride + column;
+            vec z = load(layer->y + offset);
             vec slope = slopes ? load(slopes + column) : z;
-            vec factor = all(1);
-            Point point = activation(z, slope, layer->constant);
-            if (drops) {
+            vec factor = splat(1);
+            ValueAndDerivative point = activation(z, slope, layer->constant);
+            if (has_dropout) {
                 uint32_t counter = (uint32_t)(row * layer->fan_out + column);
-                ints stays = (mix((lanes + counter) ^ key) >> 16) >= layer->threshold;
-                factor = (vec)(stays & (ints)all(layer->scale));
+                ints keep = (hash_counter((lanes + counter) ^ key) >> 16) >= layer->dropout_threshold;
+                factor = (vec)(keep & (ints)splat(layer->dropout_scale));
                 point.value *= factor;
                 point.derivative *= factor;
             }
-            store(layer->y + place, point.value);
-            if (layer->derivative) store(layer->derivative + place, point.derivative);
-            if (layer->by_slope) store(layer->by_slope + place, minimum(z, all(0)) * factor);
+            store(layer->y + offset, point.value);
+            if (layer->derivative) store(layer->derivative + offset, point.derivative);
+            if (layer->slope_grad) store(layer->slope_grad + offset, minimum(z, splat(0)) * factor);
         }
 }
 
 /* In the order of their numbers in core/layout.py. */
 #define EACH_ACTIVATION(take)                                                                  \
-    take(identity) take(relu) take(leaky_relu) take(prelu) take(sigmoid) take(tangent)         \
+    take(identity) take(relu) take(leaky_relu) take(prelu) take(sigmoid) take(hyperbolic_tangent)         \
     take(silu) take(elu) take(selu) take(gelu) take(softplus)
-#define NUMBER(name) number_of_##name,
+#define NUMBER(name) activation_##name,
 enum { EACH_ACTIVATION(NUMBER) };
 
 static void activate(const Layer *layer, int64_t member, int64_t first, int64_t last,
                      uint32_t key) {
 #define CASE(name)                                                                             \
-    case number_of_##name: apply(layer, member, first, last, key, name); break;
+    case activation_##name: apply_activation(layer, member, first, last, key, name); break;
     switch (layer->activation) { EACH_ACTIVATION(CASE) }
 }
 
 /* ---- The embedding of numbers: cos(frequency x + phase) . mix, three curves per number. */
 
-enum { PER_NUMBER = N_WAVES / LANES }; /* vectors per number */
-#define BY_TURN 0.15915494309189535f   /* 1 / (2 pi) */
+enum { VECTORS_PER_NUMBER = N_FREQUENCIES / LANES }; /* vectors per number */
+#define PER_TURN 0.15915494309189535f   /* 1 / (2 pi) */
 
 /* y = x and behind it the curves, of some rows. A number writes a zero behind its curves,
    where the next number's begin, or padding. */
 static void embed(const Embedding *embedding, int64_t member, int64_t first, int64_t last) {
-    const int64_t width = embedding->y_width;
+    const int64_t width = embedding->y_stride;
     for (int64_t row = first; row < last; row++)
-        memcpy(embedding->y + row * width, embedding->x + row * embedding->x_width,
+        memcpy(embedding->y + row * width, embedding->x + row * embedding->x_stride,
                embedding->n_inputs * sizeof(float));
     for (int64_t number = 0; number < embedding->n_numbers; number++) {
         const float *from =
-            embedding->waves + member * embedding->waves_step + number * WAVE_SIZE;
-        vec waves[2 + N_OUTPUTS][PER_NUMBER]; /* by turn, as the angle is */
+            embedding->parameters + member * embedding->member_stride + number * EMBEDDING_SIZE;
+        vec waves[2 + N_OUTPUTS][VECTORS_PER_NUMBER]; /* by turn, as the angle is */
         for (int k = 0; k < 2 + N_OUTPUTS; k++)
-            for (int i = 0; i < PER_NUMBER; i++)
-                waves[k][i] = load(from + k * N_WAVES + i * LANES) * (k < 2 ? BY_TURN : 1);
+            for (int i = 0; i < VECTORS_PER_NUMBER; i++)
+                waves[k][i] = load(from + k * N_FREQUENCIES + i * LANES) * (k < 2 ? PER_TURN : 1);
         const float *x = embedding->x + number;
         float *curves = embedding->y + embedding->n_inputs + number * N_OUTPUTS;
         for (int64_t row = first; row < last; row++) {
             vec part[4] = {{0}};
-            int64_t place = (number * embedding->n_rows + row) * N_WAVES;
-            for (int i = 0; i < PER_NUMBER; i++, place += LANES) {
-                Wave wave = wave_of(waves[0][i] * x[row * embedding->x_width] + waves[1][i]);
+            int64_t offset = (number * embedding->n_rows + row) * N_FREQUENCIES;
+            for (int i = 0; i < VECTORS_PER_NUMBER; i++, offset += LANES) {
+                CosineAndSine wave = cosine_and_sine(waves[0][i] * x[row * embedding->x_stride] + waves[1][i]);
                 for (int k = 0; k < N_OUTPUTS; k++) part[k] += waves[2 + k][i] * wave.cosine;
                 if (!embedding->cosine) continue;
-                store(embedding->cosine + place, wave.cosine);
-                store(embedding->sine + place, wave.sine);
+                store(embedding->cosine + offset, wave.cosine);
+                store(embedding->sine + offset, wave.sine);
             }
-            store_four(curves + row * width, sums_of_four(part));
+            store_vec4(curves + row * width, sum_lanes(part));
         }
     }
 }
 
 /* Waves and mix of some numbers, by all rows: with t = delta . mix, the gradient of the
    mix is cos(angle) delta, that of the phase -sin(angle) t, of the frequency x times it. */
-static void move_waves(const Embedding *embedding, int64_t n_rows, int64_t first, int64_t last,
+static void update_embedding(const Embedding *embedding, int64_t n_rows, int64_t first, int64_t last,
                        const Step *step) {
     for (int64_t number = first; number < last; number++) {
-        float *waves = embedding->waves + number * WAVE_SIZE;
-        for (int i = 0; i < PER_NUMBER; i++) {
+        float *waves = embedding->parameters + number * EMBEDDING_SIZE;
+        for (int i = 0; i < VECTORS_PER_NUMBER; i++) {
             float *lane = waves + i * LANES;
-            vec mix_of[N_OUTPUTS], gradient[2 + N_OUTPUTS] = {{0}};
-            for (int k = 0; k < N_OUTPUTS; k++) mix_of[k] = load(lane + (2 + k) * N_WAVES);
+            vec projection[N_OUTPUTS], gradient[2 + N_OUTPUTS] = {{0}};
+            for (int k = 0; k < N_OUTPUTS; k++) projection[k] = load(lane + (2 + k) * N_FREQUENCIES);
             const float *x = embedding->x + number;
-            const float *delta = embedding->delta + embedding->n_inputs + number * N_OUTPUTS;
-            int64_t place = number * embedding->n_rows * N_WAVES + i * LANES;
+            const float *grad = embedding->grad + embedding->n_inputs + number * N_OUTPUTS;
+            int64_t offset = number * embedding->n_rows * N_FREQUENCIES + i * LANES;
             for (int64_t row = 0; row < n_rows; row++) {
-                vec cosine = load(embedding->cosine + place + row * N_WAVES);
-                vec sine = load(embedding->sine + place + row * N_WAVES);
+                vec cosine = load(embedding->cosine + offset + row * N_FREQUENCIES);
+                vec sine = load(embedding->sine + offset + row * N_FREQUENCIES);
                 vec t = {0};
                 for (int k = 0; k < N_OUTPUTS; k++) {
-                    t += mix_of[k] * delta[k];
-                    gradient[2 + k] += cosine * delta[k];
+                    t += projection[k] * grad[k];
+                    gradient[2 + k] += cosine * grad[k];
                 }
                 t *= sine;
                 gradient[0] -= t * *x;
                 gradient[1] -= t;
-                x += embedding->x_width, delta += embedding->y_width;
+                x += embedding->x_stride, grad += embedding->y_stride;
             }
-            for (int k = 0; k < 2 + N_OUTPUTS; k++) move(lane + k * N_WAVES, gradient[k], step);
+            for (int k = 0; k < 2 + N_OUTPUTS; k++) apply_update(lane + k * N_FREQUENCIES, gradient[k], step);
         }
     }
 }
@@ -629,54 +629,54 @@ typedef struct { /* the samples of one batch */
     int64_t start, n_rows;
 } Batch;
 
-INLINE int64_t sample_of(const Batch *batch, int64_t row) {
+INLINE int64_t get_sample(const Batch *batch, int64_t row) {
     return batch->numbers ? batch->numbers[row] : batch->start + row;
 }
 
 /* Softmax with cross-entropy, class by class, for vectors of rows: losses, and the delta
    weight (p - t) / n_rows, where the target t is 1 - s + s / n_classes for a row's own
    class and s / n_classes for the others. */
-static void take_loss(const Network *network, const Batch *batch, float smoothing,
+static void compute_loss(const Network *network, const Batch *batch, float smoothing,
                       int64_t first, int64_t last) {
     const Layer *top = network->layers + network->n_layers - 1;
     const int64_t n_classes = network->n_classes, next = network->n_rows;
-    transpose(top->y + first * top->y_width, top->y_width, last - first, n_classes,
-              network->by_class + first, next);
+    transpose(top->y + first * top->y_stride, top->y_stride, last - first, n_classes,
+              network->class_major + first, next);
     for (int64_t row = first; row < last; row += LANES) {
         float *own[LANES];
         vec own_logit = {0}, weight = {0}, sum = {0}, total = {0};
         for (int64_t lane = 0; lane < LANES; lane++) {
             int64_t code = 0;
             if (row + lane < batch->n_rows) {
-                int64_t sample = sample_of(batch, row + lane);
-                code = batch->samples->codes[sample];
-                weight[lane] = batch->samples->weight ? batch->samples->weight[sample] : 1;
+                int64_t sample = get_sample(batch, row + lane);
+                code = batch->samples->y_encoded[sample];
+                weight[lane] = batch->samples->sample_weight ? batch->samples->sample_weight[sample] : 1;
             }
-            own[lane] = network->by_class + code * next + row + lane;
+            own[lane] = network->class_major + code * next + row + lane;
             own_logit[lane] = *own[lane];
         }
-        float *by_class = network->by_class + row;
-        vec largest = load(by_class);
+        float *class_major = network->class_major + row;
+        vec largest = load(class_major);
         for (int64_t k = 1; k < n_classes; k++)
-            largest = maximum(largest, load(by_class + k * next));
+            largest = maximum(largest, load(class_major + k * next));
         for (int64_t k = 0; k < n_classes; k++) {
-            vec logit = load(by_class + k * next) - largest;
+            vec logit = load(class_major + k * next) - largest;
             sum += logit;
             vec p = exponential(logit);
             total += p;
-            store(by_class + k * next, p);
+            store(class_major + k * next, p);
         }
         vec loss = logarithm(total) - (1 - smoothing) * (own_logit - largest);
         store(network->losses + row, weight * (loss - smoothing / (float)n_classes * sum));
         vec share = weight / (float)batch->n_rows;
         for (int64_t k = 0; k < n_classes; k++) {
-            vec p = load(by_class + k * next) * (share / total);
-            store(by_class + k * next, p - (smoothing / (float)n_classes) * share);
+            vec p = load(class_major + k * next) * (share / total);
+            store(class_major + k * next, p - (smoothing / (float)n_classes) * share);
         }
         for (int lane = 0; lane < LANES; lane++) *own[lane] -= (1 - smoothing) * share[lane];
     }
-    transpose(network->by_class + first, next, n_classes, last - first,
-              top->delta + first * top->y_width, top->y_width);
+    transpose(network->class_major + first, next, n_classes, last - first,
+              top->grad + first * top->y_stride, top->y_stride);
 }
 
 /* ---- A batch, there and back. */
@@ -685,17 +685,17 @@ static void take_loss(const Network *network, const Batch *batch, float smoothin
 static void gather(const Network *network, const Batch *batch, int64_t first, int64_t last) {
     const Samples *samples = batch->samples;
     for (int64_t row = first; row < last; row++) {
-        int64_t sample = sample_of(batch, row);
+        int64_t sample = get_sample(batch, row);
         const float *from =
-            samples->x + (samples->rows ? samples->rows[sample] : sample) * samples->row_step;
-        float *to = network->x + row * network->x_width;
+            samples->x + (samples->indices ? samples->indices[sample] : sample) * samples->row_stride;
+        float *to = network->x + row * network->x_stride;
         for (int64_t column = 0; column < network->n_inputs; column++)
-            to[column] = from[column * samples->column_step];
+            to[column] = from[column * samples->column_stride];
     }
 }
 
 /* A key for the draws of one layer in one batch (Steele et al., 2014: "SplitMix64"). */
-static uint32_t key_of(const Epoch *epoch, int64_t batch, int64_t n_layers, int64_t layer) {
+static uint32_t make_dropout_key(const Epoch *epoch, int64_t batch, int64_t n_layers, int64_t layer) {
     uint64_t x = epoch->seed + (uint64_t)(batch * n_layers + layer + 1) * 0x9e3779b97f4a7c15u;
     x = (x ^ (x >> 30)) * 0xbf58476d1ce4e5b9u;
     x = (x ^ (x >> 27)) * 0x94d049bb133111ebu;
@@ -709,9 +709,9 @@ static void forward(const Network *network, const Epoch *epoch, int64_t batch, i
     for (int64_t i = 0; i < network->n_layers; i++) {
         const Layer *layer = network->layers + i;
         multiply_forward(layer, member, first, last);
-        if (layer->activation != number_of_identity || layer->derivative)
+        if (layer->activation != activation_identity || layer->derivative)
             activate(layer, member, first, last,
-                     epoch ? key_of(epoch, batch, network->n_layers, i) : 0);
+                     epoch ? make_dropout_key(epoch, batch, network->n_layers, i) : 0);
     }
 }
 
@@ -719,64 +719,64 @@ static void forward(const Network *network, const Epoch *epoch, int64_t batch, i
 static void backward(const Network *network, int64_t first, int64_t last) {
     for (int64_t i = network->n_layers - 1; i > 0; i--) {
         const Layer *below = network->layers + i - 1;
-        multiply_backward(network->layers + i, below->delta,
-                          below->by_slope ? NULL : below->derivative, 0, first, last);
-        if (!below->by_slope) continue;
-        for (int64_t k = first * below->y_width; k < last * below->y_width; k += LANES) {
-            vec delta = load(below->delta + k);
-            store(below->by_slope + k, load(below->by_slope + k) * delta);
-            store(below->delta + k, load(below->derivative + k) * delta);
+        multiply_backward(network->layers + i, below->grad,
+                          below->slope_grad ? NULL : below->derivative, 0, first, last);
+        if (!below->slope_grad) continue;
+        for (int64_t k = first * below->y_stride; k < last * below->y_stride; k += LANES) {
+            vec grad = load(below->grad + k);
+            store(below->slope_grad + k, load(below->slope_grad + k) * grad);
+            store(below->grad + k, load(below->derivative + k) * grad);
         }
     }
     const Embedding *embedding = network->embedding;
     if (embedding)
-        multiply_backward(network->layers, embedding->delta, NULL,
+        multiply_backward(network->layers, embedding->grad, NULL,
                           embedding->n_inputs / PADDING * PADDING, first, last);
 }
 
 /* This thread's part of `n` things that come `unit` by `unit`. */
-INLINE int64_t part_of(int64_t n, int64_t unit, const Team *team, int64_t thread) {
+INLINE int64_t split_work(int64_t n, int64_t unit, const Team *team, int64_t thread) {
     return (n + unit - 1) / unit * thread / team->n_threads * unit;
 }
 
 /* Move this thread's part of the parameters. */
-static void move_all(const Network *network, int64_t n_rows, const Step *step, const Team *team,
-                     int64_t me) {
-    Step of_units = without_decay(*step, 1);
+static void update_parameters(const Network *network, int64_t n_rows, const Step *step, const Team *team,
+                     int64_t thread) {
+    Step vector_step = without_decay(*step, 1);
     for (int64_t i = 0; i < network->n_layers; i++) {
         const Layer *layer = network->layers + i;
-        move_weight(layer, n_rows, part_of(layer->fan_in, ROWS, team, me),
-                    part_of(layer->fan_in, ROWS, team, me + 1), step);
-        if (i % team->n_threads != me) continue;
-        move_units(layer->bias, layer->delta, n_rows, layer->fan_out, layer->y_width, 0,
-                   &of_units);
-        if (!layer->by_slope) continue;
-        Step of_slopes = without_decay(*step, layer->slope_factor);
-        move_units(layer->slope, layer->by_slope, n_rows, layer->fan_out, layer->y_width,
-                   layer->shares_slope, &of_slopes);
+        update_weight(layer, n_rows, split_work(layer->fan_in, ROWS, team, thread),
+                    split_work(layer->fan_in, ROWS, team, thread + 1), step);
+        if (i % team->n_threads != thread) continue;
+        update_vector(layer->bias, layer->grad, n_rows, layer->fan_out, layer->y_stride, 0,
+                   &vector_step);
+        if (!layer->slope_grad) continue;
+        Step slope_step = without_decay(*step, layer->slope_rate_factor);
+        update_vector(layer->slope, layer->slope_grad, n_rows, layer->fan_out, layer->y_stride,
+                   layer->is_slope_shared, &slope_step);
     }
     const Embedding *embedding = network->embedding;
     if (embedding)
-        move_waves(embedding, n_rows, part_of(embedding->n_numbers, 1, team, me),
-                   part_of(embedding->n_numbers, 1, team, me + 1), &of_units);
+        update_embedding(embedding, n_rows, split_work(embedding->n_numbers, 1, team, thread),
+                   split_work(embedding->n_numbers, 1, team, thread + 1), &vector_step);
 }
 
 /* ---- Threads and the clock. */
 
 /* Wait until all threads of the team are here: busily, or asleep where another has no core.
    Returns 0 if the team was aborted before that: a thread may never have been started. */
-static int meet(Team *team) {
+static int synchronize(Team *team) {
     if (team->n_threads == 1) return 1;
-    int32_t meeting = atomic_load(&team->n_meetings);
+    int32_t meeting = atomic_load(&team->generation);
     if (atomic_fetch_add(&team->n_waiting, 1) == team->n_threads - 1) {
         atomic_store(&team->n_waiting, 0);
-        atomic_store(&team->n_meetings, meeting + 1);
+        atomic_store(&team->generation, meeting + 1);
         return 1;
     }
-    for (int tries = 0; atomic_load(&team->n_meetings) == meeting; tries++) {
+    for (int tries = 0; atomic_load(&team->generation) == meeting; tries++) {
         /* the first to return from a completed meeting may abort before this one looks */
-        if (atomic_load(&team->is_aborted)) return atomic_load(&team->n_meetings) != meeting;
-        if (tries > 50000) let_others_run();
+        if (atomic_load(&team->is_aborted)) return atomic_load(&team->generation) != meeting;
+        if (tries > 50000) yield_processor();
     }
     return 1;
 }
@@ -802,7 +802,7 @@ static uint64_t flush_to_zero(void) {
     return mode;
 }
 
-static void give_back(uint64_t mode) {
+static void restore_float_mode(uint64_t mode) {
 #if defined(__SSE2__)
     _mm_setcsr((uint32_t)mode);
 #elif defined(__aarch64__)
@@ -817,45 +817,45 @@ EXPORT void prepare(const Network *network) {
     const Layer *end = network->layers + network->n_layers;
     for (const Layer *layer = network->layers; layer < end; layer++)
         if (layer->transposed)
-            transpose(layer->weight, layer->weight_width, layer->fan_in, layer->fan_out,
-                      layer->transposed, layer->x_width);
+            transpose(layer->weight, layer->weight_stride, layer->fan_in, layer->fan_out,
+                      layer->transposed, layer->x_stride);
 }
 
 /* Takes steps from `first_batch` on, until the epoch or the time is over; every thread of
    the team calls it. Returns the number of the next batch. If the team is aborted, it
    returns early, and a step may have moved some of the parameters only. */
-EXPORT int64_t train(const Network *network, const Samples *samples, const Optimizer *rule,
-                     const Epoch *epoch, Team *team, int64_t me) {
+EXPORT int64_t train(const Network *network, const Samples *samples, const Optimizer *optimizer,
+                     const Epoch *epoch, Team *team, int64_t thread) {
     const uint64_t mode = flush_to_zero();
     const double begin = now();
     int64_t index = epoch->first_batch;
-    for (int is_over = atomic_load(&team->is_aborted); !is_over; index++) {
+    for (int should_stop = atomic_load(&team->is_aborted); !should_stop; index++) {
         const int64_t start = index * epoch->batch_size, left = epoch->n_samples - start;
         const Batch batch = {samples, epoch->order + start, start,
                              left < epoch->batch_size ? left : epoch->batch_size};
-        int64_t end = part_of(batch.n_rows, PADDING, team, me + 1);
+        int64_t end = split_work(batch.n_rows, PADDING, team, thread + 1);
         if (end > batch.n_rows) end = batch.n_rows;
-        for (int64_t row = part_of(batch.n_rows, PADDING, team, me); row < end; row += BLOCK) {
+        for (int64_t row = split_work(batch.n_rows, PADDING, team, thread); row < end; row += BLOCK) {
             const int64_t last = row + BLOCK < end ? row + BLOCK : end;
             gather(network, &batch, row, last);
             forward(network, epoch, index, 0, row, last);
-            take_loss(network, &batch, (float)epoch->label_smoothing, row, last);
+            compute_loss(network, &batch, (float)epoch->label_smoothing, row, last);
             backward(network, row, last);
         }
-        if (!meet(team)) break;
+        if (!synchronize(team)) break;
         const Step step =
-            step_of(rule, rule->t + index - epoch->first_batch + 1, epoch->rates[index]);
-        move_all(network, batch.n_rows, &step, team, me);
-        if (me == 0) {
+            make_step(optimizer, optimizer->t + index - epoch->first_batch + 1, epoch->learning_rates[index]);
+        update_parameters(network, batch.n_rows, &step, team, thread);
+        if (thread == 0) {
             double sum = 0;
             for (int64_t row = 0; row < batch.n_rows; row++) sum += network->losses[row];
-            epoch->values[index] = sum / (double)batch.n_rows;
-            team->is_over = left <= epoch->batch_size || now() - begin >= epoch->seconds;
+            epoch->losses[index] = sum / (double)batch.n_rows;
+            team->should_stop = left <= epoch->batch_size || now() - begin >= epoch->seconds;
         }
-        if (!meet(team)) break;
-        is_over = team->is_over;
+        if (!synchronize(team)) break;
+        should_stop = team->should_stop;
     }
-    give_back(mode);
+    restore_float_mode(mode);
     return index;
 }
 
@@ -874,10 +874,10 @@ EXPORT void predict_logits(const Network *network, const Samples *samples, int64
             float *to = out + (member * (last - first) + start - first) * n_classes;
             forward(network, NULL, 0, member, 0, n_rows);
             for (int64_t row = 0; row < n_rows; row++, to += n_classes)
-                memcpy(to, top->y + row * top->y_width, n_classes * sizeof(float));
+                memcpy(to, top->y + row * top->y_stride, n_classes * sizeof(float));
         }
     }
-    give_back(mode);
+    restore_float_mode(mode);
 }
 
 #include "cpu.h"

@@ -1,6 +1,6 @@
-"""Parameters and scratch space laid out for the core: padded, so that vectors fit."""
+"""Memory layout of the core: parameters and scratch space, padded to whole vectors."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
@@ -22,237 +22,231 @@ from skmlp.nn.activations import (
 )
 from skmlp.nn.layers import PeriodicEmbedding
 from skmlp.nn.network import Architecture
-from skmlp.nn.parameters import Key
+from skmlp.nn.parameters import ParameterKey
 
 PADDING = 16
 """Columns of a matrix are a multiple of it, and so are rows of a batch."""
 
 BLOCK = 32
-"""Rows that pass through all layers together."""
+"""Rows that pass through all layers together, while they are in the nearest cache."""
 
 ALIGNMENT = 64
 """Bytes of a cache line, at which arrays begin."""
 
+CoreArrays: TypeAlias = dict[ParameterKey, np.ndarray]
+"""Padded arrays by (layer index, name), with an axis for the networks in front.
 
-Pairs: TypeAlias = list[tuple[np.ndarray, np.ndarray]]
-"""Arrays here, and those that they are copies of, or are copied to."""
+"embedding" joins the arrays of a periodic embedding, so that all numbers of a frequency
+stand in one column: (n_numbers, 2 + n_outputs, n_frequencies), with frequencies, phases
+and projection in rows.
+"""
+
+ArrayPairs: TypeAlias = list[tuple[np.ndarray, np.ndarray]]
+"""Views of core arrays without their padding, each with the array of the network."""
 
 
-class Numbered(NamedTuple):
-    """An activation as the core knows it: its number there, and its constant."""
+class CoreActivation(NamedTuple):
+    """An activation of core.c: its number there, and its constant."""
 
     number: int
     constant: Callable[[Any], float] = lambda activation: 0.0
 
 
-ACTIVATIONS: dict[type[Activation], Numbered] = {
-    Identity: Numbered(0),
-    ReLU: Numbered(1),
-    LeakyReLU: Numbered(2, lambda activation: activation.negative_slope),
-    PReLU: Numbered(3),
-    Sigmoid: Numbered(4),
-    Tanh: Numbered(5),
-    SiLU: Numbered(6),
-    ELU: Numbered(7, lambda activation: activation.alpha),
-    SELU: Numbered(8),
-    GELU: Numbered(9),
-    Softplus: Numbered(10),
+CORE_ACTIVATIONS: dict[type[Activation], CoreActivation] = {
+    Identity: CoreActivation(0),
+    ReLU: CoreActivation(1),
+    LeakyReLU: CoreActivation(2, lambda activation: activation.negative_slope),
+    PReLU: CoreActivation(3),
+    Sigmoid: CoreActivation(4),
+    Tanh: CoreActivation(5),
+    SiLU: CoreActivation(6),
+    ELU: CoreActivation(7, lambda activation: activation.alpha),
+    SELU: CoreActivation(8),
+    GELU: CoreActivation(9),
+    Softplus: CoreActivation(10),
 }
-"""Those that the core knows; a subclass is another."""
+"""Activations of the core, by their exact class: a subclass may change the formula."""
 
 
-def padded(n: int) -> int:
-    """The next multiple of PADDING."""
-    return -(-n // PADDING) * PADDING
+def round_up(n: int, multiple: int = PADDING) -> int:
+    """Round up to a multiple."""
+    return -(-n // multiple) * multiple
 
 
-def width_of(n_units: int) -> int:
-    """Numbers from one row to the next.
-
-    Where they are a multiple of 1024 bytes, the rows that a tile reads meet in few sets
-    of the cache and push each other out.
-    """
-    width = padded(n_units)
-    return width + PADDING if width % 256 == 0 else width
+def choose_stride(n_units: int) -> int:
+    """Choose the distance from one row to the next, in numbers."""
+    # at distances of a multiple of 1024 bytes, the rows that a tile reads share a few
+    # sets of the cache and push each other out
+    stride = round_up(n_units)
+    return stride + PADDING if stride % 256 == 0 else stride
 
 
-def aligned(*shape: int) -> np.ndarray:
-    """Zeros in float32 that begin with a cache line."""
+def allocate_aligned(*shape: int) -> np.ndarray:
+    """Allocate zeros in float32 that begin with a cache line."""
     size = int(np.prod(shape))
     block = np.zeros(size + ALIGNMENT // 4, np.float32)
-    start = -address(block) % ALIGNMENT // 4
+    start = -get_address(block) % ALIGNMENT // 4
     return block[start : start + size].reshape(shape)
 
 
-def address(array: np.ndarray) -> int:
-    """Where an array begins, faster told than by `array.ctypes`."""
+def get_address(array: np.ndarray) -> int:
+    """Address of the first number, in less time than `array.ctypes` takes."""
     return array.__array_interface__["data"][0]
 
 
-def pointer(
+def check_address(
     name: str, array: np.ndarray, dtype: DTypeLike, shape: tuple[int, ...]
 ) -> int:
-    """Address of an array for the core, which looks at no bounds.
+    """Address of an array; raise ValueError unless it has this type and shape, no gaps.
 
-    An array may have one more axis in front, for the networks of a stack.
-
-    Raises
-    ------
-    ValueError
-        Unless the core can read what it expects: this type and shape, without gaps.
+    The core checks no bounds. A stack of such arrays, with one more axis, is fine too.
     """
     one = array[0] if array.ndim > len(shape) else array
-    if array.dtype != dtype or one.shape != shape or not is_readable(array, len(shape)):
+    if (
+        array.dtype != dtype
+        or one.shape != shape
+        or not is_contiguous(array, len(shape))
+    ):
         raise ValueError(
             f"expected {name} of type {np.dtype(dtype)} and shape {shape} without "
             f"gaps, got {array.dtype} of shape {array.shape}, {array.strides} bytes "
             "apart. Copy them to such an array."
         )
-    return address(array)
+    return get_address(array)
 
 
-def is_readable(array: np.ndarray, n_axes: int) -> bool:
-    """Return True if the core can read an array in place: last axes without gaps."""
+def is_contiguous(array: np.ndarray, n_axes: int) -> bool:
+    """Return True if the last axes have no gaps, so that the core can read them."""
     one = array[0] if array.ndim > n_axes else array
     return bool(one.flags.c_contiguous and array.flags.aligned)
 
 
-def n_units(architecture: Architecture, layer: int) -> int:
-    """Outputs of the dense layer that a layer is, or stands behind."""
-    dense = max(index for index in architecture.dense_layers if index <= layer)
-    return architecture.layout.shapes[dense, "weight"][1]
+def core_shapes(
+    architecture: Architecture, training: bool
+) -> dict[ParameterKey, tuple[int, ...]]:
+    """Shapes of the arrays that the core reads, with their padding.
+
+    Training also pads the rows of weights, which it updates tile by tile.
+    """
+    pad = choose_stride if training else round_up
+    shapes: dict[ParameterKey, tuple[int, ...]] = {}
+    n_units = 0
+    for (layer, name), shape in architecture.layout.shapes.items():
+        if name == "weight":
+            fan_in = round_up(shape[0]) if training else shape[0]
+            shapes[layer, name] = (fan_in, pad(shape[1]))
+        elif name == "frequency_phase":
+            n_numbers, n_frequencies, _ = shape
+            n_rows = 2 + PeriodicEmbedding.n_outputs
+            shapes[layer, "embedding"] = (n_numbers, n_rows, n_frequencies)
+        elif name == "bias":
+            shapes[layer, name] = (pad(shape[0]),)
+            n_units = shape[0]
+        elif name == "slope":  # of the layer with the latest bias, maybe one for all
+            shapes[layer, name] = (pad(n_units),)
+    return shapes
+
+
+def pair_arrays(
+    arrays: CoreArrays, views: Mapping[ParameterKey, np.ndarray]
+) -> ArrayPairs:
+    """Pair core arrays, without their padding, with the arrays of a network."""
+    pairs = []
+    for (layer, name), view in views.items():
+        if name in ("frequency_phase", "projection"):
+            # (..., n_numbers, n_frequencies, 2 + n_outputs)
+            embedding = arrays[layer, "embedding"].swapaxes(-1, -2)
+            columns = slice(2) if name == "frequency_phase" else slice(2, None)
+            pairs.append((embedding[..., columns], view))
+        elif (layer, name) in arrays:
+            shape = view.shape[-2:] if name == "weight" else view.shape[-1:]
+            unpadded: tuple[Any, ...] = (..., *map(slice, shape))
+            pairs.append((arrays[layer, name][unpadded], view))
+    return pairs
+
+
+def pair_slopes(
+    arrays: CoreArrays, views: Mapping[ParameterKey, np.ndarray]
+) -> ArrayPairs:
+    """Pair the rest of each array of slopes with the last one, which may be shared."""
+    return [
+        (arrays[key][..., view.shape[-1] :], view[..., -1:])
+        for key, view in views.items()
+        if key[1] == "slope" and key in arrays
+    ]
+
+
+def copy_pairs(pairs: ArrayPairs) -> None:
+    """Copy the arrays of a network to the core."""
+    for core, array in pairs:
+        core[...] = array
 
 
 class PaddedVectors:
-    """Parameters of a network, and vectors like them, padded.
-
-    Parameters
-    ----------
-    architecture : Architecture
-        Of the network.
-    n_vectors : int
-        How many.
-
-    Attributes
-    ----------
-    memory : ndarray of shape (n_vectors, size)
-        All of them.
-    arrays : dict of (layer index, name) to ndarray of shape (n_vectors, ...)
-        The arrays of each layer with their padding; "waves" has frequencies, phases and
-        mix of each number in a row each.
-    """
+    """Parameters for training, and vectors of the optimizer's state, padded alike."""
 
     def __init__(self, architecture: Architecture, n_vectors: int) -> None:
         self.layout = architecture.layout
-        shapes: dict[Key, tuple[int, ...]] = {}
-        for (layer, name), shape in self.layout.shapes.items():
-            if name == "weight":
-                shapes[layer, name] = (padded(shape[0]), width_of(shape[1]))
-            elif name == "wave":
-                n_rows = 2 + PeriodicEmbedding.n_outputs
-                shapes[layer, "waves"] = (shape[0], n_rows, shape[1])
-            elif name != "mix":
-                shapes[layer, name] = (width_of(n_units(architecture, layer)),)
-        sizes = [padded(int(np.prod(shape))) for shape in shapes.values()]
-        self.memory = aligned(n_vectors, sum(sizes))
-        self.arrays = {}
+        shapes = core_shapes(architecture, training=True)
+        sizes = [round_up(int(np.prod(shape))) for shape in shapes.values()]
+        # one block, in which the core finds a parameter's state at a fixed distance
+        self.memory = allocate_aligned(n_vectors, sum(sizes))
+        self.arrays: CoreArrays = {}
         start = 0
         for (key, shape), size in zip(shapes.items(), sizes, strict=True):
             part = self.memory[:, start : start + int(np.prod(shape))]
             self.arrays[key] = part.reshape(n_vectors, *shape)
             start += size
 
-    def views(self, number: int) -> dict[Key, np.ndarray]:
-        """One of the vectors in the named arrays of the layout, without padding."""
-        views = {}
-        for key, shape in self.layout.shapes.items():
-            layer, name = key
-            if name in ("wave", "mix"):
-                waves = self.arrays[layer, "waves"][number].transpose(0, 2, 1)
-                views[key] = waves[..., :2] if name == "wave" else waves[..., 2:]
-            else:
-                part = tuple(slice(n) for n in shape)
-                views[key] = self.arrays[key][number][part]
-        return views
-
-    def load(self, number: int, vector: np.ndarray) -> None:
-        """Take in a vector of the layout.
-
-        Raises
-        ------
-        ValueError
-            If it is no vector of the layout.
-        """
-        for own, array in self.pairs(number, vector):
-            own[...] = array
-        for key, array in self.layout.views(vector).items():
-            if key[1] == "slope":  # one for all units lies there for each of them
-                self.arrays[key][number, len(array) :] = array[-1]
-
-    def store(self, number: int, vector: np.ndarray) -> None:
-        """Write it back to a vector of the layout."""
-        for own, array in self.pairs(number, vector):
-            array[...] = own
-
-    def pairs(self, number: int, vector: np.ndarray) -> Pairs:
-        """The arrays of a vector here, without padding, beside those of the layout."""
+    def _get_arrays(
+        self, number: int, vector: np.ndarray
+    ) -> tuple[CoreArrays, CoreArrays]:
         if vector.shape != (self.layout.size,) or vector.dtype != np.float32:
             raise ValueError(
                 f"expected a vector of {self.layout.size} float32 numbers, got "
                 f"{vector.dtype} of shape {vector.shape}. Pass one that a network of "
                 "these layers has."
             )
-        return list(
-            zip(
-                self.views(number).values(),
-                self.layout.views(vector).values(),
-                strict=True,
-            )
-        )
+        arrays = {key: array[number] for key, array in self.arrays.items()}
+        return arrays, self.layout.views(vector)
+
+    def load(self, number: int, vector: np.ndarray) -> None:
+        """Copy a vector of the network, of checked shape, to one of the padded ones."""
+        arrays, views = self._get_arrays(number, vector)
+        copy_pairs(pair_arrays(arrays, views) + pair_slopes(arrays, views))
+
+    def pairs(self, number: int, vector: np.ndarray) -> ArrayPairs:
+        """Pair the arrays of a padded vector with those of a vector of the network."""
+        return pair_arrays(*self._get_arrays(number, vector))
+
+    def store(self, number: int, vector: np.ndarray) -> None:
+        """Copy a padded vector to one of the network."""
+        for core, array in self.pairs(number, vector):
+            array[...] = core
 
 
-class ParametersToRead:
-    """Parameters of a stack as the core reads them.
+class PredictionParameters:
+    """Parameters of a stack, read in place where their rows are whole vectors."""
 
-    Arrays whose rows are whole vectors without gaps are views, the others copies.
-
-    Parameters
-    ----------
-    architecture : Architecture
-        Of the networks.
-    vectors : ndarray of shape (n_members, n_parameters)
-        The parameters.
-
-    Attributes
-    ----------
-    arrays : dict of (layer index, name) to ndarray
-        With an axis for the networks in front.
-    """
-
-    def __init__(self, architecture: Architecture, vectors: np.ndarray) -> None:
-        self.arrays: dict[Key, np.ndarray] = {}
-        self.copies: Pairs = []
+    def __init__(
+        self,
+        architecture: Architecture,
+        vectors: np.ndarray,  # (n_members, n_parameters)
+    ) -> None:
+        self.arrays: CoreArrays = {}
+        copied: CoreArrays = {}
         views = architecture.layout.views(vectors)
-        for (layer, name), array in views.items():
-            *stack, n_columns = array.shape
-            if name == "wave":
-                mix = views[layer, "mix"]
-                n_rows = n_columns + mix.shape[-1]
-                waves = aligned(*stack[:-1], n_rows, stack[-1])
-                self.arrays[layer, "waves"] = waves
-                by_wave = waves.swapaxes(-1, -2)
-                self.copies.append((by_wave[..., :n_columns], array))
-                self.copies.append((by_wave[..., n_columns:], mix))
-            elif n_columns % PADDING == 0 and is_readable(array, array.ndim - 1):
-                self.arrays[layer, name] = array
-            elif name != "mix":
-                is_shared = name == "slope" and n_columns == 1
-                width = n_units(architecture, layer) if is_shared else n_columns
-                wide = self.arrays[layer, name] = aligned(*stack, padded(width))
-                self.copies.append((wide[..., :width], array))
+        for key, shape in core_shapes(architecture, training=False).items():
+            view, n_axes = views.get(key), len(shape)
+            is_whole = view is not None and view.shape[-n_axes:] == shape
+            if view is not None and is_whole and is_contiguous(view, n_axes):
+                self.arrays[key] = view
+            else:
+                array = allocate_aligned(*vectors.shape[:-1], *shape)
+                self.arrays[key] = copied[key] = array
+        self.copies = pair_arrays(copied, views) + pair_slopes(copied, views)
         self.renew()
 
     def renew(self) -> None:
-        """Copy anew what is copied, after the parameters have changed."""
-        for own, array in self.copies:
-            own[...] = array
+        """Copy again what is copied, since the parameters may have changed."""
+        copy_pairs(self.copies)

@@ -1,290 +1,190 @@
 """A network that the core trains, an epoch at a time."""
 
 import ctypes
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
-from typing import Any, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
 from skmlp.core import structures
-from skmlp.core.layout import PaddedVectors, pointer
-from skmlp.core.library import core
-from skmlp.core.network import CoreNetwork, check_indices, check_rows, samples_of
+from skmlp.core.layout import PaddedVectors, check_address
+from skmlp.core.library import get_core
+from skmlp.core.network import CoreNetwork, check_indices, check_rows, make_samples
 from skmlp.nn.network import Architecture
 
+if TYPE_CHECKING:
+    from skmlp.optim.optimizers import Optimizer, OptimizerState, Regularization
+    from skmlp.training.batches import Batches, DiskBatches, Samples
+    from skmlp.training.threads import Workers
+
 SECONDS_PER_CALL = 0.02
-"""How long the core works before Python gets to look at the clock and at Ctrl-C."""
+"""Time after which the core returns, so that Python sees the clock and Ctrl-C."""
 
 
-class Samples(Protocol):
-    """Rows of x, with a class and maybe a weight each."""
+class UpdateSettings(NamedTuple):
+    """All that an update of the core depends on."""
 
-    @property
-    def x(self) -> Any: ...
-
-    @property
-    def y_encoded(self) -> np.ndarray: ...
-
-    @property
-    def weight(self) -> np.ndarray | None: ...
-
-    @property
-    def rows(self) -> np.ndarray | None: ...
-
-
-class Batches(Protocol):
-    """The samples, of which some are there at a time."""
-
-    samples: Any
-    batch_size: int
-
-    def sizes(self) -> list[int]: ...
-
-    def parts(self) -> Iterator["Part"]: ...
-
-
-class Part(Protocol):
-    """What an epoch passes over at a time: samples, and in which order they come."""
-
-    samples: Any
-
-    def order(self) -> np.ndarray: ...
-
-
-class Optimizer(Protocol):
-    """An update rule that has been started, with vectors of memory by their names."""
-
-    memory: tuple[str, ...]
-    t: int
-
-
-class Regularization(Protocol):
-    """What pulls weights towards 0."""
-
-    l2: float
-    weight_decay: float
-
-    def value(self, parameters: np.ndarray) -> float: ...
-
-
-class Steps(NamedTuple):
-    """How the core takes a step.
-
-    Attributes
-    ----------
-    kind : int
-        The number of the rule in core.c.
-    rule : Rule
-        Its memory.
-    settings : mapping of str to float
-        Its parameters, by the names that core.c has.
-    decay : Decay
-        Penalty and decay of the weights.
-    label_smoothing : float
-        Part of each target that is spread over all classes.
-    """
-
-    kind: int
-    optimizer: Optimizer
-    settings: Mapping[str, float]
-    regularization: Regularization
+    kind: int  # number of the optimizer in core.c
+    optimizer: "Optimizer"  # its initial state
+    settings: Mapping[str, float]  # its parameters, by their names in core.c
+    regularization: "Regularization"
     label_smoothing: float
 
 
-class EpochArrays(NamedTuple):
-    """Arrays that the core reads and writes in an epoch."""
-
-    order: np.ndarray  # (n_samples,)
-    rates: np.ndarray  # (n_batches,)
-    values: np.ndarray  # (n_batches,)
-
-
-class Workers(Protocol):
-    """Threads, and a `map` that works on as many tasks at a time."""
-
-    @property
-    def n_threads(self) -> int: ...
-
-    @property
-    def map(self) -> Callable[..., Iterable[Any]]: ...
-
-
 class CoreLearner:
-    """A network with all that it takes to train it in the core.
-
-    Parameters
-    ----------
-    architecture : Architecture
-        Of the network.
-    parameters : ndarray of float32 of shape (n_parameters,)
-        Where training starts; overwritten at the end of each epoch.
-    steps : Steps
-        The update rule, decay and smoothing.
-    batches : Batches
-        The training samples.
-    rngs : sequence of one numpy.random.Generator
-        Source of all draws.
-    crew : Crew
-        Threads that share the work on each batch; the outcome is the same for all.
-    """
+    """Training of a network by the core, the counterpart of `NumpyLearner`."""
 
     def __init__(
         self,
         architecture: Architecture,
-        parameters: np.ndarray,
-        steps: Steps,
-        batches: Batches,
-        rngs: Sequence[np.random.Generator],
-        workers: Workers,
+        parameters: np.ndarray,  # (n_parameters,), float32; updated after each epoch
+        steps: UpdateSettings,
+        batches: "Batches | DiskBatches",
+        rngs: Sequence[np.random.Generator],  # one
+        workers: "Workers",  # share each batch; results do not depend on their number
     ) -> None:
+        self.architecture = architecture
         self.parameters = parameters
         self.steps = steps
         self.batches = batches
         self.rngs = rngs
         self.workers = workers
         self.has_dropout = any(rate > 0 for rate in architecture.dropout)
-        self.architecture = architecture
         self.samples: Samples | None = None
-        memory = steps.optimizer.memory
-        self.vectors = PaddedVectors(architecture, 1 + len(memory))
+        # vector 0 holds the parameters, the others the state of the optimizer
+        names = steps.optimizer.state_names
+        self.vectors = PaddedVectors(architecture, 1 + len(names))
         self.vectors.load(0, parameters)
-        for number, name in enumerate(memory, 1):
+        for number, name in enumerate(names, 1):
             self.vectors.load(number, getattr(steps.optimizer, name))
-        self.copies = self.vectors.pairs(0, parameters)
+        self.pairs = self.vectors.pairs(0, parameters)
         arrays = {key: array[0] for key, array in self.vectors.arrays.items()}
         n_rows = min(batches.batch_size, len(batches.samples.y_encoded))
-        self.network = CoreNetwork(architecture, arrays, n_rows, learns=True)
-        core().prepare(ctypes.byref(self.network.structure))
-        self.optimizer = structures.Optimizer(
+        self.network = CoreNetwork(architecture, arrays, n_rows, training=True)
+        get_core().prepare(ctypes.byref(self.network.structure))
+        self.optimizer = structures.OptimizerStruct(
             kind=steps.kind,
-            distance=self.vectors.memory.shape[1],
+            state_stride=self.vectors.memory.shape[1],
             t=steps.optimizer.t,
-            penalty=steps.regularization.l2,
+            l2=steps.regularization.l2,
             weight_decay=steps.regularization.weight_decay,
             **steps.settings,
         )
 
-    def sizes(self) -> list[int]:
-        """Rows of each batch."""
-        return self.batches.sizes()
+    def batch_sizes(self) -> list[int]:
+        """Number of rows of each batch."""
+        return self.batches.batch_sizes()
 
-    def epoch(self, rates: Sequence[float], is_over: Callable[[], bool]) -> list[float]:
-        """Pass over the samples once, at a learning rate per batch; their losses.
+    def train_epoch(
+        self,
+        rates: Sequence[float],  # learning rate of each batch
+        should_stop: Callable[[], bool],  # asked every SECONDS_PER_CALL, or batch
+    ) -> list[float]:
+        """Train for one epoch; return the loss of each batch before its step.
 
-        The pass is cut short behind the batch after which `is_over`, or some batches
-        later, if these take no longer than SECONDS_PER_CALL.
-
-        Raises
-        ------
-        ValueError
-            If a class or a row of the samples is none.
+        Raises ValueError if a class index or a row index is out of bounds.
         """
-        values: list[float] = []
-        for part in self.batches.parts():
-            if values and is_over():
+        losses: list[float] = []
+        for chunk in self.batches.iterate_chunks():
+            if losses and should_stop():
                 break
-            self.take_in(part.samples)
-            values += self.pass_over(part, rates[len(values) :], is_over)
-        for own, array in self.copies:
-            array[...] = own
-        return values
+            self._load_samples(chunk.samples)
+            losses += self._train_batches(chunk, rates[len(losses) :], should_stop)
+        for core, array in self.pairs:
+            array[...] = core
+        return losses
 
-    def take_in(self, samples: Samples) -> None:
-        """Make the samples known to the core, unless they are so already."""
+    def _load_samples(self, samples: "Samples") -> None:
+        """Check samples and make their structure, unless it is there already."""
         if samples is self.samples:
             return
-        check_rows(
-            self.architecture,
-            samples.x,
-            samples.y_encoded,
-            samples.weight,
-            samples.rows,
-        )
-        rows, y_encoded, weight = samples.rows, samples.y_encoded, samples.weight
-        # kept alive along with this object, as long as the core knows where they are
+        _, y_encoded, weight, indices = samples
+        x: Any = samples.x  # dense: the backend was chosen by it
+        check_rows(self.architecture, x, y_encoded, weight, indices)
+        # kept alive along with this object, since the structure holds addresses only
         self.arrays = (
-            None if rows is None else np.ascontiguousarray(rows, np.int64),
+            None if indices is None else np.ascontiguousarray(indices, np.int64),
             np.ascontiguousarray(y_encoded, np.int64),
             None if weight is None else np.ascontiguousarray(weight),
         )
-        self.structure = samples_of(samples.x, *self.arrays)
+        self.structure = make_samples(x, *self.arrays)
         self.samples = samples
 
-    def pass_over(
-        self, part: Part, rates: Sequence[float], is_over: Callable[[], bool]
+    def _train_batches(
+        self,
+        chunk: "Batches",
+        rates: Sequence[float],
+        should_stop: Callable[[], bool],
     ) -> list[float]:
-        """Take a step for each batch of a part; their losses."""
-        epoch = self.epoch_of(part.order(), rates, len(part.samples.y_encoded))
-        n_batches = len(epoch.arrays.values)
+        order = chunk.draw_order()
+        check_indices("samples", order, len(chunk.samples.y_encoded))
+        n_batches = -(-len(order) // self.batches.batch_size)
+        losses = np.empty(n_batches)
+        epoch = self._make_epoch(order, np.array(rates[:n_batches], np.float64), losses)
         n_done = 0
-        while n_done < n_batches and not (n_done and is_over()):
-            n_done = self.take_steps(epoch)
+        while n_done < n_batches and not (n_done and should_stop()):
+            n_done = self._run_batches(epoch)
             self.optimizer.t += n_done - epoch.first_batch
             epoch.first_batch = n_done
-        return epoch.arrays.values[:n_done].tolist()
+        return losses[:n_done].tolist()
 
-    def epoch_of(
-        self, order: np.ndarray, rates: Sequence[float], n_samples: int
-    ) -> structures.Epoch:
-        """The structure of a pass over samples in an order, after checks of its arrays.
-
-        A learning rate is given for each batch, and maybe more.
-        """
-        batch_size, n_rows = self.batches.batch_size, self.network.room.n_rows
-        check_indices("samples", order, n_samples)
+    def _make_epoch(
+        self, order: np.ndarray, rates: np.ndarray, losses: np.ndarray
+    ) -> structures.EpochStruct:
+        batch_size, n_rows = self.batches.batch_size, self.network.scratch.n_rows
         if min(batch_size, len(order)) > n_rows:
             raise ValueError(
                 f"expected batches of at most {n_rows} rows, got {batch_size}. Make a "
                 "learner for batches of this size."
             )
-        n_batches = -(-len(order) // batch_size)
-        arrays = EpochArrays(
-            np.ascontiguousarray(order, np.int64),
-            np.array(rates[:n_batches], np.float64),
-            np.empty(n_batches),
-        )
-        epoch = structures.Epoch(
-            order=pointer("order", arrays.order, np.int64, (len(order),)),
+        order = np.ascontiguousarray(order, np.int64)
+        n_batches = (len(losses),)
+        epoch = structures.EpochStruct(
+            order=check_address("order", order, np.int64, (len(order),)),
             n_samples=len(order),
             batch_size=batch_size,
             seconds=SECONDS_PER_CALL,
+            # behind the order, so that dropout does not change it
             seed=int(self.rngs[0].integers(2**63)) if self.has_dropout else 0,
             label_smoothing=self.steps.label_smoothing,
-            rates=pointer("learning rates", arrays.rates, np.float64, (n_batches,)),
-            values=pointer("losses", arrays.values, np.float64, (n_batches,)),
+            learning_rates=check_address(
+                "learning rates", rates, np.float64, n_batches
+            ),
+            losses=check_address("losses", losses, np.float64, n_batches),
         )
-        # threads that Ctrl-C has left behind go on for a while
-        epoch.arrays = arrays
+        # kept alive with the structure: threads may still run after Ctrl-C
+        epoch.arrays = order, rates, losses
         return epoch
 
-    def take_steps(self, epoch: structures.Epoch) -> int:
-        """Take some steps of an epoch; the number of the batch to go on from."""
-        team = structures.Team(n_threads=self.workers.n_threads)
-        take_part = partial(self.take_part, epoch, team)
+    def _run_batches(self, epoch: structures.EpochStruct) -> int:
+        """Train on some batches; return the number of the batch to go on from."""
+        team = structures.TeamStruct(n_threads=self.workers.n_threads)
+        run_worker = partial(self._run_worker, epoch, team)
         try:
-            first, *_ = self.workers.map(take_part, range(self.workers.n_threads))
+            first, *_ = self.workers.map(run_worker, range(self.workers.n_threads))
         finally:
             team.is_aborted = 1  # no thread waits for one that was never started
         return first
 
-    def take_part(self, epoch: structures.Epoch, team: structures.Team, me: int) -> int:
-        """Do the work of one thread of the team; as `take_steps`."""
+    def _run_worker(
+        self, epoch: structures.EpochStruct, team: structures.TeamStruct, thread: int
+    ) -> int:
         parts = (self.network.structure, self.structure, self.optimizer, epoch, team)
         try:
-            return core().train(*map(ctypes.byref, parts), me)
+            return get_core().train(*map(ctypes.byref, parts), thread)
         finally:
             team.is_aborted = 1  # nor for one that failed
 
     def penalty(self) -> float:
-        """The penalty on the present weights."""
+        """Penalty on the present weights."""
         with np.errstate(all="ignore"):
             return self.steps.regularization.value(self.parameters)
 
-    def optimizer_state(self) -> dict[str, Any]:
-        """What the update rule remembers."""
-        state: dict[str, Any] = {"t": int(self.optimizer.t)}
-        for number, name in enumerate(self.steps.optimizer.memory, 1):
+    def optimizer_state(self) -> "OptimizerState":
+        """State of the optimizer, in vectors of the shape of the parameters."""
+        state: OptimizerState = {"t": int(self.optimizer.t)}
+        for number, name in enumerate(self.steps.optimizer.state_names, 1):
             state[name] = np.empty_like(self.parameters)
             self.vectors.store(number, state[name])
         return state

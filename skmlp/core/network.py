@@ -3,41 +3,35 @@
 import ctypes
 import math
 import threading
-from collections.abc import Mapping
 
 import numpy as np
 
 from skmlp.core import structures
 from skmlp.core.layout import (
-    ACTIVATIONS,
     BLOCK,
-    ParametersToRead,
-    address,
-    aligned,
-    padded,
-    pointer,
-    width_of,
+    CORE_ACTIVATIONS,
+    CoreArrays,
+    PredictionParameters,
+    allocate_aligned,
+    check_address,
+    choose_stride,
+    core_shapes,
+    get_address,
+    round_up,
 )
-from skmlp.core.library import core
-from skmlp.nn.layers import Activate, Dropout, PeriodicEmbedding
+from skmlp.core.library import get_core
+from skmlp.nn.layers import ActivationLayer, Dropout, PeriodicEmbedding
 from skmlp.nn.network import Architecture
-from skmlp.nn.parameters import Key
 
 
-class Room:
-    """Hands out scratch space, of which only the addresses are of interest.
-
-    Parameters
-    ----------
-    n_rows : int
-        Rows of a matrix.
-    """
+class ScratchAllocator:
+    """Allocator of scratch matrices of `n_rows` rows, kept alive as long as itself."""
 
     smallest_block = 2**14
 
     def __init__(self, n_rows: int) -> None:
         self.n_rows = n_rows
-        self.blocks: list[np.ndarray] = []  # kept alive along with this object
+        self.blocks: list[np.ndarray] = []
         self.place = self.end = 0
 
     def matrix(self, width: int) -> int:
@@ -45,158 +39,135 @@ class Room:
         return self.numbers(self.n_rows * width)
 
     def numbers(self, size: int) -> int:
-        """Address of some numbers, at the beginning of a cache line."""
+        """Address of `size` numbers, at the beginning of a cache line."""
         if self.place + 4 * size > self.end:
-            self.blocks.append(aligned(max(size, self.smallest_block)))
-            self.place = address(self.blocks[-1])
+            self.blocks.append(allocate_aligned(max(size, self.smallest_block)))
+            self.place = get_address(self.blocks[-1])
             self.end = self.place + self.blocks[-1].nbytes
         start = self.place
-        self.place += 4 * padded(size)
+        self.place += 4 * round_up(size)
         return start
 
 
 class CoreNetwork:
-    """A network, or a stack of them, as core.c sees it.
-
-    Parameters
-    ----------
-    architecture : Architecture
-        What the core takes (`takes`).
-    arrays : dict of (layer index, name) to ndarray
-        Parameters with their padding; with a first axis for a stack.
-    n_rows : int
-        Rows that it has room for.
-    learns : bool, default=False
-        Whether it has room for what training needs.
-
-    Attributes
-    ----------
-    structure : structures.Network
-        To be handed to the core; valid as long as this object lives.
-    """
+    """The structure of a network, or of a stack of them, as core.c sees it."""
 
     def __init__(
         self,
         architecture: Architecture,
-        arrays: Mapping[Key, np.ndarray],
-        n_rows: int,
-        learns: bool = False,
+        arrays: CoreArrays,  # with their padding
+        n_rows: int,  # of the largest batch
+        training: bool = False,  # adds space for derivatives and gradients
     ) -> None:
         self.architecture = architecture
         self.arrays = arrays
-        self.learns = learns
-        self.room = Room(padded(n_rows))
-        self.layers = (structures.Layer * len(architecture.dense_layers))()
-        self.structure = structures.Network(
+        self.shapes = core_shapes(architecture, training)
+        self.training = training
+        self.scratch = ScratchAllocator(round_up(n_rows))
+        self.layers = (structures.LayerStruct * len(architecture.dense_layers))()
+        # valid as long as this object, which owns the memory
+        self.structure = structures.NetworkStruct(
             n_inputs=architecture.n_inputs,
             n_classes=architecture.n_classes,
             n_layers=len(self.layers),
-            n_rows=self.room.n_rows,
+            n_rows=self.scratch.n_rows,
             layers=self.layers,
         )
-        width = width_of(architecture.n_inputs)
-        x = self.room.matrix(width)
-        self.structure.x, self.structure.x_width = x, width
+        stride = choose_stride(architecture.n_inputs)
+        x = self.scratch.matrix(stride)
+        self.structure.x, self.structure.x_stride = x, stride
         if architecture.n_periodic:
-            embedding = self.embedding(x, width)
+            embedding = self._make_embedding(x, stride)
             self.structure.embedding = ctypes.pointer(embedding)
-            x, width = embedding.y, embedding.y_width
+            x, stride = embedding.y, embedding.y_stride
+        # the output of each layer is the input of the next
         for number, layer in enumerate(self.layers):
-            layer.x, layer.x_width = x, width
-            self.fill(layer, number)
-            x, width = layer.y, layer.y_width
-        if learns:
-            self.structure.by_class = self.room.matrix(up_to_4(architecture.n_classes))
-            self.structure.losses = self.room.matrix(1)
+            layer.x, layer.x_stride = x, stride
+            self._fill_layer(layer, number)
+            x, stride = layer.y, layer.y_stride
+        if training:
+            n_rows = round_up(architecture.n_classes, 4)
+            self.structure.class_major = self.scratch.matrix(n_rows)
+            self.structure.losses = self.scratch.matrix(1)
 
-    def embedding(self, x: int, x_width: int) -> structures.Embedding:
-        """The structure of the periodic embedding."""
+    def _get_parameters(self, layer: int, name: str) -> tuple[int, int]:
+        """Checked address of an array, and the stride to that of the next network."""
+        array, shape = self.arrays[layer, name], self.shapes[layer, name]
+        stride = array.strides[0] // 4 if array.ndim > len(shape) else 0
+        return check_address(name, array, np.float32, shape), stride
+
+    def _make_embedding(self, x: int, x_stride: int) -> structures.EmbeddingStruct:
         n_inputs, n_numbers = self.architecture.n_inputs, self.architecture.n_periodic
-        waves = self.arrays[0, "waves"]
-        shape = (n_numbers, 2 + PeriodicEmbedding.n_outputs, PeriodicEmbedding.n_waves)
-        # the last number writes one behind its curves
-        width = width_of(n_inputs + n_numbers * PeriodicEmbedding.n_outputs + 1)
-        embedding = structures.Embedding(
+        # the curves of a number are stored as 4, one more than there are
+        stride = choose_stride(n_inputs + n_numbers * PeriodicEmbedding.n_outputs + 1)
+        parameters, member_stride = self._get_parameters(0, "embedding")
+        embedding = structures.EmbeddingStruct(
             n_inputs=n_inputs,
             n_numbers=n_numbers,
-            x_width=x_width,
-            y_width=width,
-            waves=pointer("waves", waves, np.float32, shape),
+            x_stride=x_stride,
+            y_stride=stride,
+            parameters=parameters,
             x=x,
-            y=self.room.matrix(width),
-            n_rows=self.room.n_rows,
-            waves_step=step_of(waves, 3),
+            y=self.scratch.matrix(stride),
+            n_rows=self.scratch.n_rows,
+            member_stride=member_stride,
         )
-        if self.learns:
-            n_waves = n_numbers * PeriodicEmbedding.n_waves
-            embedding.cosine = self.room.matrix(n_waves)
-            embedding.sine = self.room.matrix(n_waves)
-            embedding.delta = self.room.matrix(width)
+        if self.training:
+            n_cosines = n_numbers * PeriodicEmbedding.n_frequencies
+            embedding.cosine = self.scratch.matrix(n_cosines)
+            embedding.sine = self.scratch.matrix(n_cosines)
+            embedding.grad = self.scratch.matrix(stride)
         return embedding
 
-    def fill(self, layer: structures.Layer, number: int) -> None:
+    def _fill_layer(self, layer: structures.LayerStruct, number: int) -> None:
         """Fill in the structure of a dense layer, whose input is there."""
         architecture = self.architecture
         index = architecture.dense_layers[number]
         layer.fan_in, layer.fan_out = architecture.layout.shapes[index, "weight"]
-        weight, bias = self.arrays[index, "weight"], self.arrays[index, "bias"]
-        layer.y_width = width_of(layer.fan_out)
-        layer.y = self.room.matrix(layer.y_width)
-        n_rows = padded(layer.fan_in) if self.learns else layer.fan_in
-        width = layer.weight_width = self.parameter_width(layer.fan_out)
-        layer.weight = pointer("weights", weight, np.float32, (n_rows, width))
-        layer.bias = pointer("biases", bias, np.float32, (width,))
-        layer.weight_step, layer.bias_step = step_of(weight, 2), step_of(bias, 1)
-        layer.scale = 1.0
+        layer.y_stride = choose_stride(layer.fan_out)
+        layer.y = self.scratch.matrix(layer.y_stride)
+        _, layer.weight_stride = self.shapes[index, "weight"]
+        layer.weight, layer.weight_member_stride = self._get_parameters(index, "weight")
+        layer.bias, layer.bias_member_stride = self._get_parameters(index, "bias")
+        layer.dropout_scale = 1.0
         if number < len(architecture.activations):
-            self.activate(layer, number)
-        if self.learns:
-            layer.delta = self.room.matrix(layer.y_width)
+            self._fill_activation(layer, number)
+        if self.training:
+            layer.grad = self.scratch.matrix(layer.y_stride)
             if number > 0 or architecture.n_periodic:
-                size = up_to_4(layer.fan_out) * layer.x_width
-                layer.transposed = self.room.numbers(size)
+                # W^T, for the gradient of the layer below
+                size = round_up(layer.fan_out, 4) * layer.x_stride
+                layer.transposed = self.scratch.numbers(size)
 
-    def parameter_width(self, n_units: int) -> int:
-        """Numbers from one row of the parameters to the next."""
-        return width_of(n_units) if self.learns else padded(n_units)
-
-    def activate(self, layer: structures.Layer, number: int) -> None:
-        """Fill in what stands behind a dense layer."""
+    def _fill_activation(self, layer: structures.LayerStruct, number: int) -> None:
+        """Fill in the activation and the dropout of a dense layer."""
         architecture = self.architecture
         activation = architecture.activations[number]
-        known = ACTIVATIONS[type(activation)]
+        known = CORE_ACTIVATIONS[type(activation)]
         layer.activation, layer.constant = known.number, known.constant(activation)
-        slope = self.arrays.get((architecture.dense_layers[number] + 1, "slope"))
-        if slope is not None:
-            shape = (self.parameter_width(layer.fan_out),)
-            layer.slope = pointer("slopes", slope, np.float32, shape)
-            layer.slope_step = step_of(slope, 1)
-            layer.shares_slope = activation.shared
-        if self.learns:
-            layer.derivative = self.room.matrix(layer.y_width)
-            if slope is not None:
-                layer.by_slope = self.room.matrix(layer.y_width)
-                factors = Activate(activation, 1).learning_rates
-                layer.slope_factor = factors["slope"]
+        index = architecture.dense_layers[number] + 1
+        has_slope = (index, "slope") in self.arrays
+        if has_slope:
+            layer.slope, layer.slope_member_stride = self._get_parameters(
+                index, "slope"
+            )
+            layer.is_slope_shared = activation.shared
+        if self.training:
+            layer.derivative = self.scratch.matrix(layer.y_stride)
+            if has_slope:
+                layer.slope_grad = self.scratch.matrix(layer.y_stride)
+                factors = ActivationLayer(activation, 1).learning_rates
+                layer.slope_rate_factor = factors["slope"]
             if architecture.dropout[number] > 0:
                 dropout = Dropout(architecture.dropout[number])
-                layer.threshold, layer.scale = int(dropout.threshold), dropout.scale
+                layer.dropout_threshold = int(dropout.threshold)
+                layer.dropout_scale = dropout.scale
 
 
-def up_to_4(n: int) -> int:
-    """The next multiple of 4."""
-    return -(-n // 4) * 4
-
-
-def step_of(array: np.ndarray, n_axes: int) -> int:
-    """Numbers from one network of a stack to the next, where there is an axis of it."""
-    return array.strides[0] // 4 if array.ndim > n_axes else 0
-
-
-def takes(architecture: Architecture) -> bool:
-    """Whether the core knows all that the network is made of."""
+def is_supported(architecture: Architecture) -> bool:
+    """Return True if the core has the type and all activations of a network."""
     return architecture.dtype == "float32" and all(
-        type(activation) in ACTIVATIONS for activation in architecture.activations
+        type(activation) in CORE_ACTIVATIONS for activation in architecture.activations
     )
 
 
@@ -204,12 +175,12 @@ def check_rows(
     architecture: Architecture,
     x: np.ndarray,
     y_encoded: np.ndarray | None = None,
-    weight: np.ndarray | None = None,
-    rows: np.ndarray | None = None,
+    sample_weight: np.ndarray | None = None,
+    indices: np.ndarray | None = None,
 ) -> None:
-    """Raise unless all that the core will read is there: it looks at no bounds.
+    """Raise unless all that the core will read is there: it checks no bounds.
 
-    Classes and rows may be integers of any type, of which `samples_of` takes one.
+    Integers may be of any type here; `make_samples` requires int64.
     """
     if x.dtype != np.float32 or x.ndim != 2 or x.shape[1] != architecture.n_inputs:
         raise ValueError(
@@ -218,117 +189,107 @@ def check_rows(
         )
     if not x.flags.aligned or any(stride % x.itemsize for stride in x.strides):
         raise ValueError(f"the core takes no rows {x.strides} bytes apart; copy them.")
-    if rows is not None:
-        check_indices("rows", rows, len(x))
+    if indices is not None:
+        check_indices("rows", indices, len(x))
     if y_encoded is not None:
         check_indices("classes", y_encoded, architecture.n_classes)
-    n_samples = len(x) if rows is None else len(rows)
-    for name, numbers in {"classes": y_encoded, "weights": weight}.items():
+    n_samples = len(x) if indices is None else len(indices)
+    for name, numbers in {"classes": y_encoded, "weights": sample_weight}.items():
         if numbers is not None and len(numbers) != n_samples:
             raise ValueError(f"{len(numbers)} {name} were given for {n_samples} rows.")
 
 
-def check_indices(name: str, numbers: np.ndarray, limit: int) -> None:
-    """Raise unless numbers are integers from 0 to below a limit."""
-    if numbers.ndim != 1 or numbers.dtype.kind not in "iu":
+def check_indices(name: str, indices: np.ndarray, limit: int) -> None:
+    """Raise unless `indices` are integers in [0, limit)."""
+    if indices.ndim != 1 or indices.dtype.kind not in "iu":
         raise ValueError(
             f"expected a 1-D array of integers as numbers of {name}, got "
-            f"{numbers.dtype} of shape {numbers.shape}. Convert it first."
+            f"{indices.dtype} of shape {indices.shape}. Convert it first."
         )
-    if len(numbers) == 0:
+    if len(indices) == 0:
         return
-    # as unsigned integers, among which negative ones are too large as well
-    if numbers.astype(np.int64, copy=False).view(np.uint64).max() >= limit:
+    # one pass: as unsigned integers, negative ones are too large as well
+    if indices.astype(np.int64, copy=False).view(np.uint64).max() >= limit:
         raise ValueError(
             f"numbers of {name} are from 0 to {limit - 1}, and these go from "
-            f"{numbers.min()} to {numbers.max()}."
+            f"{indices.min()} to {indices.max()}."
         )
 
 
 class CorePredictor:
-    """Gives logits of a network, or of a stack of them, whose parameters it only reads.
+    """Predictor of logits, of a network or a stack of them, by the core."""
 
-    Parameters
-    ----------
-    architecture : Architecture
-        What the core takes.
-    parameters : ndarray of shape (n_parameters,) or (n_members, n_parameters)
-        Read anew at each call.
-    """
-
-    def __init__(self, architecture: Architecture, parameters: np.ndarray) -> None:
+    def __init__(
+        self,
+        architecture: Architecture,
+        parameters: np.ndarray,  # (n_parameters,) or (n_members, n_parameters)
+    ) -> None:
         self.architecture = architecture
-        self.parameters = np.asarray(parameters, np.float32)
+        self.parameters = np.asarray(parameters, np.float32)  # read anew at each call
         if self.parameters.shape[-1:] != (architecture.layout.size,):
             raise ValueError(
                 f"expected vectors of {architecture.layout.size} parameters, got an "
                 f"array of shape {self.parameters.shape}. Pass those of this network."
             )
-        self.of_thread = threading.local()  # what a thread has filled in already
+        # structures and scratch space of each thread that predicts
+        self.thread = threading.local()
 
-    def is_of(self, architecture: Architecture, parameters: np.ndarray) -> bool:
-        """Whether these are what it reads."""
+    def is_for(self, architecture: Architecture, parameters: np.ndarray) -> bool:
+        """Return True if this predictor reads these very parameters."""
         return self.architecture is architecture and self.parameters is parameters
 
-    def network(self, n_rows: int) -> CoreNetwork:
-        """The structures of the thread that asks, with room for some rows."""
-        network: CoreNetwork | None = getattr(self.of_thread, "network", None)
-        if network is None or network.room.n_rows < n_rows:
+    def _get_network(self, n_rows: int) -> CoreNetwork:
+        """Get the structures of this thread, with space for so many rows."""
+        network: CoreNetwork | None = getattr(self.thread, "network", None)
+        if network is None or network.scratch.n_rows < n_rows:
             stack = np.atleast_2d(self.parameters)
-            self.of_thread.read = ParametersToRead(self.architecture, stack)
-            arrays = self.of_thread.read.arrays
+            self.thread.parameters = PredictionParameters(self.architecture, stack)
+            arrays = self.thread.parameters.arrays
             network = CoreNetwork(self.architecture, arrays, n_rows)
-            self.of_thread.network = network
+            self.thread.network = network
         else:
-            self.of_thread.read.renew()
+            self.thread.parameters.renew()
         return network
 
-    def logits(self, x: np.ndarray, rows: np.ndarray | None = None) -> np.ndarray:
-        """Logits of any number of rows, in an array of their own.
-
-        Parameters
-        ----------
-        x : ndarray of float32 of shape (n_samples, n_inputs)
-            The input.
-        rows : ndarray of int of shape (n_rows,), default=None
-            Which rows of `x`; None for all of them.
-        """
-        check_rows(self.architecture, x, rows=rows)
-        if rows is not None:
-            rows = np.ascontiguousarray(rows, np.int64)
-        n_rows = len(x) if rows is None else len(rows)
+    def logits(self, x: np.ndarray, indices: np.ndarray | None = None) -> np.ndarray:
+        """Logits of all rows of `x`, or of those at `indices`, in a new array."""
+        check_rows(self.architecture, x, indices=indices)
+        if indices is not None:
+            indices = np.ascontiguousarray(indices, np.int64)
+        n_rows = len(x) if indices is None else len(indices)
         *stack, _ = self.parameters.shape
         logits = np.empty((*stack, n_rows, self.architecture.n_classes), np.float32)
-        core().predict_logits(
-            ctypes.byref(self.network(min(n_rows, BLOCK)).structure),
-            ctypes.byref(samples_of(x, rows)),
+        get_core().predict_logits(
+            ctypes.byref(self._get_network(min(n_rows, BLOCK)).structure),
+            ctypes.byref(make_samples(x, indices)),
             math.prod(stack),
             0,
             n_rows,
-            address(logits),
+            get_address(logits),
         )
         return logits
 
 
-def samples_of(
+def make_samples(
     x: np.ndarray,
-    rows: np.ndarray | None,
+    indices: np.ndarray | None,
     y_encoded: np.ndarray | None = None,
-    weight: np.ndarray | None = None,
-) -> structures.Samples:
-    """The structure of samples that `_check_rows` let pass; arrays stay the caller's.
+    sample_weight: np.ndarray | None = None,
+) -> structures.SamplesStruct:
+    """Make the structure of samples that passed `check_rows`; check types and lengths.
 
-    Raises
-    ------
-    ValueError
-        Unless classes and rows are int64 and weights float32, one of each per sample.
+    The caller keeps the arrays alive.
     """
-    shape = (len(x) if rows is None else len(rows),)
-    return structures.Samples(
-        address(x),
+    shape = (len(x) if indices is None else len(indices),)
+
+    def address(name: str, array: np.ndarray | None, dtype: type) -> int | None:
+        return None if array is None else check_address(name, array, dtype, shape)
+
+    return structures.SamplesStruct(
+        get_address(x),
         x.strides[0] // 4,
         x.strides[1] // 4,
-        None if rows is None else pointer("rows", rows, np.int64, shape),
-        None if y_encoded is None else pointer("classes", y_encoded, np.int64, shape),
-        None if weight is None else pointer("weights", weight, np.float32, shape),
+        address("rows", indices, np.int64),
+        address("classes", y_encoded, np.int64),
+        address("weights", sample_weight, np.float32),
     )

@@ -1,4 +1,4 @@
-"""The structures of core.c, field by field."""
+"""The structures of core.c; a test compares names, order and types with the source."""
 
 import ctypes
 from ctypes import (
@@ -11,93 +11,87 @@ from ctypes import (
     c_uint64,
     c_void_p,
 )
+from typing import Any
 
 
-class Layer(ctypes.Structure):
-    """A dense layer, the activation behind it, and dropout."""
+def _fields(ctype: type, names: str) -> list[tuple[str, Any]]:
+    return [(name, ctype) for name in names.split()]
+
+
+class LayerStruct(ctypes.Structure):
+    """A dense layer with its activation and dropout."""
 
     _fields_ = [
-        *((name, c_int64) for name in ("fan_in", "fan_out", "x_width", "y_width")),
-        ("weight_width", c_int64),
-        ("activation", c_int64),
-        ("constant", c_float),
-        ("scale", c_float),
-        ("threshold", c_uint32),
-        ("slope_factor", c_float),
-        ("shares_slope", c_int64),
-        *((name, c_int64) for name in ("weight_step", "bias_step", "slope_step")),
-        *((name, c_void_p) for name in ("weight", "bias", "slope", "transposed")),
-        *((name, c_void_p) for name in ("x", "y", "derivative", "by_slope", "delta")),
+        *_fields(c_int64, "fan_in fan_out x_stride y_stride weight_stride activation"),
+        *_fields(c_float, "constant dropout_scale"),
+        *_fields(c_uint32, "dropout_threshold"),
+        *_fields(c_float, "slope_rate_factor"),
+        *_fields(c_int64, "is_slope_shared weight_member_stride bias_member_stride"),
+        *_fields(c_int64, "slope_member_stride"),
+        *_fields(c_void_p, "weight bias slope transposed x y derivative slope_grad"),
+        *_fields(c_void_p, "grad"),
     ]
 
 
-class Embedding(ctypes.Structure):
+class EmbeddingStruct(ctypes.Structure):
     """The periodic embedding of the first columns."""
 
     _fields_ = [
-        *((name, c_int64) for name in ("n_inputs", "n_numbers", "x_width", "y_width")),
-        *((name, c_void_p) for name in ("waves", "x", "y", "delta", "cosine", "sine")),
-        ("n_rows", c_int64),
-        ("waves_step", c_int64),
+        *_fields(c_int64, "n_inputs n_numbers x_stride y_stride"),
+        *_fields(c_void_p, "parameters x y grad cosine sine"),
+        *_fields(c_int64, "n_rows member_stride"),
     ]
 
 
-class Network(ctypes.Structure):
+class NetworkStruct(ctypes.Structure):
     """All layers, and the arrays that they share."""
 
     _fields_ = [
-        *((name, c_int64) for name in ("n_inputs", "n_classes", "n_layers", "x_width")),
-        ("x", c_void_p),
-        ("layers", POINTER(Layer)),
-        ("embedding", POINTER(Embedding)),
-        ("by_class", c_void_p),
-        ("n_rows", c_int64),
-        ("losses", c_void_p),
+        *_fields(c_int64, "n_inputs n_classes n_layers x_stride"),
+        *_fields(c_void_p, "x"),
+        *_fields(POINTER(LayerStruct), "layers"),
+        *_fields(POINTER(EmbeddingStruct), "embedding"),
+        *_fields(c_void_p, "class_major"),
+        *_fields(c_int64, "n_rows"),
+        *_fields(c_void_p, "losses"),
     ]
 
 
-class Samples(ctypes.Structure):
-    """Rows with their classes and weights."""
+class SamplesStruct(ctypes.Structure):
+    """Rows with their class indices and sample weights."""
 
     _fields_ = [
-        ("x", c_void_p),
-        ("row_step", c_int64),
-        ("column_step", c_int64),
-        ("rows", c_void_p),
-        ("codes", c_void_p),
-        ("weight", c_void_p),
+        *_fields(c_void_p, "x"),
+        *_fields(c_int64, "row_stride column_stride"),
+        *_fields(c_void_p, "indices y_encoded sample_weight"),
     ]
 
 
-class Optimizer(ctypes.Structure):
-    """An update rule, and the decay beside it."""
+class OptimizerStruct(ctypes.Structure):
+    """An optimizer, regularization and the number of steps so far."""
 
     _fields_ = [
-        *((name, c_int64) for name in ("kind", "distance", "t")),
-        *((name, c_double) for name in ("beta_1", "beta_2", "epsilon", "momentum")),
-        ("is_nesterov", c_int64),
-        *((name, c_double) for name in ("penalty", "weight_decay")),
+        *_fields(c_int64, "kind state_stride t"),
+        *_fields(c_double, "beta_1 beta_2 epsilon momentum"),
+        *_fields(c_int64, "is_nesterov"),
+        *_fields(c_double, "l2 weight_decay"),
     ]
 
 
-class Epoch(ctypes.Structure):
-    """Batches of an epoch, from one of them on."""
+class EpochStruct(ctypes.Structure):
+    """Batches of an epoch, from `first_batch` on."""
 
     _fields_ = [
-        ("order", c_void_p),
-        *((name, c_int64) for name in ("n_samples", "batch_size", "first_batch")),
-        ("seconds", c_double),
-        ("seed", c_uint64),
-        ("label_smoothing", c_double),
-        ("rates", c_void_p),
-        ("values", c_void_p),
+        *_fields(c_void_p, "order"),
+        *_fields(c_int64, "n_samples batch_size first_batch"),
+        *_fields(c_double, "seconds"),
+        *_fields(c_uint64, "seed"),
+        *_fields(c_double, "label_smoothing"),
+        *_fields(c_void_p, "learning_rates losses"),
     ]
 
 
-class Team(ctypes.Structure):
+class TeamStruct(ctypes.Structure):
     """Threads that share the work on each batch."""
 
-    _fields_ = [
-        *((name, c_int32) for name in ("n_threads", "n_waiting", "n_meetings")),
-        *((name, c_int32) for name in ("is_aborted", "is_over")),
-    ]
+    _fields_ = _fields(c_int32, "n_threads n_waiting generation is_aborted should_stop")

@@ -8,7 +8,7 @@ from distributed import Future
 from skmlp.dask.cluster import Tasks
 from skmlp.fitting.averaging import TrainingState, average_states
 from skmlp.fitting.shards import CommunicationRound, Executor, RoundStats, ShardJob
-from skmlp.training.batches import RowsInShards, Samples
+from skmlp.training.batches import Samples, ShardedRows
 from skmlp.training.threads import open_workers
 
 STATES_AT_ONCE = 4
@@ -25,11 +25,11 @@ class OnCluster(Executor):
     ----------
     tasks : Tasks
         Those of the fit.
-    rows : RowsInShards
+    rows : ShardedRows
         The shards, as futures.
     """
 
-    def __init__(self, tasks: Tasks, rows: RowsInShards) -> None:
+    def __init__(self, tasks: Tasks, rows: ShardedRows) -> None:
         self.tasks = tasks
         self.sizes = rows.sizes
         self.shards: Sequence[Future] = rows.shards
@@ -39,7 +39,7 @@ class OnCluster(Executor):
         job: ShardJob,
         state: TrainingState,
         rounds: Sequence[CommunicationRound],
-        is_over: Callable[[], bool],
+        should_stop: Callable[[], bool],
     ) -> tuple[TrainingState, list[RoundStats]]:
         workers = self.tasks.places(len(self.shards))
         with Tasks(self.tasks.client) as tasks:
@@ -60,7 +60,7 @@ class OnCluster(Executor):
             reports: list[RoundStats] = []
             for report in promised:
                 reports.append(report.result())
-                if reports[-1].weight and is_over():
+                if reports[-1].weight and should_stop():
                     break
             return states[len(reports) - 1].result(), reports
 

@@ -31,7 +31,7 @@ from skmlp.fitting.config import TrainingRun
 from skmlp.fitting.parameters import Parameters
 from skmlp.fitting.shards import ShardedTrainer
 from skmlp.fitting.solvers import StochasticTrainer, Trainer, check_supports
-from skmlp.training.batches import RowsInShards
+from skmlp.training.batches import ShardedRows
 
 
 class DaskMLPSoftmaxClassifier(MLPSoftmaxClassifier):
@@ -336,7 +336,7 @@ class DaskMLPSoftmaxClassifier(MLPSoftmaxClassifier):
     def _build_trainer(self, parameters: Parameters, run: TrainingRun) -> Trainer:
         trainer = super()._build_trainer(parameters, run)
         rows = run.data.samples.x
-        if not isinstance(rows, RowsInShards):  # those of partial_fit
+        if not isinstance(rows, ShardedRows):  # those of partial_fit
             return trainer
         assert isinstance(trainer, StochasticTrainer), "others were refused"
         self.n_shards_ = len(rows.sizes)

@@ -30,7 +30,7 @@ from skmlp.data.splits import SplitRole
 from skmlp.fitting.config import TrainData
 from skmlp.fitting.parameters import Parameters
 from skmlp.tabular.frame import TableLike
-from skmlp.training.batches import RowsInShards, Samples
+from skmlp.training.batches import Samples, ShardedRows
 
 if TYPE_CHECKING:
     from skmlp.dask.classifier import DaskMLPSoftmaxClassifier
@@ -89,7 +89,7 @@ class Gathered(MemorySource):
 
     def place(self, data: TrainData, rng: np.random.Generator) -> TrainData:
         """Deal the training rows to shards at random."""
-        rows = data.samples.members(0)
+        rows = data.samples.select_members(0)
         n_rows = len(rows.y_encoded)
         n_shards = min(self.n_shards, n_rows)
         # one shard is all there is, in the order of a plain fit
@@ -101,15 +101,15 @@ class Gathered(MemorySource):
             for part, worker in zip(parts, workers, strict=True)
         ]
         shape = check_dense(rows.x).shape
-        x = RowsInShards((n_rows, shape[1]), tuple(map(len, parts)), shards)
-        samples = data.samples._replace(x=x, rows=None)
+        x = ShardedRows((n_rows, shape[1]), tuple(map(len, parts)), shards)
+        samples = data.samples._replace(x=x, indices=None)
         return data._replace(samples=samples)
 
 
 def compact(rows: Samples, part: np.ndarray) -> Samples:
     """Some samples on a matrix of their own."""
-    places = part if rows.rows is None else rows.rows[part]
-    return rows.take(part)._replace(x=check_dense(rows.x)[places], rows=None)
+    places = part if rows.indices is None else rows.indices[part]
+    return rows.take(part)._replace(x=check_dense(rows.x)[places], indices=None)
 
 
 def shards_in_words(n_shards: int) -> dict[str, str]:
@@ -168,7 +168,7 @@ class OnWorkers(PartedSource):
         sizes = np.bincount(shard_of, n_rows_of).astype(int)
         is_training = np.isin(roles, TO_TRAIN_ON)
         shape = (int(sizes.sum()), validation.x.shape[1])
-        x = RowsInShards(shape, tuple(sizes.tolist()), shards)
+        x = ShardedRows(shape, tuple(sizes.tolist()), shards)
         weight = self.targets.full_weight()
         samples = Samples(
             x,
@@ -270,7 +270,7 @@ def encoded_part(
     samples = Samples(x, y_encoded, weight)
     masks = np.isin(use, TO_TRAIN_ON), use == SplitRole.VALIDATION
     first, second = (
-        samples.take(mask)._replace(x=x[mask], rows=None) for mask in masks
+        samples.take(mask)._replace(x=x[mask], indices=None) for mask in masks
     )
     return first, second
 

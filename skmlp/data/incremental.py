@@ -49,7 +49,7 @@ from skmlp.tabular.frame import (
     to_index,
     to_objects,
 )
-from skmlp.training.batches import RowsInMemory
+from skmlp.training.batches import MemoryRows
 
 _ENOUGH_ROWS = 1000
 """Rows on which the encoder is final, if every column had two different values."""
@@ -67,7 +67,7 @@ So a stream of single rows is trained on two or three times in total.
 class PartialFitBatch(NamedTuple):
     """Rows of one call of partial_fit, encoded."""
 
-    x: RowsInMemory  # (n_rows, n_inputs)
+    x: MemoryRows  # (n_rows, n_inputs)
     targets: Targets
     rng: np.random.Generator
     reinitializes: bool  # train a new network
@@ -118,13 +118,13 @@ def _fit_first_inputs(
     table: Table,
     targets: Targets,
     rng: np.random.Generator,
-) -> tuple["RowBuffer | None", RowsInMemory]:
+) -> tuple["RowBuffer | None", MemoryRows]:
     """Fit inputs on the first rows, unless the user passes a fitted encoder."""
     given = parameters.preprocessing
     if not isinstance(given, str | None) and is_fitted(given):
         inputs.take_encoder(deepcopy(given))
         return None, encode_rows(inputs, table, parameters.dtype)
-    x = fit_inputs(inputs, parameters, table, targets, targets.samples.rows, rng)
+    x = fit_inputs(inputs, parameters, table, targets, targets.samples.indices, rng)
     encoder = inputs.encoder_
     if not isinstance(encoder, TableEncoder):
         return None, x  # others are final at once
@@ -147,7 +147,7 @@ def _refit(
     targets = _build_targets(parameters, rows, classes)
     table = as_table(rows.X)
     x = fit_encoder(
-        inputs, encoder, parameters.dtype, table, targets, targets.samples.rows
+        inputs, encoder, parameters.dtype, table, targets, targets.samples.indices
     )
     buffer: RowBuffer | None = RowBuffer(rows)  # for the next time
     if _is_enough(encoder, len(rows.y_encoded)):

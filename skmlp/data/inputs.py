@@ -28,7 +28,7 @@ from skmlp.tabular.frame import (
     remember_names,
 )
 from skmlp.tabular.labels import find_labels
-from skmlp.training.batches import Rows, RowsInMemory
+from skmlp.training.batches import MemoryRows, TrainingRows
 
 M = TypeVar("M", np.ndarray, SparseMatrix)
 """A dense or a sparse matrix."""
@@ -135,7 +135,7 @@ def fit_inputs(
     targets: Targets,
     rows: np.ndarray | None,
     rng: np.random.Generator,
-) -> RowsInMemory:
+) -> MemoryRows:
     """Fit a new encoder on some rows (None for all), set `inputs`, and encode all."""
     encoder = make_encoder(parameters, spawn_encoder_rng(rng))
     # a TableEncoder remembers all names by itself
@@ -153,7 +153,7 @@ def fit_encoder(
     table: Table,
     targets: Targets,
     rows: np.ndarray | None,
-) -> RowsInMemory:
+) -> MemoryRows:
     """Fit this encoder on some rows (None for all), set `inputs`, and encode all."""
     weight = targets.sample_weight
     if rows is not None:
@@ -176,7 +176,7 @@ def fit_encoder(
     return _check_encoded(x, dtype)
 
 
-def encode_rows(inputs: FittedInputs, X: TableLike, dtype: str) -> RowsInMemory:
+def encode_rows(inputs: FittedInputs, X: TableLike, dtype: str) -> MemoryRows:
     """Encode rows by fitted inputs, or by an estimator that has their attributes."""
     table = as_table(X)
     if type(inputs.encoder_) is TableEncoder:  # a subclass may transform otherwise
@@ -187,7 +187,7 @@ def encode_rows(inputs: FittedInputs, X: TableLike, dtype: str) -> RowsInMemory:
     return _check_encoded(inputs.encoder_.transform(table.data), dtype)
 
 
-def _check_encoded(encoded: TableData, dtype: str) -> RowsInMemory:
+def _check_encoded(encoded: TableData, dtype: str) -> MemoryRows:
     """Return the output of an encoder as a finite array or CSR matrix of `dtype`."""
     name = "the encoded X"
     if type(encoded) is np.ndarray and encoded.dtype == dtype and encoded.ndim == 2:
@@ -202,7 +202,7 @@ def _check_encoded(encoded: TableData, dtype: str) -> RowsInMemory:
 
 def _check_rows(
     inputs: FittedInputs, X: TableData, dtype: str, reset: bool = False
-) -> RowsInMemory:
+) -> MemoryRows:
     """Return X that has no encoder as a finite array or CSR matrix of `dtype`."""
     if not reset and _looks_plain(X, inputs):
         # a tenth of the time of scikit-learn's checks, which find nothing else here
@@ -232,7 +232,7 @@ def _check_rows(
         ) from error
 
 
-def check_dense(x: Rows) -> np.ndarray:
+def check_dense(x: TrainingRows) -> np.ndarray:
     """Return encoded rows of a fit by part, which must be dense."""
     if isinstance(x, np.ndarray):
         return x

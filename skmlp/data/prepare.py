@@ -28,7 +28,7 @@ from skmlp.fitting.config import TrainConfig, TrainData
 from skmlp.fitting.parameters import Parameters, Transformer
 from skmlp.tabular.encoder import TableEncoder
 from skmlp.tabular.frame import Table, TableLike, as_table, check_not_lazy
-from skmlp.training.batches import Rows, Samples
+from skmlp.training.batches import Samples, TrainingRows
 
 
 class ValidationData(NamedTuple):
@@ -88,7 +88,7 @@ def prepare(
     if validation_data.is_given:
         validation = _encode_validation(
             inputs, parameters.dtype, targets, validation_data
-        ).for_each(config.n_estimators)
+        ).broadcast_members(config.n_estimators)
     return source.place(build_data(inputs.encoder_, samples, validation, targets), rng)
 
 
@@ -102,12 +102,12 @@ def _prepare_table(
     """Split and encode a table in memory: samples share one matrix."""
     # indices of (n_members, n_training) and (n_members, n_validation) rows
     samples, validation = split_samples(source.targets.samples, split, rng)
-    x: Rows  # (n_rows, n_inputs), of which samples take rows by index
+    x: TrainingRows  # (n_rows, n_inputs), of which samples take rows by index
     if inputs.is_fitted:
         x = encode_rows(inputs, source.table, parameters.dtype)
     else:
         x = fit_inputs(
-            inputs, parameters, source.table, source.targets, samples.rows, rng
+            inputs, parameters, source.table, source.targets, samples.indices, rng
         )
     return samples._replace(x=x), validation and validation._replace(x=x)
 
@@ -128,7 +128,7 @@ def _prepare_parts(
     # rows of weight 0 get no role; (n_rows,)
     roles = assign_splits(
         targets.y,
-        targets.samples.rows,
+        targets.samples.indices,
         fraction,
         0 if inputs.is_fitted else n_to_encoder,
         rng,
@@ -146,7 +146,9 @@ def _prepare_parts(
         known = check_dense(fit_inputs(inputs, parameters, table, chosen, None, rng))
     samples, validation = source.encode(inputs, parameters, roles, known, rng)
     n_members = split.n_estimators
-    return samples.for_each(n_members), validation and validation.for_each(n_members)
+    return samples.broadcast_members(
+        n_members
+    ), validation and validation.broadcast_members(n_members)
 
 
 def build_data(

@@ -372,7 +372,7 @@ class ParquetSource(PartedSource):
         columns = {"y_encoded": self.targets.y}  # arrays of (n_rows,)
         weight = self.targets.full_weight()
         if weight is not None:
-            columns["weight"] = weight
+            columns["sample_weight"] = weight
         x_validation = []  # few rows, which stay in memory
         writer: ShuffledWriter | None = None
         for part, table in self.batches():

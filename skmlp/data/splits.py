@@ -103,7 +103,7 @@ def split_samples(
         )
         if validation.size > 0:
             return samples.take(rows), samples.take(validation)
-    return samples.for_each(config.n_estimators), None
+    return samples.broadcast_members(config.n_estimators), None
 
 
 def warn_no_split(

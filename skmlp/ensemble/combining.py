@@ -11,7 +11,7 @@ from skmlp.backend import make_predictor
 from skmlp.defaults import MIN_OUT_OF_FOLD_MEMBERS
 from skmlp.fitting.config import TrainingRun
 from skmlp.nn.calibration import fit_ensemble_weights, fit_temperature
-from skmlp.nn.losses import log_of, softmax
+from skmlp.nn.losses import log_probabilities, softmax
 
 MIN_FRACTION = 0.1
 """Smallest part of the validation rows that must have enough out-of-fold predictions.
@@ -72,9 +72,9 @@ def _predict_out_of_fold(
 ) -> OutOfFold:
     """Predict the validation rows of each network, averaged by group."""
     assert run.data.validation is not None, "there are validation rows"
-    parts = run.data.validation.each()
+    parts = run.data.validation.split_members()
     rows_of_members = [
-        np.arange(len(part.y_encoded)) if part.rows is None else part.rows
+        np.arange(len(part.y_encoded)) if part.indices is None else part.indices
         for part in parts
     ]
     known = np.unique(np.concatenate(rows_of_members))
@@ -82,17 +82,17 @@ def _predict_out_of_fold(
     totals = np.zeros((*shape, run.architecture.n_classes))
     n_members = np.zeros(shape, dtype=int)
     y_encoded = np.empty(len(known), dtype=int)
-    weight = None if parts[0].weight is None else np.empty(len(known))
+    weight = None if parts[0].sample_weight is None else np.empty(len(known))
     for group, vector, part, rows in zip(
         groups, parameters, parts, rows_of_members, strict=True
     ):
         predictor = make_predictor(run.architecture, vector, part.x)
         places = np.searchsorted(known, rows)
-        totals[group, places] += softmax(predictor.logits(part.x, part.rows))
+        totals[group, places] += softmax(predictor.logits(part.x, part.indices))
         n_members[group, places] += 1
         y_encoded[places] = part.y_encoded
-        if weight is not None and part.weight is not None:
-            weight[places] = part.weight
+        if weight is not None and part.sample_weight is not None:
+            weight[places] = part.sample_weight
     totals /= np.maximum(n_members, 1)[:, :, np.newaxis]
     return OutOfFold(totals, n_members, y_encoded, weight)
 
@@ -126,4 +126,4 @@ def _fit_temperature(
     counted = group_weights[:, np.newaxis] * part.n_members  # (n_groups, n_rows)
     counted /= counted.sum(axis=0)
     mean = np.einsum("kr,krc->rc", counted, part.probabilities)
-    return fit_temperature(log_of(mean), part.y_encoded, part.weight)
+    return fit_temperature(log_probabilities(mean), part.y_encoded, part.weight)

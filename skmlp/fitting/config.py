@@ -14,8 +14,7 @@ from skmlp.nn.network import Architecture
 from skmlp.optim.optimizers import OptimizerState, Regularization
 from skmlp.persistence.checkpoints import Checkpoint
 from skmlp.training.batches import Samples
-from skmlp.training.endings import StopReason
-from skmlp.training.monitor import Plateau
+from skmlp.training.monitor import PlateauTracker, StopReason
 
 
 class TrainConfig(NamedTuple):
@@ -82,7 +81,7 @@ class TrainingRun:
     rng: np.random.Generator  # source of all draws
     # from earlier calls
     optimizer_state: OptimizerState | None = None
-    plateau: Plateau | None = None
+    plateau: PlateauTracker | None = None
     samples_seen: int = 0
     epochs_before: int = 0  # offset of the epoch number in verbose output
     # around the training
@@ -132,7 +131,7 @@ class TrainResult:
     stop_reason: StopReason | None = None
     # for a later call
     optimizer_state: OptimizerState | None = None
-    plateau: Plateau | None = None
+    plateau: PlateauTracker | None = None
     samples_seen: int = 0
     # for warnings
     lacks_scores: bool = False  # there are validation rows, but no finite score

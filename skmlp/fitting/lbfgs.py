@@ -13,10 +13,9 @@ from skmlp.fitting.trainer import Trainer
 from skmlp.nn.losses import SoftmaxCrossEntropy
 from skmlp.nn.network import BLOCK_ROWS, Network
 from skmlp.optim.optimizers import OptimizerState, minimize_lbfgs
-from skmlp.training.batches import batches_of
-from skmlp.training.endings import StopReason
-from skmlp.training.loop import full_batch
-from skmlp.training.monitor import Monitor
+from skmlp.training.batches import make_batches
+from skmlp.training.loop import make_full_batch_objective
+from skmlp.training.monitor import Monitor, StopReason
 from skmlp.training.threads import Workers
 
 
@@ -61,15 +60,15 @@ class LbfgsTrainer(Trainer):
         batch_size = min(BLOCK_ROWS, run.n_samples)  # only bounds the memory
         loss = SoftmaxCrossEntropy(run.config.label_smoothing)
         objectives = [
-            full_batch(
+            make_full_batch_objective(
                 Network(run.architecture, vector, its_gradient),
                 loss,
-                batches_of(
-                    samples.with_mean_weight_one("float64"), batch_size, rngs=None
+                make_batches(
+                    samples.normalize_weights("float64"), batch_size, rngs=None
                 ),
             )
             for vector, its_gradient, samples in zip(
-                parameters, gradient, run.data.samples.each(), strict=True
+                parameters, gradient, run.data.samples.split_members(), strict=True
             )
         ]
 

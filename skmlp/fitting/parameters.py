@@ -16,7 +16,7 @@ from skmlp._parameter_validation import (
     to_plain,
 )
 from skmlp._sklearn_compat import InvalidParameterError
-from skmlp.nn.activations import ACTIVATIONS, Activation, as_activation
+from skmlp.nn.activations import ACTIVATIONS, Activation, resolve_activation
 
 ActivationLike = str | type[Activation] | Activation
 """What stands for an activation: its name, its class or itself."""
@@ -150,7 +150,7 @@ def read_activations(
     entries = tuple(map(to_plain, [value] if is_single else value))
     for entry in entries:
         try:
-            as_activation(entry)
+            resolve_activation(entry)
         except ValueError as error:
             hint = find_hint(name, entry, ACTIVATIONS)
             raise InvalidParameterError(f"{error}{hint}") from None

@@ -22,9 +22,8 @@ from skmlp.fitting.solvers import SOLVERS
 from skmlp.fitting.trainer import Trainer
 from skmlp.nn.losses import SoftmaxCrossEntropy, softmax
 from skmlp.optim.optimizers import OptimizerState
-from skmlp.training.batches import Rows, Samples
-from skmlp.training.endings import StopReason
-from skmlp.training.monitor import Evaluate, Monitor, Observer
+from skmlp.training.batches import Samples, TrainingRows
+from skmlp.training.monitor import Evaluate, Monitor, Observer, StopReason
 from skmlp.training.threads import SERIAL, Workers
 
 
@@ -102,7 +101,7 @@ def _create_monitor(
 @np.errstate(all="ignore")
 def _create_result(run: TrainingRun, monitor: Monitor) -> TrainResult:
     """Return the result if training ended here."""
-    vectors, epochs = monitor.kept()
+    vectors, epochs = monitor.select_parameters()
     parameters = vectors.astype(run.architecture.dtype)
     ensemble_weights, temperature = fit_combination(run, parameters)
     return TrainResult(
@@ -151,16 +150,22 @@ def create_evaluation(run: TrainingRun, parameters: np.ndarray) -> Evaluate | No
         return None
     config, classes = run.config, run.data.classes
     losses, scores = [], []
-    for vector, part in zip(parameters, run.data.validation.each(), strict=True):
+    for vector, part in zip(
+        parameters, run.data.validation.split_members(), strict=True
+    ):
         network = make_predictor(run.architecture, vector, part.x)
-        part = part.with_mean_weight_one(run.architecture.dtype)
+        part = part.normalize_weights(run.architecture.dtype)
         losses.append(partial(_compute_log_loss, network, part))
         # our own log-loss also works where a class has no validation row, and with one
         # class, where no scorer would
         if config.scoring != "neg_log_loss" and len(classes) > 1:
             model = ModelInTraining(classes, partial(_predict_proba, network))
             score = make_score_function(
-                config.scoring, model, part.inputs(), part.y_encoded, part.weight
+                config.scoring,
+                model,
+                part.gather_inputs(),
+                part.y_encoded,
+                part.sample_weight,
             )
             scores.append(score)
 
@@ -179,12 +184,12 @@ def create_evaluation(run: TrainingRun, parameters: np.ndarray) -> Evaluate | No
 @np.errstate(all="ignore")
 def _compute_log_loss(network: Predictor, samples: Samples) -> float:
     """Return the mean log-loss of samples, without label smoothing."""
-    logits = network.logits(samples.x, samples.rows)
-    return SoftmaxCrossEntropy().value(logits, samples.y_encoded, samples.weight)
+    logits = network.logits(samples.x, samples.indices)
+    return SoftmaxCrossEntropy().value(logits, samples.y_encoded, samples.sample_weight)
 
 
 @np.errstate(all="ignore")
-def _predict_proba(network: Predictor, x: Rows) -> np.ndarray:
+def _predict_proba(network: Predictor, x: TrainingRows) -> np.ndarray:
     """Return the probabilities (n_rows, n_classes) by a network."""
     return softmax(network.logits(x))
 

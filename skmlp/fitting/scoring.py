@@ -21,7 +21,7 @@ from skmlp._sklearn_compat import (
 from skmlp.data.targets import is_unknown_to_sklearn
 from skmlp.fitting.parameters import Scoring
 from skmlp.tabular.frame import format_list
-from skmlp.training.batches import Rows
+from skmlp.training.batches import TrainingRows
 
 FILTERS = threading.RLock()
 """Held while the filters of warnings, which all threads share, are changed."""
@@ -35,11 +35,11 @@ class ModelInTraining(ClassifierMixin, BaseEstimator):
         self.probabilities = probabilities  # X -> (n_samples, n_classes)
         self.classes_ = classes
 
-    def predict_proba(self, X: Rows) -> np.ndarray:
+    def predict_proba(self, X: TrainingRows) -> np.ndarray:
         """Return the probabilities by the present weights."""
         return self.probabilities(X)
 
-    def predict(self, X: Rows) -> np.ndarray:
+    def predict(self, X: TrainingRows) -> np.ndarray:
         """Return the most probable label of each row."""
         return self.classes_[self.predict_proba(X).argmax(axis=1)]
 
@@ -47,7 +47,7 @@ class ModelInTraining(ClassifierMixin, BaseEstimator):
 def make_score_function(
     scoring: Scoring,
     model: ModelInTraining,
-    X: Rows,
+    X: TrainingRows,
     y_encoded: np.ndarray,
     weight: np.ndarray | None,
 ) -> Callable[[], float]:

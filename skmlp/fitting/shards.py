@@ -20,9 +20,8 @@ from skmlp.fitting.stochastic import StochasticTrainer
 from skmlp.fitting.trainer import Trainer, load_state, save_epochs
 from skmlp.optim.optimizers import OptimizerState
 from skmlp.optim.schedules import Schedule
-from skmlp.training.batches import RowsInShards, Samples
-from skmlp.training.endings import StopReason
-from skmlp.training.monitor import Monitor
+from skmlp.training.batches import Samples, ShardedRows
+from skmlp.training.monitor import Monitor, StopReason
 from skmlp.training.threads import SERIAL, Workers, open_workers
 
 
@@ -94,7 +93,7 @@ class ShardJob:
                 "environment variable SKMLP_ENGINE to one that all of them have, such "
                 'as "numpy".'
             )
-        samples = samples.for_each(len(self.run.parameters))
+        samples = samples.broadcast_members(len(self.run.parameters))
         return self.trainer.train_locally(
             self.run.on_shard(samples, self.penalized_weight),
             state,
@@ -116,18 +115,18 @@ class Executor(ABC):
         job: ShardJob,
         state: TrainingState,
         rounds: Sequence[CommunicationRound],
-        is_over: Callable[[], bool],
+        should_stop: Callable[[], bool],
     ) -> tuple[TrainingState, list[RoundStats]]:
         """Return the state after an epoch, and the statistics of its rounds.
 
-        It ends early after a round with some rows, if `is_over` then returns True.
+        It ends early after a round with some rows, if `should_stop` then returns True.
         """
 
 
 class SerialExecutor(Executor):
     """Runs rounds in this process, one shard after the other."""
 
-    def __init__(self, rows: RowsInShards, workers: Workers = SERIAL) -> None:
+    def __init__(self, rows: ShardedRows, workers: Workers = SERIAL) -> None:
         self.sizes = rows.sizes
         self.shards: Sequence[Samples] = rows.shards
         self.workers = workers
@@ -137,7 +136,7 @@ class SerialExecutor(Executor):
         job: ShardJob,
         state: TrainingState,
         rounds: Sequence[CommunicationRound],
-        is_over: Callable[[], bool],
+        should_stop: Callable[[], bool],
     ) -> tuple[TrainingState, list[RoundStats]]:
         stats: list[RoundStats] = []
         for one_round in rounds:
@@ -146,7 +145,7 @@ class SerialExecutor(Executor):
                 for number, samples in enumerate(self.shards)
             )
             stats.append(RoundStats.from_state(state))
-            if state.weight and is_over():
+            if state.weight and should_stop():
                 break
         return state, stats
 
@@ -195,7 +194,7 @@ class ShardedTrainer(Trainer):
             )
             parameters[...] = state.parameters
             visited = [one for one in stats if one.weight]
-            monitor.take_first_loss(visited[0].first_loss)
+            monitor.set_divergence_limit(visited[0].first_loss)
             monitor.end_epoch(
                 _average_loss(visited),
                 parameters,
@@ -211,7 +210,7 @@ class ShardedTrainer(Trainer):
         """Return the rounds of the next epoch."""
         n_shards, epoch = len(self.executor.sizes), monitor.n_epochs
         members = range(len(monitor.parameters))
-        ended = frozenset(filter(monitor.has_ended, members))
+        ended = frozenset(filter(monitor.has_stopped, members))
         base = self.learning_rate * monitor.factor
         return [
             CommunicationRound(

@@ -19,7 +19,7 @@ from skmlp.defaults import (
 from skmlp.fitting.config import TrainConfig, TrainData, TrainingRun, TrainResult
 from skmlp.fitting.parameters import Parameters
 from skmlp.fitting.solvers import SOLVERS, check_supports
-from skmlp.nn.activations import as_activation
+from skmlp.nn.activations import resolve_activation
 from skmlp.nn.network import Architecture
 from skmlp.persistence.checkpoints import Checkpoint, fit_in_words
 from skmlp.tabular.frame import format_list
@@ -55,7 +55,10 @@ def resolve_config(
     values |= _resolve_epochs(parameters, values, targets.have_one_class, in_parts)
     sizes = values["hidden_layer_sizes"]
     values["activation"] = tuple(
-        map(as_activation, _one_per_layer("activation", values["activation"], sizes))
+        map(
+            resolve_activation,
+            _one_per_layer("activation", values["activation"], sizes),
+        )
     )
     values["member_configs"] = tuple(
         config._replace(dropout=_resolve_dropout(parameters, config.dropout, sizes))

@@ -11,7 +11,7 @@ from typing import Self
 import numpy as np
 from scipy.sparse import issparse
 
-from skmlp.backend import NUMPY, build_core_steps, choose_backend
+from skmlp.backend import NUMPY, build_core_settings, choose_backend
 from skmlp.core.learner import CoreLearner
 from skmlp.defaults import MemberConfig, is_auto
 from skmlp.fitting.averaging import (
@@ -38,10 +38,9 @@ from skmlp.optim.optimizers import (
     ParameterUpdater,
 )
 from skmlp.optim.schedules import SCHEDULES, Schedule
-from skmlp.training.batches import Batches, batches_of
-from skmlp.training.endings import StopReason
-from skmlp.training.loop import Learner, NumpyLearner, train, with_members
-from skmlp.training.monitor import Monitor
+from skmlp.training.batches import Batches, make_batches
+from skmlp.training.loop import Learner, NumpyLearner, number_members, train
+from skmlp.training.monitor import Monitor, StopReason
 from skmlp.training.threads import SERIAL, Workers, limit_blas_threads, open_workers
 
 MAX_MEMBERS_TOGETHER = 16
@@ -86,7 +85,7 @@ class StochasticTrainer(Trainer):
                 stacklevel=3,
             )
         return cls(
-            OPTIMIZERS[parameters.solver].of(parameters),
+            OPTIMIZERS[parameters.solver].from_parameters(parameters),
             parameters.learning_rate_init,
             parameters.power_t,
             SCHEDULES[config.learning_rate],
@@ -113,7 +112,7 @@ class StochasticTrainer(Trainer):
         if len(run.parameters) > 1:
             return open_workers(len(self.split_members(run)))
         if run.backend == NUMPY:
-            return limit_blas_threads(run.architecture.largest_product(self.batch_size))
+            return limit_blas_threads(run.architecture.largest_matmul(self.batch_size))
         n_multiplications = self.batch_size * run.architecture.n_weights
         is_wide = n_multiplications >= MIN_SHARED_BATCH
         return open_workers(self.batch_size // MIN_ROWS_PER_THREAD if is_wide else 1)
@@ -158,8 +157,8 @@ class StochasticTrainer(Trainer):
 
     def _count_steps(self, run: TrainingRun) -> int:
         """Return the number of batches per epoch of each network."""
-        samples = run.data.samples.members(0)
-        return len(batches_of(samples, self.batch_size, rngs=None).sizes())
+        samples = run.data.samples.select_members(0)
+        return len(make_batches(samples, self.batch_size, rngs=None).batch_sizes())
 
     def build_schedule(self, run: TrainingRun) -> Schedule:
         """Return the factor on the learning rate over the epochs of a run."""
@@ -198,16 +197,16 @@ class StochasticTrainer(Trainer):
         active, n_members = zip(
             *(
                 (learner, len(members))
-                for learner, members in with_members(learners)
+                for learner, members in number_members(learners)
                 if not steps.ended.issuperset(members)
             ),
             strict=True,
         )
         rates = [learning_rate * schedule(place) for place in progress]
-        train_epoch = methodcaller("epoch", rates, lambda: False)
+        train_epoch = methodcaller("train_epoch", rates, lambda: False)
         apply = map if len(learners) == 1 else workers.map
         losses = np.average(list(apply(train_epoch, active)), 0, n_members)
-        sizes = np.array(active[0].sizes())
+        sizes = np.array(active[0].batch_sizes())
         return TrainingState(
             state.parameters,
             _join_states(learners),
@@ -278,18 +277,18 @@ class StochasticTrainer(Trainer):
         """Build the learner of a network or a stack, whose epoch is that of `steps`."""
         run = replace(
             run,
-            data=run.data._replace(samples=run.data.samples.members(members)),
+            data=run.data._replace(samples=run.data.samples.select_members(members)),
         )
         first = members if isinstance(members, int) else members.start
         member: MemberConfig = run.config.members[first]
         architecture = replace(run.architecture, dropout=member.dropout)
         loss = SoftmaxCrossEntropy(run.config.label_smoothing)
         regularization = run.regularization(member.weight_decay)
-        samples = run.data.samples.with_mean_weight_one(architecture.dtype)
-        batches = batches_of(samples, self.batch_size, rngs if self.shuffle else None)
+        samples = run.data.samples.normalize_weights(architecture.dtype)
+        batches = make_batches(samples, self.batch_size, rngs if self.shuffle else None)
         if steps is not None:
             assert isinstance(batches, Batches), "shards are in memory"
-            batches = batches.adjacent(steps.batches(len(batches)))
+            batches = batches.draw_batches(steps.batches(len(batches)))
             if any(architecture.dropout):
                 # after the order, each round of an epoch has a seed of its own
                 for rng in rngs:
@@ -298,11 +297,11 @@ class StochasticTrainer(Trainer):
         memory = state.optimizer_state and select_members(
             state.optimizer_state, members
         )
-        optimizer = copy(self.optimizer).start(vectors, memory)
+        optimizer = copy(self.optimizer).init_state(vectors, memory)
         if run.backend != NUMPY:
-            core_steps = build_core_steps(optimizer, regularization, loss)
+            core_settings = build_core_settings(optimizer, regularization, loss)
             return CoreLearner(
-                architecture, vectors, core_steps, batches, rngs, workers
+                architecture, vectors, core_settings, batches, rngs, workers
             )
         gradient = np.empty_like(vectors)
         factors = architecture.learning_rate_factors()

@@ -15,8 +15,7 @@ from skmlp.fitting.parameters import Parameters
 from skmlp.nn.network import BLOCK_ROWS
 from skmlp.optim.optimizers import Optimizer, OptimizerState
 from skmlp.persistence.checkpoints import Checkpoint, Start
-from skmlp.training.endings import StopReason
-from skmlp.training.monitor import Monitor, Observer
+from skmlp.training.monitor import Monitor, Observer, StopReason
 from skmlp.training.threads import Workers, limit_blas_threads
 
 
@@ -51,7 +50,7 @@ class Trainer(ABC):
     def open_threads(self, run: TrainingRun) -> AbstractContextManager[Workers]:
         """Open a block to train in, with workers for the networks."""
         n_rows = min(BLOCK_ROWS, run.n_samples)
-        return limit_blas_threads(run.architecture.largest_product(n_rows))
+        return limit_blas_threads(run.architecture.largest_matmul(n_rows))
 
     @abstractmethod
     def train(
@@ -99,7 +98,7 @@ def load_state(
     if run.checkpoint is None or run.checkpoint.training is None:
         return state
     run.checkpoint.check_engine(run.backend)
-    memory = copy(optimizer).start(state.parameters, state.optimizer_state).state()
+    memory = copy(optimizer).init_state(state.parameters, state.optimizer_state).state()
     start = Start(memory, state.draws)
     n_steps = None if count_steps is None else count_steps(run)
     saved = run.checkpoint.restore(monitor, start, run.config.max_iter, n_steps)

@@ -1,4 +1,4 @@
-"""Activations: what a hidden unit does with its affine input, and the derivative."""
+"""Activations: the function of a hidden unit, and its derivative."""
 
 import math
 from collections.abc import Iterator
@@ -11,43 +11,43 @@ from scipy.special import expit, ndtr
 from skmlp.nn.parameters import Views
 
 Array = np.ndarray
-"""A short name, so that the head of each formula fits on a line."""
+"""A short name, so that each signature fits on a line."""
 
-LARGEST_CONSTANT = 1000.0
-"""Largest slope or scale; products over many layers of larger ones leave float32."""
+MAX_CONSTANT = 1000.0
+"""Largest slope or scale; products of larger ones over many layers leave float32."""
 
 
-def to_constant(value: float) -> float:
-    """Convert a number of any type to float; leave anything else to `as_activation`."""
+def _to_constant(value: float) -> float:
+    """Convert any real number to float; `resolve_activation` rejects anything else."""
     return float(value) if isinstance(value, Real) else value
 
 
-def check_constant(name: str, value: float) -> None:
+def _check_constant(name: str, value: float) -> None:
     """Raise unless a constant of an activation is a number in range."""
-    if not isinstance(value, Real) or not abs(value) <= LARGEST_CONSTANT:
+    if not isinstance(value, Real) or not abs(value) <= MAX_CONSTANT:
         raise ValueError(
-            f"{name} must be a number from -{LARGEST_CONSTANT:g} to "
-            f"{LARGEST_CONSTANT:g}, got {value!r}."
+            f"{name} must be a number from -{MAX_CONSTANT:g} to "
+            f"{MAX_CONSTANT:g}, got {value!r}."
         )
 
 
 class Activation:
     """A function applied to each unit of a hidden layer; subclass it to add your own.
 
-    A subclass gives two formulas, `value` and `derivative`, and is then used
+    A subclass defines two formulas, `value` and `derivative`, and then works
     everywhere: in training, in plots and as ``MLPSoftmaxClassifier(activation=...)``.
-    Where the slope can be told from f(z), `derivative_from_value` takes the place of
-    `derivative`, and training needs one array per layer less.
-    An activation holds no arrays; the layer owns them and hands them in.
+    If the derivative follows from f(z), define `derivative_from_value` instead of
+    `derivative`: training then needs one array per layer less.
+    An activation holds no arrays; the layer owns them and passes them in.
 
     Attributes
     ----------
     initial : dict of str to float
-        Start value of each number that is learnt, by name; empty where nothing is.
+        Initial value of each learned parameter, by name; empty for none.
     shared : bool
-        Whether the learnt numbers are one per layer instead of one per unit.
+        Whether learned parameters are one per layer instead of one per unit.
     initializer : str
-        The start values that suit the weights before this activation:
+        Initializer of the weights before this activation:
         ``"he_normal"``, ``"glorot_uniform"`` or ``"lecun_normal"``.
 
     Examples
@@ -68,7 +68,9 @@ class Activation:
     initial: dict[str, float] = {}
     shared: bool = False
     initializer: ClassVar[str] = "he_normal"
-    constants: ClassVar[tuple[str, ...]] = ()  # attributes checked by `as_activation`
+    constants: ClassVar[
+        tuple[str, ...]
+    ] = ()  # attributes checked by `resolve_activation`
 
     def value(self, z: Array, out: Array, p: Views) -> Array:
         """Write f(z) to `out` and return it.
@@ -76,32 +78,29 @@ class Activation:
         Parameters
         ----------
         z : ndarray of shape (..., n_samples, n_units)
-            What the affine map of the layer gives; must not be overwritten. All axes
-            but the last two are those of a stack of networks, which `p` has as well.
+            Output of the layer's affine map; must not be overwritten. Leading axes
+            are those of a stack of networks, which `p` has as well.
         out : ndarray of the same shape
-            Where the result goes; its content on entry means nothing. It is `z` itself
-            in training if there is a `derivative_from_value`.
+            Output array, uninitialized. In training it is `z` itself if there is a
+            `derivative_from_value`.
         p : Views
-            The learnt numbers by name, each of shape (1, n_units), or (1, 1) if
-            shared.
+            Learned parameters by name, each of shape (1, n_units), or (1, 1) if shared.
         """
         raise NotImplementedError
 
     def derivative(self, z: Array, out: Array, p: Views) -> Array:
-        """Write df / dz, taken at the input `z`, to `out` and return it."""
+        """Write df / dz at the input `z` to `out` and return it."""
         return self.derivative_from_value(self.value(z, out, p), out, p)
 
     def derivative_from_value(self, y: Array, out: Array, p: Views) -> Array:
-        """Write df / dz, told from y = f(z), to `out`, maybe `y`, and return it."""
+        """Write df / dz, given y = f(z), to `out`, which may be `y`, and return it."""
         raise NotImplementedError
 
     @property
     def needs_only_value(self) -> bool:
-        """Whether df / dz can be told from f(z), so that z need not be kept.
-
-        A subclass that changes a formula but not `derivative_from_value` can't rely
-        on the one that it inherits.
-        """
+        """True if df / dz follows from f(z), so that z need not be kept."""
+        # a subclass that overrides another formula must not use the inherited
+        # `derivative_from_value`: the first class with any formula decides
         formulas = {"value", "derivative", "derivative_from_value"}
         for ancestor in type(self).__mro__:
             given = formulas & vars(ancestor).keys()
@@ -112,11 +111,11 @@ class Activation:
     def parameter_derivatives(
         self, z: Array, out: Array, p: Views
     ) -> Iterator[tuple[str, Array]]:
-        """Yield (name, df / d parameter), written to `out`, per learnt number."""
+        """Yield (name, df / d parameter), written to `out`, per learned parameter."""
         return iter(())
 
     def shapes(self, n_units: int) -> dict[str, tuple[int, ...]]:
-        """Shape of each learnt number in a layer of `n_units`."""
+        """Shape of each learned parameter in a layer of `n_units`."""
         return dict.fromkeys(self.initial, (1 if self.shared else n_units,))
 
     def __repr__(self) -> str:
@@ -172,15 +171,15 @@ class ReLU(Activation):
         return np.greater(y, 0, out=out)
 
 
-class TwoSlopes(Activation):
-    """f(z) = z where z > 0, else slope * z: what leaky relu and PReLU share."""
+class PiecewiseLinear(Activation):
+    """f(z) = z where z > 0, else slope * z: base of LeakyReLU and PReLU."""
 
     def slope(self, p: Views) -> float | Array:
-        """The slope below 0: a number, or an array with one per unit."""
+        """Return the slope below 0: a number, or an array with one per unit."""
         raise NotImplementedError
 
     def value(self, z: Array, out: Array, p: Views) -> Array:
-        # z + (slope - 1) min(z, 0): whole-array steps are 10x faster than masked ones
+        # z + (slope - 1) min(z, 0): on whole arrays, 10x faster than masked
         np.minimum(z, 0, out=out)
         out *= self.slope(p) - 1
         out += z
@@ -193,7 +192,7 @@ class TwoSlopes(Activation):
         return out
 
 
-class LeakyReLU(TwoSlopes):
+class LeakyReLU(PiecewiseLinear):
     """f(z) = z where z > 0, else negative_slope * z (Maas et al., 2013).
 
     Parameters
@@ -213,19 +212,19 @@ class LeakyReLU(TwoSlopes):
     constants = ("negative_slope",)
 
     def __init__(self, negative_slope: float = 0.01) -> None:
-        self.negative_slope = to_constant(negative_slope)
+        self.negative_slope = _to_constant(negative_slope)
 
     def slope(self, p: Views) -> float:
         return self.negative_slope
 
 
-class PReLU(TwoSlopes):
-    """f(z) = z where z > 0, else slope * z, the slope learnt (He et al., 2015).
+class PReLU(PiecewiseLinear):
+    """f(z) = z where z > 0, else slope * z, with a learned slope (He et al., 2015).
 
     Parameters
     ----------
     init : float, default=0.25
-        Start value of the slope, in [-1000, 1000].
+        Initial value of the slope, in [-1000, 1000].
     shared : bool, default=False
         One slope for the whole layer instead of one per unit.
 
@@ -239,12 +238,12 @@ class PReLU(TwoSlopes):
     constants = ("init",)
 
     def __init__(self, init: float = 0.25, shared: bool = False) -> None:
-        self.init = to_constant(init)
+        self.init = _to_constant(init)
         self.shared = bool(shared)
 
     @property
     def initial(self) -> dict[str, float]:  # type: ignore[override]
-        """The slope starts at `init`."""
+        """Initial slope: `init`."""
         return {"slope": self.init}
 
     def slope(self, p: Views) -> Array:
@@ -319,7 +318,7 @@ class ELU(Activation):
     constants = ("alpha",)
 
     def __init__(self, alpha: float = 1.0) -> None:
-        self.alpha = to_constant(alpha)
+        self.alpha = _to_constant(alpha)
 
     def value(self, z: Array, out: Array, p: Views) -> Array:
         np.expm1(np.minimum(z, 0, out=out), out=out)
@@ -449,17 +448,17 @@ ACTIVATIONS: dict[str, type[Activation]] = {
 """Activations by the name that `MLPSoftmaxClassifier` takes."""
 
 
-def as_activation(activation: str | type[Activation] | Activation) -> Activation:
-    """The activation that a name, a subclass or an instance stands for."""
+def resolve_activation(activation: str | type[Activation] | Activation) -> Activation:
+    """Return the activation that a name, a subclass or an instance stands for."""
     if isinstance(activation, str) and activation in ACTIVATIONS:
         return ACTIVATIONS[activation]()
     if isinstance(activation, type) and issubclass(activation, Activation):
         activation = activation()
     if isinstance(activation, Activation):
         for name in activation.constants:
-            check_constant(f"{name} of {activation!r}", getattr(activation, name))
+            _check_constant(f"{name} of {activation!r}", getattr(activation, name))
         for name, value in activation.initial.items():
-            check_constant(f"the start value {name!r} of {activation!r}", value)
+            _check_constant(f"the start value {name!r} of {activation!r}", value)
         return activation
     raise ValueError(
         f"unknown activation {activation!r}; choose from "

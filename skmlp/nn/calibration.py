@@ -1,4 +1,4 @@
-"""Calibration: what rows that were held out say of probabilities, and of their mean."""
+"""Calibration on held-out rows: the temperature and the weights of an ensemble."""
 
 import math
 
@@ -7,39 +7,31 @@ from scipy.optimize import minimize_scalar
 
 from skmlp.nn.losses import SoftmaxCrossEntropy
 
-SPREAD_OF_LOG_TEMPERATURE = 1.0
-"""Standard deviation of the temperature's logarithm, before any row is seen."""
+LOG_TEMPERATURE_STD = 1.0
+"""Standard deviation of the prior of log temperature, a normal around 0."""
 
-PRIOR_ROWS_OF_EQUAL_WEIGHTS = 5
-"""Rows that speak for all parts of a mixture alike, beside those that are seen."""
+N_PRIOR_ROWS = 5
+"""Pseudo-rows that speak for equal ensemble weights."""
 
-N_ROUNDS = 100
-"""Of expectation and maximisation; shares that matter hardly move behind that."""
+N_EM_ITERATIONS = 100
+"""Iterations of EM, after which weights that matter hardly move."""
 
 
 @np.errstate(all="ignore")
 def fit_temperature(
-    logits: np.ndarray, y_encoded: np.ndarray, weight: np.ndarray | None = None
+    logits: np.ndarray,  # (n_rows, n_classes), of rows that no network was trained on
+    y_encoded: np.ndarray,  # (n_rows,)
+    sample_weight: np.ndarray | None = None,  # (n_rows,), with mean 1
 ) -> float:
-    """The most probable temperature, given rows with their classes (Guo et al., 2017).
-
-    Its logarithm is thought to come from a normal distribution around 0: that a few
-    rows are all told right does not make a network infallible. Many rows outweigh it.
-
-    Parameters
-    ----------
-    logits : ndarray of shape (n_samples, n_classes)
-        Of rows that no network was trained on, or the logarithms of probabilities.
-    codes : ndarray of int of shape (n_samples,)
-        Class of each row.
-    weight : ndarray of shape (n_samples,), default=None
-        Weight of each row, 1 on average; None means 1.
-    """
+    """Most probable temperature of held-out rows (Guo et al., 2017)."""
     loss = SoftmaxCrossEntropy()
-    prior = 0.5 / (len(y_encoded) * SPREAD_OF_LOG_TEMPERATURE**2)
+    # the prior keeps a few rows, all classified well, from making a network infallible;
+    # beside many rows it has no weight
+    prior = 0.5 / (len(y_encoded) * LOG_TEMPERATURE_STD**2)
     result = minimize_scalar(
         lambda log_t: (
-            loss.value(logits / math.exp(log_t), y_encoded, weight) + prior * log_t**2
+            loss.value(logits / math.exp(log_t), y_encoded, sample_weight)
+            + prior * log_t**2
         ),
         bounds=(-3, 3),
         method="bounded",
@@ -48,37 +40,22 @@ def fit_temperature(
 
 
 def fit_ensemble_weights(
-    probabilities: np.ndarray, weight: np.ndarray | None = None
+    probabilities: np.ndarray,  # (n_rows, n_parts), of each row's own class, positive
+    sample_weight: np.ndarray | None = None,  # (n_rows,), with mean 1
 ) -> np.ndarray:
-    """What each part of a mixture gets, so that rows are as probable as can be.
+    """Most probable weights (n_parts,) of a mixture, by expectation maximization.
 
-    By expectation and maximisation (Dempster, Laird and Rubin, 1977), which for shares
-    alone finds the one maximum; a few rows more speak for all parts alike.
-
-    Parameters
-    ----------
-    probabilities : ndarray of shape (n_samples, n_parts)
-        What each part says of the class that a row has; positive.
-    weight : ndarray of shape (n_samples,), default=None
-        Weight of each row, 1 on average; None means 1.
-
-    Returns
-    -------
-    shares : ndarray of shape (n_parts,)
-        Positive, with sum 1.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> fit_ensemble_weights(np.array([[0.9, 0.5]] * 95)).round(2)
-    array([0.95, 0.05])
+    For the weights alone the likelihood has one maximum, which EM (Dempster, Laird and
+    Rubin, 1977) finds.
     """
     n_samples, n_parts = probabilities.shape
     ensemble_weights = np.full(n_parts, 1 / n_parts)
-    weight = np.ones(n_samples) if weight is None else weight
-    for _ in range(N_ROUNDS):
+    sample_weight = np.ones(n_samples) if sample_weight is None else sample_weight
+    for _ in range(N_EM_ITERATIONS):
+        # E: how far each part is responsible for each row
         parts = probabilities * ensemble_weights
-        parts *= (weight / parts.sum(axis=1))[:, np.newaxis]
-        ensemble_weights = parts.sum(axis=0) + PRIOR_ROWS_OF_EQUAL_WEIGHTS / n_parts
+        parts *= (sample_weight / parts.sum(axis=1))[:, np.newaxis]
+        # M: the share of each part in all rows, pseudo-rows included
+        ensemble_weights = parts.sum(axis=0) + N_PRIOR_ROWS / n_parts
         ensemble_weights /= ensemble_weights.sum()
     return ensemble_weights

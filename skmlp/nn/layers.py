@@ -1,62 +1,41 @@
-"""Layers: a forward pass and, directly below it, the backward pass that mirrors it."""
+"""Layers: a forward pass and, directly below it, the backward pass that mirrors it.
+
+All arrays may have leading axes, those of a stack of networks: (..., n_rows, n_units).
+"""
 
 import math
 from collections.abc import Mapping
 from types import SimpleNamespace
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, TypeAlias
 
 import numpy as np
+from scipy.sparse import csr_array
 
 from skmlp.nn.activations import Activation
 from skmlp.nn.initializers import Initializer
 from skmlp.nn.parameters import Views
 
-N_DRAWS = 2**16
-"""Different draws that dropout makes."""
+N_DROPOUT_LEVELS = 2**16
+"""Different values of the 16 random bits that dropout draws per unit."""
 
-
-class SparseRows(Protocol):
-    """What is asked of sparse rows; SciPy's matrices come without types."""
-
-    T: "SparseRows"
-
-    @property
-    def shape(self) -> tuple[int, ...]: ...
-
-    def __getitem__(self, rows: slice | np.ndarray | list[int], /) -> "SparseRows": ...
-
-    def __matmul__(self, other: np.ndarray, /) -> np.ndarray: ...
-
-
-Rows = np.ndarray | SparseRows
-"""What a network takes: an array, or sparse rows if the first layer is `Dense`."""
+InputRows: TypeAlias = np.ndarray | csr_array
+"""Input of a network: an array, or sparse rows if the first layer is `Dense`."""
 
 InitialValues = Mapping[str, float | np.ndarray]
 """Values before training, by the names of a layer's parameters."""
 
 
 class Layer:
-    """One step of the forward pass, and its mirror image in the backward pass.
+    """One step of the forward pass, and its mirror image in the backward pass."""
 
-    A layer reads its parameters from `p` and writes their gradients to `g`, both
-    views into flat vectors that `bind` hands over. It remembers the input of the last
-    forward pass and reuses its own scratch arrays from batch to batch.
-
-    Attributes
-    ----------
-    shapes : dict of str to tuple
-        Name and shape of each parameter array.
-    learning_rates : dict of str to float
-        Factor on the learning rate of a parameter array; 1 where none is named.
-    """
-
-    shapes: dict[str, tuple[int, ...]] = {}
-    learning_rates: Mapping[str, float] = {}
+    shapes: dict[str, tuple[int, ...]] = {}  # of each parameter array, by name
+    learning_rates: Mapping[str, float] = {}  # factors on the learning rate, if not 1
 
     def __init__(self) -> None:
-        self.p: Views = SimpleNamespace()
-        self.g: Views = SimpleNamespace()
-        self.memory: dict[str, np.ndarray] = {}
+        self.p: Views = SimpleNamespace()  # parameters, views of a flat vector
+        self.g: Views = SimpleNamespace()  # their gradients, views of another
+        self.buffers: dict[str, np.ndarray] = {}  # flat memory, reused in each batch
+        # that memory in the shapes that came up, since to cut an array takes a while
         self.arrays: dict[tuple[str, tuple[int, ...]], np.ndarray] = {}
 
     def bind(
@@ -69,20 +48,17 @@ class Layer:
         self.g = SimpleNamespace(**gradients)
 
     def init_parameters(self, rng: np.random.Generator) -> InitialValues:
-        """Values of the parameters before training, by name."""
+        """Draw the values of the parameters before training, by name."""
         return {}
 
     def forward(self, x: Any, training: bool = False) -> np.ndarray:
-        """Output for a batch; valid until the next call.
-
-        `x` is an array; only `Dense` takes sparse rows as well.
-        """
+        """Return the output for a batch; valid until the next call."""
         raise NotImplementedError
 
     def backward(self, grad: np.ndarray, need_input_grad: bool = True) -> np.ndarray:
-        """Write the gradients; turn d loss / d output into d loss / d input.
+        """Write parameter gradients; turn d loss / d output into d loss / d input.
 
-        May overwrite `grad`. Without `need_input_grad` the return value means nothing.
+        May overwrite `grad`. Without `need_input_grad` the result is meaningless.
         """
         raise NotImplementedError
 
@@ -93,51 +69,41 @@ class Layer:
         dtype: np.typing.DTypeLike,
         order: Literal["C", "F"] = "C",
     ) -> np.ndarray:
-        """A reused array of (..., n_rows, width) numbers that mean nothing yet."""
+        """Return a reused, uninitialized array of shape (..., n_rows, width)."""
         array = self.arrays.get((name, shape))
         if array is None:
-            array = self.arrays[name, shape] = self.cut(name, shape, dtype, order)
+            array = self.arrays[name, shape] = self._cut(name, shape, dtype, order)
         return array
 
-    def cut(
+    def _cut(
         self,
         name: str,
         shape: tuple[int, ...],
         dtype: np.typing.DTypeLike,
         order: Literal["C", "F"],
     ) -> np.ndarray:
-        """An array of this shape from memory that arrays of other shapes share."""
+        """Cut an array of this shape from the memory that all shapes share."""
         size = math.prod(shape)
-        memory = self.memory.get(name)
-        if memory is None or len(memory) < size:
-            memory = self.memory[name] = np.empty(size, dtype)
+        buffer = self.buffers.get(name)
+        if buffer is None or len(buffer) < size:
+            buffer = self.buffers[name] = np.empty(size, dtype)
             self.arrays = {key: a for key, a in self.arrays.items() if key[0] != name}
         if order == "C":
-            return memory[:size].reshape(shape)
-        # column by column, through all networks of a stack
-        by_column = memory[:size].reshape(shape[-1], *shape[:-1])
+            return buffer[:size].reshape(shape)
+        # column by column, each column through all networks of a stack
+        by_column = buffer[:size].reshape(shape[-1], *shape[:-1])
         return by_column.transpose(*range(1, len(shape)), 0)
 
 
 class Dense(Layer):
-    """Affine map y = x W + b, the only layer that knows of sparse input.
-
-    Parameters
-    ----------
-    fan_in, fan_out : int
-        Number of inputs and outputs per row.
-    initializer : callable
-        (shape, rng) -> array, the start values of W; b starts at 0.
-    order : {"C", "F"}, default="C"
-        Whether the output lies in memory row by row or column by column.
-    """
+    """Affine map y = x W + b, the only layer that accepts sparse input."""
 
     def __init__(
         self,
         fan_in: int,
         fan_out: int,
-        initializer: Initializer,
-        order: Literal["C", "F"] = "C",
+        initializer: Initializer,  # of W; b starts at 0
+        order: Literal["C", "F"] = "C",  # memory layout of the output: by row or column
     ) -> None:
         super().__init__()
         self.shapes = {"weight": (fan_in, fan_out), "bias": (fan_out,)}
@@ -148,143 +114,129 @@ class Dense(Layer):
         fan_in, fan_out = self.shapes["weight"]
         return {"weight": self.initializer((fan_in, fan_out), rng), "bias": 0.0}
 
-    def forward(self, x: Rows, training: bool = False) -> np.ndarray:
+    def forward(self, x: InputRows, training: bool = False) -> np.ndarray:
         self.x = x
         weight = self.p.weight
         shape = (*weight.shape[:-2], x.shape[-2], weight.shape[-1])
         y = self.scratch("y", shape, weight.dtype, self.order)
-        product(x, weight, y)
+        multiply_rows(x, weight, y)
         y += self.p.bias[..., np.newaxis, :]
         return y
 
     def backward(self, grad: np.ndarray, need_input_grad: bool = True) -> np.ndarray:
-        product(transpose(self.x), grad, self.g.weight)
+        # the sums over the rows: dW = x^T grad, db = 1^T grad
+        transposed = self.x.mT if isinstance(self.x, np.ndarray) else self.x.T
+        multiply_rows(transposed, grad, self.g.weight)
         # a product with ones sums the rows in less than half the time of sum(axis=-2)
-        np.matmul(self.ones(grad.shape[-2], grad.dtype), grad, out=self.g.bias)
+        np.matmul(self._ones(grad.shape[-2], grad.dtype), grad, out=self.g.bias)
         if not need_input_grad:
             return grad
         weight = self.p.weight
         shape = (*grad.shape[:-1], weight.shape[-2])
-        out = self.scratch("delta", shape, weight.dtype)
-        return product(grad, weight.mT, out)
+        out = self.scratch("grad", shape, weight.dtype)
+        return multiply_rows(grad, weight.mT, out)
 
-    def ones(self, n_rows: int, dtype: np.typing.DTypeLike) -> np.ndarray:
-        """A reused vector of ones."""
-        ones = self.memory.get("ones")
+    def _ones(self, n_rows: int, dtype: np.typing.DTypeLike) -> np.ndarray:
+        ones = self.buffers.get("ones")
         if ones is None or len(ones) < n_rows:
-            ones = self.memory["ones"] = np.ones(n_rows, dtype)
+            ones = self.buffers["ones"] = np.ones(n_rows, dtype)
         return ones[:n_rows]
 
 
-def product(a: Rows, b: np.ndarray, out: np.ndarray) -> np.ndarray:
+def multiply_rows(a: InputRows, b: np.ndarray, out: np.ndarray) -> np.ndarray:
     """Write the matrix product of `a`, dense or sparse, and `b` to `out`."""
     if isinstance(a, np.ndarray):
         return np.matmul(a, b, out=out)
+    # sparse rows are the same for all networks of a stack, and have no stacked product
     for member in np.ndindex(b.shape[:-2]):
         out[member] = a @ b[member]
     return out
 
 
-def transpose(a: Rows) -> Rows:
-    """The transpose of a matrix, dense or sparse, or of each matrix of a stack."""
-    return a.mT if isinstance(a, np.ndarray) else a.T
-
-
 class PeriodicEmbedding(Layer):
-    """Lets each number also speak through a few learnt waves of it.
+    """Periodic embedding of the first columns of x, appended to x.
 
-    Behind the columns x come, for each of the first `n_numbers` of them, the outputs
-    cos(frequency * x + phase) . mix, with frequencies, phases and mix of its own: a
-    curve per output, of any shape, where an affine map only has a line. It is the
-    periodic embedding of Gorishniy et al. (2022), as small, linear and beside the
-    number as in Holzmueller et al. (2024).
-
-    Parameters
-    ----------
-    n_inputs : int
-        Columns of the input, the numbers first.
-    n_numbers : int
-        How many of them are embedded.
+    A few outputs per number, each a learned combination of cosines,
+    cos(frequency * x + phase) @ projection: a curve of any shape, where an affine map
+    has a line. From Gorishniy et al. (2022); linear, small and beside the number itself
+    as in Holzmueller et al. (2024).
     """
 
-    n_waves = 16
+    n_frequencies = 16
     n_outputs = 3
-    # from slow waves, which bend, to fast ones, which find where something begins
-    slowest, fastest = 0.05 * 2 * np.pi, 3 * 2 * np.pi
+    # low frequencies bend the curve slowly, high ones find where something begins
+    lowest, highest = 0.05 * 2 * np.pi, 3 * 2 * np.pi
 
     def __init__(self, n_inputs: int, n_numbers: int) -> None:
         super().__init__()
         self.n_inputs = n_inputs
-        self.n_numbers = n_numbers
+        self.n_numbers = n_numbers  # the first columns, which are embedded
         self.width = n_inputs + n_numbers * self.n_outputs
         self.shapes = {
-            # frequency and phase of each wave
-            "wave": (n_numbers, self.n_waves, 2),
-            "mix": (n_numbers, self.n_waves, self.n_outputs),
+            "frequency_phase": (n_numbers, self.n_frequencies, 2),
+            "projection": (n_numbers, self.n_frequencies, self.n_outputs),
         }
 
     def init_parameters(self, rng: np.random.Generator) -> InitialValues:
-        shape = (self.n_numbers, self.n_waves)
-        scale = np.geomspace(self.slowest, self.fastest, self.n_waves)
+        shape = (self.n_numbers, self.n_frequencies)
+        scale = np.geomspace(self.lowest, self.highest, self.n_frequencies)
         frequency = rng.normal(0.0, scale, shape)
         phase = rng.uniform(-np.pi, np.pi, shape)
-        bound = 1 / np.sqrt(self.n_waves)
+        bound = 1 / np.sqrt(self.n_frequencies)
         return {
-            "wave": np.stack([frequency, phase], axis=-1),
-            "mix": rng.uniform(-bound, bound, self.shapes["mix"]),
+            "frequency_phase": np.stack([frequency, phase], axis=-1),
+            "projection": rng.uniform(-bound, bound, self.shapes["projection"]),
         }
 
     def forward(self, x: np.ndarray, training: bool = False) -> np.ndarray:
-        wave = self.p.wave
-        members, n_rows = wave.shape[:-3], x.shape[-2]
-        # number by number from here on: (..., n_numbers, what it has, n_rows)
+        weight = self.p.frequency_phase
+        stack, n_rows = weight.shape[:-3], x.shape[-2]
+        # (..., n_numbers, 2, n_rows): each number above a row of ones, for the phase
         numbers = x[..., : self.n_numbers].mT[..., np.newaxis, :]
         self.x = np.concatenate([numbers, np.ones_like(numbers)], axis=-2)
-        shape = (*members, self.n_numbers, self.n_waves, n_rows)
-        self.angle = np.matmul(wave, self.x, out=self.scratch("angle", shape, x.dtype))
+        # (..., n_numbers, n_frequencies, n_rows)
+        shape = (*stack, self.n_numbers, self.n_frequencies, n_rows)
+        angle = self.scratch("angle", shape, x.dtype)
+        self.angle = np.matmul(weight, self.x, out=angle)
         self.cosine = np.cos(self.angle, out=self.scratch("cosine", shape, x.dtype))
-        curves = np.matmul(self.p.mix.mT, self.cosine)
-        y = self.scratch("y", (*members, n_rows, self.width), x.dtype)
+        # (..., n_numbers, n_outputs, n_rows)
+        curves = np.matmul(self.p.projection.mT, self.cosine)
+        y = self.scratch("y", (*stack, n_rows, self.width), x.dtype)
         y[..., : self.n_inputs] = x
-        flat = (*members, self.width - self.n_inputs, n_rows)
+        flat = (*stack, self.width - self.n_inputs, n_rows)
         y[..., self.n_inputs :] = curves.reshape(flat).mT
         return y
 
     def backward(self, grad: np.ndarray, need_input_grad: bool = True) -> np.ndarray:
+        # (..., n_numbers, n_outputs, n_rows)
         shape = (*self.cosine.shape[:-2], self.n_outputs, grad.shape[-2])
-        by_curve = grad[..., self.n_inputs :].mT.reshape(shape)
-        np.matmul(self.cosine, by_curve.mT, out=self.g.mix)
+        curve_grad = grad[..., self.n_inputs :].mT.reshape(shape)
+        np.matmul(self.cosine, curve_grad.mT, out=self.g.projection)
+        # d loss / d angle = -sin(angle) * (projection @ curve_grad)
         slope = np.sin(self.angle, out=self.angle)
         np.negative(slope, out=slope)
-        slope *= np.matmul(self.p.mix, by_curve, out=self.cosine)
-        np.matmul(slope, self.x.mT, out=self.g.wave)
+        slope *= np.matmul(self.p.projection, curve_grad, out=self.cosine)
+        np.matmul(slope, self.x.mT, out=self.g.frequency_phase)
         if not need_input_grad:
             return grad
-        out = self.scratch("delta", (*grad.shape[:-1], self.n_inputs), grad.dtype)
+        # x gets its gradient as a column passed on, and as a number: times frequency
+        out = self.scratch("grad", (*grad.shape[:-1], self.n_inputs), grad.dtype)
         out[...] = grad[..., : self.n_inputs]
-        of_numbers = np.matmul(self.p.wave[..., :1].mT, slope)[..., 0, :]
-        out[..., : self.n_numbers] += of_numbers.mT
+        frequency = self.p.frequency_phase[..., :1]
+        out[..., : self.n_numbers] += np.matmul(frequency.mT, slope)[..., 0, :].mT
         return out
 
 
-class Activate(Layer):
-    """Applies an activation to each unit, overwriting the input where it can.
-
-    Parameters
-    ----------
-    activation : Activation
-        The two formulas.
-    n_units : int
-        Width of the layer.
-    """
+class ActivationLayer(Layer):
+    """An activation applied to each unit, in place where it can be."""
 
     def __init__(self, activation: Activation, n_units: int) -> None:
         super().__init__()
         self.activation = activation
         self.shapes = activation.shapes(n_units)
-        # each acts on a whole unit, so that small steps go far
+        # each learned number acts on a whole unit, so small steps go far
         self.learning_rates = dict.fromkeys(self.shapes, 0.1)
-        # memory traffic is what a step waits for: what need not be kept is overwritten
+        # steps are bound by memory traffic: overwrite what the backward pass can spare
         self.in_place = activation.needs_only_value
 
     def bind(
@@ -293,7 +245,7 @@ class Activate(Layer):
         gradients: Mapping[str, np.ndarray],
     ) -> None:
         super().bind(parameters, gradients)
-        # an axis for the rows, between that of the units and those of a stack
+        # (..., 1, n_units): an axis for the rows, to broadcast over
         by_row = {name: array[..., np.newaxis, :] for name, array in parameters.items()}
         self.by_row: Views = SimpleNamespace(**by_row)
 
@@ -309,10 +261,10 @@ class Activate(Layer):
         if self.in_place:
             grad *= self.activation.derivative_from_value(self.y, self.y, self.by_row)
             return grad
-        out = self.y
+        out = self.y  # no longer needed: reused for one derivative after the other
         derivatives = self.activation.parameter_derivatives(self.x, out, self.by_row)
         for name, derivative in derivatives:
-            total = np.einsum("...ij,...ij->...j", grad, derivative)
+            total = np.einsum("...ij,...ij->...j", grad, derivative)  # over the rows
             if self.activation.shared:
                 total = total.sum(axis=-1, keepdims=True)
             getattr(self.g, name)[:] = total
@@ -321,27 +273,17 @@ class Activate(Layer):
 
 
 class Dropout(Layer):
-    """Sets a random part of the inputs to 0 in training (Srivastava et al., 2014).
+    """Dropout of a random part of the inputs in training (Srivastava et al., 2014).
 
-    What stays is divided by the probability of staying, so that prediction needs no
-    correction.
-
-    Parameters
-    ----------
-    rate : float in [0, 1)
-        Probability that an input is set to 0, to a precision of 2^-16.
-
-    Attributes
-    ----------
-    rng : numpy.random.Generator or None
-        Source of the draws, to be set before training.
+    Kept inputs are divided by the probability of being kept, so that prediction needs
+    no correction ("inverted dropout").
     """
 
     def __init__(self, rate: float) -> None:
         super().__init__()
-        self.rng: np.random.Generator | None = None
-        self.threshold = np.uint16(rate * N_DRAWS)
-        self.scale = 1 / (1 - float(self.threshold) / N_DRAWS)
+        self.rng: np.random.Generator | None = None  # to be set before training
+        self.threshold = np.uint16(rate * N_DROPOUT_LEVELS)
+        self.scale = 1 / (1 - float(self.threshold) / N_DROPOUT_LEVELS)
 
     def forward(self, x: np.ndarray, training: bool = False) -> np.ndarray:
         if not training:

@@ -1,4 +1,4 @@
-"""The network: frozen facts about it, and its layers bound to parameter vectors."""
+"""The network: its configuration, and its layers bound to parameter vectors."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, fields
@@ -9,99 +9,63 @@ import numpy as np
 
 from skmlp.nn.activations import Activation
 from skmlp.nn.initializers import INITIALIZERS
-from skmlp.nn.layers import Activate, Dense, Dropout, Layer, PeriodicEmbedding, Rows
+from skmlp.nn.layers import (
+    ActivationLayer,
+    Dense,
+    Dropout,
+    InputRows,
+    Layer,
+    PeriodicEmbedding,
+)
 from skmlp.nn.parameters import ParameterLayout
 
 BLOCK_ROWS = 1024
 """Rows that pass through the network together outside training."""
 
-SMALLEST_SHARE = 1e-7
-"""Share of a class that a network starts from where a class has (almost) no weight."""
+MIN_CLASS_PRIOR = 1e-7
+"""Prior of a class that has (almost) no weight, whose logarithm is a bias."""
 
 
 class LayerSummary(NamedTuple):
-    """What is to be said of a layer: in a picture, or in a table.
+    """Description of a layer for a plot or a table."""
 
-    Attributes
-    ----------
-    name : str
-        Such as "hidden layer 1".
-    activation : str
-        What its units do with their input; empty where they pass it on.
-    shape : tuple of int
-        Numbers that come in, unless it is the first layer, and numbers that go out.
-    n_parameters : int
-        Learnt numbers.
-    """
-
-    name: str
-    activation: str
-    shape: tuple[int, ...]
+    name: str  # such as "hidden layer 1"
+    activation: str  # "" for none
+    shape: tuple[int, ...]  # (fan_in, fan_out), or (n_inputs,)
     n_parameters: int
 
 
 @dataclass(frozen=True)
 class Architecture:
-    """All that is needed to rebuild a network around a parameter vector.
-
-    Parameters
-    ----------
-    n_inputs : int
-        Number of input columns.
-    hidden_layer_sizes : tuple of int
-        Units per hidden layer; empty for softmax regression.
-    n_classes : int
-        Number of outputs, one logit per class.
-    activations : tuple of Activation
-        One per hidden layer.
-    dropout : tuple of float
-        Dropout rate behind each hidden layer.
-    dtype : str
-        ``"float32"`` or ``"float64"``, of parameters and arithmetic.
-    n_periodic : int, default=0
-        How many of the first input columns get a periodic embedding.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from skmlp.nn.activations import ReLU
-    >>> architecture = Architecture(4, (8,), 3, (ReLU(),), (0.0,), "float32")
-    >>> architecture.layout.size
-    67
-    >>> parameters = architecture.init_parameters(np.random.default_rng(0))
-    >>> Network(architecture, parameters).forward(np.ones((2, 4), "float32")).shape
-    (2, 3)
-    """
+    """All that is needed to rebuild a network around a parameter vector."""
 
     n_inputs: int
-    hidden_layer_sizes: tuple[int, ...]
-    n_classes: int
-    activations: tuple[Activation, ...]
-    dropout: tuple[float, ...]
-    dtype: str
-    n_periodic: int = 0
+    hidden_layer_sizes: tuple[int, ...]  # empty for softmax regression
+    n_classes: int  # one output, a logit, per class
+    activations: tuple[Activation, ...]  # one per hidden layer
+    dropout: tuple[float, ...]  # rate after each hidden layer
+    dtype: str  # "float32" or "float64", of parameters and arithmetic
+    n_periodic: int = 0  # of the first columns, which get a periodic embedding
     layout: ParameterLayout = field(init=False, compare=False, repr=False)
     dense_layers: tuple[int, ...] = field(init=False, compare=False, repr=False)
 
     def __post_init__(self) -> None:
-        layers = self.layers()
+        layers = self.build_layers()
         dense = tuple(i for i, layer in enumerate(layers) if isinstance(layer, Dense))
         shapes = {
             (index, name): shape
             for index, layer in enumerate(layers)
             for name, shape in layer.shapes.items()
         }
-        # weights first, so that what decays is one slice of the vector
+        # weights first, so that the regularized parameters are one slice of the vector
         weights = {(index, "weight"): shapes[index, "weight"] for index in dense}
         layout = ParameterLayout(weights | shapes)
         object.__setattr__(self, "dense_layers", dense)
         object.__setattr__(self, "layout", layout)
 
     def __getstate__(self) -> dict[str, object]:
-        # what is derived takes room, and keys that not every way of saving can take
-        return {
-            fact.name: getattr(self, fact.name) for fact in fields(self) if fact.init
-        }
+        # derived fields take space, and their keys can't be saved in every format
+        return {one.name: getattr(self, one.name) for one in fields(self) if one.init}
 
     def __setstate__(self, state: dict[str, object]) -> None:
         vars(self).update(state)
@@ -112,8 +76,8 @@ class Architecture:
         """Length of the first part of the vector, which holds all weight matrices."""
         return self.layout.slices[self.dense_layers[-1], "weight"].stop
 
-    def layers(self) -> list[Layer]:
-        """Fresh layers, bound to no parameters yet."""
+    def build_layers(self) -> list[Layer]:
+        """Build new layers, bound to no parameters yet."""
         layers: list[Layer] = []
         fan_in = self.n_inputs
         if self.n_periodic:
@@ -124,10 +88,11 @@ class Architecture:
             self.hidden_layer_sizes, self.activations, self.dropout, strict=True
         ):
             layers.append(Dense(fan_in, fan_out, INITIALIZERS[activation.initializer]))
-            layers.append(Activate(activation, fan_out))
+            layers.append(ActivationLayer(activation, fan_out))
             if rate > 0:
                 layers.append(Dropout(rate))
             fan_in = fan_out
+        # softmax regression has no symmetry to break: its weights start at 0
         last = INITIALIZERS["glorot_uniform" if self.hidden_layer_sizes else "zeros"]
         # class by class, since reductions over few adjacent numbers are slow
         layers.append(Dense(fan_in, self.n_classes, last, order="F"))
@@ -137,43 +102,38 @@ class Architecture:
     def init_parameters(
         self,
         rng: np.random.Generator,
-        class_priors: np.ndarray | None = None,
-        frequency: float = 1.0,
+        class_priors: np.ndarray | None = None,  # (n_classes,)
+        frequency: float = 1.0,  # factor on the frequencies of the periodic embedding
     ) -> np.ndarray:
-        """A parameter vector to start training from.
-
-        The draws are made in float64 and rounded, so that one seed gives networks of
-        either type the same start. With `class_priors` (n_classes,), the last biases
-        start at their logarithms, so that the network need not learn first which
-        classes are rare. The waves of the periodic embedding start `frequency` times as
-        fast.
-        """
+        """Draw a parameter vector to start training from."""
+        # draws are float64 and rounded: a seed gives the same start in either type
         parameters = np.empty(self.layout.size, self.dtype)
         views = self.layout.views(parameters)
-        for index, layer in enumerate(self.layers()):
+        for index, layer in enumerate(self.build_layers()):
             for name, value in layer.init_parameters(rng).items():
                 views[index, name][:] = value
         if self.n_periodic:
-            views[0, "wave"][..., 0] *= frequency
+            views[0, "frequency_phase"][..., 0] *= frequency
         if class_priors is not None:
-            self.dense(parameters, "bias")[-1][:] = np.log(
-                np.maximum(class_priors, SMALLEST_SHARE)
+            # the network need not learn first which classes are rare
+            self.get_dense_arrays(parameters, "bias")[-1][:] = np.log(
+                np.maximum(class_priors, MIN_CLASS_PRIOR)
             )
         return parameters
 
     def learning_rate_factors(self) -> np.ndarray | None:
-        """Factors behind the weights, of shape (size - n_weights,); None if all 1."""
+        """Factors of the parameters after the weights, (size - n_weights,), or None."""
         factors = np.ones(self.layout.size, self.dtype)
         views = self.layout.views(factors)
-        for index, layer in enumerate(self.layers()):
+        for index, layer in enumerate(self.build_layers()):
             for name, factor in layer.learning_rates.items():
                 views[index, name][:] = factor
-        behind = factors[self.n_weights :]
-        return None if (behind == 1).all() else behind
+        factors = factors[self.n_weights :]
+        return None if (factors == 1).all() else factors
 
     def summary(self) -> list[LayerSummary]:
-        """The layers as one speaks of them; their parameters add up to all of them."""
-        counts = [0] * len(self.layers())
+        """Describe the layers, a dense layer with its activation and dropout as one."""
+        counts = [0] * len(self.build_layers())
         for (index, _), place in self.layout.slices.items():
             counts[index] += place.stop - place.start
         rows = [LayerSummary("inputs", "", (self.n_inputs,), 0)]
@@ -184,7 +144,6 @@ class Architecture:
         hidden = range(1, len(shapes))
         names = [f"hidden layer {number}" for number in hidden] + ["outputs"]
         functions = [type(activation).__name__ for activation in self.activations]
-        # what a dense layer is followed by belongs to it
         ranges = pairwise((*self.dense_layers, len(counts)))
         for name, function, shape, (start, stop) in zip(
             names, [*functions, "softmax"], shapes, ranges, strict=True
@@ -192,48 +151,37 @@ class Architecture:
             rows.append(LayerSummary(name, function, shape, sum(counts[start:stop])))
         return rows
 
-    def largest_product(self, n_rows: int) -> int:
-        """Multiplications in the largest matrix product of a batch."""
+    def largest_matmul(self, n_rows: int) -> int:
+        """Number of multiplications in the largest matrix product of a batch."""
         sizes = (self.n_inputs, *self.hidden_layer_sizes, self.n_classes)
         return n_rows * max(fan_in * fan_out for fan_in, fan_out in pairwise(sizes))
 
-    def dense(self, vector: np.ndarray, name: str) -> list[np.ndarray]:
+    def get_dense_arrays(self, vector: np.ndarray, name: str) -> list[np.ndarray]:
         """Views of one array (``"weight"`` or ``"bias"``) of each dense layer."""
         views = self.layout.views(vector)
         return [views[index, name] for index in self.dense_layers]
 
-    def learnt_by_activation(
+    def activation_parameters(
         self, vector: np.ndarray, layer: int
     ) -> dict[str, np.ndarray]:
-        """Views of what the activation of a hidden layer has learnt, by name."""
+        """Views of the learned numbers of the activation of a hidden layer, by name."""
         views = self.layout.views(vector)
-        behind = self.dense_layers[layer] + 1
-        return {name: views[behind, name] for name in self.activations[layer].initial}
+        index = self.dense_layers[layer] + 1  # it follows the dense layer
+        return {name: views[index, name] for name in self.activations[layer].initial}
 
 
 class Network:
-    """Layers bound to one parameter vector and one gradient vector.
-
-    Parameters
-    ----------
-    architecture : Architecture
-        What to build.
-    parameters : ndarray of shape (n_parameters,) or (n_members, n_parameters)
-        Read at each pass; never written. A matrix is a stack of networks of the same
-        architecture, each with its own parameters, and all arrays get a first axis.
-    gradient : ndarray of the same shape, default=None
-        Written by `backward`; None, kept as an empty vector, if it only predicts.
-    """
+    """Layers bound to a parameter vector, or to a stack of them, and to a gradient."""
 
     def __init__(
         self,
         architecture: Architecture,
-        parameters: np.ndarray,
-        gradient: np.ndarray | None = None,
+        parameters: np.ndarray,  # (size,) or (n_members, size); read at each pass
+        gradient: np.ndarray | None = None,  # written by `backward`; None: no training
     ) -> None:
         self.parameters = parameters
         self.gradient = parameters[:0] if gradient is None else gradient
-        self.layers = architecture.layers()
+        self.layers = architecture.build_layers()
         layout = architecture.layout
         arrays = layout.views(parameters)
         gradients = {} if gradient is None else layout.views(gradient)
@@ -244,18 +192,16 @@ class Network:
             )
 
     def seed_dropout(self, rngs: Sequence[np.random.Generator]) -> None:
-        """Draw one seed per network for all that dropout draws from now on, if any.
-
-        What else is drawn from `rngs` so depends on no size of a batch or a layer.
-        """
+        """Seed all dropout layers, if there are any, with one draw per generator."""
         dropouts = [layer for layer in self.layers if isinstance(layer, Dropout)]
         if dropouts:
-            draws = np.random.default_rng([rng.integers(2**63) for rng in rngs])
+            # one draw, so that other draws from `rngs` depend on no size of a layer
+            shared = np.random.default_rng([rng.integers(2**63) for rng in rngs])
             for layer in dropouts:
-                layer.rng = draws
+                layer.rng = shared
 
-    def forward(self, x: Rows, training: bool = False) -> np.ndarray:
-        """Logits of a batch, valid until the next call; `x` dense or sparse rows."""
+    def forward(self, x: InputRows, training: bool = False) -> np.ndarray:
+        """Logits of a batch, (..., n_rows, n_classes), valid until the next call."""
         first, *others = self.layers
         y = first.forward(x, training)
         for layer in others:
@@ -269,27 +215,19 @@ class Network:
             grad = layer.backward(grad, need_input_grad=layer is not first)
 
     @np.errstate(all="ignore")
-    def logits(self, x: Rows, rows: np.ndarray | None = None) -> np.ndarray:
-        """Logits of any number of rows, in an array of their own.
-
-        Parameters
-        ----------
-        x : ndarray or CSR of shape (n_samples, n_inputs)
-            The input; no part of it but a block of rows is ever copied.
-        rows : ndarray of int of shape (n_rows,), default=None
-            Which rows of `x`; None for all of them.
-        """
-        n_rows = x.shape[0] if rows is None else len(rows)
+    def logits(self, x: InputRows, indices: np.ndarray | None = None) -> np.ndarray:
+        """Logits of all rows of `x`, or of those at `indices`, in a new array."""
+        n_rows = x.shape[0] if indices is None else len(indices)
         # no row at all is a block too, of shape (0, n_classes)
         starts = range(0, max(n_rows, 1), BLOCK_ROWS)
         blocks = [slice(start, start + BLOCK_ROWS) for start in starts]
         parts = [
-            self._block_logits(x[block if rows is None else rows[block]])
+            self._block_logits(x[block if indices is None else indices[block]])
             for block in blocks
         ]
         return parts[0] if len(parts) == 1 else np.concatenate(parts, axis=-2)
 
-    def _block_logits(self, rows: Rows) -> np.ndarray:
+    def _block_logits(self, rows: InputRows) -> np.ndarray:
         if rows.shape[0] == 1:
             # BLAS sums a lone row in another order than a row among others
             return self.forward(rows[[0, 0]])[..., :1, :].copy()

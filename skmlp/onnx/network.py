@@ -21,7 +21,7 @@ from skmlp.nn.activations import (
     Softplus,
     Tanh,
 )
-from skmlp.nn.layers import Activate, Dense, Dropout, Layer, PeriodicEmbedding
+from skmlp.nn.layers import ActivationLayer, Dense, Dropout, Layer, PeriodicEmbedding
 from skmlp.nn.network import Architecture, Network
 from skmlp.nn.parameters import Views
 from skmlp.onnx.graph import Graph, as_float32, as_int64
@@ -86,7 +86,7 @@ def add_dense(graph: Graph, x: str, layer: Dense) -> str:
     return graph.add("Add", product, as_float32(layer.p.bias[..., np.newaxis, :]))
 
 
-def add_activation(graph: Graph, x: str, layer: Activate) -> str:
+def add_activation(graph: Graph, x: str, layer: ActivationLayer) -> str:
     """Add the activation of a layer."""
     add_nodes = ACTIVATION_NODES[type(layer.activation)]
     return add_nodes(graph, x, layer.activation, layer.by_row)
@@ -94,16 +94,16 @@ def add_activation(graph: Graph, x: str, layer: Activate) -> str:
 
 def add_periodic_embedding(graph: Graph, x: str, layer: PeriodicEmbedding) -> str:
     """Append the periodic embedding of the numeric features to the inputs."""
-    wave = as_float32(layer.p.wave)
-    members, n_numbers = wave.shape[:-3], layer.n_numbers
+    frequency_phase = as_float32(layer.p.frequency_phase)
+    members, n_numbers = frequency_phase.shape[:-3], layer.n_numbers
     numbers = graph.add("Slice", x, as_int64(0), as_int64(n_numbers), as_int64(1))
     # (n_numbers, 1, n_rows), so that each feature has a product of its own
     numbers = graph.add("Transpose", numbers, perm=[1, 0])
     numbers = graph.add("Unsqueeze", numbers, as_int64(1))
-    angle = graph.add("Mul", wave[..., :1], numbers)
-    cosine = graph.add("Cos", graph.add("Add", angle, wave[..., 1:]))
+    angle = graph.add("Mul", frequency_phase[..., :1], numbers)
+    cosine = graph.add("Cos", graph.add("Add", angle, frequency_phase[..., 1:]))
     # (..., n_numbers, n_projections, n_rows)
-    embedded = graph.add("MatMul", as_float32(layer.p.mix.mT), cosine)
+    embedded = graph.add("MatMul", as_float32(layer.p.projection.mT), cosine)
     flat = as_int64(*members, layer.width - layer.n_inputs, -1)
     embedded = graph.add("Reshape", embedded, flat)
     axes = list(range(len(flat)))
@@ -115,7 +115,7 @@ def add_periodic_embedding(graph: Graph, x: str, layer: PeriodicEmbedding) -> st
 
 LAYER_NODES: dict[type[Layer], Callable[[Graph, str, Any], str]] = {
     Dense: add_dense,
-    Activate: add_activation,
+    ActivationLayer: add_activation,
     PeriodicEmbedding: add_periodic_embedding,
     Dropout: lambda graph, x, layer: x,  # the identity outside of training
 }

@@ -1,1 +1,1 @@
-"""Optimisation of one flat vector: update rules, L-BFGS and learning-rate schedules."""
+"""Optimizers of one flat parameter vector, and learning-rate schedules."""

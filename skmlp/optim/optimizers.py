@@ -1,86 +1,66 @@
-"""Update rules: turn a flat gradient into a flat step."""
+"""Optimizers of one flat parameter vector, or of a stack of them: SGD, Adam, L-BFGS."""
 
+import inspect
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from typing import Any, Protocol, Self
+from typing import Any, Self
 
 import numpy as np
 from scipy.optimize import OptimizeResult, minimize
 
 OptimizerState = dict[str, Any]
-"""What an update rule remembers: its vectors by name, and "t", the steps so far."""
+"""State vectors of an optimizer by name, and "t", the number of steps so far."""
 
 NEGLIGIBLE = 1e-18
-"""What is smaller changes no network; its square is still a normal number."""
+"""A number so small that it changes no network; its square is still a normal number."""
 
 FLUSH_EVERY = 64
-"""Steps between two looks for what has faded; each takes as long as 3 vector sums."""
+"""Steps between two flushes, each of which takes as long as 3 vector sums."""
 
 
 def flush_subnormals(vector: np.ndarray, smallest: float, scratch: np.ndarray) -> None:
-    """Set what is below `smallest` to 0, overwriting `vector` and `scratch`.
-
-    The momentum of a unit that is off for all rows, or its weights under a penalty,
-    shrink by a factor per step. They would end as subnormal numbers, which are slow
-    (see `smallest_probability`), and stay so: 0.9 times the smallest is rounded to it.
-    """
+    """Set numbers below `smallest` to 0, overwriting `vector` and `scratch`."""
+    # The momentum of a unit that is off for all rows, or its weights under a penalty,
+    # shrink by a factor per step. They would end as subnormal numbers, which are slow
+    # (see `probability_floor`), and stay so: 0.9 times the smallest is rounded to it.
     vector[np.abs(vector, out=scratch) < smallest] = 0
 
 
-class OptimizerParameters(Protocol):
-    """What all update rules together ask for."""
-
-    @property
-    def momentum(self) -> float: ...
-    @property
-    def nesterovs_momentum(self) -> bool: ...
-    @property
-    def beta_1(self) -> float: ...
-    @property
-    def beta_2(self) -> float: ...
-    @property
-    def epsilon(self) -> float: ...
-
-
 class Optimizer(ABC):
-    """A first-order update rule with vectors of memory, such as momentum.
+    """A first-order optimizer with state vectors, such as momentum."""
 
-    Attributes
-    ----------
-    memory : tuple of str
-        Names of the vectors that the rule keeps from step to step.
-    """
-
-    memory: tuple[str, ...] = ()
+    state_names: tuple[str, ...] = ()  # attributes that hold the state vectors
 
     @classmethod
-    @abstractmethod
-    def of(cls, parameters: OptimizerParameters) -> Self:
-        """The rule that the parameters of an estimator describe."""
+    def from_parameters(cls, parameters: Any) -> Self:
+        """Construct from the attributes of `parameters` that `__init__` names."""
+        names = inspect.signature(cls).parameters
+        return cls(**{name: getattr(parameters, name) for name in names})
 
-    def start(
+    def init_state(
         self, parameters: np.ndarray, state: OptimizerState | None = None
     ) -> Self:
-        """Set the memory to zero, or to a copy of what `state` gave earlier.
+        """Set the state to zeros, or to a copy of a former `state` of this optimizer.
 
-        The state of another rule is of no use and counts as none.
+        The state of another optimizer is useless and ignored.
         """
-        if state is None or not state.keys() >= set(self.memory):
-            state = dict.fromkeys(self.memory, np.zeros_like(parameters)) | {"t": 0}
+        if state is None or not state.keys() >= set(self.state_names):
+            zeros = np.zeros_like(parameters)
+            state = dict.fromkeys(self.state_names, zeros) | {"t": 0}
         self.t = int(state["t"])
-        for name in self.memory:
+        for name in self.state_names:
             setattr(self, name, state[name].astype(parameters.dtype, copy=True))
         self.step = np.empty_like(parameters)
         return self
 
     def state(self) -> OptimizerState:
-        """What `start` needs to go on from here."""
-        return {name: getattr(self, name) for name in ("t", *self.memory)}
+        """Return the state, from which `init_state` resumes."""
+        return {name: getattr(self, name) for name in ("t", *self.state_names)}
 
     @abstractmethod
-    def direction(self, gradient: np.ndarray, learning_rate: float = 1.0) -> np.ndarray:
-        """The step, to be subtracted from the parameters; valid until the next."""
+    def update(self, gradient: np.ndarray, learning_rate: float = 1.0) -> np.ndarray:
+        """Return the step to subtract from the parameters, valid until the next."""
 
 
 class SGD(Optimizer):
@@ -88,27 +68,16 @@ class SGD(Optimizer):
 
     v <- momentum * v + gradient; the step is v, or gradient + momentum * v with
     Nesterov's look-ahead (Sutskever et al., 2013).
-
-    Parameters
-    ----------
-    momentum : float in [0, 1], default=0.9
-        How much of the last step goes into the next.
-    nesterovs_momentum : bool, default=True
-        Whether to look ahead.
     """
 
-    memory = ("velocity",)
+    state_names = ("velocity",)
     velocity: np.ndarray
 
     def __init__(self, momentum: float = 0.9, nesterovs_momentum: bool = True) -> None:
         self.momentum = momentum
         self.nesterovs_momentum = nesterovs_momentum
 
-    @classmethod
-    def of(cls, parameters: OptimizerParameters) -> Self:
-        return cls(parameters.momentum, parameters.nesterovs_momentum)
-
-    def direction(self, gradient: np.ndarray, learning_rate: float = 1.0) -> np.ndarray:
+    def update(self, gradient: np.ndarray, learning_rate: float = 1.0) -> np.ndarray:
         self.t += 1
         self.velocity *= self.momentum
         self.velocity += gradient
@@ -126,19 +95,11 @@ class Adam(Optimizer):
     """Steps scaled by running moments of the gradient (Kingma and Ba, 2015).
 
     The step is c * m / (sqrt(v) + epsilon) with c = sqrt(1 - beta_2^t) /
-    (1 - beta_1^t), the order of computation given at the end of the paper's
-    section 2, which scikit-learn uses as well. The moments are kept without the factors
-    1 - beta_1 and 1 - beta_2, which then cost a scalar instead of a pass over memory.
-
-    Parameters
-    ----------
-    beta_1, beta_2 : float in [0, 1), default=0.9 and 0.999
-        Decay of the first moment m and of the second moment v.
-    epsilon : float, default=1e-8
-        Keeps the division finite.
+    (1 - beta_1^t), the order of computation at the end of the paper's section 2, which
+    scikit-learn uses as well.
     """
 
-    memory = ("first_moment", "second_moment")
+    state_names = ("first_moment", "second_moment")
     first_moment: np.ndarray
     second_moment: np.ndarray
 
@@ -149,13 +110,11 @@ class Adam(Optimizer):
         self.beta_2 = beta_2
         self.epsilon = epsilon
 
-    @classmethod
-    def of(cls, parameters: OptimizerParameters) -> Self:
-        return cls(parameters.beta_1, parameters.beta_2, parameters.epsilon)
-
-    def direction(self, gradient: np.ndarray, learning_rate: float = 1.0) -> np.ndarray:
+    def update(self, gradient: np.ndarray, learning_rate: float = 1.0) -> np.ndarray:
         self.t += 1
         m, v, step = self.first_moment, self.second_moment, self.step
+        # without the factors 1 - beta, which then cost a scalar further down instead of
+        # a pass over memory here
         m *= self.beta_1
         m += gradient
         v *= self.beta_2
@@ -174,33 +133,26 @@ class Adam(Optimizer):
 
 
 OPTIMIZERS: dict[str, type[Optimizer]] = {"sgd": SGD, "adam": Adam}
-"""Update rules by the name that `MLPSoftmaxClassifier(solver=...)` takes."""
+"""Optimizers by the name that `MLPSoftmaxClassifier(solver=...)` takes."""
 
 
 class Regularization:
-    """What pulls the first part of a parameter vector towards 0.
+    """L2 penalty l2 / 2 * ||w||^2, and decoupled weight decay, of the weights.
 
-    Parameters
-    ----------
-    strength : float
-        Of the penalty strength / 2 * ||p||^2, whose gradient goes through the update
-        rule; 0 for none.
-    n_weights : int
-        Length of the part: weights, but not biases.
-    weight_decay : float, default=0.0
-        Part of the weights, times the learning rate, that each step takes off beside
-        the update rule (Loshchilov and Hutter, 2019).
+    The gradient of the penalty goes through the optimizer; weight decay (Loshchilov and
+    Hutter, 2019) takes learning_rate * weight_decay of the weights off beside it.
     """
 
     def __init__(self, l2: float, n_weights: int, weight_decay: float = 0.0) -> None:
         self.l2 = l2
         self.weight_decay = weight_decay
-        self.part = np.s_[..., : n_weights if l2 > 0 else 0]
-        self.decaying = np.s_[..., :n_weights]
+        # weights are the first part of a parameter vector; biases are not regularized
+        self.weights = np.s_[..., :n_weights]
+        self.penalized = np.s_[..., : n_weights if l2 > 0 else 0]
 
     def value(self, parameters: np.ndarray) -> float:
-        """The penalty itself; its mean for a stack of vectors."""
-        weights = parameters[self.part].ravel()
+        """Penalty, its mean for a stack of vectors."""
+        weights = parameters[self.penalized].ravel()
         n_members = parameters.size // parameters.shape[-1]
         return 0.5 * self.l2 * float(np.dot(weights, weights)) / n_members
 
@@ -208,38 +160,26 @@ class Regularization:
         self, parameters: np.ndarray, gradient: np.ndarray, scratch: np.ndarray
     ) -> None:
         """Add the penalty's gradient, overwriting `gradient` and `scratch`."""
-        part = self.part
-        of_weights = gradient[part]
-        of_weights += np.multiply(parameters[part], self.l2, out=scratch[part])
+        part = self.penalized
+        weight_gradient = gradient[part]
+        weight_gradient += np.multiply(parameters[part], self.l2, out=scratch[part])
 
-    def shrink(self, parameters: np.ndarray, learning_rate: float) -> None:
-        """Take off the weight decay of one step."""
+    def decay(self, parameters: np.ndarray, learning_rate: float) -> None:
+        """Apply the weight decay of one step."""
         if self.weight_decay:
-            parameters[self.decaying] *= 1 - learning_rate * self.weight_decay
+            parameters[self.weights] *= 1 - learning_rate * self.weight_decay
 
 
 class ParameterUpdater:
-    """Moves parameters along the direction that a rule gives.
-
-    Parameters
-    ----------
-    rule : Rule
-        A started update rule.
-    parameters, gradient : ndarray of shape (..., n_parameters)
-        The vector, or stack of vectors, to move, and the one to read before each step.
-    decay : Decay
-        Penalty on the parameters.
-    factors : ndarray of shape (n_factors,), default=None
-        Factors on the learning rate of the last so many parameters; None for all 1.
-    """
+    """Apply an optimizer, regularization and learning-rate factors to parameters."""
 
     def __init__(
         self,
-        optimizer: Optimizer,
-        parameters: np.ndarray,
-        gradient: np.ndarray,
+        optimizer: Optimizer,  # with its state initialized
+        parameters: np.ndarray,  # (..., n_parameters), overwritten by `step`
+        gradient: np.ndarray,  # of the same shape, overwritten as well
         regularization: Regularization,
-        factors: np.ndarray | None = None,
+        factors: np.ndarray | None = None,  # of the last parameters' learning rates
     ) -> None:
         self.optimizer = optimizer
         self.parameters = parameters
@@ -248,58 +188,36 @@ class ParameterUpdater:
         self.factors = factors
 
     def step(self, learning_rate: float) -> None:
-        """Take one step against the gradient, overwriting the parameters."""
+        """Take one step against the gradient."""
         self.regularization.add_gradient(
             self.parameters, self.gradient, self.optimizer.step
         )
-        step = self.optimizer.direction(self.gradient, learning_rate)
+        step = self.optimizer.update(self.gradient, learning_rate)
         if self.factors is not None:
             step[..., -len(self.factors) :] *= self.factors
-        self.regularization.shrink(self.parameters, learning_rate)
+        self.regularization.decay(self.parameters, learning_rate)
         self.parameters -= step
         if self.optimizer.t % FLUSH_EVERY == 0:
             flush_subnormals(self.parameters, NEGLIGIBLE, step)
 
     @np.errstate(all="ignore")
     def penalty(self) -> float:
-        """Value of the penalty at the present parameters."""
+        """Penalty on the present parameters."""
         return self.regularization.value(self.parameters)
 
 
 def minimize_lbfgs(
-    objective: Callable[[], float],
-    parameters: np.ndarray,
+    objective: Callable[[], float],  # fills `gradient`, returns the (mean) loss
+    parameters: np.ndarray,  # (..., n_parameters), float64; ends as the solution
     gradient: np.ndarray,
     regularization: Regularization,
-    end_iteration: Callable[[float, np.ndarray], bool],
+    end_iteration: Callable[[float, np.ndarray], bool],  # of loss, parameters; stop?
     *,
     max_iter: int,
-    max_fun: int,
-    tol: float,
+    max_fun: int,  # most evaluations of the objective
+    tol: float,  # on the largest component of the gradient
 ) -> OptimizeResult:
-    """Minimise a full-batch loss with scipy's L-BFGS-B (Liu and Nocedal, 1989).
-
-    Parameters
-    ----------
-    objective : callable
-        Returns the loss at `parameters` (its mean for a stack of vectors, whose sum is
-        minimised) and fills `gradient`.
-    parameters, gradient : ndarray of float64 of shape (..., n_parameters)
-        Overwritten; at the end `parameters` is the solution.
-    decay : Decay
-        Penalty on the parameters, added to loss and gradient here.
-    end_iteration : callable
-        Called with loss and parameters after each iteration; True ends the search.
-    max_iter, max_fun : int
-        Most iterations and most evaluations of the objective.
-    tol : float
-        The search ends when no component of the gradient is larger, or when an
-        iteration lowers the loss by less than a part of 2.2e-5 * tol (at most 2.2e-9).
-
-    Returns
-    -------
-    scipy.optimize.OptimizeResult
-    """
+    """Minimize a full-batch loss with SciPy's L-BFGS-B (Liu and Nocedal, 1989)."""
     scratch = np.empty_like(parameters)
     shape = parameters.shape
     n_members = parameters.size // shape[-1]
@@ -308,6 +226,7 @@ def minimize_lbfgs(
         parameters[...] = x.reshape(shape)
         value = objective() + regularization.value(parameters)
         regularization.add_gradient(parameters, gradient, scratch)
+        # a stack of networks minimizes the sum, whose gradient is each network's own
         return value * n_members, gradient.flatten()
 
     def callback(intermediate_result: OptimizeResult) -> None:
@@ -325,7 +244,8 @@ def minimize_lbfgs(
             "maxiter": max_iter,
             "maxfun": max_fun,
             "gtol": tol,
-            # scipy's own where tol is scikit-learn's 1e-4 or more, else in proportion
+            # relative decrease of the loss that ends the search: SciPy's default where
+            # tol is scikit-learn's 1e-4 or more, else in proportion
             "ftol": 2.2e-9 * min(1.0, tol / 1e-4),
         },
     )

@@ -4,39 +4,18 @@ import math
 
 
 class Schedule:
-    """A factor on the learning rate, from the progress of training.
+    """A factor on the learning rate, as a function of the progress of training."""
 
-    Parameters
-    ----------
-    power_t : float, default=0.5
-        Exponent of inverse scaling.
-    n_epochs : int, default=1
-        Epochs between progress 0 and progress 1.
-    n_samples : int, default=1
-        Samples seen per epoch.
-    samples_seen : int, default=0
-        Samples seen before progress 0, in earlier fits.
-
-    Attributes
-    ----------
-    has_fixed_length : bool
-        Whether the schedule is laid out for a known number of epochs.
-    plateau_factor : float or None
-        Further factor at each plateau of the loss; None ends training there.
-    smallest_factor : float
-        Where it has fallen to this, a plateau ends training.
-    """
-
-    has_fixed_length = False
-    plateau_factor: float | None = None
-    smallest_factor = 0.0
+    has_fixed_length = False  # True if it is laid out for a known number of epochs
+    plateau_factor: float | None = None  # at each plateau of the loss; None: stop there
+    smallest_factor = 0.0  # a plateau ends training once the factor has fallen to this
 
     def __init__(
         self,
-        power_t: float = 0.5,
-        n_epochs: int = 1,
-        n_samples: int = 1,
-        samples_seen: int = 0,
+        power_t: float = 0.5,  # exponent of inverse scaling
+        n_epochs: int = 1,  # between progress 0 and progress 1
+        n_samples: int = 1,  # samples per epoch
+        samples_seen: int = 0,  # before progress 0, in earlier fits
     ) -> None:
         self.power_t = power_t
         self.n_epochs = n_epochs
@@ -44,7 +23,7 @@ class Schedule:
         self.samples_seen = samples_seen
 
     def __call__(self, progress: float) -> float:
-        """Factor at `progress`, 0 before the first step and 1 after the last."""
+        """Return the factor at `progress`: 0 at the first step, 1 after the last."""
         raise NotImplementedError
 
 
@@ -56,17 +35,15 @@ class Constant(Schedule):
 
 
 class Adaptive(Constant):
-    """1 until the loss stops falling; then divided by 5, again and again."""
+    """1 until the loss stops falling; then divided by 5 at each plateau."""
 
     plateau_factor = 0.2
 
 
 class ReduceOnPlateau(Adaptive):
-    """1, then 1/5 and 1/25 once the loss stops falling; the third time ends training.
+    """1, then 1/5 and 1/25 at plateaus of the loss; the third plateau ends training."""
 
-    Small steps settle what larger ones have found, and soon find nothing new.
-    """
-
+    # smaller steps refine what larger ones have found, and soon gain nothing more
     smallest_factor = 0.04
 
 
@@ -74,7 +51,7 @@ class InverseScaling(Schedule):
     """(t + 1)^-power_t, t the samples seen when the epoch began, as in scikit-learn."""
 
     def __call__(self, progress: float) -> float:
-        # the nudge keeps 0.3 * 10 = 2.999... in the epoch that has begun
+        # 1e-9, since 0.3 * 10 = 2.999... belongs to the epoch that has begun
         epoch = math.floor(progress * self.n_epochs + 1e-9)
         return (self.samples_seen + epoch * self.n_samples + 1) ** -self.power_t
 
@@ -89,13 +66,10 @@ class Cosine(Schedule):
 
 
 class OneCycle(Schedule):
-    """From 1/25 up to 1 in the first 30%, then down to 1e-4 / 25 (Smith, 2018).
-
-    Both arcs are half cosine waves.
-    """
+    """Two half cosine waves: 1/25 up to 1, then down to 1e-4 / 25 (Smith, 2018)."""
 
     has_fixed_length = True
-    warm_up = 0.3
+    warm_up = 0.3  # progress at which the factor is 1
     first = 1 / 25
     last = 1e-4 / 25
 

@@ -43,8 +43,7 @@ from skmlp.tabular.frame import (
     read_columns,
     read_rows,
 )
-from skmlp.training.endings import StopReason
-from skmlp.training.monitor import DIVERGED, Monitor
+from skmlp.training.monitor import DIVERGENCE_FACTOR, Monitor, StopReason
 
 KIND = "checkpoint"
 
@@ -93,7 +92,7 @@ IN_MONITOR: dict[str, Check] = {
     ),
     "best": is_array("f", 2),
     "parameters": is_array("f", 2),
-    "limit": is_number_in(DIVERGED, float(np.finfo("f8").max)),
+    "limit": is_number_in(DIVERGENCE_FACTOR, float(np.finfo("f8").max)),
     "ending": lambda value: value in (None, StopReason.CONVERGED.value),
 }
 """State of a monitor in a checkpoint; training that diverged is not saved."""
@@ -318,7 +317,7 @@ class Checkpoint:
             for name in ("best", "parameters"):
                 if not weights(state[name]) or state[name].shape != shape:
                     raise ValueError(f"{name} of the networks are wrong")
-            if state["evaluations"].shape[1:] != monitor.validation.shape:
+            if state["evaluations"].shape[1:] != monitor.latest_evaluation.shape:
                 raise ValueError("the evaluations are of other networks")
             if not 0 < len(state["history"].get("loss", [])) <= max_iter:
                 raise ValueError("its history is of other epochs")

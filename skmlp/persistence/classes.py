@@ -58,7 +58,7 @@ from skmlp.tabular.frame import NAMES_ATTRIBUTE, SparseMatrix, Values
 from skmlp.tabular.scaling import SmoothScale
 from skmlp.tabular.target_means import TargetMeans
 from skmlp.tabular.text import ANALYZERS, TextBlock
-from skmlp.training.monitor import Plateau
+from skmlp.training.monitor import PlateauTracker
 
 PLAIN = (type(None), bool, int, float, str, bytes)
 
@@ -752,8 +752,8 @@ FORMS_BY_CLASS: dict[type, Form[Any]] = {
         build_categorical,
     ),
     pd.arrays.DatetimeArray: by_values(state_of_moments, build_moments),
-    Plateau: by_parts(
-        Plateau,
+    PlateauTracker: by_parts(
+        PlateauTracker,
         {
             "lowest": is_number_in(-math.inf, math.inf),
             "n_bad_epochs": is_count,

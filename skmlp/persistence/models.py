@@ -38,7 +38,7 @@ from skmlp.persistence.classes import (
 )
 from skmlp.tabular.encoder import TableEncoder, get_column_names
 from skmlp.tabular.frame import NAMES_ATTRIBUTE, is_sparse, to_index
-from skmlp.training.monitor import Plateau
+from skmlp.training.monitor import PlateauTracker
 
 KIND = "saved model"
 
@@ -60,7 +60,7 @@ FITTED: dict[str, Check] = {
     "t_": is_count_below(2**63),
     "n_features_in_": is_count,
     "_optimizer_state": is_a(dict, type(None)),
-    "_plateau": is_a(Plateau, type(None)),
+    "_plateau": is_a(PlateauTracker, type(None)),
 }
 """What a fitted classifier holds."""
 
@@ -234,7 +234,7 @@ def check_moments(
         return
     n_steps, *others = optimizer_state.get("t"), *(optimizer_state.keys() - {"t"})
     if not any(
-        set(others) == set(optimizer.memory) for optimizer in OPTIMIZERS.values()
+        set(others) == set(optimizer.state_names) for optimizer in OPTIMIZERS.values()
     ):
         raise ValueError("the memory of the optimizer is that of none there is")
     if not is_count_below(2**63)(n_steps):

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Self
 import numpy as np
 from sklearn.base import BaseEstimator
 
-from skmlp.nn.activations import Activation, as_activation
+from skmlp.nn.activations import Activation, resolve_activation
 from skmlp.plotting.base import Display, Style, find_classifier, merge_styles
 
 if TYPE_CHECKING:
@@ -99,7 +99,7 @@ class ActivationDisplay(Display):
         -------
         ActivationDisplay
         """
-        display = cls._at_start(as_activation(activation), z_range, n_points, name)
+        display = cls._at_start(resolve_activation(activation), z_range, n_points, name)
         return display.plot(ax, **plot_kwargs)
 
     @classmethod
@@ -145,7 +145,7 @@ class ActivationDisplay(Display):
             )
         activation = activations[layer]
         display = cls._at_start(activation, z_range, n_points, name)
-        learnt = model.architecture_.learnt_by_activation(model.parameters_, layer)
+        learnt = model.architecture_.activation_parameters(model.parameters_, layer)
         if learnt:
             units = {key: array.reshape(1, -1) for key, array in learnt.items()}
             p = SimpleNamespace(**units)

@@ -1,49 +1,28 @@
 """Batches: shuffled rows, gathered into one reused buffer, also of a file."""
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple, Protocol, runtime_checkable
+from typing import Any, NamedTuple, Protocol, TypeAlias, runtime_checkable
 
 import numpy as np
 
+from skmlp.nn.layers import InputRows
+
 ROWS_TO_COUNT = 1 << 20
-"""Rows that are counted at a time."""
+"""Rows of which class frequencies are counted at a time."""
 
-
-class SparseRows(Protocol):
-    """What is asked of sparse rows, here and by the network that they are handed to.
-
-    The layers say the same for themselves: training knows none of them.
-    """
-
-    T: "SparseRows"
-
-    @property
-    def shape(self) -> tuple[int, ...]: ...
-
-    def __getitem__(self, rows: slice | np.ndarray | list[int], /) -> "SparseRows": ...
-
-    def __matmul__(self, other: np.ndarray, /) -> np.ndarray: ...
+MemoryRows: TypeAlias = InputRows
+"""Rows in memory: an array, or sparse rows."""
 
 
 @runtime_checkable
-class RowsInFile(Protocol):
-    """Dense rows that are read from a file, a block at a time.
-
-    Attributes
-    ----------
-    dtype : dtype
-        Their type.
-    block_size : int
-        Rows of a block; the last one may have less.
-    blocks_at_once : int
-        Blocks that are held in memory, and mixed, at a time.
-    """
+class DiskRows(Protocol):
+    """Dense rows that are read from a file, a block at a time."""
 
     dtype: np.dtype
-    block_size: int
-    blocks_at_once: int
+    block_size: int  # rows of a block; the last one may have less
+    blocks_at_once: int  # blocks that are held in memory, and mixed, at a time
 
     @property
     def shape(self) -> tuple[int, int]: ...
@@ -53,205 +32,152 @@ class RowsInFile(Protocol):
 
 
 @dataclass(frozen=True)
-class RowsInShards:
-    """Stands for dense rows that lie in shards, with their codes and weights.
+class ShardedRows:
+    """Dense rows in shards, with the class indices and weights of each."""
 
-    Attributes
-    ----------
-    shape : tuple of int
-        Shape of the matrix of all rows.
-    sizes : tuple of int
-        Rows of each shard.
-    shards : sequence
-        `Samples` of one line each, or what stands for them where they are.
-    """
-
-    shape: tuple[int, int]
-    sizes: tuple[int, ...]
-    shards: Sequence[Any]
+    shape: tuple[int, int]  # of the matrix of all rows
+    sizes: tuple[int, ...]  # rows of each shard
+    shards: Sequence[Any]  # `Samples` of one network each, or futures of such
 
 
-RowsInMemory = np.ndarray | SparseRows
-"""An array, or sparse rows, which SciPy gives without types."""
-
-Rows = RowsInMemory | RowsInFile | RowsInShards
-"""Those, rows in a file and rows in shards, of which only training reads any."""
+TrainingRows: TypeAlias = MemoryRows | DiskRows | ShardedRows
+"""Rows to train on; predictions and scores are of rows in memory only."""
 
 
 class Samples(NamedTuple):
     """Encoded rows with their targets.
 
-    Attributes
-    ----------
-    x : ndarray, CSR or RowsInFile of shape (n_samples, n_inputs)
-        Input of the network.
-    codes : ndarray of int of shape (..., n_samples)
-        Class of each row. For a stack of networks that see different rows, one line
-        of each array per network.
-    weight : ndarray of shape (..., n_samples) or None
-        Weight of each row; None means 1.
-    rows : ndarray of int of shape (..., n_samples) or None
-        Which rows of `x` these are; None for all of them. A part of the samples so
-        shares `x` with the whole, and a large table is never copied to be split.
+    For a stack of networks that see different rows, all arrays but `x` have one line
+    per network: (n_members, n_samples).
     """
 
-    x: Rows
-    y_encoded: np.ndarray
-    weight: np.ndarray | None = None
-    rows: np.ndarray | None = None
+    x: TrainingRows  # (n_rows, n_inputs)
+    y_encoded: np.ndarray  # (..., n_samples), class indices
+    sample_weight: np.ndarray | None = None  # (..., n_samples)
+    # (..., n_samples), the row of `x` of each sample; None for all rows in their order.
+    # A part of the samples so shares `x`: a large table is never copied to be split.
+    indices: np.ndarray | None = None
 
     def take(self, part: np.ndarray) -> "Samples":
-        """The samples at the given indices, on the same `x`."""
-        return Samples(
-            self.x,
-            self.y_encoded[part],
-            None if self.weight is None else self.weight[part],
-            part if self.rows is None else self.rows[part],
+        """Select the samples at the given positions, on the same `x`."""
+        samples = self._map(lambda array: array[part])
+        return (
+            samples if samples.indices is not None else samples._replace(indices=part)
         )
 
-    def in_order(self, order: np.ndarray) -> "Samples":
-        """The samples at indices of which each network has a line of its own."""
-
-        def ordered(array: np.ndarray) -> np.ndarray:
-            return np.take_along_axis(array, order, axis=-1)
-
-        return Samples(
-            self.x,
-            ordered(self.y_encoded),
-            None if self.weight is None else ordered(self.weight),
-            order if self.rows is None else ordered(self.rows),
+    def take_along(self, order: np.ndarray) -> "Samples":
+        """Select samples at positions that each network has a line of."""
+        samples = self._map(lambda array: np.take_along_axis(array, order, axis=-1))
+        return (
+            samples if samples.indices is not None else samples._replace(indices=order)
         )
 
-    def inputs(self) -> RowsInMemory:
-        """The rows of `x` that belong to these samples, in their order."""
-        elsewhere = RowsInFile | RowsInShards
-        assert not isinstance(self.x, elsewhere), "these are rows to be scored"
-        return self.x if self.rows is None else self.x[self.rows]
+    def select_members(self, part: slice | int) -> "Samples":
+        """Select the networks of a slice, or one network, without the axis."""
+        return self._map(lambda array: array[part])
 
-    def members(self, part: slice | int) -> "Samples":
-        """Those of some networks of a stack, or of one by itself."""
-        x, y_encoded, weight, rows = self
-        return Samples(
-            x,
-            y_encoded[part],
-            None if weight is None else weight[part],
-            None if rows is None else rows[part],
+    def split_members(self) -> list["Samples"]:
+        """Split a stack into the samples of each network."""
+        return [self.select_members(member) for member in range(len(self.y_encoded))]
+
+    def broadcast_members(self, n_members: int) -> "Samples":
+        """Stack the same samples for several networks, without a copy."""
+        return self._map(lambda line: np.broadcast_to(line, (n_members, len(line))))
+
+    def _map(self, select: Callable[[np.ndarray], np.ndarray]) -> "Samples":
+        """Apply a function to each array but `x`."""
+        arrays = {name: getattr(self, name) for name in self._fields[1:]}
+        return self._replace(
+            **{name: select(a) for name, a in arrays.items() if a is not None}
         )
 
-    def each(self) -> list["Samples"]:
-        """Those of each network of a stack by itself."""
-        return [self.members(member) for member in range(len(self.y_encoded))]
-
-    def for_each(self, n_members: int) -> "Samples":
-        """A stack in which so many networks see these samples, all of them the same."""
-        x, y_encoded, weight, rows = self
-
-        def stack(line: np.ndarray) -> np.ndarray:
-            return np.broadcast_to(line, (n_members, len(line)))
-
-        return Samples(
-            x,
-            stack(y_encoded),
-            None if weight is None else stack(weight),
-            None if rows is None else stack(rows),
-        )
+    def gather_inputs(self) -> MemoryRows:
+        """Rows of `x` of these samples, in their order."""
+        assert not isinstance(self.x, DiskRows | ShardedRows), "validation is in memory"
+        return self.x if self.indices is None else self.x[self.indices]
 
     def total_weight(self) -> float:
-        """Sum of the weights, per network."""
-        if self.weight is None:
+        """Sum of the sample weights, per network."""
+        if self.sample_weight is None:
             return float(self.y_encoded.shape[-1])
         n_members = self.y_encoded.size // self.y_encoded.shape[-1]
-        return float(self.weight.sum(dtype=np.float64)) / n_members
+        return float(self.sample_weight.sum(dtype=np.float64)) / n_members
 
     def class_priors(self, n_classes: int) -> np.ndarray:
-        """Part of the total weight that each class has."""
+        """Share of each class in the total weight, (n_classes,)."""
         totals = np.zeros(n_classes)
-        # of very many rows, copies as wide integers would be large
+        # in parts, since `bincount` copies class indices as wide integers
         for start in range(0, self.y_encoded.shape[-1], ROWS_TO_COUNT):
             part = (..., slice(start, start + ROWS_TO_COUNT))
-            weight = None if self.weight is None else self.weight[part].ravel()
+            weight = self.sample_weight
+            weight = None if weight is None else weight[part].ravel()
             totals += np.bincount(self.y_encoded[part].ravel(), weight, n_classes)
         return totals / totals.sum()
 
     @np.errstate(all="ignore")
-    def with_mean_weight_one(self, dtype: str) -> "Samples":
-        """The same rows, their weights scaled so that the learning rate keeps."""
-        if self.weight is None:
+    def normalize_weights(self, dtype: str) -> "Samples":
+        """Scale the weights to mean 1, so that they leave the learning rate alone."""
+        if self.sample_weight is None:
             return self
         factor = self.y_encoded.shape[-1] / self.total_weight()
-        return self._replace(weight=(self.weight * factor).astype(dtype))
+        return self._replace(sample_weight=(self.sample_weight * factor).astype(dtype))
 
 
 class Batches:
-    """The rows in batches, in a new random order for each epoch.
-
-    Parameters
-    ----------
-    samples : Samples
-        The rows; never written.
-    batch_size : int
-        Rows per batch; the last batch of an epoch takes what is left.
-    rngs : sequence of numpy.random.Generator or None
-        Sources of the order, one per network; None keeps the order of the rows.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> samples = Samples(np.eye(5), np.arange(5))
-    >>> [batch.y_encoded.tolist() for batch in Batches(samples, 2, rngs=None)]
-    [[0, 1], [2, 3], [4]]
-    """
+    """Batches of rows in memory, in a new random order in each epoch."""
 
     def __init__(
         self,
-        samples: Samples,
-        batch_size: int,
-        rngs: Sequence[np.random.Generator] | None,
+        samples: Samples,  # never written
+        batch_size: int,  # the last batch of an epoch takes what is left
+        rngs: Sequence[np.random.Generator] | None,  # one per network; None: no shuffle
     ) -> None:
         self.samples = samples
         self.batch_size = batch_size
         self.rngs = rngs
         *self.stack, self.n_samples = samples.y_encoded.shape
-        self.in_order = rngs is None and samples.rows is None and not self.stack
-        elsewhere = RowsInFile | RowsInShards
-        assert not isinstance(samples.x, elsewhere), "these are for others"
-        self.x: RowsInMemory = samples.x
-        if isinstance(self.x, np.ndarray) and not self.in_order:
+        self.is_in_order = rngs is None and samples.indices is None and not self.stack
+        assert not isinstance(samples.x, DiskRows | ShardedRows), "not in memory"
+        self.x: MemoryRows = samples.x
+        if isinstance(self.x, np.ndarray) and not self.is_in_order:
             size = batch_size * self.x.shape[1] * math.prod(self.stack)
             self.buffer = np.empty(size, self.x.dtype)
 
     def __len__(self) -> int:
         return -(-self.n_samples // self.batch_size)
 
-    def sizes(self) -> list[int]:
-        """Rows of each batch."""
+    def batch_sizes(self) -> list[int]:
+        """Number of rows of each batch."""
         starts = range(0, self.n_samples, self.batch_size)
         return [min(self.batch_size, self.n_samples - start) for start in starts]
 
     def __iter__(self) -> Iterator[Samples]:
-        return self.in_order_of(self.order())
+        return self.iterate_in_order(self.draw_order())
 
-    def in_order_of(self, order: np.ndarray) -> Iterator[Samples]:
-        """The batches of one epoch, in an order that `order` gave."""
+    def iterate_in_order(self, order: np.ndarray) -> Iterator[Samples]:
+        """Iterate over the batches of one epoch, in an order from `draw_order`."""
         for start in range(0, self.n_samples, self.batch_size):
             part = slice(start, start + self.batch_size)
-            if self.in_order:
-                yield self.cut(part)
-            else:
-                yield self.gather(order[..., part])
+            if not self.is_in_order:
+                yield self._gather(order[..., part])
+                continue
+            # views, without a copy
+            _, y_encoded, weight, _ = self.samples
+            weight = None if weight is None else weight[part]
+            yield Samples(self.x[part], y_encoded[part], weight)
 
-    def parts(self) -> Iterator["Batches"]:
-        """What an epoch passes over in turn: here, all of it at once."""
+    def iterate_chunks(self) -> Iterator["Batches"]:
+        """Iterate over the chunks of one epoch, of which there is one in memory."""
         yield self
 
-    def adjacent(self, numbers: range) -> "Batches":
-        """Adjacent batches of one epoch, whose order is drawn now, as an epoch."""
+    def draw_batches(self, numbers: range) -> "Batches":
+        """Draw the order of an epoch, and make some of its batches an epoch."""
         rows = slice(numbers.start * self.batch_size, numbers.stop * self.batch_size)
-        samples = self.samples.in_order(self.order()[..., rows])
+        samples = self.samples.take_along(self.draw_order()[..., rows])
         return Batches(samples, self.batch_size, rngs=None)
 
-    def order(self) -> np.ndarray:
-        """The samples in the order of one epoch, each network's own."""
+    def draw_order(self) -> np.ndarray:
+        """Draw the positions of the samples in one epoch, (..., n_samples)."""
         if self.rngs is None:
             return np.broadcast_to(
                 np.arange(self.n_samples), self.samples.y_encoded.shape
@@ -259,21 +185,14 @@ class Batches:
         orders = [rng.permutation(self.n_samples) for rng in self.rngs]
         return np.stack(orders) if self.stack else orders[0]
 
-    def cut(self, part: slice) -> Samples:
-        """A run of adjacent rows, as views."""
-        _, y_encoded, weight, _ = self.samples
-        return Samples(
-            self.x[part], y_encoded[part], None if weight is None else weight[part]
-        )
-
-    def gather(self, part: np.ndarray) -> Samples:
-        """The given samples; dense rows are valid until the next call."""
-        x, (_, y_encoded, weight, rows) = self.x, self.samples
+    def _gather(self, part: np.ndarray) -> Samples:
+        """Copy samples at positions (..., n_rows); valid until the next call."""
+        x, (_, y_encoded, weight, indices) = self.x, self.samples
         chosen: np.ndarray | tuple[np.ndarray, np.ndarray] = part
         if self.stack:
-            member = np.arange(*self.stack)[:, np.newaxis]
-            chosen = (member, part)
-        place = part if rows is None else rows[chosen]
+            # each network by its own line
+            chosen = (np.arange(*self.stack)[:, np.newaxis], part)
+        place = part if indices is None else indices[chosen]
         if isinstance(x, np.ndarray):
             # mode="clip" lets numpy write to the buffer without one of its own
             shape = (*place.shape, x.shape[1])
@@ -284,30 +203,21 @@ class Batches:
         return Samples(x, y_encoded[chosen], None if weight is None else weight[chosen])
 
 
-class BatchesOfFile:
-    """The rows of a file in batches: some blocks of them at a time, mixed in memory.
+class DiskBatches:
+    """Rows of a file in batches: a chunk of blocks at a time, mixed in memory.
 
-    In each epoch the blocks come in a new random order. The rows are taken to be in
-    random order in the file, so that those of a few blocks are like all.
-
-    Parameters
-    ----------
-    samples : Samples
-        Whose `x` is in a file; all of its rows.
-    batch_size : int
-        Rows per batch; the last batch of the blocks in memory takes what is left.
-    rngs : sequence of numpy.random.Generator or None
-        Sources of the order, one per network; None keeps the order of the rows.
+    In each epoch the blocks come in a new random order. The rows of the file are
+    expected in random order, so that the rows of a few blocks are like all rows.
     """
 
     def __init__(
         self,
-        samples: Samples,
-        batch_size: int,
+        samples: Samples,  # all rows of a file
+        batch_size: int,  # the last batch of a chunk takes what is left
         rngs: Sequence[np.random.Generator] | None,
     ) -> None:
-        assert isinstance(samples.x, RowsInFile), "other rows are for Batches"
-        assert samples.rows is None, "a file is read as a whole"
+        assert isinstance(samples.x, DiskRows), "other rows are for Batches"
+        assert samples.indices is None, "a file is read as a whole"
         self.samples = samples
         self.file = samples.x
         self.batch_size = batch_size
@@ -316,8 +226,9 @@ class BatchesOfFile:
         self.n_blocks = -(-self.n_samples // self.file.block_size)
         self.buffer: np.ndarray | None = None
 
-    def sizes(self) -> list[int]:
-        """Rows of each batch: the same in each epoch, as the last block stays last."""
+    def batch_sizes(self) -> list[int]:
+        """Number of rows of each batch."""
+        # the same in each epoch, since the last block, maybe shorter, stays last
         at_once = self.file.blocks_at_once * self.file.block_size
         sizes = []
         for start in range(0, self.n_samples, at_once):
@@ -327,21 +238,21 @@ class BatchesOfFile:
         return sizes
 
     def __iter__(self) -> Iterator[Samples]:
-        for part in self.parts():
-            yield from part
+        for chunk in self.iterate_chunks():
+            yield from chunk
 
-    def parts(self) -> Iterator[Batches]:
-        """What an epoch passes over in turn: some blocks, valid until the next ones."""
+    def iterate_chunks(self) -> Iterator[Batches]:
+        """Iterate over the chunks of one epoch, each valid until the next one."""
         blocks = np.arange(self.n_blocks)
         if self.rngs is not None:
-            # the last one may be shorter
+            # without the last block, which may be shorter
             self.rngs[0].shuffle(blocks[:-1])
         for start in range(0, self.n_blocks, self.file.blocks_at_once):
-            some = blocks[start : start + self.file.blocks_at_once]
-            yield Batches(self.load(some), self.batch_size, self.rngs)
+            chunk = blocks[start : start + self.file.blocks_at_once]
+            yield Batches(self._load_blocks(chunk), self.batch_size, self.rngs)
 
-    def load(self, blocks: np.ndarray) -> Samples:
-        """The rows of some blocks, one behind the other."""
+    def _load_blocks(self, blocks: np.ndarray) -> Samples:
+        """Read some blocks into the buffer, one after the other."""
         size, width = self.file.block_size, self.file.shape[1]
         if self.buffer is None:
             most = min(self.file.blocks_at_once * size, self.n_samples)
@@ -354,21 +265,17 @@ class BatchesOfFile:
         for place in places:
             start, end = end, end + place.stop - place.start
             self.file.read(place.start, self.buffer[start:end])
-        _, y_encoded, weight, _ = self.samples
-        return Samples(
-            self.buffer[:end],
-            np.concatenate([y_encoded[..., place] for place in places], axis=-1),
-            None
-            if weight is None
-            else np.concatenate([weight[..., place] for place in places], axis=-1),
+        samples = self.samples._map(
+            lambda array: np.concatenate([array[..., place] for place in places], -1)
         )
+        return samples._replace(x=self.buffer[:end])
 
 
-def batches_of(
+def make_batches(
     samples: Samples,
     batch_size: int,
     rngs: Sequence[np.random.Generator] | None,
-) -> Batches | BatchesOfFile:
-    """The samples in batches, wherever they are."""
-    kind = BatchesOfFile if isinstance(samples.x, RowsInFile) else Batches
+) -> Batches | DiskBatches:
+    """Make batches of samples in memory or in a file."""
+    kind = DiskBatches if isinstance(samples.x, DiskRows) else Batches
     return kind(samples, batch_size, rngs)

@@ -1,235 +1,150 @@
 """The training loop, and the full-batch objective for a solver with its own loop."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from operator import methodcaller
-from typing import Any, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 import numpy as np
 
-from skmlp.training.batches import Batches, BatchesOfFile
+from skmlp.training.batches import Batches, DiskBatches
 from skmlp.training.monitor import Monitor
-from skmlp.training.threads import Map
 
+if TYPE_CHECKING:
+    from skmlp.core.learner import CoreLearner
+    from skmlp.nn.losses import SoftmaxCrossEntropy
+    from skmlp.nn.network import Network
+    from skmlp.optim.optimizers import OptimizerState, ParameterUpdater
 
-class Network(Protocol):
-    """Gives logits, takes their delta and fills the gradient."""
-
-    gradient: np.ndarray
-
-    def seed_dropout(self, rngs: Sequence[np.random.Generator]) -> None: ...
-
-    def forward(self, x: Any, training: bool = False) -> np.ndarray: ...
-
-    def backward(self, grad: np.ndarray) -> None: ...
-
-
-class Loss(Protocol):
-    """Gives the value of logits and its derivative, their delta."""
-
-    def loss_and_grad(
-        self, logits: np.ndarray, y_encoded: np.ndarray, weight: np.ndarray | None
-    ) -> tuple[float, np.ndarray]: ...
-
-
-class Optimizer(Protocol):
-    """Turns gradients into steps; its state is what it needs to go on later."""
-
-    def state(self) -> dict[str, Any]: ...
-
-
-class ParameterUpdater(Protocol):
-    """Turns the gradient into a step of the parameters."""
-
-    @property
-    def optimizer(self) -> Optimizer: ...
-
-    def step(self, learning_rate: float) -> None: ...
-
-    def penalty(self) -> float: ...
-
-
-class Learner(Protocol):
-    """A network, or a stack of them, that is trained for an epoch at a time."""
-
-    @property
-    def rngs(self) -> Sequence[np.random.Generator]:
-        """Sources of all draws, one per network.
-
-        In each epoch they give the order of the samples and, if there is dropout, one
-        seed; so their state between two epochs is all that there is to remember.
-        """
-
-    def sizes(self) -> list[int]:
-        """Rows of each batch."""
-
-    def epoch(self, rates: Sequence[float], is_over: Callable[[], bool]) -> list[float]:
-        """Pass over the samples once, at a learning rate per batch; their losses.
-
-        The pass is cut short behind the batch after which `is_over`.
-        """
-
-    def penalty(self) -> float:
-        """The penalty on the present weights, its mean for a stack."""
-
-    def optimizer_state(self) -> dict[str, Any]:
-        """What the update rule remembers, vectors of the shape of the parameters."""
+Learner: TypeAlias = "NumpyLearner | CoreLearner"
+"""A network, or a stack of them, with all that trains it for an epoch."""
 
 
 class NumpyLearner(NamedTuple):
-    """A network, or a stack of them, with all that it takes to train it.
+    """Training of a network, or of a stack of them, by the NumPy backend."""
 
-    Attributes
-    ----------
-    network : Network
-        Gives logits, takes their delta and fills the gradient.
-    loss : SoftmaxCrossEntropy
-        Gives the value and the delta of logits.
-    optimizer : Optimizer
-        Turns the gradient into a step of the parameters.
-    batches : Batches or BatchesOfFile
-        The training samples.
-    rngs : sequence of numpy.random.Generator
-        Sources, one per network, of the order of its samples and of a seed for dropout
-        in each epoch.
-    """
-
-    network: Network
-    loss: Loss
-    updater: ParameterUpdater
-    batches: Batches | BatchesOfFile
+    network: "Network"
+    loss: "SoftmaxCrossEntropy"
+    updater: "ParameterUpdater"
+    batches: Batches | DiskBatches
+    # One per network. In each epoch they give the order of the samples and, if there is
+    # dropout, one seed; so the generators are all the randomness a checkpoint saves.
     rngs: Sequence[np.random.Generator]
 
-    def sizes(self) -> list[int]:
-        """Rows of each batch."""
-        return self.batches.sizes()
+    def batch_sizes(self) -> list[int]:
+        """Number of rows of each batch."""
+        return self.batches.batch_sizes()
 
-    def epoch(self, rates: Sequence[float], is_over: Callable[[], bool]) -> list[float]:
-        """Pass over the samples once, at a learning rate per batch; their losses."""
-        values: list[float] = []
-        for part in self.batches.parts():
-            if values and is_over():
-                break
-            values += self.pass_over(part, rates[len(values) :], is_over)
-        return values
-
-    def pass_over(
-        self, part: Batches, rates: Sequence[float], is_over: Callable[[], bool]
+    def train_epoch(
+        self,
+        rates: Sequence[float],  # learning rate of each batch
+        should_stop: Callable[[], bool],  # asked after each batch
     ) -> list[float]:
-        """Take a step for each batch of a part; their losses."""
-        # all that is drawn from `rngs`: however dropout draws, orders stay
-        order = part.order()
+        """Train for one epoch; return the loss of each batch before its step."""
+        losses: list[float] = []
+        for chunk in self.batches.iterate_chunks():
+            if losses and should_stop():
+                break
+            losses += self._train_batches(chunk, rates[len(losses) :], should_stop)
+        return losses
+
+    def _train_batches(
+        self, chunk: Batches, rates: Sequence[float], should_stop: Callable[[], bool]
+    ) -> list[float]:
+        # dropout draws from a generator of its own, so that it does not change orders
+        order = chunk.draw_order()
         self.network.seed_dropout(self.rngs)
-        values = []
-        # numbers may run away: it is the monitor that says so, in a sentence
+        losses = []
+        # training may diverge: the monitor reports that, not NumPy's warnings
         with np.errstate(all="ignore"):
-            for batch, rate in zip(part.in_order_of(order), rates, strict=False):
+            for batch, rate in zip(chunk.iterate_in_order(order), rates, strict=False):
                 logits = self.network.forward(batch.x, training=True)
-                value, grad = self.loss.loss_and_grad(
-                    logits, batch.y_encoded, batch.weight
+                loss, grad = self.loss.loss_and_grad(
+                    logits, batch.y_encoded, batch.sample_weight
                 )
                 self.network.backward(grad)
                 self.updater.step(rate)
-                values.append(value)
-                if is_over():
+                losses.append(loss)
+                if should_stop():
                     break
-        return values
+        return losses
 
     def penalty(self) -> float:
-        """The penalty on the present weights."""
+        """Penalty on the present weights, its mean for a stack."""
         return self.updater.penalty()
 
-    def optimizer_state(self) -> dict[str, Any]:
-        """What the update rule remembers."""
+    def optimizer_state(self) -> "OptimizerState":
+        """State of the optimizer, in vectors of the shape of the parameters."""
         return self.updater.optimizer.state()
 
 
 def train(
     learners: Sequence[Learner],
-    parameters: np.ndarray,
-    monitor: Monitor,
+    parameters: np.ndarray,  # (n_members, n_parameters), those of all learners
+    monitor: Monitor,  # resumes after the epochs that it has recorded already
     *,
-    learning_rate: float,
-    schedule: Callable[[float], float],
+    learning_rate: float,  # before any factor
+    schedule: Callable[[float], float],  # factor on it, by the progress in [0, 1]
     n_epochs: int,
-    run: Map = map,
+    run: Callable[..., Iterable[Any]] = map,  # calls each learner, maybe in parallel
 ) -> None:
-    """Move the parameters until the monitor or `n_epochs` ends it.
-
-    A monitor that knows of epochs already is taken to go on from there.
-
-    Parameters
-    ----------
-    learners : sequence of Learner
-        Each moves its part of the parameters, in as many batches as the others, until
-        the monitor ends the part of all its networks.
-    parameters : ndarray of shape (..., n_parameters)
-        Those of all learners.
-    monitor : Monitor
-        Takes in each epoch and decides whether to go on.
-    learning_rate : float
-        Before any factor.
-    schedule : callable
-        Factor on the learning rate at a progress in [0, 1].
-    n_epochs : int
-        Most passes over the samples.
-    run : callable, default=map
-        Applies a function to each learner, maybe at the same time.
-    """
-    sizes = np.array(learners[0].sizes())
+    """Train until the monitor stops it, or for `n_epochs`."""
+    sizes = np.array(learners[0].batch_sizes())  # the same for all learners
     n_steps = n_epochs * len(sizes)
     if monitor.stop_reason is not None:
         return
-    active = with_members(learners)
+    active = number_members(learners)
     for epoch in range(monitor.n_epochs, n_epochs):
         monitor.begin_epoch()
+        # a learner is done once all of its networks are
         active = [
             (learner, members)
             for learner, members in active
-            if not all(map(monitor.has_ended, members))
+            if not all(map(monitor.has_stopped, members))
         ]
-        at_work = [learner for learner, _ in active]
         n_members = [len(members) for _, members in active]
         steps = range(epoch * len(sizes), (epoch + 1) * len(sizes))
         base = learning_rate * monitor.factor
         rates = [base * schedule(step / n_steps) for step in steps]
-        epoch_of = methodcaller("epoch", rates, monitor.is_out_of_time)
-        passes = list(run(epoch_of, at_work))
+        train_epoch = methodcaller("train_epoch", rates, monitor.is_out_of_time)
+        losses = list(run(train_epoch, [learner for learner, _ in active]))
         # learners that run out of time do so in different batches
-        n_batches = min(map(len, passes))
-        values = np.average([one[:n_batches] for one in passes], 0, n_members)
-        penalty = np.average([one.penalty() for one in at_work], weights=n_members)
-        monitor.take_first_loss(values[0])
+        n_batches = min(map(len, losses))
+        # (n_batches,), means over the networks
+        values = np.average([one[:n_batches] for one in losses], 0, n_members)
+        penalties = [learner.penalty() for learner, _ in active]
+        monitor.set_divergence_limit(values[0])
         loss = float(np.dot(values, sizes[:n_batches]) / sizes[:n_batches].sum())
+        penalty = np.average(penalties, weights=n_members)
         if monitor.end_epoch(loss, parameters, rates[-1], penalty):
             break
 
 
-def with_members(learners: Sequence[Learner]) -> list[tuple[Learner, range]]:
-    """Each learner with the numbers of the networks that it trains."""
-    found, start = [], 0
+def number_members(learners: Sequence[Learner]) -> list[tuple[Learner, range]]:
+    """Pair each learner with the indices of the networks that it trains."""
+    pairs, start = [], 0
     for learner in learners:
         end = start + len(learner.rngs)
-        found.append((learner, range(start, end)))
+        pairs.append((learner, range(start, end)))
         start = end
-    return found
+    return pairs
 
 
-def full_batch(
-    network: Network, loss: Loss, batches: Batches | BatchesOfFile
+def make_full_batch_objective(
+    network: "Network", loss: "SoftmaxCrossEntropy", batches: Batches | DiskBatches
 ) -> Callable[[], float]:
-    """A function that returns the loss over all batches and fills the gradient.
+    """Make a function that returns the loss over all batches and fills the gradient.
 
-    The batches only bound the memory that a pass needs; their gradients are summed.
+    Batches only bound the memory of a pass; their gradients are summed.
     """
     total = np.empty_like(network.gradient)
 
     def objective() -> float:
         value = 0.0
         total.fill(0)
-        for x, y_encoded, weight, _ in batches:
+        for x, y_encoded, sample_weight, _ in batches:
             share = y_encoded.shape[-1] / batches.n_samples
             logits = network.forward(x, training=True)
-            part, grad = loss.loss_and_grad(logits, y_encoded, weight)
+            part, grad = loss.loss_and_grad(logits, y_encoded, sample_weight)
             grad *= share
             network.backward(grad)
             np.add(total, network.gradient, out=total)

@@ -10,11 +10,10 @@ from numpy.testing import assert_array_equal
 from skmlp.core.layout import (
     PADDING,
     PaddedVectors,
-    ParametersToRead,
-    aligned,
-    n_units,
-    pointer,
-    width_of,
+    PredictionParameters,
+    allocate_aligned,
+    check_address,
+    choose_stride,
 )
 from skmlp.nn.activations import PReLU, ReLU
 from skmlp.nn.layers import PeriodicEmbedding
@@ -45,7 +44,7 @@ def test_rows_of_arrays_are_whole_vectors(name):
     architecture = ARCHITECTURES[name]
     stack = np.stack([start(architecture, seed) for seed in (0, 1)])
     vectors = PaddedVectors(architecture, 1)
-    to_read = ParametersToRead(architecture, stack).arrays
+    to_read = PredictionParameters(architecture, stack).arrays
     assert to_read.keys() == vectors.arrays.keys()
     for member in (0, 1):
         vectors.load(0, stack[member])
@@ -53,7 +52,10 @@ def test_rows_of_arrays_are_whole_vectors(name):
             assert array.shape[-1] % PADDING == 0
             padded = vectors.arrays[key][0]
             # behind the units there is padding, of which nothing is expected
-            n_columns = n_units(architecture, key[0]) if key[1] != "waves" else None
+            layer, name = key
+            shapes = architecture.layout.shapes
+            units = {"weight": layer, "bias": layer, "slope": layer - 1}.get(name)
+            n_columns = None if units is None else shapes[units, "weight"][1]
             places = (*map(slice, array.shape[1:-1]), slice(n_columns))
             assert_array_equal(array[member][places], padded[places])
 
@@ -61,7 +63,7 @@ def test_rows_of_arrays_are_whole_vectors(name):
 def test_matrices_of_whole_vectors_are_not_copied():
     architecture = ARCHITECTURES["whole vectors"]
     vector = start(architecture)
-    for (_, name), array in ParametersToRead(architecture, vector).arrays.items():
+    for (_, name), array in PredictionParameters(architecture, vector).arrays.items():
         assert name in ("weight", "bias", "slope")
         assert np.shares_memory(array, vector)
 
@@ -70,20 +72,20 @@ def test_waves_lie_number_by_number():
     architecture = ARCHITECTURES["embedding"]
     vector = start(architecture)
     views = architecture.layout.views(vector)
-    waves = ParametersToRead(architecture, vector).arrays[0, "waves"]
+    waves = PredictionParameters(architecture, vector).arrays[0, "embedding"]
     assert waves.shape == (
         4,
         2 + PeriodicEmbedding.n_outputs,
-        PeriodicEmbedding.n_waves,
+        PeriodicEmbedding.n_frequencies,
     )
-    assert_array_equal(waves[:, :2].swapaxes(1, 2), views[0, "wave"])
-    assert_array_equal(waves[:, 2:].swapaxes(1, 2), views[0, "mix"])
+    assert_array_equal(waves[:, :2].swapaxes(1, 2), views[0, "frequency_phase"])
+    assert_array_equal(waves[:, 2:].swapaxes(1, 2), views[0, "projection"])
 
 
 def test_arrays_with_gaps_are_copied():
     architecture = ARCHITECTURES["whole vectors"]
     stack = np.asfortranarray(np.stack([start(architecture, seed) for seed in (0, 1)]))
-    to_read = ParametersToRead(architecture, stack)
+    to_read = PredictionParameters(architecture, stack)
     stack *= 2
     to_read.renew()
     for key, expected in architecture.layout.views(stack).items():
@@ -94,7 +96,7 @@ def test_arrays_with_gaps_are_copied():
 @pytest.mark.parametrize("shape", [(4, 6), (1, 4, 6), (3, 4, 6)])
 def test_pointer_of_a_readable_array_is_its_address(shape):
     array = np.zeros(shape, np.float32)
-    assert pointer("x", array, np.float32, (4, 6)) == array.ctypes.data
+    assert check_address("x", array, np.float32, (4, 6)) == array.ctypes.data
 
 
 UNREADABLE = {
@@ -117,13 +119,13 @@ UNREADABLE = {
 @pytest.mark.parametrize("name", UNREADABLE)
 def test_pointer_of_an_unreadable_array_raises(name):
     with pytest.raises((ValueError, IndexError)):
-        pointer("x", UNREADABLE[name], np.float32, (4, 6))
+        check_address("x", UNREADABLE[name], np.float32, (4, 6))
 
 
 def test_pointer_of_a_misaligned_array_raises(shifted_by_a_byte):
     shifted = shifted_by_a_byte(np.zeros((4, 6), np.float32))
     with pytest.raises(ValueError, match="expected x of type float32 and shape"):
-        pointer("x", shifted, np.float32, (4, 6))
+        check_address("x", shifted, np.float32, (4, 6))
 
 
 @pytest.mark.parametrize("change", [lambda v: v[:-1], np.float64, np.atleast_2d])
@@ -139,9 +141,9 @@ def test_vectors_of_another_layout_raise(change):
     [(1, 16), (16, 16), (17, 32), (240, 240), (250, 272), (512, 528)],
 )
 def test_rows_never_meet_in_one_set_of_the_cache(n_columns, width):
-    assert width_of(n_columns) == width
+    assert choose_stride(n_columns) == width
 
 
 def test_arrays_begin_with_a_cache_line():
     for size in (1, 5, 1000):
-        assert aligned(size, 3).ctypes.data % 64 == 0
+        assert allocate_aligned(size, 3).ctypes.data % 64 == 0

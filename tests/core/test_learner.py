@@ -12,15 +12,15 @@ from core_twins import build, never, some_samples, start, twins
 from numpy.testing import assert_allclose, assert_array_equal
 
 from skmlp.backend import CORE_OPTIMIZERS as RULES_OF_THE_CORE
-from skmlp.core.layout import ACTIVATIONS as KNOWN
+from skmlp.core.layout import CORE_ACTIVATIONS as KNOWN
 from skmlp.core.learner import CoreLearner
-from skmlp.core.library import library
+from skmlp.core.library import get_library
 from skmlp.nn.activations import ACTIVATIONS, ELU, LeakyReLU, PReLU, ReLU, Tanh
 from skmlp.nn.layers import Dropout
 from skmlp.optim.optimizers import OPTIMIZERS, SGD, Adam
 from skmlp.training.threads import Workers
 
-pytestmark = pytest.mark.skipif(library() is None, reason="the core is not in use")
+pytestmark = pytest.mark.skipif(get_library() is None, reason="the core is not in use")
 
 SHARED = {"shared prelu": PReLU(shared=True), "elu of 0.4": ELU(0.4)}
 EACH = {kind.__name__: kind() for kind in KNOWN} | SHARED
@@ -52,7 +52,7 @@ def gradients(architecture, samples, **given):
     """What each engine says the gradient is: Sgd's velocity after a first step."""
     n_samples = len(samples.y_encoded)
     learners = twins(architecture, samples, SGD, batch_size=n_samples, **given)
-    losses = [one.epoch([0.1], never) for one in learners]
+    losses = [one.train_epoch([0.1], never) for one in learners]
     return losses, [one.optimizer_state()["velocity"] for one in learners]
 
 
@@ -94,12 +94,12 @@ def test_some_epochs_with_each_rule(optimizer, given):
         architecture, samples, CORE_OPTIMIZERS[optimizer], **given
     )
     for rate in (0.01, 0.02, 0.005):
-        rates = [rate] * len(by_numpy.sizes())
-        expected = by_numpy.epoch(rates, never)
-        assert_allclose(by_core.epoch(rates, never), expected, rtol=2e-5)
+        rates = [rate] * len(by_numpy.batch_sizes())
+        expected = by_numpy.train_epoch(rates, never)
+        assert_allclose(by_core.train_epoch(rates, never), expected, rtol=2e-5)
         assert_allclose(by_core.penalty(), by_numpy.penalty(), rtol=1e-5)
     assert_allclose(by_core.parameters, by_numpy.network.parameters, atol=2e-5)
-    assert by_core.sizes() == by_numpy.sizes()
+    assert by_core.batch_sizes() == by_numpy.batch_sizes()
     states = by_numpy.optimizer_state(), by_core.optimizer_state()
     assert states[0].keys() == states[1].keys()
     assert states[0]["t"] == states[1]["t"] == 12
@@ -117,7 +117,7 @@ def test_rows_wherever_they_lie(order, with_rows):
         twin, learner = twins(architecture, samples._replace(x=x), Adam)
         rates = [0.01] * 3
         assert_allclose(
-            learner.epoch(rates, never), twin.epoch(rates, never), rtol=1e-5
+            learner.train_epoch(rates, never), twin.train_epoch(rates, never), rtol=1e-5
         )
 
 
@@ -165,15 +165,15 @@ def test_steps_with_dropout(activation):
             seed = int(seeds.integers(2**63))
         drawn = [
             list(masks(architecture, seed, batch, n_rows))
-            for batch, n_rows in enumerate(by_numpy.sizes())
+            for batch, n_rows in enumerate(by_numpy.batch_sizes())
         ]
         layers = by_numpy.network.layers
         places = [i for i, layer in enumerate(layers) if isinstance(layer, Dropout)]
         for place, of_layer in zip(places, zip(*drawn, strict=True), strict=True):
             layers[place] = Replayed(iter(of_layer))
-        rates = [0.01] * len(by_numpy.sizes())
-        expected = by_numpy.epoch(rates, never)
-        assert_allclose(by_core.epoch(rates, never), expected, rtol=2e-5)
+        rates = [0.01] * len(by_numpy.batch_sizes())
+        expected = by_numpy.train_epoch(rates, never)
+        assert_allclose(by_core.train_epoch(rates, never), expected, rtol=2e-5)
 
 
 def test_dropout_leaves_what_its_rate_says():
@@ -198,7 +198,7 @@ def test_threads_change_no_bit(n_threads, n_periodic):
             architecture, samples, Adam, batch_size=50, alpha=0.1, workers=workers
         )
         for _ in range(5):
-            losses = [one.epoch([0.01] * 3, never) for one in (alone, shared)]
+            losses = [one.train_epoch([0.01] * 3, never) for one in (alone, shared)]
             assert losses[0] == losses[1]
     assert_array_equal(alone.parameters, shared.parameters)
 
@@ -210,8 +210,8 @@ class Resumed(Adam):
         super().__init__()
         self.remembered = state
 
-    def start(self, parameters, state=None):
-        return super().start(parameters, self.remembered)
+    def init_state(self, parameters, state=None):
+        return super().init_state(parameters, self.remembered)
 
 
 def test_goes_on_from_what_was_remembered(monkeypatch):
@@ -220,7 +220,7 @@ def test_goes_on_from_what_was_remembered(monkeypatch):
     samples = some_samples(architecture, 40)
     _, learner = twins(architecture, samples, Adam)
     rates = [0.01] * 3
-    learner.epoch(rates, never)
+    learner.train_epoch(rates, never)
     _, resumed = twins(
         architecture,
         samples,
@@ -228,7 +228,7 @@ def test_goes_on_from_what_was_remembered(monkeypatch):
         vector=learner.parameters,
     )
     resumed.rngs[0].permutation(40)  # as the first epoch has done
-    assert resumed.epoch(rates, never) == learner.epoch(rates, never)
+    assert resumed.train_epoch(rates, never) == learner.train_epoch(rates, never)
     assert_array_equal(resumed.parameters, learner.parameters)
 
 
@@ -236,7 +236,7 @@ def test_an_end_by_the_clock_comes_behind_a_batch():
     architecture = build(ReLU(), (256, 256), n_inputs=50)
     samples = some_samples(architecture, 20_000)
     _, learner = twins(architecture, samples, Adam, batch_size=10)
-    values = learner.epoch([0.001] * 2000, lambda: True)
+    values = learner.train_epoch([0.001] * 2000, lambda: True)
     assert 0 < len(values) < 2000
     assert learner.optimizer_state()["t"] == len(values)
     assert np.isfinite(values).all()
@@ -247,10 +247,10 @@ def test_calls_in_parts_are_as_one(monkeypatch):
     samples = some_samples(architecture, 100)
     _, whole = twins(architecture, samples, Adam, batch_size=7)
     _, parts = twins(architecture, samples, Adam, batch_size=7)
-    expected = whole.epoch([0.01] * 15, never)
+    expected = whole.train_epoch([0.01] * 15, never)
     monkeypatch.setattr("skmlp.core.learner.SECONDS_PER_CALL", 0.0)
     asked = []
-    assert parts.epoch([0.01] * 15, lambda: asked.append(1)) == expected
+    assert parts.train_epoch([0.01] * 15, lambda: asked.append(1)) == expected
     assert len(asked) == 14
     assert_array_equal(parts.parameters, whole.parameters)
 
@@ -265,7 +265,7 @@ def test_no_subnormal_number_slows_it_down():
     samples = some_samples(architecture, 90)._replace(x=x, y_encoded=y_encoded)
     _, learner = twins(architecture, samples, Adam, batch_size=30)
     for _ in range(400):
-        learner.epoch([0.05] * 3, never)
+        learner.train_epoch([0.05] * 3, never)
     tiny = np.finfo(np.float32).tiny
     for vector in (learner.parameters, *list(learner.optimizer_state().values())):
         size = np.abs(vector)
@@ -275,7 +275,7 @@ def test_no_subnormal_number_slows_it_down():
 def test_the_processor_gets_its_mode_back():
     architecture = build(ReLU())
     _, learner = twins(architecture, some_samples(architecture, 20), Adam)
-    learner.epoch([0.01] * 2, never)
+    learner.train_epoch([0.01] * 2, never)
     assert np.float32(1e-38) * np.float32(0.1) > 0
 
 
@@ -287,10 +287,10 @@ def test_the_processor_gets_its_mode_back():
             "classes are from 0 to 2, and these go",
         ),
         ({"y_encoded": np.array([-1, 1])}, "classes are from 0 to 2"),
-        ({"rows": np.array([0, 2])}, "rows are from 0 to 1, and these go"),
-        ({"rows": np.array([-1, 0])}, "rows are from 0 to 1"),
+        ({"indices": np.array([0, 2])}, "rows are from 0 to 1, and these go"),
+        ({"indices": np.array([-1, 0])}, "rows are from 0 to 1"),
         ({"y_encoded": np.array([0])}, "1 classes were given for 2 rows"),
-        ({"weight": np.ones(3, "f4")}, "3 weights were given for 2 rows"),
+        ({"sample_weight": np.ones(3, "f4")}, "3 weights were given for 2 rows"),
         (
             {"y_encoded": np.array([0.0, 1.0])},
             "1-D array of integers as numbers of classes",
@@ -299,10 +299,16 @@ def test_the_processor_gets_its_mode_back():
             {"y_encoded": np.array([[0], [1]])},
             "1-D array of integers as numbers of classes",
         ),
-        ({"rows": np.array([0, np.nan])}, "1-D array of integers as numbers of rows"),
-        ({"rows": np.array([True, False])}, "1-D array of integers as numbers of rows"),
-        ({"weight": np.ones(2)}, "expected weights of type float32"),
-        ({"weight": np.ones((2, 1), "f4")}, "expected weights of type float32"),
+        (
+            {"indices": np.array([0, np.nan])},
+            "1-D array of integers as numbers of rows",
+        ),
+        (
+            {"indices": np.array([True, False])},
+            "1-D array of integers as numbers of rows",
+        ),
+        ({"sample_weight": np.ones(2)}, "expected weights of type float32"),
+        ({"sample_weight": np.ones((2, 1), "f4")}, "expected weights of type float32"),
         ({"x": np.zeros((2, 4), "f4")}, "float32 rows of 5 numbers"),
         ({"x": np.zeros((2, 5))}, "float32 rows of 5 numbers, and not float64"),
     ],
@@ -312,7 +318,7 @@ def test_refuses_what_it_would_read_out_of_bounds(change, sentence):
     samples = some_samples(architecture, 2)._replace(**change)
     _, by_core = twins(architecture, samples, Adam)
     with pytest.raises(ValueError, match=sentence):
-        by_core.epoch([0.01], never)
+        by_core.train_epoch([0.01], never)
 
 
 @pytest.mark.parametrize(
@@ -327,16 +333,16 @@ def test_refuses_what_it_would_read_out_of_bounds(change, sentence):
 def test_order_with_samples_that_are_not_there_raises(order, sentence, monkeypatch):
     architecture = build(ReLU())
     _, learner = twins(architecture, some_samples(architecture, 20), Adam)
-    monkeypatch.setattr(learner.batches, "order", lambda: np.array(order))
+    monkeypatch.setattr(learner.batches, "draw_order", lambda: np.array(order))
     with pytest.raises(ValueError, match=sentence):
-        learner.epoch([0.01] * 2, never)
+        learner.train_epoch([0.01] * 2, never)
 
 
 def test_fewer_learning_rates_than_batches_raise():
     architecture = build(ReLU())
     _, learner = twins(architecture, some_samples(architecture, 40), Adam)
     with pytest.raises(ValueError, match=r"learning rates of type float64 .* \(3,\)"):
-        learner.epoch([0.01] * 2, never)
+        learner.train_epoch([0.01] * 2, never)
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float16])
@@ -346,7 +352,9 @@ def test_learning_rates_of_another_type_are_read_as_numbers(dtype):
     rates = np.array([0.25, 0.5, 0.125], dtype)
     _, expected = twins(architecture, samples, Adam)
     _, actual = twins(architecture, samples, Adam)
-    assert actual.epoch(list(rates), never) == expected.epoch(rates.tolist(), never)
+    assert actual.train_epoch(list(rates), never) == expected.train_epoch(
+        rates.tolist(), never
+    )
     assert_array_equal(actual.parameters, expected.parameters)
 
 
@@ -355,7 +363,7 @@ def test_batches_larger_than_those_there_is_room_for_raise():
     _, learner = twins(architecture, some_samples(architecture, 40), Adam)
     learner.batches.batch_size = 40
     with pytest.raises(ValueError, match="expected batches of at most 16 rows, got 40"):
-        learner.epoch([0.01] * 2, never)
+        learner.train_epoch([0.01] * 2, never)
 
 
 @pytest.mark.parametrize("change", [lambda v: v[:-1], lambda v: np.append(v, v)])
@@ -364,7 +372,7 @@ def test_state_of_another_network_raises(change, monkeypatch):
     architecture = build(ReLU())
     samples = some_samples(architecture, 20)
     _, learner = twins(architecture, samples, Adam)
-    for name in Adam.memory:
+    for name in Adam.state_names:
         state = learner.optimizer_state()
         state[name] = change(state[name])
         with pytest.raises(ValueError, match=r"expected a vector of \d+ float32"):
@@ -395,7 +403,7 @@ class Failing(ThreadPoolExecutor):
 def epochs(learner):
     """Train for two epochs, of a call of the core each."""
     for _ in range(2):
-        learner.epoch([0.01] * 2, never)
+        learner.train_epoch([0.01] * 2, never)
 
 
 @pytest.mark.parametrize("error", [KeyboardInterrupt, RuntimeError])
@@ -416,13 +424,13 @@ def test_learner_ends_where_a_part_is_not_submitted(n_threads, error):
 def test_learner_ends_where_another_part_fails(monkeypatch):
     architecture = build(ReLU(), (64,))
     samples = some_samples(architecture, 200)
-    take_part = CoreLearner.take_part
+    _run_worker = CoreLearner._run_worker
 
     def fail_second(learner, epoch, team, me):
         epoch = None if me == 1 else epoch
-        return take_part(learner, epoch, team, me)
+        return _run_worker(learner, epoch, team, me)
 
-    monkeypatch.setattr(CoreLearner, "take_part", fail_second)
+    monkeypatch.setattr(CoreLearner, "_run_worker", fail_second)
     with ThreadPoolExecutor(2) as pool:
         workers = Workers(2, pool.map)
         _, learner = twins(architecture, samples, Adam, batch_size=100, workers=workers)
@@ -443,7 +451,7 @@ def test_threads_left_behind_have_all_they_need():
     _, learner = twins(architecture, samples, Adam, workers=Workers(2, interrupted))
     network = weakref.ref(learner.network)
     with pytest.raises(KeyboardInterrupt):
-        learner.epoch([0.01] * len(learner.sizes()), never)
+        learner.train_epoch([0.01] * len(learner.batch_sizes()), never)
     del learner
     gc.collect()
     assert network() is not None

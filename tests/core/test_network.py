@@ -7,13 +7,19 @@ import pytest
 from core_twins import build, start
 from numpy.testing import assert_allclose, assert_array_equal
 
-from skmlp.core.layout import PaddedVectors, ParametersToRead
-from skmlp.core.library import library
-from skmlp.core.network import BLOCK, CoreNetwork, CorePredictor, samples_of, takes
+from skmlp.core.layout import PaddedVectors, PredictionParameters
+from skmlp.core.library import get_library
+from skmlp.core.network import (
+    BLOCK,
+    CoreNetwork,
+    CorePredictor,
+    is_supported,
+    make_samples,
+)
 from skmlp.nn.activations import ACTIVATIONS, PReLU, ReLU
 from skmlp.nn.network import Architecture, Network
 
-pytestmark = pytest.mark.skipif(library() is None, reason="the core is not in use")
+pytestmark = pytest.mark.skipif(get_library() is None, reason="the core is not in use")
 
 
 def rows(architecture, n_rows, scale=1.0):
@@ -101,10 +107,10 @@ class MyReLU(ReLU):
 
 
 def test_what_it_takes():
-    assert takes(build(ReLU()))
-    assert not takes(build(MyReLU()))
+    assert is_supported(build(ReLU()))
+    assert not is_supported(build(MyReLU()))
     double = Architecture(5, (4,), 3, (ReLU(),), (0.0,), "float64")
-    assert not takes(double)
+    assert not is_supported(double)
 
 
 @pytest.mark.parametrize("bad", [[5], [-1]])
@@ -207,23 +213,29 @@ ARRAYS = build(PReLU(), (20, 7), n_periodic=2)
 @pytest.mark.parametrize("change", [np.float64, lambda array: array[..., :-1, :]])
 def test_network_with_other_arrays_raises(key, learns, change):
     stack = start(ARRAYS)[np.newaxis]
-    vectors = PaddedVectors(ARRAYS, 1) if learns else ParametersToRead(ARRAYS, stack)
+    vectors = (
+        PaddedVectors(ARRAYS, 1) if learns else PredictionParameters(ARRAYS, stack)
+    )
     arrays = dict(vectors.arrays)
     CoreNetwork(ARRAYS, arrays, 5, learns)
     arrays[key] = change(arrays[key]) if arrays[key].ndim > 2 else arrays[key][:, :-1]
-    with pytest.raises(ValueError, match=r"expected (weights|biases|slopes|waves) of"):
+    with pytest.raises(ValueError, match=r"expected (weight|bias|slope|embedding) of"):
         CoreNetwork(ARRAYS, arrays, 5, learns)
 
 
-@pytest.mark.parametrize("name", ["rows", "y_encoded", "weight"])
+@pytest.mark.parametrize("name", ["indices", "y_encoded", "sample_weight"])
 @pytest.mark.parametrize("change", [np.float16, np.int32, lambda array: array[:-1]])
 def test_samples_with_other_arrays_raise(name, change):
     x, numbers = np.zeros((6, 5), np.float32), np.arange(6) % 3
-    given = {"rows": numbers, "y_encoded": numbers, "weight": np.ones(6, np.float32)}
-    samples_of(x, **given)
+    given = {
+        "indices": numbers,
+        "y_encoded": numbers,
+        "sample_weight": np.ones(6, np.float32),
+    }
+    make_samples(x, **given)
     given[name] = change(given[name])
     with pytest.raises(ValueError, match=r"expected (rows|classes|weights) of type"):
-        samples_of(x, **given)
+        make_samples(x, **given)
 
 
 def test_parameters_of_another_type_are_converted():

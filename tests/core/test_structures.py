@@ -20,8 +20,8 @@ TYPES = {
     "uint64_t": ctypes.c_uint64,
     "float": ctypes.c_float,
     "double": ctypes.c_double,
-    "Layer *": ctypes.POINTER(structures.Layer),
-    "Embedding *": ctypes.POINTER(structures.Embedding),
+    "Layer *": ctypes.POINTER(structures.LayerStruct),
+    "Embedding *": ctypes.POINTER(structures.EmbeddingStruct),
 }
 NUMBERS = ["float *", "const float *", "const int64_t *", "const double *", "double *"]
 TYPES |= dict.fromkeys(NUMBERS, ctypes.c_void_p)
@@ -41,7 +41,7 @@ def fields_in_c(name):
 
 @pytest.mark.parametrize("name", NAMES)
 def test_fields_are_those_of_c(name):
-    assert getattr(structures, name)._fields_ == list(fields_in_c(name))
+    assert getattr(structures, f"{name}Struct")._fields_ == list(fields_in_c(name))
 
 
 def constant(name):
@@ -54,13 +54,13 @@ def test_constants_are_those_of_c():
     """Rooms that are smaller than core.c believes would be written beyond."""
     assert constant("PADDING") == PADDING
     assert constant("BLOCK") == BLOCK
-    assert constant("N_WAVES") == PeriodicEmbedding.n_waves
+    assert constant("N_FREQUENCIES") == PeriodicEmbedding.n_frequencies
     assert constant("N_OUTPUTS") == PeriodicEmbedding.n_outputs
 
 
 def test_all_are_held_against_c():
     classes = {
-        name
+        name.removesuffix("Struct")
         for name, value in vars(structures).items()
         if isinstance(value, type) and issubclass(value, ctypes.Structure)
     }

@@ -200,7 +200,7 @@ def test_all_rows_are_learnt_from_where_none_are_held_out():
     _, data = prepared(straight(dtype="float64"), X)
     assert_array_equal(data.samples.x, X)
     assert_array_equal(data.samples.y_encoded, [CODES])
-    assert (data.samples.rows, data.samples.weight, data.validation) == (
+    assert (data.samples.indices, data.samples.sample_weight, data.validation) == (
         None,
         None,
         None,
@@ -214,10 +214,12 @@ def test_held_out_rows_and_the_others_are_all_rows_of_one_matrix():
     weight = np.linspace(0.5, 2, 60)
     _, (samples, validation, *_) = prepared(straight(), X, settings, weight=weight)
     assert samples.x is validation.x
-    assert_array_equal(np.sort([*samples.rows[0], *validation.rows[0]]), np.arange(60))
+    assert_array_equal(
+        np.sort([*samples.indices[0], *validation.indices[0]]), np.arange(60)
+    )
     for part in (samples, validation):
-        assert_array_equal(part.y_encoded, CODES[part.rows])
-        assert_array_equal(part.weight, weight[part.rows])
+        assert_array_equal(part.y_encoded, CODES[part.indices])
+        assert_array_equal(part.sample_weight, weight[part.indices])
 
 
 @pytest.mark.parametrize("settings", [CONFIG, TWO_NETWORKS])
@@ -231,10 +233,10 @@ def test_rows_of_ones_own_leave_all_others_to_each_network(settings):
     n_networks = settings.n_estimators
     assert samples.y_encoded.size == n_networks * 60
     assert_array_equal(validation.x, X[:3] + 1)
-    for part in validation.each():
+    for part in validation.split_members():
         assert_array_equal(part.y_encoded, [0, 1, 2])
-        assert_array_equal(part.weight, [4, 10, 18])
-    assert len(validation.each()) == n_networks
+        assert_array_equal(part.sample_weight, [4, 10, 18])
+    assert len(validation.split_members()) == n_networks
 
 
 @pytest.mark.parametrize(
@@ -272,13 +274,13 @@ def test_samples_on_a_matrix_are_those_of_the_targets(settings):
     estimator = straight(dtype="float64")
     targets = targets_of(estimator)
     x = fit_inputs(blank(estimator), estimator, as_table(X), targets, None, rng())
-    given = targets.samples.for_each(settings.n_estimators)._replace(x=x)
+    given = targets.samples.broadcast_members(settings.n_estimators)._replace(x=x)
     samples, validation, classes, n_numbers = build_data(None, given, None, targets)
     assert validation is None
     assert (len(classes), n_numbers) == (3, 2)
-    assert len(samples.each()) == settings.n_estimators
-    for part in samples.each():
-        assert_array_equal(part.inputs(), X)
+    assert len(samples.split_members()) == settings.n_estimators
+    for part in samples.split_members():
+        assert_array_equal(part.gather_inputs(), X)
         assert_array_equal(part.y_encoded, CODES)
 
 

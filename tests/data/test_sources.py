@@ -238,7 +238,7 @@ def test_the_rows_are_all_there_once_with_their_labels(folder):
     for part, rows in ((samples, x), (validation, validation.x)):
         number = np.rint(rows[:, 0] * N_ROWS).astype(int)
         assert_array_equal(part.y_encoded[0], number % 3)
-        assert_array_equal(part.weight[1], TABLE.weight[number])
+        assert_array_equal(part.sample_weight[1], TABLE.weight[number])
     order = numbers[: len(x)]
     assert abs(np.corrcoef(order[:-1], order[1:])[0, 1]) < 0.1
 

@@ -16,7 +16,7 @@ from skmlp.ensemble.combining import (
     fit_combination,
 )
 from skmlp.nn.calibration import (
-    SPREAD_OF_LOG_TEMPERATURE,
+    LOG_TEMPERATURE_STD,
     fit_ensemble_weights,
     fit_temperature,
 )
@@ -62,7 +62,7 @@ def test_a_row_is_judged_by_those_alone_that_held_it_out(kinds, n_folds, weighte
     judged = _predict_out_of_fold(
         task_of(kinds, validation), parameters, np.array(kinds)
     )
-    known = sorted(set(validation.rows.ravel()))
+    known = sorted(set(validation.indices.ravel()))
     assert judged.probabilities.shape == (max(kinds) + 1, len(known), 3)
     for place, row in enumerate(known):
         assert judged.y_encoded[place] == CODES[row]
@@ -72,7 +72,7 @@ def test_a_row_is_judged_by_those_alone_that_held_it_out(kinds, n_folds, weighte
             judges = [
                 number
                 for number in range(len(kinds))
-                if kinds[number] == kind and row in validation.rows[number]
+                if kinds[number] == kind and row in validation.indices[number]
             ]
             assert judged.n_members[kind, place] == len(judges)
             expected = np.zeros(3)
@@ -84,7 +84,7 @@ def test_a_row_is_judged_by_those_alone_that_held_it_out(kinds, n_folds, weighte
 
 def test_rows_of_ones_own_are_judged_by_all():
     parameters = vectors(4)
-    own = HELD_OUT.members(0).for_each(4)
+    own = HELD_OUT.select_members(0).broadcast_members(4)
     kinds = np.array([0, 0, 1, 1])
     judged = _predict_out_of_fold(task_of(kinds, own), parameters, kinds)
     assert_array_equal(judged.n_members, np.full((2, 15), 2))
@@ -147,7 +147,7 @@ def test_networks_of_a_kind_share_alike_what_the_kind_gets():
     assert temperature == 1
     of_class = np.empty((60, 2))
     for number, kind in enumerate(TWO_KINDS):
-        rows = validation.rows[number]
+        rows = validation.indices[number]
         p = probabilities(parameters[number], X[rows])
         of_class[rows, kind] = p[np.arange(len(rows)), CODES[rows]]
     expected = fit_ensemble_weights(of_class)
@@ -157,7 +157,7 @@ def test_networks_of_a_kind_share_alike_what_the_kind_gets():
 
 def test_kinds_with_fewer_networks_are_weighed_as_kinds():
     parameters = vectors(4)
-    own = HELD_OUT.members(0).for_each(4)
+    own = HELD_OUT.select_members(0).broadcast_members(4)
     kinds = np.array([0, 0, 0, 1])
     ensemble_weights, _ = fit_combination(task_of(kinds, own), parameters)
     of_class = [
@@ -174,7 +174,7 @@ def test_kinds_with_fewer_networks_are_weighed_as_kinds():
 def test_a_kind_that_knows_more_gets_more():
     good, bad = np.array([3.0, 0, -3, 0, 0, 0, 0, 0, 0]), np.zeros(9)
     good[:3] = [-3, 0, 3]  # the class grows with the first number
-    own = HELD_OUT.members(0).for_each(4)
+    own = HELD_OUT.select_members(0).broadcast_members(4)
     ensemble_weights, _ = fit_combination(
         task_of([0, 0, 1, 1], own), np.array([bad, bad, good, good])
     )
@@ -202,7 +202,7 @@ def test_only_rows_that_all_kinds_have_judged_are_a_comparison():
 def test_a_network_that_rules_out_what_happens_spoils_nothing():
     sure = np.zeros((2, 9))
     sure[0, 6:] = [0, -2000, -2000]
-    own = HELD_OUT.members(0).for_each(2)
+    own = HELD_OUT.select_members(0).broadcast_members(2)
     ran_away = np.array([np.full(9, np.nan), sure[1]])
     for parameters in (sure, ran_away):
         ensemble_weights, temperature = fit_combination(
@@ -264,17 +264,17 @@ def test_a_temperature_is_the_most_probable_one_on_the_held_out_rows(weight):
         losses = -log_softmax(log_p / np.exp(log_t), axis=1)
         losses = losses[np.arange(15), CODES[::4]]
         # its logarithm has a standard deviation beforehand
-        prior = 0.5 * (log_t / SPREAD_OF_LOG_TEMPERATURE) ** 2 / 15
+        prior = 0.5 * (log_t / LOG_TEMPERATURE_STD) ** 2 / 15
         return np.average(losses, weights=weight) + prior
 
     expected = np.exp(minimize_scalar(expected_loss).x)
     assert expected > 1.3
     of_one = None if weight is None else weight[np.newaxis]
-    found = temperature("auto", HELD_OUT._replace(weight=of_one))
+    found = temperature("auto", HELD_OUT._replace(sample_weight=of_one))
     assert found == pytest.approx(expected, rel=1e-4)
     if weight is None:
         # networks that are alike say what each of them says
-        same_rows = HELD_OUT.members(0).for_each(2)
+        same_rows = HELD_OUT.select_members(0).broadcast_members(2)
         of_two = temperature("auto", same_rows, np.tile(SURE, (2, 1)))
         assert of_two == pytest.approx(found, rel=1e-4)
 
@@ -352,9 +352,15 @@ def test_a_task_and_its_weights_are_left_as_they_were():
     parameters = vectors(6)
     weight = np.random.default_rng(1).uniform(0.5, 2, 60)
     validation = folds(6, 3, weight)
-    before = parameters.copy(), validation.weight.copy(), validation.y_encoded.copy()
+    before = (
+        parameters.copy(),
+        validation.sample_weight.copy(),
+        validation.y_encoded.copy(),
+    )
     fit_combination(task_of(TWO_KINDS, validation), parameters)
     for one, other in zip(
-        before, (parameters, validation.weight, validation.y_encoded), strict=True
+        before,
+        (parameters, validation.sample_weight, validation.y_encoded),
+        strict=True,
     ):
         assert_array_equal(one, other)

@@ -7,7 +7,7 @@ from tasks import CODES, CONFIG, X, regression, result, with_samples
 
 from skmlp import MLPSoftmaxClassifier
 from skmlp.defaults import MemberConfig
-from skmlp.training.endings import StopReason
+from skmlp.training.monitor import StopReason
 
 STRENGTHS = {  # alpha is 3, and there are 60 rows
     "no weights": (None, 3 / 60),
@@ -24,7 +24,7 @@ def test_a_row_of_weight_2_counts_as_two_and_none_for_less_than_one(case, n_netw
     samples = regression(n_networks).data.samples
     if weight is not None:
         shape = samples.y_encoded.shape
-        samples = samples._replace(weight=np.broadcast_to(weight, shape))
+        samples = samples._replace(sample_weight=np.broadcast_to(weight, shape))
     task = with_samples(regression(config=CONFIG._replace(alpha=3.0)), samples)
     assert task.n_samples == 60
     regularization = task.regularization(0.1)

@@ -22,7 +22,7 @@ from sklearn.metrics import log_loss
 from tasks import CODES, CONFIG, HELD_OUT, X, regression, solver
 from threadpoolctl import threadpool_limits
 
-from skmlp.core.library import library
+from skmlp.core.library import get_library
 from skmlp.defaults import MemberConfig
 from skmlp.ensemble.combining import fit_combination
 from skmlp.fitting.run import create_evaluation, run_training
@@ -30,8 +30,7 @@ from skmlp.fitting.solvers import SOLVERS
 from skmlp.fitting.stochastic import StochasticTrainer
 from skmlp.nn.network import Architecture
 from skmlp.training.batches import Samples
-from skmlp.training.endings import StopReason
-from skmlp.training.monitor import Plateau
+from skmlp.training.monitor import PlateauTracker, StopReason
 from skmlp.training.threads import Workers
 
 # How it ends
@@ -93,7 +92,7 @@ def test_an_interruption_keeps_what_was_learnt_and_what_was_remembered():
 
 def in_threads(n_networks, **changes):
     """A task whose networks are trained side by side: sparse rows can't be stacked."""
-    samples = Samples(sparse.csr_array(X), CODES).for_each(n_networks)
+    samples = Samples(sparse.csr_array(X), CODES).broadcast_members(n_networks)
     return regression(n_networks, samples=samples, **changes)
 
 
@@ -152,7 +151,7 @@ LABELS = (ROWS[:, 0] > 0).astype(int)
 
 
 needs_core = pytest.mark.skipif(
-    library() is None, reason="NumPy trains these networks on one thread"
+    get_library() is None, reason="NumPy trains these networks on one thread"
 )
 
 
@@ -236,7 +235,7 @@ def test_a_callback_does_not_hide_that_training_diverged():
 @pytest.mark.parametrize("n_networks", [1, 2])
 @pytest.mark.parametrize("name", SOLVERS)
 def test_a_task_stays_as_it_was(name, n_networks):
-    task = regression(n_networks, plateau=Plateau(5.0, 1), samples_seen=7)
+    task = regression(n_networks, plateau=PlateauTracker(5.0, 1), samples_seen=7)
     before = deepcopy(task)
     train_result = run_training(task, solver(name))
     assert not np.array_equal(train_result.parameters, before.parameters)
@@ -252,14 +251,14 @@ def test_rows_are_counted_on_from_former_calls(name):
 
 
 def test_a_plateau_is_gone_on_from():
-    plateau = Plateau(lowest=0.0, n_bad_epochs=1)
+    plateau = PlateauTracker(lowest=0.0, n_bad_epochs=1)
     task = regression(config=CONFIG._replace(n_iter_no_change=2), plateau=plateau)
     train_result = run_training(task, solver("sgd"))
     assert (train_result.stop_reason, train_result.n_epochs) == (
         StopReason.CONVERGED,
         2,
     )
-    assert train_result.plateau == Plateau(lowest=0.0, n_bad_epochs=3)
+    assert train_result.plateau == PlateauTracker(lowest=0.0, n_bad_epochs=3)
 
 
 def test_a_divergence_keeps_the_start():
@@ -346,7 +345,7 @@ def test_networks_are_scored_by_the_map_of_the_solver(name):
 
             yield workers._replace(map=count)
 
-    task = regression(3, validation=HELD_OUT.members(0).for_each(3))
+    task = regression(3, validation=HELD_OUT.select_members(0).broadcast_members(3))
     train_result = run_training(task, Watched(**vars(solver(name))))
     assert seen.count(3) == train_result.n_epochs
 
@@ -354,7 +353,7 @@ def test_networks_are_scored_by_the_map_of_the_solver(name):
 @pytest.mark.parametrize("name", SOLVERS)
 @pytest.mark.parametrize("scoring", ["neg_log_loss", "accuracy"])
 def test_threads_have_no_say_in_losses_and_scores(name, scoring):
-    validation = Samples(X, CODES[::4], None, np.arange(60)[::4]).for_each(5)
+    validation = Samples(X, CODES[::4], None, np.arange(60)[::4]).broadcast_members(5)
     histories = []
     for n_threads in (1, 2, 4):
         config = CONFIG._replace(scoring=scoring)
@@ -371,7 +370,7 @@ def test_a_scorer_is_called_in_one_thread():
         threads.add(threading.current_thread())
         return model.score(X, y)
 
-    validation = HELD_OUT.members(0).for_each(4)
+    validation = HELD_OUT.select_members(0).broadcast_members(4)
     task = in_threads(4, validation=validation, config=CONFIG._replace(scoring=score))
     with threadpool_limits(4, user_api="blas"):
         run_training(task, solver("adam"))
@@ -380,7 +379,7 @@ def test_a_scorer_is_called_in_one_thread():
 
 def test_a_loss_that_runs_away_gives_no_warning_in_a_thread():
     parameters = np.full((2, 9), np.inf)
-    task = regression(2, validation=HELD_OUT.members(0).for_each(2))
+    task = regression(2, validation=HELD_OUT.select_members(0).broadcast_members(2))
     with ThreadPoolExecutor(2) as pool:
         losses, _ = create_evaluation(task, parameters)(
             [0, 1], workers=Workers(2, pool.map)
@@ -404,7 +403,7 @@ def test_shares_and_a_temperature_are_found_where_training_ends():
     config = CONFIG._replace(temperature="auto", member_weights="auto")
     members = [MemberConfig(frequency, (), 0.0) for frequency in (1.0, 2.0)]
     changes = {"members": members, "config": config}
-    changes["validation"] = HELD_OUT.members(0).for_each(2)
+    changes["validation"] = HELD_OUT.select_members(0).broadcast_members(2)
     start = np.zeros((2, 9))
     start[0, 2] = 2.0  # the first one starts elsewhere
     task = regression(2, parameters=start, **changes)

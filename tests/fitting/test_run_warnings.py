@@ -10,7 +10,7 @@ from tasks import parameters, result
 
 from skmlp.fitting.run import format_epochs, warn_about_training
 from skmlp.fitting.solvers import SOLVERS
-from skmlp.training.endings import StopReason
+from skmlp.training.monitor import StopReason
 
 EXPECTED = {  # after 7 epochs, of which 5 is the best, with adam on rows as they come
     StopReason.CONVERGED: None,

@@ -24,8 +24,8 @@ from skmlp.fitting.shards import (
 )
 from skmlp.fitting.trainer import init_state
 from skmlp.nn.network import Architecture
-from skmlp.training.batches import RowsInShards, Samples
-from skmlp.training.endings import StopReason
+from skmlp.training.batches import Samples, ShardedRows
+from skmlp.training.monitor import StopReason
 from skmlp.training.threads import SERIAL
 
 RNG = np.random.default_rng(0)
@@ -42,22 +42,22 @@ def layered(n_networks=1, dtype="float32", **changes):
             MemberConfig(1.0, (0.2 * (number % 2),), 0.1)
             for number in range(n_networks)
         ],
-        "samples": Samples(X.astype(dtype), CODES).for_each(n_networks),
+        "samples": Samples(X.astype(dtype), CODES).broadcast_members(n_networks),
     }
     return regression(n_networks, **parts | changes)
 
 
 def on_shards(task, *parts):
     """The task with its rows in shards, which are given by their places."""
-    rows = task.data.samples.members(0)
+    rows = task.data.samples.select_members(0)
     parts = [
-        Samples(rows.x, rows.y_encoded, rows.weight, np.arange(60)).take(
+        Samples(rows.x, rows.y_encoded, rows.sample_weight, np.arange(60)).take(
             np.array(part, int)
         )
         for part in parts
     ]
     sizes = tuple(len(part.y_encoded) for part in parts)
-    x = RowsInShards(rows.x.shape, sizes, parts)
+    x = ShardedRows(rows.x.shape, sizes, parts)
     return with_samples(task, task.data.samples._replace(x=x))
 
 
@@ -85,7 +85,7 @@ def test_one_shard_in_one_round_is_a_plain_fit(dtype, n_networks, validation, sc
     given = {"config": config}
     if validation:
         rows = Samples(X[::4].astype(dtype), CODES[::4])
-        given["validation"] = rows.for_each(n_networks)
+        given["validation"] = rows.broadcast_members(n_networks)
     task = layered(n_networks, dtype, **given)
     expected = run_training(deepcopy(task), descent)
     train_result = carried_out(on_shards(deepcopy(task), range(60)), descent)
@@ -97,7 +97,7 @@ def test_networks_whose_part_is_over_are_left_alone():
     descent = solver("adam", batch_size=16, learning_rate_init=0.3)
     validation = Samples(X[::4].astype(np.float32), RNG.integers(0, 3, 15))
     config = CONFIG._replace(max_iter=30, n_iter_no_change=3)
-    task = layered(4, config=config, validation=validation.for_each(4))
+    task = layered(4, config=config, validation=validation.broadcast_members(4))
     expected = run_training(deepcopy(task), descent)
     assert len(set(expected.best_epochs)) > 1
     assert_same_outcome(
@@ -134,7 +134,7 @@ def test_the_learning_rate_that_is_told_is_that_of_the_last_step():
 def test_divergence_is_seen():
     x = X.astype(np.float32)
     x[7] = 1e30
-    task = layered(samples=Samples(x, CODES).for_each(1))
+    task = layered(samples=Samples(x, CODES).broadcast_members(1))
     task = on_shards(task, range(20), range(20, 40), range(40, 60))
     train_result = carried_out(task, solver("sgd", batch_size=10))
     assert train_result.stop_reason == StopReason.DIVERGED
@@ -186,8 +186,8 @@ def test_what_goes_to_shards_is_light_and_knows_of_no_rows():
     many = Samples(np.zeros((10_000, 2)), np.zeros(10_000, int))
     config = CONFIG._replace(scoring=lambda *given: 1.0)  # which pickle would refuse
     task = layered(
-        samples=many.for_each(1),
-        validation=many.for_each(1),
+        samples=many.broadcast_members(1),
+        validation=many.broadcast_members(1),
         config=config,
         fit_task=open,
     )
@@ -205,7 +205,9 @@ def test_another_engine_on_a_shard_is_refused():
         shards.CommunicationRound(LocalSteps(0, 0, 1), 0.1),
     )
     with pytest.raises(RuntimeError, match="and 'another' where fit was called"):
-        course.train_shard(task.data.samples.members(0), state, rounds, 0, SERIAL)
+        course.train_shard(
+            task.data.samples.select_members(0), state, rounds, 0, SERIAL
+        )
 
 
 def test_losses_count_by_the_weight_of_the_rows():

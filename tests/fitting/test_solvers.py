@@ -39,12 +39,11 @@ from skmlp.fitting.trainer import (
     init_state,
     select_members,
 )
-from skmlp.nn.layers import N_DRAWS, Dropout
+from skmlp.nn.layers import N_DROPOUT_LEVELS, Dropout
 from skmlp.nn.network import Architecture
 from skmlp.optim.optimizers import OPTIMIZERS
 from skmlp.training.batches import Samples
-from skmlp.training.endings import StopReason
-from skmlp.training.monitor import Monitor
+from skmlp.training.monitor import Monitor, StopReason
 from skmlp.training.threads import SERIAL, open_workers
 
 # The bottom of a bowl
@@ -80,7 +79,9 @@ def test_softmax_regression_ends_where_scikit_learns_ends(name, weighted, n_netw
     task = regression(n_networks, config=CONFIG._replace(max_iter=200, tol=1e-6))
     if weighted:
         shape = task.data.samples.y_encoded.shape
-        samples = task.data.samples._replace(weight=np.broadcast_to(weight, shape))
+        samples = task.data.samples._replace(
+            sample_weight=np.broadcast_to(weight, shape)
+        )
         task = with_samples(task, samples)
     start = task.parameters.copy()
     monitor = Monitor(start, tol=task.config.tol, patience=np.inf)
@@ -267,12 +268,14 @@ def test_each_stack_has_the_dropout_and_the_decay_of_its_networks():
         [layer.threshold for layer in one.network.layers if isinstance(layer, Dropout)]
         for one in learners
     ]
-    assert_allclose(np.ravel(rates[0] + rates[2]) / N_DRAWS, [0.3, 0.2], atol=1e-4)
+    assert_allclose(
+        np.ravel(rates[0] + rates[2]) / N_DROPOUT_LEVELS, [0.3, 0.2], atol=1e-4
+    )
     assert rates[1] == []
 
 
 def test_networks_on_sparse_rows_are_trained_one_by_one():
-    rows = Samples(sparse.csr_array(X), CODES).for_each(3)
+    rows = Samples(sparse.csr_array(X), CODES).broadcast_members(3)
     assert sizes_of_stacks(3, samples=rows) == [1, 1, 1]
 
 
@@ -281,8 +284,8 @@ def test_what_rules_remember_of_a_stack_is_what_they_remember_of_its_parts(name)
     gradient = np.random.default_rng(0).normal(size=(5, 3))
 
     def learner(gradient, state=None):
-        optimizer = OPTIMIZERS[name]().start(np.zeros_like(gradient), state)
-        optimizer.direction(gradient)
+        optimizer = OPTIMIZERS[name]().init_state(np.zeros_like(gradient), state)
+        optimizer.update(gradient)
         return SimpleNamespace(optimizer_state=optimizer.state)
 
     whole = _join_states([learner(gradient)])
@@ -301,9 +304,9 @@ def test_what_rules_remember_of_a_stack_is_what_they_remember_of_its_parts(name)
 def test_steps_are_counted_by_those_that_have_gone_on(name):
     learners = []
     for n_steps in (2, 5, 5, 3):
-        optimizer = OPTIMIZERS[name]().start(np.zeros(3))
+        optimizer = OPTIMIZERS[name]().init_state(np.zeros(3))
         for _ in range(n_steps):
-            optimizer.direction(np.ones(3))
+            optimizer.update(np.ones(3))
         learners.append(SimpleNamespace(optimizer_state=optimizer.state))
     assert _join_states(learners)["t"] == 5
 
@@ -361,7 +364,7 @@ def layered(dropouts=(0.0,), weighted=False, dtype="float32", x=X):
         architecture=architecture,
         parameters=np.stack(start),
         members=[MemberConfig(1.0, (rate,), 0.1) for rate in dropouts],
-        samples=Samples(x, CODES[: x.shape[0]], weight).for_each(n_networks),
+        samples=Samples(x, CODES[: x.shape[0]], weight).broadcast_members(n_networks),
         rng=rng,
         config=CONFIG._replace(max_iter=N_EPOCHS),
     )
@@ -406,7 +409,7 @@ def shards_of(task, *parts):
     n_networks = len(task.parameters)
     lines = [np.tile(np.array(part, int), (n_networks, 1)) for part in parts]
     return [
-        task.on_shard(task.data.samples.in_order(line), task.penalized_weight)
+        task.on_shard(task.data.samples.take_along(line), task.penalized_weight)
         for line in lines
     ]
 
@@ -480,7 +483,9 @@ def test_a_round_depends_on_its_arguments_and_overwrites_none(by_numpy):
     assert again[2:] == once[2:]
     assert_same_state(state, untouched[1].parameters, untouched[1].optimizer_state)
     assert state[2:] == untouched[1][2:]
-    assert_array_equal(task.data.samples.weight, untouched[0].data.samples.weight)
+    assert_array_equal(
+        task.data.samples.sample_weight, untouched[0].data.samples.sample_weight
+    )
     assert_array_equal(task.parameters, untouched[0].parameters)
     assert task.rng.bit_generator.state == rng_state
 
@@ -509,7 +514,7 @@ def visited_rows(task, descent, n_rounds, shard=0, n_shards=2):
         visit = LocalSteps(0, number, n_rounds, shard, n_shards)
         rngs = visit.generators(create_generators(np.random.default_rng(0), 1))
         (learner,) = descent._build_learners(task, state, rngs, SERIAL, visit)
-        found.append(learner.batches.samples.rows.tolist())
+        found.append(learner.batches.samples.indices.tolist())
     return found
 
 
@@ -570,7 +575,7 @@ def test_weights_of_rows_count_as_on_one_machine():
     task = layered([0.0], weighted=True)
     state, schedule = init_state(task), descent.build_schedule(task)
     whole = descent.train_locally(task, state, LocalSteps(0, 0, 1), 0.1, schedule)
-    heavy = np.argsort(task.data.samples.weight[0])
+    heavy = np.argsort(task.data.samples.sample_weight[0])
     parts = [
         descent.train_locally(
             shard, state, LocalSteps(0, 0, 1, number, 2), 0.1, schedule

@@ -25,7 +25,7 @@ from skmlp.fitting.start import (
 )
 from skmlp.nn.network import Architecture
 from skmlp.training.batches import Samples
-from skmlp.training.monitor import Plateau
+from skmlp.training.monitor import PlateauTracker
 
 # The earlier call
 
@@ -210,7 +210,7 @@ def data_on(samples, n_numbers=0):
 
 
 def run(previous=None, in_parts=False, config=CONFIG, samples=None, **given):
-    samples = samples or Samples(X, RARE).for_each(config.n_estimators)
+    samples = samples or Samples(X, RARE).broadcast_members(config.n_estimators)
     rng = np.random.default_rng(0)
     return build_run(config, data_on(samples), rng, previous, in_parts, **given)
 
@@ -252,7 +252,7 @@ def test_biases_start_at_the_class_priors():
     expected = [0.0] * 6 + list(np.log([0.75, 1 / 6, 1 / 12]))
     assert_allclose(run().parameters, [expected])
     weight = np.repeat([1.0, 1.5, 3.0], [45, 10, 5])  # 45, 15 and 15
-    weighted = run(samples=Samples(X, RARE, weight).for_each(1))
+    weighted = run(samples=Samples(X, RARE, weight).broadcast_members(1))
     assert_allclose(weighted.parameters[0, 6:], np.log([0.6, 0.2, 0.2]))
 
 
@@ -268,13 +268,15 @@ def test_networks_of_an_ensemble_start_apart():
 def test_initial_frequencies_are_multiplied_by_the_config_of_the_member():
     members = MemberConfig(0.25, (0.0,), 0.0), MemberConfig(3.0, (0.0,), 0.0)
     config = layers((4,), 2)._replace(member_configs=members)
-    samples = Samples(X, RARE).for_each(2)
+    samples = Samples(X, RARE).broadcast_members(2)
     found = build_run(config, data_on(samples, 2), np.random.default_rng(0), None)
     rng, layout = np.random.default_rng(0), found.architecture.layout
     priors = samples.class_priors(3)
     for member, vector in zip(members, found.parameters, strict=True):
         plain = found.architecture.init_parameters(rng, priors)
-        waves, expected = (layout.views(v)[0, "wave"] for v in (vector, plain))
+        waves, expected = (
+            layout.views(v)[0, "frequency_phase"] for v in (vector, plain)
+        )
         assert_allclose(waves[..., 0], member.frequency * expected[..., 0])
         # nothing else differs
         waves[..., 0] = expected[..., 0]
@@ -282,7 +284,9 @@ def test_initial_frequencies_are_multiplied_by_the_config_of_the_member():
 
 
 def test_a_run_starts_from_the_previous_result():
-    previous = result(optimizer_state={"t": 4}, plateau=Plateau(2.0), samples_seen=120)
+    previous = result(
+        optimizer_state={"t": 4}, plateau=PlateauTracker(2.0), samples_seen=120
+    )
     for in_parts, epochs_before in [(False, 0), (True, 2)]:
         now = run(previous, in_parts)
         assert now.parameters is previous.parameters

@@ -20,7 +20,7 @@ from skmlp.nn.activations import (
     ReLU,
     Sigmoid,
     Tanh,
-    as_activation,
+    resolve_activation,
 )
 
 INSTANCES = [
@@ -122,7 +122,7 @@ def test_every_activation_has_a_formula_here():
 @pytest.mark.parametrize("method", ["value", "derivative"])
 @pytest.mark.parametrize("name", ACTIVATIONS)
 def test_agrees_with_its_formula(name, method):
-    activation = as_activation(name)
+    activation = resolve_activation(name)
     formula = FORMULAS[name][method == "derivative"]
     random = np.random.default_rng(0).uniform(-30, 30, 1000)
     z = one_column([*np.linspace(-30, 30, 601), 0.0, 1e-9, -1e-9, *random])
@@ -205,7 +205,7 @@ def test_a_subclass_with_formulas_of_its_own_does_not_use_inherited_ones():
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 @pytest.mark.parametrize("name", ACTIVATIONS)
 def test_far_out_numbers_stay_within_bounds(name, dtype):
-    activation = as_activation(name)
+    activation = resolve_activation(name)
     z = np.array([[-1e4], [-100.0], [100.0], [1e4]], dtype)
     p = start(activation, 1, dtype)
     with np.errstate(over="raise", invalid="raise", divide="raise"):
@@ -270,7 +270,7 @@ def test_activations_differ_by_kind_and_by_settings():
 
 
 def test_sigmoid_has_an_alias():
-    assert as_activation("logistic") == as_activation("sigmoid") == Sigmoid()
+    assert resolve_activation("logistic") == resolve_activation("sigmoid") == Sigmoid()
 
 
 def test_as_activation_takes_a_class_or_an_instance():
@@ -278,15 +278,15 @@ def test_as_activation_takes_a_class_or_an_instance():
         pass
 
     instance = PReLU(init=0.1)
-    assert type(as_activation(Square)) is Square
-    assert as_activation(SELU) == SELU()
-    assert as_activation(instance) is instance
+    assert type(resolve_activation(Square)) is Square
+    assert resolve_activation(SELU) == SELU()
+    assert resolve_activation(instance) is instance
 
 
 @pytest.mark.parametrize("unknown", ["rellu", None, 3, int, ["relu"]])
 def test_as_activation_lists_the_choices(unknown):
     with pytest.raises(ValueError, match="unknown activation") as error:
-        as_activation(unknown)
+        resolve_activation(unknown)
     assert repr(unknown) in str(error.value)
     assert all(name in str(error.value) for name in ACTIVATIONS)
 
@@ -296,7 +296,7 @@ def test_as_activation_lists_the_choices(unknown):
 def test_constant_that_overflows_or_is_no_number_is_refused(activation, constant):
     made = activation(constant)  # as in scikit-learn, the constructor refuses nothing
     with pytest.raises(ValueError, match=r"must be a number from -1000 to 1000, got"):
-        as_activation(made)
+        resolve_activation(made)
 
 
 def test_start_value_that_overflows_is_refused():
@@ -304,4 +304,4 @@ def test_start_value_that_overflows_is_refused():
         initial = {"scale": np.inf}
 
     with pytest.raises(ValueError, match=r"start value 'scale'.*got inf"):
-        as_activation(Scaled)
+        resolve_activation(Scaled)

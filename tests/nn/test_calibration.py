@@ -6,8 +6,8 @@ from numpy.testing import assert_allclose, assert_array_equal
 from scipy.optimize import minimize
 
 from skmlp.nn.calibration import (
-    PRIOR_ROWS_OF_EQUAL_WEIGHTS,
-    SPREAD_OF_LOG_TEMPERATURE,
+    LOG_TEMPERATURE_STD,
+    N_PRIOR_ROWS,
     fit_ensemble_weights,
     fit_temperature,
 )
@@ -22,10 +22,10 @@ def test_the_best_temperature_undoes_what_was_done_to_logits():
     for factor in (0.25, 1.0, 5.0):
         found = fit_temperature(logits * factor, y_encoded)
         assert found == pytest.approx(factor, rel=0.03)
-        weight = np.ones(len(y_encoded))
-        weight[:10_000] = 0
+        sample_weight = np.ones(len(y_encoded))
+        sample_weight[:10_000] = 0
         part = fit_temperature(logits[10_000:] * factor, y_encoded[10_000:])
-        weighted = fit_temperature(logits * factor, y_encoded, weight)
+        weighted = fit_temperature(logits * factor, y_encoded, sample_weight)
         assert weighted == pytest.approx(part, rel=1e-3)
 
 
@@ -33,7 +33,7 @@ def test_few_rows_that_are_all_right_do_not_make_a_network_infallible():
     logits = np.array([[2.0, 0.0], [0.0, 2.0]] * 20)
     y_encoded = np.array([0, 1] * 20)
     # within what was probable before any row was seen
-    smallest = np.exp(-SPREAD_OF_LOG_TEMPERATURE)
+    smallest = np.exp(-LOG_TEMPERATURE_STD)
     assert smallest < fit_temperature(logits, y_encoded) < 1
     many = fit_temperature(np.tile(logits, (1000, 1)), np.tile(y_encoded, 1000))
     assert many < 0.3 < smallest
@@ -58,15 +58,15 @@ def some_probabilities(n_samples, n_parts, seed=0):
     return rng.beta(2, 2 + np.arange(n_parts), size=(n_samples, n_parts))
 
 
-def most_probable(probabilities, weight):
+def most_probable(probabilities, sample_weight):
     """The shares that SciPy finds best on the simplex."""
     n_samples, n_parts = probabilities.shape
 
     def surprise(ensemble_weights):
         log_p = np.log(probabilities @ ensemble_weights)
         # rows beside those that are seen, which speak for all parts alike
-        prior = PRIOR_ROWS_OF_EQUAL_WEIGHTS * np.mean(np.log(ensemble_weights))
-        return -(weight @ log_p + prior) / n_samples
+        prior = N_PRIOR_ROWS * np.mean(np.log(ensemble_weights))
+        return -(sample_weight @ log_p + prior) / n_samples
 
     result = minimize(
         surprise,
@@ -90,10 +90,12 @@ def most_probable(probabilities, weight):
 @pytest.mark.parametrize("n_samples", [10, 300])
 def test_shares_are_the_best_on_the_simplex(n_samples, n_parts, weighted):
     probabilities = some_probabilities(n_samples, n_parts)
-    weight = np.random.default_rng(1).uniform(0, 2, n_samples)
-    weight = weight / weight.mean() if weighted else np.ones(n_samples)
-    expected, surprise = most_probable(probabilities, weight)
-    found = fit_ensemble_weights(probabilities, weight if weighted else None)
+    sample_weight = np.random.default_rng(1).uniform(0, 2, n_samples)
+    sample_weight = (
+        sample_weight / sample_weight.mean() if weighted else np.ones(n_samples)
+    )
+    expected, surprise = most_probable(probabilities, sample_weight)
+    found = fit_ensemble_weights(probabilities, sample_weight if weighted else None)
     assert found.sum() == pytest.approx(1)
     assert (found > 0).all()
     assert surprise(found) == pytest.approx(surprise(expected), abs=1e-5)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
-from skmlp.nn.activations import ACTIVATIONS, as_activation
+from skmlp.nn.activations import ACTIVATIONS, resolve_activation
 from skmlp.nn.initializers import INITIALIZERS
 from skmlp.nn.network import Architecture
 
@@ -72,10 +72,10 @@ def test_draws_from_the_generator_it_is_given(name):
 @pytest.mark.parametrize("name", ACTIVATIONS)
 def test_weights_before_an_activation_start_with_the_variance_it_needs(name):
     architecture = Architecture(
-        FAN_IN, (FAN_OUT,), 2, (as_activation(name),), (0.0,), "float64"
+        FAN_IN, (FAN_OUT,), 2, (resolve_activation(name),), (0.0,), "float64"
     )
     parameters = architecture.init_parameters(np.random.default_rng(0))
-    hidden, output = architecture.dense(parameters, "weight")
+    hidden, output = architecture.get_dense_arrays(parameters, "weight")
     assert_allclose(hidden.var(), VARIANCES[CHOICES[name]], rtol=0.02)
     assert_allclose(output.var(), 2 / (FAN_OUT + 2), rtol=0.1)
 

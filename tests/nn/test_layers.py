@@ -6,7 +6,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 
 from skmlp.nn.activations import GELU, PReLU, Tanh
 from skmlp.nn.initializers import glorot_uniform
-from skmlp.nn.layers import Activate, Dense, Dropout, PeriodicEmbedding
+from skmlp.nn.layers import ActivationLayer, Dense, Dropout, PeriodicEmbedding
 
 N_INPUTS, N_OUTPUTS = 4, 3
 
@@ -24,10 +24,10 @@ def bound(layer, dtype=np.float64):
 LAYERS = {
     "dense": lambda: Dense(N_INPUTS, N_OUTPUTS, glorot_uniform),
     "dense, by column": lambda: Dense(N_INPUTS, N_OUTPUTS, glorot_uniform, order="F"),
-    "tanh": lambda: Activate(Tanh(), N_INPUTS),
-    "prelu": lambda: Activate(PReLU(), N_INPUTS),
+    "tanh": lambda: ActivationLayer(Tanh(), N_INPUTS),
+    "prelu": lambda: ActivationLayer(PReLU(), N_INPUTS),
     "periodic": lambda: PeriodicEmbedding(N_INPUTS, N_INPUTS - 1),
-    "shared prelu": lambda: Activate(PReLU(shared=True), N_INPUTS),
+    "shared prelu": lambda: ActivationLayer(PReLU(shared=True), N_INPUTS),
 }
 EVERY_LAYER = pytest.mark.parametrize("make", LAYERS.values(), ids=LAYERS.keys())
 
@@ -79,7 +79,7 @@ def test_the_same_memory_serves_batch_after_batch(make):
     layer = bound(make())
     y = layer.forward(rows(6), training=True)
     grad = layer.backward(rows(*y.shape))
-    memory = {name: id(array) for name, array in layer.memory.items()}
+    memory = {name: id(array) for name, array in layer.buffers.items()}
     for n_rows in (6, 2, 6):
         validation_data = rows(n_rows)
         next_y = layer.forward(validation_data, training=True)
@@ -89,7 +89,7 @@ def test_the_same_memory_serves_batch_after_batch(make):
         next_delta = layer.backward(own_delta)
         in_place = np.shares_memory(next_delta, own_delta)
         assert in_place or np.shares_memory(next_delta, grad)
-    assert {name: id(array) for name, array in layer.memory.items()} == memory
+    assert {name: id(array) for name, array in layer.buffers.items()} == memory
 
 
 @EVERY_LAYER
@@ -141,12 +141,12 @@ def test_the_first_layer_need_not_give_a_delta_for_the_data():
         each.backward(grad.copy(), need_input_grad=need_input_grad)
     assert_array_equal(layer.g.weight, twin.g.weight)
     assert_array_equal(layer.g.bias, twin.g.bias)
-    assert len(twin.memory) < len(layer.memory)
+    assert len(twin.buffers) < len(layer.buffers)
 
 
 def test_activate_takes_the_derivative_at_its_input():
     # gelu falls on the left of its minimum, so that its value says nothing of its slope
-    layer = bound(Activate(GELU(), 1))
+    layer = bound(ActivationLayer(GELU(), 1))
     layer.forward(np.array([[-3.0], [-0.1]]), training=True)
     grad = layer.backward(np.ones((2, 1)))
     assert grad[0, 0] < 0 < grad[1, 0]

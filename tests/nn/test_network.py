@@ -20,7 +20,7 @@ from skmlp.nn.activations import (
     ReLU,
     Sigmoid,
     Tanh,
-    as_activation,
+    resolve_activation,
 )
 from skmlp.nn.layers import Dropout
 from skmlp.nn.losses import SoftmaxCrossEntropy
@@ -64,7 +64,7 @@ def build(activations, dtype="float64", dropout=0.0, n_inputs=N_INPUTS):
         n_inputs,
         sizes,
         N_CLASSES,
-        tuple(as_activation(activation) for activation in activations),
+        tuple(resolve_activation(activation) for activation in activations),
         (dropout,) * len(sizes),
         dtype,
     )
@@ -178,8 +178,8 @@ def test_a_network_is_affine_maps_with_activations_between():
     x = X
     layers = list(
         zip(
-            architecture.dense(parameters, "weight"),
-            architecture.dense(parameters, "bias"),
+            architecture.get_dense_arrays(parameters, "weight"),
+            architecture.get_dense_arrays(parameters, "bias"),
             (np.tanh, lambda z: z * (z > 0), lambda z: z),
             strict=True,
         )
@@ -263,7 +263,7 @@ def test_logits_go_through_the_network_block_by_block():
     architecture = build(["tanh"], "float32")
     network = Network(architecture, random_parameters(architecture))
     network.logits(np.ones((5 * BLOCK_ROWS, N_INPUTS), np.float32))
-    scratch = [a.size for layer in network.layers for a in layer.memory.values()]
+    scratch = [a.size for layer in network.layers for a in layer.buffers.values()]
     assert max(scratch) == BLOCK_ROWS * max(architecture.hidden_layer_sizes)
 
 
@@ -305,8 +305,8 @@ def test_an_activation_or_dropout_rate_too_few_is_an_error():
 def test_weights_come_first_and_every_number_has_one_place(activations):
     architecture = build(activations)
     vector = np.arange(architecture.layout.size)
-    weights = architecture.dense(vector, "weight")
-    biases = architecture.dense(vector, "bias")
+    weights = architecture.get_dense_arrays(vector, "weight")
+    biases = architecture.get_dense_arrays(vector, "bias")
     sizes = (N_INPUTS, *architecture.hidden_layer_sizes, N_CLASSES)
     assert [weight.shape for weight in weights] == list(pairwise(sizes))
     assert [bias.shape for bias in biases] == [(size,) for size in sizes[1:]]
@@ -332,7 +332,7 @@ def test_start_values_repeat_with_the_seed_and_float32_is_their_rounding():
 def test_biases_start_at_zero_and_learnt_numbers_at_their_initial_value():
     architecture = build([PReLU(init=0.1), "relu", PReLU(init=-2, shared=True)])
     parameters = architecture.init_parameters(np.random.default_rng(0))
-    for bias in architecture.dense(parameters, "bias"):
+    for bias in architecture.get_dense_arrays(parameters, "bias"):
         assert_array_equal(bias, 0)
     views = architecture.layout.views(parameters)
     slopes = [view for (_, name), view in views.items() if name == "slope"]
@@ -355,7 +355,7 @@ def test_class_shares_only_set_the_last_biases_and_may_be_zero():
     plain = architecture.init_parameters(np.random.default_rng(0))
     start = architecture.init_parameters(np.random.default_rng(0), ensemble_weights)
     changed = np.flatnonzero(start != plain)
-    bias = architecture.dense(start, "bias")[-1]
+    bias = architecture.get_dense_arrays(start, "bias")[-1]
     assert_array_equal(start[changed], bias)
     assert_allclose(bias[:2], np.log(ensemble_weights[:2]))
     assert np.isfinite(bias).all()
@@ -366,7 +366,7 @@ def test_the_largest_product_is_that_of_the_widest_pair_of_layers():
     architecture = Architecture(
         10, (20, 5), 7, (Sigmoid(), GELU()), (0.0, 0.0), "float32"
     )
-    assert architecture.largest_product(100) == 100 * 10 * 20
+    assert architecture.largest_matmul(100) == 100 * 10 * 20
 
 
 @pytest.mark.parametrize("n_periodic", [0, 2])
@@ -398,13 +398,13 @@ def test_summary_says_what_each_layer_is():
 def test_what_activations_learn_is_found(n_members):
     architecture = build(["relu", GainedSwish, PReLU(shared=True)], dropout=0.4)
     parameters = np.zeros((*n_members, architecture.layout.size))
-    views = architecture.learnt_by_activation(parameters, 1)
+    views = architecture.activation_parameters(parameters, 1)
     assert {name: view.shape for name, view in views.items()} == {
         "gain": (*n_members, 4),
         "sharpness": (*n_members, 4),
     }
     views["gain"][:] = 1
     assert parameters.sum() == views["gain"].size
-    assert architecture.learnt_by_activation(parameters, 0) == {}
-    slope = architecture.learnt_by_activation(parameters, 2)["slope"]
+    assert architecture.activation_parameters(parameters, 0) == {}
+    slope = architecture.activation_parameters(parameters, 2)["slope"]
     assert slope.shape == (*n_members, 1)

@@ -38,13 +38,3 @@ def test_views_share_memory_with_the_vector(layout):
         assert view.dtype == np.float32
         view += 1
     assert_array_equal(vector, 1)
-
-
-def test_fill_sets_arrays_by_name_and_the_rest_to_the_default(layout):
-    filled = layout.fill({"weight": 0, "slope": 3}, default=2, dtype=np.float32)
-    assert filled.dtype == np.float32
-    assert_array_equal(filled, [0] * 6 + [2] * 3 + [3] + [0] * 12)
-
-
-def test_fill_gives_ones_where_nothing_is_said(layout):
-    assert_array_equal(layout.fill({}), np.ones(layout.size))

@@ -82,7 +82,7 @@ def test_steps_are_those_of_each_network(optimizer, rng):
         gradient = np.empty_like(parameters)
         network = Network(architecture, parameters, gradient)
         updater = ParameterUpdater(
-            OPTIMIZERS[optimizer]().start(parameters),
+            OPTIMIZERS[optimizer]().init_state(parameters),
             parameters,
             gradient,
             Regularization(0.1, architecture.n_weights, weight_decay=0.5),

@@ -7,7 +7,7 @@ from sessions import evaluate
 
 from skmlp import ACTIVATIONS, Activation, PReLU
 from skmlp.nn import layers
-from skmlp.nn.losses import mean_probabilities
+from skmlp.nn.losses import compute_probabilities
 from skmlp.nn.network import Architecture, Network
 from skmlp.onnx.graph import Graph
 from skmlp.onnx.network import (
@@ -47,7 +47,7 @@ def compare(architecture, parameters, x, ensemble_weights=None, temperature=1.0)
         graph, "x", architecture, parameters, ensemble_weights, temperature
     )
     logits = Network(architecture, parameters).logits(x)
-    wanted = mean_probabilities(logits, temperature, ensemble_weights)
+    wanted = compute_probabilities(logits, temperature, ensemble_weights)
     result = evaluate(graph, name, x=x)
     assert result.dtype == np.float32
     assert result.shape == (len(x), N_CLASSES)

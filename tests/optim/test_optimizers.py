@@ -29,7 +29,7 @@ def run(optimizer, gradients=GRADIENTS, start=START, learning_rate=0.1):
     x = start.copy()
     path = []
     for gradient in gradients:
-        x -= optimizer.direction(gradient, learning_rate)
+        x -= optimizer.update(gradient, learning_rate)
         path.append(x.copy())
     return np.array(path)
 
@@ -39,17 +39,17 @@ def run(optimizer, gradients=GRADIENTS, start=START, learning_rate=0.1):
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_reaches_the_bottom_of_a_bowl(name, curvatures, dtype):
     x = np.array([3.0, -2.0], dtype)
-    optimizer = OPTIMIZERS[name]().start(x)
+    optimizer = OPTIMIZERS[name]().init_state(x)
     for _ in range(2000):
-        x -= 0.01 * optimizer.direction(np.array(curvatures, dtype) * x)
+        x -= 0.01 * optimizer.update(np.array(curvatures, dtype) * x)
     assert np.abs(x).max() < 0.05
 
 
 @EVERY_RULE
 def test_leaves_the_gradient_alone_and_keeps_float32(name):
     gradient = GRADIENTS[0].astype(np.float32)
-    optimizer = OPTIMIZERS[name]().start(np.zeros(4, np.float32))
-    step = optimizer.direction(gradient, 0.1)
+    optimizer = OPTIMIZERS[name]().init_state(np.zeros(4, np.float32))
+    step = optimizer.update(gradient, 0.1)
     assert step.dtype == np.float32
     assert {a.dtype for a in optimizer.state().values() if np.ndim(a)} == {step.dtype}
     assert_array_equal(gradient, GRADIENTS[0].astype(np.float32))
@@ -57,10 +57,10 @@ def test_leaves_the_gradient_alone_and_keeps_float32(name):
 
 @EVERY_RULE
 def test_the_learning_rate_scales_the_step(name):
-    whole, tenth = (OPTIMIZERS[name]().start(START) for _ in range(2))
+    whole, tenth = (OPTIMIZERS[name]().init_state(START) for _ in range(2))
     for gradient in GRADIENTS:
-        expected = 0.1 * whole.direction(gradient)
-        assert_allclose(tenth.direction(gradient, 0.1), expected, rtol=1e-12)
+        expected = 0.1 * whole.update(gradient)
+        assert_allclose(tenth.update(gradient, 0.1), expected, rtol=1e-12)
 
 
 def sgd_by_hand(gradients, momentum, nesterov, learning_rate):
@@ -97,7 +97,7 @@ ADAM_SETTINGS = pytest.mark.parametrize(
 
 @SGD_SETTINGS
 def test_sgd_agrees_with_the_formula_in_plain_numbers(momentum, nesterov):
-    actual = run(SGD(momentum, nesterov).start(START), start=np.zeros(4))
+    actual = run(SGD(momentum, nesterov).init_state(START), start=np.zeros(4))
     for unit, gradients in enumerate(GRADIENTS.T.tolist()):
         expected = sgd_by_hand(gradients, momentum, nesterov, 0.1)
         assert_allclose(actual[:, unit], expected, rtol=1e-12, atol=1e-14)
@@ -105,7 +105,7 @@ def test_sgd_agrees_with_the_formula_in_plain_numbers(momentum, nesterov):
 
 @ADAM_SETTINGS
 def test_adam_agrees_with_the_formula_in_plain_numbers(beta_1, beta_2, epsilon):
-    actual = run(Adam(beta_1, beta_2, epsilon).start(START), start=np.zeros(4))
+    actual = run(Adam(beta_1, beta_2, epsilon).init_state(START), start=np.zeros(4))
     for unit, gradients in enumerate(GRADIENTS.T.tolist()):
         expected = adam_by_hand(gradients, beta_1, beta_2, epsilon, 0.1)
         assert_allclose(actual[:, unit], expected, rtol=1e-12, atol=1e-14)
@@ -128,7 +128,7 @@ def test_sgd_walks_with_scikit_learn(momentum, nesterov):
             parameters, learning_rate_init=0.1, momentum=momentum, nesterov=nesterov
         )
     )
-    actual = run(SGD(momentum, nesterov).start(START))
+    actual = run(SGD(momentum, nesterov).init_state(START))
     assert_allclose(actual, expected, rtol=1e-12, atol=1e-14)
 
 
@@ -143,43 +143,43 @@ def test_adam_walks_with_scikit_learn(beta_1, beta_2, epsilon):
             epsilon=epsilon,
         )
     )
-    actual = run(Adam(beta_1, beta_2, epsilon).start(START))
+    actual = run(Adam(beta_1, beta_2, epsilon).init_state(START))
     assert_allclose(actual, expected, rtol=1e-12, atol=1e-14)
 
 
 @EVERY_RULE
 def test_goes_on_from_a_state_as_if_never_interrupted(name):
-    expected = run(OPTIMIZERS[name]().start(START))
-    first = OPTIMIZERS[name]().start(START)
+    expected = run(OPTIMIZERS[name]().init_state(START))
+    first = OPTIMIZERS[name]().init_state(START)
     beginning = run(first, GRADIENTS[:7])
-    second = OPTIMIZERS[name]().start(START, first.state())
+    second = OPTIMIZERS[name]().init_state(START, first.state())
     end = run(second, GRADIENTS[7:], start=beginning[-1])
     assert_array_equal(np.vstack([beginning, end]), expected)
 
 
 @EVERY_RULE
 def test_start_copies_the_state(name):
-    optimizer = OPTIMIZERS[name]().start(START)
+    optimizer = OPTIMIZERS[name]().init_state(START)
     run(optimizer)
     state = {key: np.copy(value) for key, value in optimizer.state().items()}
     given = {key: np.copy(value) for key, value in state.items()}
-    run(OPTIMIZERS[name]().start(START, given))
+    run(OPTIMIZERS[name]().init_state(START, given))
     for key, value in given.items():
         assert_array_equal(value, state[key])
 
 
 @EVERY_RULE
 def test_starts_anew_when_started_again(name):
-    optimizer = OPTIMIZERS[name]().start(START)
-    assert_array_equal(run(optimizer), run(optimizer.start(START)))
+    optimizer = OPTIMIZERS[name]().init_state(START)
+    assert_array_equal(run(optimizer), run(optimizer.init_state(START)))
 
 
 @pytest.mark.parametrize(("name", "other"), permutations(OPTIMIZERS, 2))
 def test_the_state_of_another_rule_counts_as_none(name, other):
-    predecessor = OPTIMIZERS[other]().start(START)
+    predecessor = OPTIMIZERS[other]().init_state(START)
     run(predecessor)
-    optimizer = OPTIMIZERS[name]().start(START, predecessor.state())
-    assert_array_equal(run(optimizer), run(OPTIMIZERS[name]().start(START)))
+    optimizer = OPTIMIZERS[name]().init_state(START, predecessor.state())
+    assert_array_equal(run(optimizer), run(OPTIMIZERS[name]().init_state(START)))
 
 
 def test_decay_is_half_the_squared_length_of_the_weights():
@@ -203,17 +203,17 @@ def test_the_gradient_of_decay_is_its_slope_and_comes_on_top(l2):
 @EVERY_RULE
 def test_a_step_moves_the_parameters_in_place_along_gradient_plus_decay(name):
     parameters, gradient = START.copy(), np.empty(4)
-    optimizer = OPTIMIZERS[name]().start(parameters)
+    optimizer = OPTIMIZERS[name]().init_state(parameters)
     updater = ParameterUpdater(
         optimizer, parameters, gradient, Regularization(0.2, n_weights=2)
     )
     expected = START.copy()
-    twin = OPTIMIZERS[name]().start(expected)
+    twin = OPTIMIZERS[name]().init_state(expected)
     shrinking = np.array([0.2, 0.2, 0, 0])
     for row in GRADIENTS:
         gradient[:] = row
         updater.step(0.1)
-        expected -= twin.direction(row + shrinking * expected, 0.1)
+        expected -= twin.update(row + shrinking * expected, 0.1)
     assert_allclose(parameters, expected, rtol=1e-12)
     assert updater.penalty() == pytest.approx(0.1 * np.sum(expected[:2] ** 2))
 
@@ -311,7 +311,7 @@ def test_what_fades_becomes_zero(optimizer):
     parameters, gradient = np.ones(4, np.float32), np.ones(4, np.float32)
     regularization = Regularization(0.0, 4, weight_decay=0.5)
     updater = ParameterUpdater(
-        optimizer.start(parameters), parameters, gradient, regularization
+        optimizer.init_state(parameters), parameters, gradient, regularization
     )
     updater.step(0.1)
     gradient[:] = 0
@@ -319,14 +319,14 @@ def test_what_fades_becomes_zero(optimizer):
         updater.step(0.1)
     for vector in [
         parameters,
-        *(getattr(optimizer, name) for name in optimizer.memory),
+        *(getattr(optimizer, name) for name in optimizer.state_names),
     ]:
         assert_array_equal(vector, 0)
 
 
 @EVERY_RULE
 def test_steps_are_counted(name):
-    optimizer = OPTIMIZERS[name]().start(START)
+    optimizer = OPTIMIZERS[name]().init_state(START)
     for gradient in GRADIENTS:
-        optimizer.direction(gradient)
+        optimizer.update(gradient)
     assert optimizer.state()["t"] == len(GRADIENTS)

@@ -140,8 +140,8 @@ def test_a_fit_that_ended_is_not_trained_again(params, tmp_path, monkeypatch):
     def train(*args):
         raise AssertionError("an epoch is trained")
 
-    monkeypatch.setattr("skmlp.training.loop.NumpyLearner.epoch", train)
-    monkeypatch.setattr("skmlp.core.learner.CoreLearner.epoch", train)
+    monkeypatch.setattr("skmlp.training.loop.NumpyLearner.train_epoch", train)
+    monkeypatch.setattr("skmlp.core.learner.CoreLearner.train_epoch", train)
     assert_same(clone(model).fit(X, Y), model)
 
 

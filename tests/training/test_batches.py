@@ -7,7 +7,7 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy import sparse
 
-from skmlp.training.batches import Batches, BatchesOfFile, Samples, batches_of
+from skmlp.training.batches import Batches, DiskBatches, Samples, make_batches
 
 N_SAMPLES = 11
 NUMBERS = np.arange(N_SAMPLES)
@@ -77,10 +77,12 @@ def test_each_epoch_has_an_order_of_its_own_that_the_seed_repeats():
 
 def test_an_order_can_be_drawn_before_its_batches():
     batches = Batches(numbered(), 4, [np.random.default_rng(0)])
-    order = batches.order()
+    order = batches.draw_order()
     (rng,) = batches.rngs
     state = rng.bit_generator.state
-    pieces = [y_encoded.tolist() for _, y_encoded, *_ in batches.in_order_of(order)]
+    pieces = [
+        y_encoded.tolist() for _, y_encoded, *_ in batches.iterate_in_order(order)
+    ]
     assert_array_equal(np.concatenate(pieces), order)
     assert pieces == orders(Batches(numbered(), 4, [np.random.default_rng(0)]))
     assert rng.bit_generator.state == state
@@ -129,12 +131,12 @@ def test_a_part_of_a_part_shares_the_table(convert):
     samples = numbered(convert)
     part = samples.take(np.array([9, 4, 7, 2])).take(np.array([3, 0]))
     assert part.x is samples.x
-    inputs = part.inputs()
+    inputs = part.gather_inputs()
     if sparse.issparse(inputs):
         inputs = inputs.toarray()
     assert_array_equal(inputs[:, 0], [2, 9])
     assert_array_equal(part.y_encoded, [2, 9])
-    assert_array_equal(part.weight, [0.2, 0.9])
+    assert_array_equal(part.sample_weight, [0.2, 0.9])
 
 
 @PARTS
@@ -145,14 +147,14 @@ def test_the_parts_of_an_epoch_are_its_batches(part, n_networks, weighted):
     if part is not None:
         samples = samples.take(part)
     if n_networks is not None:
-        samples = samples.for_each(n_networks)
+        samples = samples.broadcast_members(n_networks)
 
     def batches():
         rngs = [np.random.default_rng(seed) for seed in range(n_networks or 1)]
         return Batches(samples, 2, rngs)
 
     whole, cuts = contents(batches()), [0, 1, 1, len(batches())]
-    pieces = [batches().adjacent(range(*cut)) for cut in pairwise(cuts)]
+    pieces = [batches().draw_batches(range(*cut)) for cut in pairwise(cuts)]
     assert [len(piece) for piece in pieces] == [1, 0, len(whole) - 1]
     again = [batch for piece in pieces for batch in contents(piece)]
     for one, other in zip(whole, again, strict=True):
@@ -163,7 +165,7 @@ def test_the_parts_of_an_epoch_are_its_batches(part, n_networks, weighted):
 
 def test_the_inputs_of_all_samples_are_the_table_itself():
     samples = numbered()
-    assert samples.inputs() is samples.x
+    assert samples.gather_inputs() is samples.x
 
 
 def test_total_weight_counts_rows_that_have_none():
@@ -183,20 +185,20 @@ def test_class_shares_are_parts_of_the_weight():
     y_encoded = np.array([0, 2, 2, 0])
     samples = Samples(np.zeros((4, 1)), y_encoded, np.array([1.0, 2.0, 3.0, 4.0]))
     assert_allclose(samples.class_priors(4), [0.5, 0, 0.5, 0])
-    without = samples._replace(weight=None).take(np.array([0, 1, 2]))
+    without = samples._replace(sample_weight=None).take(np.array([0, 1, 2]))
     assert_allclose(without.class_priors(3), [1 / 3, 0, 2 / 3])
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 def test_weights_of_mean_one_keep_their_proportions(dtype):
     samples = numbered()
-    scaled = samples.with_mean_weight_one(dtype)
-    assert scaled.weight.dtype == dtype
-    assert scaled.weight.mean() == pytest.approx(1)
-    assert_allclose(scaled.weight, NUMBERS / NUMBERS.mean(), rtol=1e-6)
-    assert_array_equal(samples.weight, NUMBERS / 10)
+    scaled = samples.normalize_weights(dtype)
+    assert scaled.sample_weight.dtype == dtype
+    assert scaled.sample_weight.mean() == pytest.approx(1)
+    assert_allclose(scaled.sample_weight, NUMBERS / NUMBERS.mean(), rtol=1e-6)
+    assert_array_equal(samples.sample_weight, NUMBERS / 10)
     without = numbered(weighted=False)
-    assert without.with_mean_weight_one(dtype).weight is None
+    assert without.normalize_weights(dtype).sample_weight is None
 
 
 class InBlocks:
@@ -224,11 +226,11 @@ def in_file(block_size=2, weighted=True):
 @pytest.mark.parametrize("shuffle", [False, True])
 def test_every_row_of_a_file_comes_once(block_size, batch_size, shuffle):
     rngs = [np.random.default_rng(0)] if shuffle else None
-    batches = batches_of(in_file(block_size), batch_size, rngs)
-    assert isinstance(batches, BatchesOfFile)
+    batches = make_batches(in_file(block_size), batch_size, rngs)
+    assert isinstance(batches, DiskBatches)
     for _ in range(2):
         pieces = contents(batches)
-        assert [len(y_encoded) for _, y_encoded, _ in pieces] == batches.sizes()
+        assert [len(y_encoded) for _, y_encoded, _ in pieces] == batches.batch_sizes()
         x, y_encoded, weight = (np.concatenate(c) for c in zip(*pieces, strict=True))
         assert_array_equal(np.sort(y_encoded) if shuffle else y_encoded, NUMBERS)
         assert_array_equal(x[:, 0], y_encoded)
@@ -237,12 +239,12 @@ def test_every_row_of_a_file_comes_once(block_size, batch_size, shuffle):
 
 def test_a_file_of_one_block_comes_in_the_order_of_an_array():
     expected = orders(Batches(numbered(), 4, [np.random.default_rng(5)]))
-    batches = batches_of(in_file(20), 4, [np.random.default_rng(5)])
+    batches = make_batches(in_file(20), 4, [np.random.default_rng(5)])
     assert orders(batches) == expected
 
 
 def test_blocks_come_in_another_order_each_time():
-    batches = batches_of(in_file(), 50, [np.random.default_rng(0)])
+    batches = make_batches(in_file(), 50, [np.random.default_rng(0)])
     first, second = orders(batches), orders(batches)
     # six blocks, three at a time
     assert len(first) == 2
@@ -250,8 +252,8 @@ def test_blocks_come_in_another_order_each_time():
 
 
 def test_few_rows_of_a_file_are_in_memory():
-    batches = batches_of(in_file(), 2, [np.random.default_rng(0)])
-    for part in batches.parts():
+    batches = make_batches(in_file(), 2, [np.random.default_rng(0)])
+    for part in batches.iterate_chunks():
         assert len(part.samples.x) <= 6
     assert batches.file.n_read == 6
     assert batches.buffer.shape == (6, 3)
@@ -259,13 +261,13 @@ def test_few_rows_of_a_file_are_in_memory():
 
 def test_each_network_of_a_stack_has_its_own_order_of_a_file():
     rngs = [np.random.default_rng(seed) for seed in (0, 1)]
-    stack = in_file(20).for_each(2)
-    (y_encoded,) = (part.y_encoded for part in batches_of(stack, 50, rngs))
+    stack = in_file(20).broadcast_members(2)
+    (y_encoded,) = (part.y_encoded for part in make_batches(stack, 50, rngs))
     assert_array_equal(np.sort(y_encoded), [NUMBERS, NUMBERS])
     assert (y_encoded[0] != y_encoded[1]).any()
 
 
 def test_arrays_are_batches_of_one_part():
-    batches = batches_of(numbered(), 4, None)
+    batches = make_batches(numbered(), 4, None)
     assert isinstance(batches, Batches)
-    assert list(batches.parts()) == [batches]
+    assert list(batches.iterate_chunks()) == [batches]

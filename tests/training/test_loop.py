@@ -11,7 +11,7 @@ from skmlp.nn.activations import PReLU, Tanh
 from skmlp.nn.losses import SoftmaxCrossEntropy
 from skmlp.nn.network import Architecture, Network
 from skmlp.training.batches import Batches, Samples
-from skmlp.training.loop import NumpyLearner, full_batch, train
+from skmlp.training.loop import NumpyLearner, make_full_batch_objective, train
 
 
 class Recorder:
@@ -51,14 +51,14 @@ class Recorder:
         self.batches_left -= 1
         return self.batches_left < 0
 
-    def has_ended(self, member):
+    def has_stopped(self, member):
         return member in self.ended
 
     def begin_epoch(self):
         self.calls.append(("begin_epoch",))
 
-    def take_first_loss(self, value):
-        self.calls.append(("take_first_loss", value))
+    def set_divergence_limit(self, value):
+        self.calls.append(("set_divergence_limit", value))
 
     def penalty(self):
         return 0.125
@@ -99,7 +99,7 @@ def test_each_batch_goes_forward_backward_and_makes_a_step():
             ("step", 0.5),
         ]
     # the batches' losses are 0, 2 and 4, and the last one has half the rows
-    expected.append(("take_first_loss", 0.0))
+    expected.append(("set_divergence_limit", 0.0))
     expected.append(("end_epoch", 8 / 5, "parameters", 0.125, 0.5))
     assert record(n_epochs=1, weight=np.arange(5) / 10).calls == expected
     assert len(record(n_epochs=4).calls) == 4 * len(expected)
@@ -172,11 +172,11 @@ class Steady:
         self.asked = []
         self.penalty = lambda: penalty
 
-    def sizes(self):
+    def batch_sizes(self):
         return [2, 2, 1]
 
-    def epoch(self, rates, is_over):
-        self.asked.append((rates, is_over()))
+    def train_epoch(self, rates, should_stop):
+        self.asked.append((rates, should_stop()))
         return self.losses
 
     def optimizer_state(self):
@@ -194,7 +194,7 @@ def test_any_learner_is_trained_and_the_means_over_all_are_what_counts():
         schedule=lambda progress: 1 - progress,
         n_epochs=1,
     )
-    assert recorder.named("take_first_loss") == [(2.0,)]
+    assert recorder.named("set_divergence_limit") == [(2.0,)]
     loss = (2 * 2.0 + 2 * 2.0 + 4.0) / 5
     assert recorder.named("end_epoch") == [(loss, "parameters", 0.25, 1 - 2 / 3)]
     for one in learners:
@@ -212,7 +212,7 @@ def test_a_stack_counts_for_as_many_networks_as_it_has():
         schedule=lambda progress: 1.0,
         n_epochs=1,
     )
-    assert recorder.named("take_first_loss") == [(3.0,)]
+    assert recorder.named("set_divergence_limit") == [(3.0,)]
     assert recorder.named("end_epoch") == [(3.0, "parameters", 1.5, 1.0)]
 
 
@@ -270,7 +270,7 @@ def test_a_learner_speaks_for_its_parts():
     samples = Samples(np.zeros((5, 1)), np.arange(5))
     batches = Batches(samples, 2, None)
     learner = NumpyLearner(recorder, recorder, recorder, batches, [None])
-    assert learner.sizes() == [2, 2, 1]
+    assert learner.batch_sizes() == [2, 2, 1]
     assert learner.penalty() == 0.125
     assert learner.optimizer_state() == {"t": 7}
 
@@ -295,7 +295,7 @@ def test_an_epoch_draws_an_order_and_if_there_is_dropout_a_seed(
         rngs,
     )
     for _ in range(2):
-        learner.epoch([0.1] * 4, lambda: False)
+        learner.train_epoch([0.1] * 4, lambda: False)
         for rng, twin in zip(rngs, twins, strict=True):
             if shuffle:
                 twin.permutation(7)
@@ -320,7 +320,7 @@ def full_batch_result(architecture, batch_size, convert, weighted):
     weight = rng.uniform(0, 2, N_SAMPLES) if weighted else None
     parameters = rng.normal(size=architecture.layout.size)
     gradient = np.full_like(parameters, np.nan)
-    objective = full_batch(
+    objective = make_full_batch_objective(
         Network(architecture, parameters, gradient),
         SoftmaxCrossEntropy(0.1),
         Batches(Samples(convert(x), y_encoded, weight), batch_size, rngs=None),

@@ -8,8 +8,13 @@ import pytest
 from interrupts import InterruptAtCall
 from numpy.testing import assert_array_equal
 
-from skmlp.training.endings import StopReason
-from skmlp.training.monitor import DIVERGED, Monitor, Observer, Plateau
+from skmlp.training.monitor import (
+    DIVERGENCE_FACTOR,
+    Monitor,
+    Observer,
+    PlateauTracker,
+    StopReason,
+)
 
 NAN, INF = math.nan, math.inf
 
@@ -46,7 +51,7 @@ class Scenario:
     def epoch(self, loss, penalty=0.0, learning_rate=1.0):
         self.monitor.begin_epoch()
         self.parameters += 1
-        self.monitor.take_first_loss(loss)
+        self.monitor.set_divergence_limit(loss)
         return self.monitor.end_epoch(loss, self.parameters, learning_rate, penalty)
 
     def run(self, losses):
@@ -62,14 +67,14 @@ def test_a_falling_loss_goes_on_and_the_last_weights_are_kept():
     monitor = Scenario().run([3, 2, 1])
     assert monitor.stop_reason is None
     assert monitor.n_epochs == monitor.best_epochs == 3
-    assert_array_equal(monitor.best, [[3, 3]])
+    assert_array_equal(monitor.best_parameters, [[3, 3]])
 
 
 def test_a_loss_that_stands_still_ends_after_patience_is_used_up():
     monitor = Scenario(patience=2).run([3, 2] + [2.5] * 10)
     assert monitor.stop_reason == "converged"
     assert monitor.n_epochs == 2 + 3
-    assert_array_equal(monitor.best, [[5, 5]])
+    assert_array_equal(monitor.best_parameters, [[5, 5]])
 
 
 def test_patience_starts_again_with_each_improvement():
@@ -124,7 +129,7 @@ def test_history_stays_rectangular_when_a_run_diverges(bad_loss):
 def test_the_weights_of_the_best_score_are_kept():
     monitor = Scenario([0.5, 0.8, 0.7, 0.75]).run([4, 3, 2, 1])
     assert monitor.best_epochs == 2
-    assert_array_equal(monitor.best, [[2, 2]])
+    assert_array_equal(monitor.best_parameters, [[2, 2]])
 
 
 def test_a_score_that_stands_still_ends_training_though_the_loss_falls():
@@ -153,30 +158,30 @@ def test_a_score_that_says_nothing_is_no_improvement(no_score):
     assert monitor.n_epochs == 3
     # no epoch is known to be the best, so the last weights are kept
     assert monitor.best_epochs == 3
-    assert_array_equal(monitor.best, [[3, 3]])
+    assert_array_equal(monitor.best_parameters, [[3, 3]])
 
 
-@pytest.mark.parametrize("bad_loss", [NAN, INF, -INF, DIVERGED * 2.1])
+@pytest.mark.parametrize("bad_loss", [NAN, INF, -INF, DIVERGENCE_FACTOR * 2.1])
 def test_a_loss_that_runs_away_ends_with_weights_from_before(bad_loss):
     monitor = Scenario().run([2, 1.5, bad_loss, 1])
     assert monitor.stop_reason == "diverged"
     assert monitor.n_epochs == 3
     # the loss of epoch 2 was measured with the weights at its start
     assert monitor.best_epochs == 1
-    assert_array_equal(monitor.best, [[1, 1]])
+    assert_array_equal(monitor.best_parameters, [[1, 1]])
 
 
 def test_a_high_loss_is_measured_by_the_first_batch():
-    assert Scenario().run([500, DIVERGED * 400]).stop_reason is None
-    assert Scenario().run([1e-3, 0.9 * DIVERGED]).stop_reason is None
-    assert Scenario().run([1e-3, 1.1 * DIVERGED]).stop_reason == "diverged"
+    assert Scenario().run([500, DIVERGENCE_FACTOR * 400]).stop_reason is None
+    assert Scenario().run([1e-3, 0.9 * DIVERGENCE_FACTOR]).stop_reason is None
+    assert Scenario().run([1e-3, 1.1 * DIVERGENCE_FACTOR]).stop_reason == "diverged"
 
 
 def test_a_run_that_diverges_at_once_keeps_the_weights_before_training():
     monitor = Scenario().run([NAN])
     assert monitor.stop_reason == "diverged"
     assert monitor.best_epochs == 0
-    assert_array_equal(monitor.best, 0)
+    assert_array_equal(monitor.best_parameters, 0)
 
 
 def test_a_run_that_diverges_keeps_the_best_score():
@@ -197,7 +202,7 @@ def test_weights_that_are_not_finite_are_never_kept():
     scenario.parameters[0, 0] = INF
     assert scenario.epoch(1)
     assert scenario.monitor.stop_reason == "diverged"
-    assert np.isfinite(scenario.monitor.best).all()
+    assert np.isfinite(scenario.monitor.best_parameters).all()
 
 
 def test_a_scorer_that_refuses_nan_does_not_hide_that_training_diverged():
@@ -240,24 +245,24 @@ def test_a_rate_falls_no_further_than_to_the_smallest_factor():
 
 
 def test_training_goes_on_from_a_plateau_of_an_earlier_call():
-    plateau = Plateau(lowest=1.0, n_bad_epochs=2, factor=0.5)
+    plateau = PlateauTracker(lowest=1.0, n_bad_epochs=2, factor=0.5)
     scenario = Scenario(plateau=plateau, plateau_factor=0.1)
     assert not scenario.epoch(1.5)
     assert scenario.monitor.factor == pytest.approx(0.05)
-    assert plateau == Plateau(lowest=1.0, n_bad_epochs=2, factor=0.5)
-    assert Scenario(plateau=Plateau(1.0, 2)).run([1.5, 0.5]).n_epochs == 1
+    assert plateau == PlateauTracker(lowest=1.0, n_bad_epochs=2, factor=0.5)
+    assert Scenario(plateau=PlateauTracker(1.0, 2)).run([1.5, 0.5]).n_epochs == 1
 
 
 def test_monitors_do_not_share_their_plateaus():
     Scenario().run([1, 1, 1])
-    assert Scenario().monitor.plateaus == [Plateau()]
+    assert Scenario().monitor.plateaus == [PlateauTracker()]
 
 
 def test_the_kept_weights_are_a_copy():
     scenario = Scenario([0.5])
     scenario.epoch(1)
     scenario.parameters[:] = 77
-    assert_array_equal(scenario.monitor.best, [[1, 1]])
+    assert_array_equal(scenario.monitor.best_parameters, [[1, 1]])
 
 
 def test_iterations_of_a_solver_count_as_epochs():
@@ -319,7 +324,7 @@ def test_the_deadline_ends_training_at_the_best_weights_so_far():
     assert scenario.epoch(1)
     scenario.monitor.finish()
     assert scenario.monitor.stop_reason == "time"
-    assert_array_equal(scenario.monitor.best, [[2, 2]])
+    assert_array_equal(scenario.monitor.best_parameters, [[2, 2]])
 
 
 def test_kept_is_what_finish_settles_on():
@@ -328,9 +333,11 @@ def test_kept_is_what_finish_settles_on():
         scenario = Scenario(scores, patience=INF)
         for _ in range(3):
             scenario.epoch(1)
-            weights, epochs = (one.copy() for one in scenario.monitor.kept())
+            weights, epochs = (
+                one.copy() for one in scenario.monitor.select_parameters()
+            )
         scenario.monitor.finish()
-        assert_array_equal(weights, scenario.monitor.best)
+        assert_array_equal(weights, scenario.monitor.best_parameters)
         assert_array_equal(epochs, scenario.monitor.best_epochs)
 
 
@@ -341,7 +348,7 @@ def test_each_network_keeps_the_weights_of_its_own_best_score():
     scores = [(0.5, 0.9, 0.1), (0.8, 0.7, 0.2), (0.7, 0.6, 0.3)]
     monitor = Scenario(scores).run([3, 2, 1])
     assert_array_equal(monitor.best_epochs, [2, 1, 3])
-    assert_array_equal(monitor.best, [[2, 2], [1, 1], [3, 3]])
+    assert_array_equal(monitor.best_parameters, [[2, 2], [1, 1], [3, 3]])
 
 
 def test_the_history_has_means_over_all_networks():
@@ -354,7 +361,11 @@ def test_the_history_has_means_over_all_networks():
 
 def ended(monitor):
     """Numbers of the networks whose part is over."""
-    return [number for number in range(len(monitor.best)) if monitor.has_ended(number)]
+    return [
+        number
+        for number in range(len(monitor.best_parameters))
+        if monitor.has_stopped(number)
+    ]
 
 
 def test_a_network_ends_by_itself_and_training_once_all_have():
@@ -362,9 +373,9 @@ def test_a_network_ends_by_itself_and_training_once_all_have():
     scenario = Scenario(list(zip(first, second, strict=True)), patience=1)
     seen = []
     for loss in range(6, 0, -1):
-        is_over = scenario.epoch(loss)
+        should_stop = scenario.epoch(loss)
         seen.append((ended(scenario.monitor), scenario.monitor.stop_reason))
-        if is_over:
+        if should_stop:
             break
     assert seen == [
         ([], None),
@@ -384,7 +395,7 @@ def test_a_network_that_has_ended_is_not_looked_at_again():
     monitor = scenario.run([1] * 5)
     assert scenario.asked == [[0, 1]] * 3 + [[1]] * 2
     # its latest values stay in the means
-    assert_array_equal(monitor.validation, [[3, 2], [0.3, 0.5]])
+    assert_array_equal(monitor.latest_evaluation, [[3, 2], [0.3, 0.5]])
     assert monitor.history["validation_loss"] == [1.5, 1.5, 2.5, 2.5, 2.5]
     assert monitor.history["validation_score"][-2:] == [0.35, 0.4]
 
@@ -394,12 +405,12 @@ def test_the_weights_of_a_network_that_has_ended_are_kept_while_others_are_train
     scenario = Scenario(scores, patience=1)
     for _ in range(5):
         scenario.epoch(1)
-        kept, epochs = scenario.monitor.kept()
+        kept, epochs = scenario.monitor.select_parameters()
         assert_array_equal(kept[0], [1, 1])
         assert epochs[0] == 1
     assert ended(scenario.monitor) == [0]
     assert_array_equal(scenario.parameters, np.full((2, 2), 5.0))
-    assert_array_equal(scenario.monitor.best, [[1, 1], [5, 5]])
+    assert_array_equal(scenario.monitor.best_parameters, [[1, 1], [5, 5]])
 
 
 def test_networks_whose_learning_rate_falls_are_watched_as_one():
@@ -416,7 +427,7 @@ def test_networks_whose_learning_rate_falls_are_watched_as_one():
     assert len(scenario.monitor.plateaus) == 1
     assert scenario.asked == [[0, 1]] * 6
     assert_array_equal(scenario.monitor.best_epochs, [3, 3])
-    assert_array_equal(scenario.monitor.best, np.full((2, 2), 3.0))
+    assert_array_equal(scenario.monitor.best_parameters, np.full((2, 2), 3.0))
 
 
 def test_networks_without_held_out_rows_are_watched_as_one():
@@ -439,7 +450,7 @@ def test_scores_of_one_network_that_say_nothing_have_no_say_in_another(no_score)
     assert ended(monitor) == [0]
     # no epoch of the first is known to be its best
     assert_array_equal(monitor.best_epochs, [4, 2])
-    assert_array_equal(monitor.best, [[4, 4], [2, 2]])
+    assert_array_equal(monitor.best_parameters, [[4, 4], [2, 2]])
     assert_array_equal(monitor.history["validation_score"][:3], [no_score] * 3)
 
 
@@ -462,7 +473,7 @@ def test_an_interruption_keeps_the_best_of_each_and_otherwise_the_start():
     scenario.monitor.stop_reason = StopReason.INTERRUPTED
     scenario.monitor.finish()
     assert_array_equal(scenario.monitor.best_epochs, [1, 0])
-    assert_array_equal(scenario.monitor.best, [[1, 1], [0, 0]])
+    assert_array_equal(scenario.monitor.best_parameters, [[1, 1], [0, 0]])
 
 
 def test_finish_after_interrupt_anywhere_in_an_epoch_gives_curves_of_one_length():
@@ -519,5 +530,5 @@ def test_a_restored_monitor_goes_on_as_if_nothing_had_happened(
     assert monitor.stop_reason == whole.stop_reason
     assert monitor.plateaus == whole.plateaus
     assert_array_equal(monitor.best_epochs, whole.best_epochs)
-    assert_array_equal(monitor.validation, whole.validation)
-    assert_array_equal(monitor.best, whole.best)
+    assert_array_equal(monitor.latest_evaluation, whole.latest_evaluation)
+    assert_array_equal(monitor.best_parameters, whole.best_parameters)

@@ -33,7 +33,7 @@ def trained(name, activation, **goal):
     task = regression(
         architecture=architecture,
         parameters=architecture.init_parameters(rng)[np.newaxis],
-        samples=Samples(x, CODES).for_each(1),
+        samples=Samples(x, CODES).broadcast_members(1),
         rng=rng,
         config=CONFIG._replace(**goal),
     )
@@ -42,7 +42,7 @@ def trained(name, activation, **goal):
     state = TrainingState(task.parameters.copy(), None, ())
     (learner,) = descent._build_learners(task, state, [rng], SERIAL)
     for _ in range(N_EPOCHS):
-        learner.epoch([rate] * 8, lambda: False)
+        learner.train_epoch([rate] * 8, lambda: False)
     logits = learner.network.forward(x)
     _, grad = learner.loss.loss_and_grad(logits, CODES, None)
     return learner, grad
@@ -54,7 +54,7 @@ def trained(name, activation, **goal):
 def test_nothing_that_lasts_is_subnormal(name, activation, goal):
     learner, grad = trained(name, activation, **goal)
     optimizer = learner.updater.optimizer
-    vectors = {name: getattr(optimizer, name) for name in optimizer.memory}
+    vectors = {name: getattr(optimizer, name) for name in optimizer.state_names}
     vectors["delta"] = grad
     vectors["gradient"] = learner.network.gradient
     vectors["parameters"] = learner.updater.parameters

@@ -14,8 +14,8 @@ from skmlp.training.threads import (
     SERIAL,
     SMALLEST_SHARED_PRODUCT,
     controller,
+    get_limits,
     limit_blas_threads,
-    limits_of_libraries,
     open_workers,
 )
 
@@ -55,9 +55,9 @@ def test_hold_interrupted_anywhere_gives_threads_back():
     while was_interrupted:
         n_calls += 1
         with InterruptAtCall(n_calls) as interrupt, ONE_THREAD.hold():
-            assert set(limits_of_libraries()) == {1}
+            assert set(get_limits()) == {1}
         was_interrupted = interrupt.has_come
-        assert set(limits_of_libraries()) == {2}
+        assert set(get_limits()) == {2}
         assert not ONE_THREAD.users
     assert n_calls > 20
 
