@@ -1,14 +1,14 @@
-"""Log-loss of networks that learn on shards by themselves and are averaged in rounds.
+"""Log-loss of local SGD: networks train on shards and are averaged in each round.
 
     python benchmarks/averaging.py                 measures what is missing, reports
-    python benchmarks/averaging.py --minutes 4     begins nothing new after so long
+    python benchmarks/averaging.py --minutes 4     starts no new run after 4 minutes
     python benchmarks/averaging.py --report        only reports
 
-On one machine, the shards in turn; so it tells what is learnt, not how fast. Of
-`flights`, 70% of all rows are to learn from, and a flight is early, on time or late,
-10 minutes either way; `numbers_1000000`, of which so many rows are to learn from, is
-drawn (frontier.py). Networks of (256, 256) at the rate of the default, which falls as a
-cosine; "x2" is twice that. Results are kept in results/averaging.csv.
+Shards are trained one after the other on one machine, so this measures quality and not
+time. `flights`: 70% of the rows for training, classes early, on time and late (10
+minutes either way). `numbers_1000000`: synthetic (frontier.py), a million rows for
+training. Networks of (256, 256) with a cosine schedule; "x2" is twice the default
+learning rate. Results are kept in results/averaging.csv.
 """
 
 import argparse
@@ -46,32 +46,22 @@ RESULTS = Path(__file__).parent / "results" / "averaging.csv"
 
 
 class Run(NamedTuple):
-    """A fit in rounds.
-
-    Attributes
-    ----------
-    rate : float, default=1
-        Learning rate by that of the default.
-    warm_up : float, default=1
-        Epochs in which the learning rate grows to that.
-    adjacent : bool, default=False
-        Whether the rows of a shard follow on each other in the table.
-    """
+    """Settings of a fit in rounds."""
 
     table: str
     n_epochs: int
     n_shards: int = 1
-    n_rounds: int = 1
-    rate: float = 1
+    n_rounds: int = 1  # per epoch
+    rate: float = 1  # learning rate, as a multiple of the default
     batch_size: int = 512
-    warm_up: float = 1
+    warm_up: float = 1  # epochs until the full learning rate
     n_networks: int = 1
-    adjacent: bool = False
+    adjacent: bool = False  # shards of adjacent rows instead of random ones
     seed: int = 0
 
 
 RUNS = [
-    # at once at the full rate
+    # at the full rate from the start
     *(Run("flights", 8, 4, 8, rate, warm_up=0) for rate in (1, 2, 4, 6)),
     *(Run("flights", 8, 4, 8, rate, 256, warm_up=0) for rate in (2, 4)),
     *(Run("flights", 8, 4, 8, rate, 128, warm_up=0) for rate in (1, 2, 4)),
@@ -88,11 +78,11 @@ RUNS = [
     *(Run("flights", 8, 16, 8, rate, 128) for rate in (4, 8)),
     *(Run("flights", 8, 64, 8, rate, 128) for rate in (16, 32)),
     Run("flights", 8, 64, 8, 16, 64),
-    # in more rounds
+    # more rounds
     Run("flights", 8, 4, 32, 6),
     Run("flights", 8, 16, 32, 16, 256),
     Run("flights", 8, 64, 28, 16, 128),
-    # for longer
+    # more epochs
     Run("flights", 32),
     Run("flights", 32, 4, 8, 6),
     Run("flights", 32, 16, 8, 16, 256),
@@ -100,7 +90,7 @@ RUNS = [
     *(Run("flights", 8, seed=seed) for seed in (1, 2)),
     *(Run("flights", 8, 4, 8, 6, seed=seed) for seed in (1, 2)),
     *(Run("flights", 8, 4, 32, 6, seed=seed) for seed in (1, 2)),
-    # shards by month, a mean of networks, many rows
+    # shards by month, ensembles, many rows
     Run("flights", 8, 4, 8, 6, adjacent=True),
     Run("flights", 8, n_networks=4),
     Run("flights", 8, 4, 8, 6, n_networks=4),
@@ -120,8 +110,8 @@ def load_flights():
 
 
 @cache
-def rows_of(table):
-    """Rows to learn from, and others."""
+def load_rows(table):
+    """Split a table into training and test rows."""
     if table == "flights":
         X, y = load_flights()
         return train_test_split(X, y, test_size=0.3, stratify=y, random_state=0)
@@ -129,9 +119,9 @@ def rows_of(table):
     return X[:1_000_000], X[1_000_000:1_100_000], y[:1_000_000], y[1_000_000:1_100_000]
 
 
-def start_of(run):
-    """The model with its encoder, the task on all rows, and what solves it."""
-    X, _, y, _ = rows_of(run.table)
+def prepare_run(run):
+    """Encode the rows; return the model, its training task and its trainer."""
+    X, _, y, _ = load_rows(run.table)
     model = MLPSoftmaxClassifier(
         hidden_layer_sizes=(256, 256),
         n_estimators=run.n_networks,
@@ -154,10 +144,10 @@ def start_of(run):
     return model, task, SOLVERS["adam"].from_config(parameters, config, task.n_samples)
 
 
-def shards_of(task, run):
-    """The rows, dealt to shards."""
+def deal_to_shards(task, run):
+    """Deal the training rows to shards."""
     if run.adjacent:
-        rows = np.argsort(rows_of(run.table)[0].index)
+        rows = np.argsort(load_rows(run.table)[0].index)
     else:
         rows = np.random.default_rng(0).permutation(task.n_samples)
     rows = np.array_split(rows, run.n_shards)
@@ -167,41 +157,41 @@ def shards_of(task, run):
     return ShardedRows(task.data.samples.x.shape, sizes, parts)
 
 
-def learnt(run, task, descent):
-    """The parameters behind all rounds."""
+def train_in_rounds(run, task, descent):
+    """Return the parameters after all rounds."""
     state, job = init_state(task), ShardJob.from_run(descent, task)
     with descent.open_threads(task) as workers:
-        executor = SerialExecutor(shards_of(task, run), workers)
+        executor = SerialExecutor(deal_to_shards(task, run), workers)
         for epoch in range(run.n_epochs):
-            rounds = rounds_of(run, descent, epoch)
+            rounds = plan_rounds(run, descent, epoch)
             state, _ = executor.run_epoch(job, state, rounds, lambda: False)
     return state.parameters
 
 
-def rounds_of(run, descent, epoch):
-    """What the shards do in an epoch."""
+def plan_rounds(run, descent, epoch):
+    """Return the communication rounds of an epoch."""
     return [
         CommunicationRound(
             LocalSteps(epoch, number, run.n_rounds, 0, run.n_shards),
-            descent.learning_rate * factor(run, epoch + number / run.n_rounds),
+            descent.learning_rate * get_rate_factor(run, epoch + number / run.n_rounds),
         )
         for number in range(run.n_rounds)
     ]
 
 
-def factor(run, n_epochs_before):
-    """That on the learning rate in the round behind so many epochs."""
+def get_rate_factor(run, n_epochs_before):
+    """Return the factor on the learning rate: linear warm-up, then constant."""
     if n_epochs_before >= run.warm_up:
         return run.rate
     return 1 + (run.rate - 1) * n_epochs_before / run.warm_up
 
 
 def measure(run):
-    """Log-loss of the mean of the networks on other rows, and the mean of theirs."""
-    model, task, solver = start_of(run)
+    """Return test log-losses: of the ensemble, and the mean of its networks."""
+    model, task, solver = prepare_run(run)
     task = replace(task, backend=solver.select_backend(task))
-    parameters = learnt(run, task, solver)
-    _, X, _, y = rows_of(run.table)
+    parameters = train_in_rounds(run, task, solver)
+    _, X, _, y = load_rows(run.table)
     x = model.encoder_.transform(X)
     probabilities = [
         softmax(make_predictor(task.architecture, vector, x).logits(x).astype(float))
@@ -232,12 +222,12 @@ def measure_missing(minutes):
 
 
 def report(results):
-    """A line per setting: its mean loss, and the same less that of one place."""
+    """Print mean losses per setting, and their difference to training on one shard."""
     keys = ["table", "n_epochs", "n_networks"]
-    in_one_place = results[results.n_shards == 1].set_index([*keys, "seed"]).log_loss
+    of_one_shard = results[results.n_shards == 1].set_index([*keys, "seed"]).log_loss
     difference = (
         results.log_loss
-        - in_one_place.loc[
+        - of_one_shard.loc[
             pd.MultiIndex.from_frame(results[[*keys, "seed"]])
         ].to_numpy()
     )
@@ -254,13 +244,13 @@ def report(results):
         .sort_values(["n_shards", "n_rounds", "batch_size", "warm_up"])
     )
     header = ["shards", "rounds", "batch", "rate", "warm-up, epochs", "log-loss"]
-    header += ["beside one place", "seeds"]
+    header += ["difference to one shard", "seeds"]
     for (table, n_epochs, n_networks), part in means.groupby(keys):
         print(f"\n{table}, {n_epochs} epochs, networks: {n_networks}\n")
-        print(markdown_table(header, [cells(run) for run in part.itertuples()]))
+        print(markdown_table(header, [format_cells(run) for run in part.itertuples()]))
 
 
-def cells(run):
+def format_cells(run):
     return [
         f"{run.n_shards}, by month" if run.adjacent else f"{run.n_shards}",
         f"{run.n_rounds}",

@@ -1,10 +1,10 @@
 """Training on the workers of a local cluster: log-loss, speed-up, and time per round.
 
-    python benchmarks/dask_rounds.py --quality     flights on 4 shards by a plain fit
-    python benchmarks/dask_rounds.py --speed       two workers by one, on as many cores
-    python benchmarks/dask_rounds.py --overhead    a round with nothing to do
+    python benchmarks/dask_rounds.py --quality     4 shards compared to a plain fit
+    python benchmarks/dask_rounds.py --speed       two workers compared to one
+    python benchmarks/dask_rounds.py --overhead    rounds with almost no training
 
-Tables and networks are those of averaging.py. Times are meant for an idle machine.
+Tables and networks are those of averaging.py. Measure times on an idle machine.
 """
 
 import argparse
@@ -15,7 +15,7 @@ import dask.dataframe as dd
 import numpy as np
 import pandas as pd
 from _machine import describe_machine, markdown_table
-from averaging import rows_of
+from averaging import load_rows
 from distributed import Client, LocalCluster
 from sklearn.metrics import log_loss
 
@@ -32,27 +32,27 @@ SETTINGS = {
 N_SHARDS = 4
 
 
-def cluster_of(n_workers):
+def start_cluster(n_workers):
     return LocalCluster(
         n_workers=n_workers, threads_per_worker=1, dashboard_address=":0"
     )
 
 
-def lazy_rows(table):
-    X, _, y, _ = rows_of(table)
+def load_lazy_rows(table):
+    X, _, y, _ = load_rows(table)
     return dd.from_pandas(X.assign(label=y), npartitions=4 * N_SHARDS, sort=False)
 
 
 def quality(table="flights"):
-    """Log-loss on other rows, of a plain fit and of one on shards."""
-    X, X_test, y, y_test = rows_of(table)
+    """Compare the test log-loss of a plain fit and of a fit on shards."""
+    X, X_test, y, y_test = load_rows(table)
     rows = []
-    with cluster_of(2) as cluster, Client(cluster):
+    with start_cluster(2) as cluster, Client(cluster):
         for n_epochs in (8, 32):
             given = {**SETTINGS, "n_estimators": 1, "max_iter": n_epochs}
             plain = MLPSoftmaxClassifier(**given).fit(X, y)
             on_shards = DaskMLPSoftmaxClassifier(**given, n_shards=N_SHARDS)
-            on_shards.fit(lazy_rows(table), "label")
+            on_shards.fit(load_lazy_rows(table), "label")
             losses = [
                 log_loss(y_test, model.predict_proba(X_test), labels=model.classes_)
                 for model in (plain, on_shards)
@@ -63,8 +63,8 @@ def quality(table="flights"):
     print(markdown_table(header, rows))
 
 
-def seconds_of_training(model, X, **given):
-    """Of each epoch but the first."""
+def time_epochs(model, X, **given):
+    """Return the seconds of each epoch but the first."""
     times = []
 
     def note(fitted, X, y):
@@ -78,38 +78,38 @@ def seconds_of_training(model, X, **given):
 
 
 def speed(table="flights", n_epochs=4):
-    """Seconds per epoch on one worker and on two."""
-    X, _, y, _ = rows_of(table)
+    """Measure seconds per epoch on one worker and on two."""
+    X, _, y, _ = load_rows(table)
     validation_data = {"X_val": X[:1000], "y_val": y[:1000]}
     found = {}
     for n_workers in (1, 2):
-        with cluster_of(n_workers) as cluster, Client(cluster):
+        with start_cluster(n_workers) as cluster, Client(cluster):
             model = DaskMLPSoftmaxClassifier(
                 **SETTINGS | {"n_estimators": 4, "max_iter": n_epochs},
                 n_shards=N_SHARDS,
                 n_iter_no_change=np.inf,
             )
-            times = seconds_of_training(model, lazy_rows(table), **validation_data)
+            times = time_epochs(model, load_lazy_rows(table), **validation_data)
             found[n_workers] = np.median(times)
             print(f"{n_workers} workers: {found[n_workers]:.3f} s per epoch", times)
     print(f"two workers by one: {found[1] / found[2]:.2f} times as fast")
 
 
 def overhead(n_epochs=20, n_rounds=8):
-    """Seconds of a round on a table so small that there is nothing to do."""
+    """Measure seconds per round on a tiny table."""
     rng = np.random.default_rng(0)
     X = pd.DataFrame(rng.normal(size=(N_SHARDS * n_rounds, 2)), columns=["a", "b"])
     y = X["a"] > 0
     validation_data = {"X_val": X, "y_val": y}
     table = dd.from_pandas(X.assign(label=y), npartitions=N_SHARDS, sort=False)
-    with cluster_of(2) as cluster, Client(cluster):
+    with start_cluster(2) as cluster, Client(cluster):
         model = DaskMLPSoftmaxClassifier(
             **SETTINGS | {"n_estimators": 4, "max_iter": n_epochs, "batch_size": 1},
             n_shards=N_SHARDS,
             rounds_per_epoch=n_rounds,
             n_iter_no_change=np.inf,
         )
-        times = seconds_of_training(model, table, **validation_data)
+        times = time_epochs(model, table, **validation_data)
     print(f"{model.n_parameters_} parameters in each of 4 networks")
     print(f"{np.median(times) / n_rounds:.3f} s per round", times / n_rounds)
 

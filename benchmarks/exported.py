@@ -85,12 +85,12 @@ def learnt_bytes(model):
     """Bytes of what a model has learnt: its numbers, and the texts that it knows."""
     encoder = model.encoder_
     size = model.parameters_.nbytes + encoder.scale_.center.nbytes * 2
-    for column in encoder._category_columns:
+    for column in encoder._categorical:
         size += sum(len(str(value).encode()) for value in column.known)
         size += sum(
-            getattr(block, "table", np.empty(0)).nbytes for block in column.blocks
+            getattr(block, "table", np.empty(0)).nbytes for block in column.encodings
         )
-    for column in encoder._text_columns:
+    for column in encoder._text:
         size += sum(len(term.encode()) for term in column.terms)
         size += column.weights.nbytes + column.idf.nbytes
     return size
@@ -122,7 +122,7 @@ def measure(name, load):
     n_many = min(MANY_ROWS, MOST_CELLS // X.shape[1])
     drawn = X_test.sample(n_many, replace=True, random_state=0)
     # terms of text are counted one by one: thousands of numbers per row
-    size = PART_WITH_TEXT if model.encoder_._text_columns else n_many
+    size = PART_WITH_TEXT if model.encoder_._text else n_many
     one_row, many_rows = (drawn[:1], 20, 10, "one"), (drawn, 2, 1, "many")
     for rows, n_turns, n_calls, label in one_row, many_rows:
         feeds = to_inputs(onnx_model, rows)

@@ -1,11 +1,11 @@
-"""How rounds on many workers would scale, by a model of compute and network.
+"""Simulated speed-up of local SGD on many workers, by a model of compute and network.
 
     python benchmarks/scaling.py
 
-A simulation; only the rows per second of one core are measured, on this machine (by
-processor time, the best of some rounds, so that other programs have little say). A
-round takes as long as its slowest worker computes, plus the way of the states up a
-binary tree and of their mean down again, plus the work of the scheduler. The model:
+Only the rows per second of one core are measured on this machine, by processor time
+(the best round, so that other programs have little influence). A round takes the time
+of its slowest worker, plus the transfer of states up a binary tree and of their mean
+down again, plus the work of the scheduler. The model:
 
 - four networks of (256, 256) on the columns of flights, and Adam's two moments, one
   core per worker, 8 or 32 rounds per epoch;
@@ -22,7 +22,7 @@ from typing import NamedTuple
 
 import numpy as np
 from _machine import describe_machine, markdown_table, save
-from averaging import Run, start_of
+from averaging import Run, prepare_run
 from threadpoolctl import threadpool_limits
 
 from skmlp.fitting.averaging import LocalSteps
@@ -32,18 +32,18 @@ N_NETWORKS = 4
 N_ROUNDS = [8, 32]
 SPREAD = 0.1
 SECONDS_PER_SHARD = 0.007
-"""Of a scheduler and round, an assumption: 0.7 s for the tasks of a hundred shards."""
+"""Assumed work of the scheduler per round: 0.7 s for the tasks of 100 shards."""
 
 N_DRAWS = 1000
 N_WORKERS = [1, 2, 4, 8, 16, 32, 64, 100]
 
 
 class Link(NamedTuple):
-    """What lies between two workers."""
+    """A network connection between two workers."""
 
     name: str
-    latency: float
-    bandwidth: float
+    latency: float  # seconds
+    bandwidth: float  # bytes per second
 
 
 LINKS = [
@@ -54,7 +54,7 @@ LINKS = [
 
 
 class Seconds(NamedTuple):
-    """Of which a round is made."""
+    """Parts of the duration of a round."""
 
     compute: float
     slowest: float
@@ -63,21 +63,13 @@ class Seconds(NamedTuple):
 
 
 class Machines(NamedTuple):
-    """What the model is about.
+    """Measured properties that the model needs."""
 
-    Attributes
-    ----------
-    speed : float
-        Rows per second that one core takes through one network.
-    n_bytes : float
-        Of the state of all networks.
-    """
+    speed: float  # rows per second, by one core for one network
+    n_bytes: float  # size of the state of all networks
 
-    speed: float
-    n_bytes: float
-
-    def seconds_of_round(self, n_workers, n_rows, link, n_rounds):
-        """A round of workers, each with so many rows."""
+    def estimate_round(self, n_workers, n_rows, link, n_rounds):
+        """Estimate the duration of a round with `n_rows` on each worker."""
         compute = N_NETWORKS * n_rows / n_rounds / self.speed
         if n_workers == 1:
             return Seconds(compute, 0.0, 0.0, 0.0)
@@ -89,19 +81,18 @@ class Machines(NamedTuple):
         scheduler = SECONDS_PER_SHARD * n_workers
         return Seconds(compute, slowest, 2 * n_levels * of_level, scheduler)
 
-    def speedup(self, n_workers, n_rows, link, n_rounds):
-        """Rows per second by those of one worker; each worker has so many rows."""
+    def estimate_speedup(self, n_workers, n_rows, link, n_rounds):
+        """Return the rows per second relative to one worker, with `n_rows` on each."""
         alone, together = (
-            sum(self.seconds_of_round(n, n_rows, link, n_rounds))
-            for n in (1, n_workers)
+            sum(self.estimate_round(n, n_rows, link, n_rounds)) for n in (1, n_workers)
         )
         return n_workers * alone / together
 
 
-def measured():
-    """How fast one core of this machine is, and how large a state."""
+def measure_machine():
+    """Measure the speed of one core, and the size of a state."""
     run = Run("flights", 1)
-    _, task, solver = start_of(run)
+    _, task, solver = prepare_run(run)
     task = replace(task, backend=solver.select_backend(task))
     state, schedule = init_state(task), solver.build_schedule(task)
     rates = []
@@ -126,14 +117,14 @@ def measured():
 
 def print_tables(machines):
     print(
-        f"one core: {machines.speed:.0f} rows/s and network; "
-        f"a state: {machines.n_bytes / 1e6:.1f} MB\n"
+        f"one core: {machines.speed:.0f} rows/s for one network; "
+        f"state: {machines.n_bytes / 1e6:.1f} MB\n"
     )
     rows = [
         [
             f"{n_rows}",
             *(
-                f"{machines.speedup(100, n_rows, link, n_rounds):.2g}"
+                f"{machines.estimate_speedup(100, n_rows, link, n_rounds):.2g}"
                 for link in LINKS
                 for n_rounds in N_ROUNDS
             ),
@@ -145,8 +136,8 @@ def print_tables(machines):
     print(markdown_table(header, rows) + "\n")
     rows = []
     for n_workers in N_WORKERS:
-        parts = machines.seconds_of_round(n_workers, 1_000_000, LINKS[1], N_ROUNDS[0])
-        found = machines.speedup(n_workers, 1_000_000, LINKS[1], N_ROUNDS[0])
+        parts = machines.estimate_round(n_workers, 1_000_000, LINKS[1], N_ROUNDS[0])
+        found = machines.estimate_speedup(n_workers, 1_000_000, LINKS[1], N_ROUNDS[0])
         cells = [f"{value:.2f} s" for value in (*parts, sum(parts))]
         rows.append([str(n_workers), *cells, f"{found:.1f}"])
     header = ["workers of 1000000 rows, 1 Gbit/s, 8 rounds", "compute", "the slowest"]
@@ -154,7 +145,7 @@ def print_tables(machines):
     print(markdown_table(header, rows))
 
 
-def draw(machines):
+def plot_speedups(machines):
     import matplotlib.pyplot as plt
 
     figure, axes = plt.subplots(1, 2, figsize=(11, 4.5), layout="constrained")
@@ -164,9 +155,13 @@ def draw(machines):
             setting = link, n_rounds
             looks = {"color": color, "linestyle": style}
             label = f"{link.name}, {n_rounds} rounds"
-            found = [machines.speedup(n, 1_000_000, *setting) for n in N_WORKERS]
+            found = [
+                machines.estimate_speedup(n, 1_000_000, *setting) for n in N_WORKERS
+            ]
             axes[0].plot(N_WORKERS, found, marker=".", label=label, **looks)
-            found = [machines.speedup(100, n, *setting) for n in n_rows_of_each]
+            found = [
+                machines.estimate_speedup(100, n, *setting) for n in n_rows_of_each
+            ]
             axes[1].plot(n_rows_of_each, found, **looks)
     axes[0].plot(N_WORKERS, N_WORKERS, color="#999999", linestyle=":", label="ideal")
     axes[0].set(xlabel="workers, each with 1 million rows", xlim=(0, 102))
@@ -182,9 +177,9 @@ def draw(machines):
 
 
 def main():
-    machines = measured()
+    machines = measure_machine()
     print_tables(machines)
-    draw(machines)
+    plot_speedups(machines)
     print("\n" + describe_machine("numpy", "scikit-learn"))
 
 

@@ -4,7 +4,6 @@ from skmlp import search_spaces
 from skmlp._show_versions import show_versions
 from skmlp._version import __version__
 from skmlp.classifier import MLPSoftmaxClassifier
-from skmlp.loading import load
 from skmlp.nn.activations import (
     ACTIVATIONS,
     ELU,
@@ -21,6 +20,7 @@ from skmlp.nn.activations import (
     Tanh,
 )
 from skmlp.persistence.archive import FileRefusedError
+from skmlp.persistence.models import load
 from skmlp.plotting.activations import ActivationDisplay
 from skmlp.plotting.loss_curves import LossCurveDisplay
 from skmlp.plotting.networks import NetworkDisplay

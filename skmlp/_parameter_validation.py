@@ -16,7 +16,7 @@ from skmlp._sklearn_compat import (
     validate_parameter_constraints,
 )
 
-SYNONYMS = {
+_SYNONYMS = {
     "adamw": "adam",
     "swish": "silu",
     "linear": "identity",
@@ -69,6 +69,7 @@ def find_hint(name: str, value: object, choices: Iterable[str]) -> str:
     is_text = isinstance(value, str)
     number = _parse_number(value) if isinstance(value, str) else to_float(value)
     if not math.isnan(number) and not isinstance(value, bool):
+        # MLPClassifier's learning_rate is a schedule; other libraries' is a number
         if name == "learning_rate":
             return f" To set the rate itself, pass learning_rate_init={value}."
         return f" Pass the number {value}, not text." if is_text else ""
@@ -79,7 +80,8 @@ def find_hint(name: str, value: object, choices: Iterable[str]) -> str:
     if not isinstance(value, str):
         return ""
     word, choices = value.lower().replace("-", "_"), list(choices)
-    close = [SYNONYMS[word]] if SYNONYMS.get(word) in choices else []
+    close = [_SYNONYMS[word]] if _SYNONYMS.get(word) in choices else []
+    # typing errors
     close += get_close_matches(word, choices, n=1)
     if not close:
         return ""
@@ -95,6 +97,7 @@ class HintsMixin:
 
     def _validate_params(self) -> None:
         values = self.get_params(deep=False)
+        # np.int64(32) of np.arange is as good as 32
         check_parameters(self, {name: to_plain(values[name]) for name in values})
 
 
@@ -116,6 +119,7 @@ def check_parameters(estimator: HintsMixin, values: Mapping[str, object]) -> Non
                 if isinstance(constraint, StrOptions)
                 for option in sorted(constraint.options)
             ]
+            # such as 32.0 of a DataFrame's column
             is_whole = isinstance(value, float) and value.is_integer() and value > 0
             if is_whole and any(map(_is_integer_range, constraints[name])):
                 hint = f" Pass the int {value:.0f}."

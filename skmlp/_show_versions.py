@@ -24,12 +24,12 @@ def show_versions() -> None:
     System:
     ...
     """
-    for line in _describe():
+    for line in _iterate_report():
         print(line)
 
 
-def _describe() -> Iterator[str]:
-    """Yield the lines of the report."""
+def _iterate_report() -> Iterator[str]:
+    """Yield the report, line by line."""
     yield "System:"
     yield f"    python: {' '.join(sys.version.split())}"
     yield f"    executable: {sys.executable}"

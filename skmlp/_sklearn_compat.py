@@ -4,7 +4,7 @@ import copy
 import functools
 import inspect
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, NoReturn, ParamSpec, TypeVar
+from typing import Any, NoReturn, TypeVar
 
 import numpy as np
 import sklearn
@@ -38,8 +38,7 @@ __all__ = [
     "with_callbacks",
 ]  # re-exported; other names are defined here
 
-Arguments = ParamSpec("Arguments")
-Result = TypeVar("Result")
+Method = TypeVar("Method")
 
 fit_context = _fit_context
 """Decorator that validates hyper-parameters before `fit`."""
@@ -47,6 +46,7 @@ fit_context = _fit_context
 check_feature_names_in = _check_feature_names_in
 """Validates the argument of `get_feature_names_out`."""
 
+# callbacks came with scikit-learn 1.9; before, set_callbacks says so
 try:
     from sklearn.callback import CallbackSupportMixin, with_callbacks
 except ImportError:
@@ -62,9 +62,7 @@ except ImportError:
                 "without callbacks (verbose=True and history_ show each epoch too)."
             )
 
-    def with_callbacks(
-        method: Callable[Arguments, Result],
-    ) -> Callable[Arguments, Result]:
+    def with_callbacks(method: Method) -> Method:
         """Return the method: placeholder of a decorator of scikit-learn 1.9."""
         return method
 
@@ -118,7 +116,7 @@ ALLOW_ALL_ZERO = {
 
 def check_sample_weight(sample_weight: ArrayLike | None, n_rows: int) -> np.ndarray:
     """Convert to a new float64 array, (n_rows,); all weights may be zero."""
-    rows = np.empty((n_rows, 1))
+    rows = np.empty((n_rows, 1))  # only its length is compared
     return _check_sample_weight(
         sample_weight,
         rows,
@@ -131,6 +129,7 @@ def check_sample_weight(sample_weight: ArrayLike | None, n_rows: int) -> np.ndar
 
 def check_columns(estimator: BaseEstimator, X: object, reset: bool) -> None:
     """Store names and number of the columns of X, or compare them."""
+    # names first, as their message is the clearer one where both differ
     _check_feature_names(estimator, X, reset=reset)
     _check_n_features(estimator, X, reset=reset)
 
@@ -147,6 +146,7 @@ def is_metric_scorer(scorer: object) -> bool:
 
 def get_metric(scorer: _BaseScorer) -> tuple[Callable[..., float], dict[str, object]]:
     """Return the metric of a scorer, and its arguments."""
+    # scorers of scikit-learn may hold arguments in a partial, or beside the metric
     metric, given = scorer._score_func, scorer._kwargs
     if isinstance(metric, functools.partial):
         return metric.func, metric.keywords | given
@@ -155,7 +155,7 @@ def get_metric(scorer: _BaseScorer) -> tuple[Callable[..., float], dict[str, obj
 
 def get_response_methods(scorer: _BaseScorer) -> Sequence[str]:
     """Return the methods of a model that a scorer may call, in order of preference."""
-    methods = scorer._response_method
+    methods = scorer._response_method  # one name, or a sequence of names
     return [methods] if isinstance(methods, str) else methods
 
 

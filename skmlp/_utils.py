@@ -7,9 +7,9 @@ from typing import Concatenate, ParamSpec, TypeVar
 import numpy as np
 from sklearn.utils import check_random_state
 
-Arguments = ParamSpec("Arguments")
-Estimator = TypeVar("Estimator")
-Result = TypeVar("Result")
+P = ParamSpec("P")
+E = TypeVar("E")
+R = TypeVar("R")
 
 
 def make_generator(
@@ -21,15 +21,13 @@ def make_generator(
 
 
 def restore_on_error(
-    method: Callable[Concatenate[Estimator, Arguments], Result],
-) -> Callable[Concatenate[Estimator, Arguments], Result]:
+    method: Callable[Concatenate[E, P], R],
+) -> Callable[Concatenate[E, P], R]:
     """Restore the attributes of the estimator if the decorated method raises."""
 
     # belongs outside of other decorators, which may use attributes that the method set
     @functools.wraps(method)
-    def restoring(
-        estimator: Estimator, *args: Arguments.args, **kwargs: Arguments.kwargs
-    ) -> Result:
+    def restoring(estimator: E, *args: P.args, **kwargs: P.kwargs) -> R:
         before = vars(estimator).copy()
         try:
             return method(estimator, *args, **kwargs)

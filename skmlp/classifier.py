@@ -87,6 +87,7 @@ NON_NEGATIVE = Interval(Real, 0, None, closed="left")
 BELOW_1 = Interval(Real, 0, 1, closed="left")
 
 
+@models.loadable
 class MLPSoftmaxClassifier(
     HintsMixin, CallbackSupportMixin, ClassifierMixin, BaseEstimator
 ):
@@ -925,7 +926,7 @@ class MLPSoftmaxClassifier(
         ...     skmlp.load(Path(folder) / "model.skmlp").classes_
         array(['no', 'yes'], dtype='<U3')
         """
-        models.save(self, path, MLPSoftmaxClassifier)
+        models.save(self, path)
 
     # Views of the fitted attributes
 

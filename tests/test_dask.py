@@ -28,9 +28,9 @@ from sklearn.utils._param_validation import InvalidParameterError
 import skmlp.dask
 from skmlp import FileRefusedError, MLPSoftmaxClassifier
 from skmlp.dask import DaskMLPSoftmaxClassifier
-from skmlp.dask.averaging import as_received
-from skmlp.dask.cluster import PIECE_SIZE, Tasks
-from skmlp.dask.partitions import together
+from skmlp.dask.averaging import align_arrays
+from skmlp.dask.cluster import CHUNK_SIZE, Tasks
+from skmlp.dask.partitions import concat_parts
 from skmlp.fitting.averaging import scale_learning_rate
 from skmlp.training.batches import Samples
 
@@ -139,7 +139,7 @@ def test_arrays_and_weights_are_those_of_a_plain_fit(client):
     assert_same(fitted, plain(**settings).fit(X, y, weight))
 
 
-def test_training_goes_on_warmly(client):
+def test_warm_start_equals_that_of_a_plain_fit(client):
     settings = {"n_estimators": 1, "warm_start": True}
     fitted = model(n_shards=1, rounds_per_epoch=1, **settings)
     expected = plain(**settings)
@@ -149,7 +149,7 @@ def test_training_goes_on_warmly(client):
     assert_same(fitted, expected)
 
 
-def test_rows_of_dask_may_be_held_out(client):
+def test_validation_set_may_be_lazy(client):
     validation_data = {"X_val": lazy()[FEATURES], "y_val": lazy()["label"]}
     in_memory = {"X_val": TABLE[FEATURES], "y_val": TABLE.label}
     fits = [
@@ -189,7 +189,7 @@ def scale(cluster, client, n_workers):
         time.sleep(0.05)
 
 
-def test_shards_learn_what_one_machine_learns(expected):
+def test_shards_score_as_well_as_a_plain_fit(expected):
     score = (
         plain().fit(TABLE[FEATURES], TABLE.label).score(TABLE[FEATURES], TABLE.label)
     )
@@ -199,7 +199,9 @@ def test_shards_learn_what_one_machine_learns(expected):
 
 
 @pytest.mark.parametrize("n_workers", [1, 4])
-def test_the_number_of_workers_has_no_say(n_workers, cluster, client, expected):
+def test_number_of_workers_does_not_change_the_model(
+    n_workers, cluster, client, expected
+):
     scale(cluster, client, n_workers)
     try:
         for one in expected:
@@ -228,7 +230,7 @@ def after(seconds):
 
 
 @pytest.mark.parametrize("rows", [0, 1], ids=["few", "many"])
-def test_killed_workers_have_no_say(rows, expected, mortals):
+def test_killed_workers_do_not_change_the_model(rows, expected, mortals):
     first, second, _ = mortals.run(os.getpid).values()
     for pid in (first, second):
         killer = kill(pid, after(RNG.uniform(0, 1.2)))
@@ -237,11 +239,11 @@ def test_killed_workers_have_no_say(rows, expected, mortals):
         assert_same(fitted, expected[rows])
 
 
-def test_shards_that_came_in_a_message_are_learnt_from(shifted_by_a_byte):
+def test_align_arrays_copies_only_unaligned_arrays(shifted_by_a_byte):
     given = Samples(RNG.normal(size=(5, 3)), np.arange(5), None)
-    assert all(one is two for one, two in zip(as_received(given), given, strict=True))
+    assert all(one is two for one, two in zip(align_arrays(given), given, strict=True))
     shifted = Samples(*map(shifted_by_a_byte, given[:2]))
-    found = as_received(shifted)
+    found = align_arrays(shifted)
     assert found.x.flags.aligned
     assert found.y_encoded.flags.aligned
     assert_array_equal(found.x, given.x)
@@ -254,7 +256,7 @@ def test_two_fits_at_once(client, expected):
             assert_same(fitted, one)
 
 
-def test_nothing_stays_behind(client, expected):
+def test_scheduler_has_no_tasks_after_fit(client, expected):
     while client.run_on_scheduler(n_tasks):  # the scheduler forgets them in its time
         time.sleep(0.05)
 
@@ -321,7 +323,7 @@ REFUSED = {
 
 
 @pytest.mark.parametrize("case", REFUSED)
-def test_what_can_not_be_is_refused_with_a_sentence(case, client):
+def test_fit_refuses_invalid_partitions(case, client):
     parts, sentence = REFUSED[case]
     with pytest.raises(ValueError, match=sentence):
         model().fit(of_parts(parts), "label")
@@ -340,12 +342,12 @@ def test_labels_are_exact_and_scored_by_value(rows, client):
     assert fitted.score(lazy(nullable), "label") == is_right.mean()
 
 
-def test_together_keeps_integers_of_several_types_exact():
+def test_concat_parts_keeps_integers_of_several_types_exact():
     parts = [pd.Series([2**53 + 1]), pd.Series([2**63 + 1], dtype="uint64")]
-    assert together(parts).tolist() == [2**53 + 1, 2**63 + 1]
+    assert concat_parts(parts).tolist() == [2**53 + 1, 2**63 + 1]
 
 
-def test_sorted_labels_do_no_harm_to_few_rows(client):
+def test_gathered_rows_may_be_sorted_by_label(client):
     table = TABLE.sort_values("label")
     scores = [
         model(n_shards=3, max_iter=6, rounds_per_epoch=2)
@@ -356,7 +358,7 @@ def test_sorted_labels_do_no_harm_to_few_rows(client):
     assert scores[1] > scores[0] - 0.03
 
 
-def test_lengths_that_differ_are_named(client):
+def test_fit_names_lengths_that_differ(client):
     table = lazy(n_parts=4)
     with pytest.raises(ValueError, match="X has 4 partitions and y has 3"):
         model().fit(table[FEATURES], lazy(n_parts=3)["label"])
@@ -368,7 +370,7 @@ def test_lengths_that_differ_are_named(client):
         model().fit(X, y)
 
 
-def test_what_is_not_of_dask_is_refused(client):
+def test_fit_refuses_tables_that_are_not_lazy(client):
     with pytest.raises(
         TypeError, match=r"X should be a Dask DataFrame .* got DataFrame"
     ):
@@ -392,7 +394,7 @@ def test_what_is_not_of_dask_is_refused(client):
         model(rounds_per_epoch=0).fit(lazy(), "label")
 
 
-def test_the_plain_classifier_names_this_one():
+def test_plain_fit_of_a_lazy_table_names_the_dask_classifier():
     with pytest.raises(TypeError, match=r"skmlp\.dask\.DaskMLPSoftmaxClassifier"):
         plain().fit(lazy()[FEATURES], lazy()["label"])
 
@@ -400,7 +402,7 @@ def test_the_plain_classifier_names_this_one():
 # An estimator like others
 
 
-def test_all_parameters_are_seen():
+def test_get_params_lists_inherited_parameters():
     own = {"client", "n_shards", "rounds_per_epoch"}
     assert model().get_params().keys() == plain().get_params().keys() | own
     assert DaskMLPSoftmaxClassifier(5, "tanh").activation == "tanh"
@@ -460,6 +462,9 @@ def test_predictions_are_those_of_the_local_model(expected, tmp_path):
         assert_array_equal(lazily.compute(), here)
         assert_array_equal(getattr(fitted, name)(rows), here)
     assert fitted.score(table, lazy()["label"]) == local.score(rows, TABLE.label)
+    weight = TABLE["size"].abs()
+    by_name = fitted.score(lazy(), "label", lazy()["size"].abs())
+    assert by_name == pytest.approx(local.score(rows, TABLE.label, weight))
     assert fitted.score(rows, TABLE.label) == local.score(rows, TABLE.label)
     fitted.save(tmp_path / "model")
     loaded = skmlp.load(tmp_path / "model")
@@ -478,7 +483,7 @@ def test_predictions_for_arrays_need_no_cluster(client):
             assert_array_equal(lazily.compute(), here)
 
 
-def test_rows_in_memory_go_to_partial_fit():
+def test_partial_fit_takes_rows_in_memory():
     one = model(n_estimators=1, learning_rate="constant")
     for part in CUTS[:2]:
         one.partial_fit(part[FEATURES], part.label, classes=["high", "low", "mid"])
@@ -492,18 +497,22 @@ class KilledError(Exception):
     """Stands for what ends a fit."""
 
 
-def test_a_fit_that_was_cut_off_goes_on(client, expected, tmp_path, monkeypatch):
+def test_interrupted_fit_resumes_with_identical_results(
+    client, expected, tmp_path, monkeypatch
+):
     for name, one in zip(("few", "many"), expected, strict=True):
         path = tmp_path / name
         cut_off = clone(one).set_params(checkpoint=path)
 
-        def raise_in_second(runner, *given, epoch=skmlp.dask.averaging.OnCluster.epoch):
+        def raise_in_second(
+            runner, *given, epoch=skmlp.dask.averaging.DaskExecutor.epoch
+        ):
             if given[2][0].visit.epoch == 1:
                 raise KilledError
             return epoch(runner, *given)
 
         with monkeypatch.context() as patch:
-            patch.setattr(skmlp.dask.averaging.OnCluster, "epoch", raise_in_second)
+            patch.setattr(skmlp.dask.averaging.DaskExecutor, "epoch", raise_in_second)
             with pytest.raises(KilledError):
                 cut_off.fit(lazy(), "label")
         assert not hasattr(cut_off, "n_shards_")
@@ -514,7 +523,7 @@ def test_a_fit_that_was_cut_off_goes_on(client, expected, tmp_path, monkeypatch)
             cut_off.fit(lazy().assign(size=0.0), "label")
 
 
-def test_workers_that_all_die_are_spoken_of(mortals, tmp_path):
+def test_fit_raises_if_workers_die(mortals, tmp_path):
     def deadly(part):
         os.kill(os.getpid(), signal.SIGKILL)
 
@@ -528,20 +537,20 @@ def test_workers_that_all_die_are_spoken_of(mortals, tmp_path):
         model(checkpoint=path).fit(table, "label")
 
 
-def test_an_interruption_keeps_the_last_epoch(client, monkeypatch):
-    def interrupt_third(runner, *given, epoch=skmlp.dask.averaging.OnCluster.epoch):
+def test_keyboard_interrupt_keeps_the_last_epoch(client, monkeypatch):
+    def interrupt_third(runner, *given, epoch=skmlp.dask.averaging.DaskExecutor.epoch):
         if given[2][0].visit.epoch == 2:
             raise KeyboardInterrupt
         return epoch(runner, *given)
 
-    monkeypatch.setattr(skmlp.dask.averaging.OnCluster, "epoch", interrupt_third)
+    monkeypatch.setattr(skmlp.dask.averaging.DaskExecutor, "epoch", interrupt_third)
     fitted = model(max_iter=9)
     with pytest.warns(UserWarning, match="interrupted by user in epoch 3"):
         fitted.fit(lazy(), "label")
     assert fitted.n_iter_ == 2
 
 
-def test_a_cluster_without_workers_is_spoken_of():
+def test_fit_raises_without_workers():
     given = {"n_workers": 0, "processes": False, "dashboard_address": ":0"}
     with (
         LocalCluster(**given) as empty,
@@ -576,24 +585,24 @@ def test_a_closed_client_is_refused_with_the_way_to_an_open_one(own_client, what
 
 
 @pytest.mark.parametrize("what", ["client", "cluster"])
-def test_a_client_closed_in_the_midst_of_fit_is_spoken_of(
+def test_fit_raises_if_the_client_is_closed_during_training(
     own_client, what, monkeypatch
 ):
-    def close_and_go_on(runner, *given, epoch=skmlp.dask.averaging.OnCluster.epoch):
+    def close_and_go_on(runner, *given, epoch=skmlp.dask.averaging.DaskExecutor.epoch):
         (own_client if what == "client" else own_client.cluster).close()
         return epoch(runner, *given)
 
-    monkeypatch.setattr(skmlp.dask.averaging.OnCluster, "epoch", close_and_go_on)
+    monkeypatch.setattr(skmlp.dask.averaging.DaskExecutor, "epoch", close_and_go_on)
     with pytest.raises(RuntimeError, match=f"closed before fit had ended. {OPEN_ONE}"):
         model(client=own_client).fit(lazy(), "label")
 
 
-def test_a_fault_of_another_kind_stays_as_it_is(client):
+def test_other_errors_are_not_changed(client):
     with pytest.raises(ValueError, match="X has 6 partitions and y has 3"):
         model(client=client).fit(lazy(), lazy(n_parts=3)["label"])
 
 
-def test_time_runs_out_within_an_epoch(client, a_second_per_epoch):
+def test_max_time_ends_an_epoch_early(client, a_second_per_epoch):
     """The learning rate, which grows over the first epoch, tells how far that came."""
     fitted = model(max_iter=10_000, max_time=1, rounds_per_epoch=20, n_shards=2)
     fitted.fit(lazy(), "label")
@@ -602,7 +611,7 @@ def test_time_runs_out_within_an_epoch(client, a_second_per_epoch):
     assert rate < 0.9 * fitted.learning_rate_init * scale_learning_rate(2, 1)
 
 
-def test_a_search_on_workers_that_die_goes_on(mortals, tmp_path):
+def test_search_resumes_after_a_worker_died(mortals, tmp_path):
     states = tmp_path / "states"
     states.mkdir()
     search = GridSearchCV(
@@ -626,13 +635,19 @@ def test_a_search_on_workers_that_die_goes_on(mortals, tmp_path):
         assert_array_equal(search.cv_results_[name], here.cv_results_[name])
 
 
-def test_large_values_go_in_pieces_without_a_warning(client):
-    value = RNG.normal(size=3 * PIECE_SIZE // 8)
+def test_shards_are_spread_evenly_over_workers(client):
+    workers = Tasks(client).assign_workers(5)
+    assert sorted(map(workers.count, set(workers))) == [2, 3]
+    assert workers == Tasks(client).assign_workers(5)
+
+
+def test_send_large_value_in_chunks_without_warning(client):
+    value = RNG.normal(size=3 * CHUNK_SIZE // 8)
     with warnings.catch_warnings(), Tasks(client) as tasks:
         warnings.simplefilter("error")
         assert_array_equal(tasks.send(value).result(), value)
 
 
-def test_fit_value_that_is_no_client_is_refused_by_name():
+def test_fit_refuses_a_client_of_another_type():
     with pytest.raises(ValueError, match=r"The 'client' parameter .* Got 'here'"):
         model(client="here").fit(lazy(), "label")

@@ -1,6 +1,7 @@
-"""Rounds of training on shards that lie with workers, and the mean after each."""
+"""Communication rounds on a cluster: local steps per shard, then averaging."""
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 from distributed import Future
@@ -11,23 +12,11 @@ from skmlp.fitting.shards import CommunicationRound, Executor, RoundStats, Shard
 from skmlp.training.batches import Samples, ShardedRows
 from skmlp.training.threads import open_workers
 
-STATES_AT_ONCE = 4
-"""States whose mean is taken by one task."""
+STATES_PER_TASK = 4  # a power of two; a task costs more than the mean of two states
 
 
-class OnCluster(Executor):
-    """Has rounds carried out by workers.
-
-    All tasks of an epoch are submitted at once. It begins with the state that the last
-    one has ended with, which is here: so no more than an epoch is computed again.
-
-    Parameters
-    ----------
-    tasks : Tasks
-        Those of the fit.
-    rows : ShardedRows
-        The shards, as futures.
-    """
+class DaskExecutor(Executor):
+    """Runs the communication rounds of an epoch on the workers of a cluster."""
 
     def __init__(self, tasks: Tasks, rows: ShardedRows) -> None:
         self.tasks = tasks
@@ -41,66 +30,71 @@ class OnCluster(Executor):
         rounds: Sequence[CommunicationRound],
         should_stop: Callable[[], bool],
     ) -> tuple[TrainingState, list[RoundStats]]:
-        workers = self.tasks.places(len(self.shards))
+        """Run an epoch; return the state after it and the statistics of its rounds."""
+        workers = self.tasks.assign_workers(len(self.shards))
+        # The graph of the whole epoch is submitted at once, so that no worker waits for
+        # the client between rounds:
+        #
+        #     shard 0 -> local steps --+           +-> local steps --+
+        #                              +-> average +                 +-> average -> ...
+        #     shard 1 -> local steps --+           +-> local steps --+
+        #
+        # It begins with the state that the last epoch has brought to the client. So if
+        # a worker dies, no more than its part of this epoch is computed again.
         with Tasks(self.tasks.client) as tasks:
-            in_common, now = tasks.send(job), tasks.send(state)
-            states, promised = [], []
+            shared_job, current = tasks.send(job), tasks.send(state)
+            averages, stats = [], []
             for one in rounds:
-                parts = [
+                states = [
                     tasks.submit(
-                        part_in_round,
-                        *(in_common, shard, now, one, number),
-                        worker=workers[number],
+                        _take_local_steps,
+                        *(shared_job, samples, current, one, shard),
+                        worker=workers[shard],
                     )
-                    for number, shard in enumerate(self.shards)
+                    for shard, samples in enumerate(self.shards)
                 ]
-                now = mean_in_tree(tasks, parts)
-                states.append(now)
-                promised.append(tasks.submit(RoundStats.from_state, now))
+                current = _average(tasks, states)
+                averages.append(current)
+                stats.append(tasks.submit(RoundStats.from_state, current))
             reports: list[RoundStats] = []
-            for report in promised:
-                reports.append(report.result())
+            for future in stats:
+                reports.append(future.result())
+                # a round may be too short for a batch; then there is nothing to keep
                 if reports[-1].weight and should_stop():
                     break
-            return states[len(reports) - 1].result(), reports
+            # only now does a state travel to the client; rounds after it are cancelled
+            return averages[len(reports) - 1].result(), reports
 
 
-def mean_in_tree(tasks: Tasks, parts: Sequence[Future]) -> Future:
-    """The mean of states, of which a task takes some at a time.
-
-    A task costs more than a mean. As it takes a power of two of them, it joins the same
-    pairs as `average_states` would.
-    """
-    while len(parts) > 1:
-        parts = [
-            tasks.submit(mean_of_some, *parts[start : start + STATES_AT_ONCE])
-            for start in range(0, len(parts), STATES_AT_ONCE)
+def _average(tasks: Tasks, states: Sequence[Future]) -> Future:
+    """Average the states of all shards by a tree of tasks."""
+    # Each level averages groups of a power of two, each in pairs. So the same pairs
+    # are joined as by one call of `average_states`, and the result has the same bits.
+    while len(states) > 1:
+        states = [
+            tasks.submit(average_states, states[start : start + STATES_PER_TASK])
+            for start in range(0, len(states), STATES_PER_TASK)
         ]
-    return parts[0]
+    return states[0]
 
 
-def mean_of_some(*states: TrainingState) -> TrainingState:
-    """The mean of some states, as a task."""
-    return average_states(states)
-
-
-def part_in_round(
+def _take_local_steps(
     job: ShardJob,
     samples: Samples,
     state: TrainingState,
-    of_all: CommunicationRound,
+    one: CommunicationRound,
     shard: int,
 ) -> TrainingState:
-    """One shard's part in a round, on one thread: workers have tasks for the others."""
+    """Train on one shard for one round, as a task."""
+    # one thread: Dask runs tasks of other shards on the other threads of a worker
     with open_workers(1) as workers:
-        return job.train_shard(as_received(samples), state, of_all, shard, workers)
+        return job.train_shard(align_arrays(samples), state, one, shard, workers)
 
 
-def as_received(samples: Samples) -> Samples:
-    """Samples whose arrays are aligned: those of a message may begin at any byte."""
-    arrays = {
-        name: np.require(array, requirements=["ALIGNED"])
-        for name, array in samples._asdict().items()
-        if isinstance(array, np.ndarray)
-    }
-    return samples._replace(**arrays)
+def align_arrays(samples: Samples) -> Samples:
+    """Copy arrays that are not aligned: in a message they may start at any byte."""
+    arrays: list[Any] = [
+        None if values is None else np.require(values, requirements=["ALIGNED"])
+        for values in samples
+    ]
+    return Samples(*arrays)

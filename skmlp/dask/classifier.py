@@ -2,8 +2,9 @@
 
 import inspect
 import os
+from collections.abc import Callable, Iterator
 from concurrent.futures import CancelledError
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, contextmanager
 from copy import copy
 from dataclasses import replace
 from numbers import Integral
@@ -19,10 +20,10 @@ from sklearn.utils.validation import check_is_fitted
 
 from skmlp._sklearn_compat import HasMethods, Interval, validate_parameters
 from skmlp.classifier import MLPSoftmaxClassifier
-from skmlp.dask.averaging import OnCluster
-from skmlp.dask.cluster import Tasks, client_of, has_closed
-from skmlp.dask.partitions import is_lazy, is_name
-from skmlp.dask.sources import source_on_cluster
+from skmlp.dask.averaging import DaskExecutor
+from skmlp.dask.cluster import Tasks, get_client, is_closed
+from skmlp.dask.partitions import is_lazy
+from skmlp.dask.sources import open_dask_source
 from skmlp.data.sources import Source
 from skmlp.data.targets import check_labels, compute_accuracy
 from skmlp.defaults import is_auto
@@ -34,42 +35,61 @@ from skmlp.fitting.solvers import StochasticTrainer, Trainer, check_supports
 from skmlp.training.batches import ShardedRows
 
 
-class DaskMLPSoftmaxClassifier(MLPSoftmaxClassifier):
-    """:class:`MLPSoftmaxClassifier` for tables of Dask, trained by all of its workers.
+def _add_inherited_parameters(init: Callable[..., None]) -> Callable[..., None]:
+    """Show the parameters of MLPSoftmaxClassifier in place of *args, **parameters."""
+    inherited = inspect.signature(MLPSoftmaxClassifier.__init__).parameters.values()
+    own = [
+        parameter
+        for parameter in inspect.signature(init).parameters.values()
+        if parameter.kind == inspect.Parameter.KEYWORD_ONLY
+    ]
+    # scikit-learn reads the names of parameters from here
+    init.__signature__ = inspect.Signature(  # type: ignore[attr-defined]
+        [*inherited, *own], return_annotation=None
+    )
+    return init
 
-    Rows are dealt to shards, which stay with the workers. Networks learn on each shard
-    by themselves for a part of an epoch, a round; then all go on from the mean of what
-    they have become. The same partitions, `n_shards` and `random_state` give the same
-    model, bit for bit, on however many workers, also if some of them die.
+
+class DaskMLPSoftmaxClassifier(MLPSoftmaxClassifier):
+    """:class:`MLPSoftmaxClassifier` trained on Dask tables by all workers of a cluster.
+
+    Rows are dealt to shards, which stay on the workers. In each communication round,
+    the networks take optimizer steps on each shard independently; then their parameters
+    and optimizer states are averaged (local SGD). The same partitions, `n_shards` and
+    `random_state` give the same model, bit for bit, on any number of workers, even if
+    some of them die.
+
+    Methods that predict accept Dask tables, and return lazy Dask Arrays for these; they
+    also accept all tables that :class:`MLPSoftmaxClassifier` takes.
 
     Parameters
     ----------
     *args, **parameters
-        As of :class:`MLPSoftmaxClassifier`, where ``solver="lbfgs"`` is refused and
-        `encoder_rows`, if "auto", is 200000, or fewer where there are more than 20
-        columns. Of no more rows, all are gathered to be encoded where `fit` is called.
-        Rows held out are the same for all networks.
+        Parameters of :class:`MLPSoftmaxClassifier`. ``solver="lbfgs"`` is refused.
+        ``encoder_rows="auto"`` means 200000, or fewer if there are more than 20
+        columns; a table of no more rows is gathered and encoded where `fit` is called.
+        All networks share one validation set.
 
     client : distributed.Client or None, default=None
-        Where to train; None for the client that was made last. Neither copied by
-        :func:`sklearn.base.clone` nor pickled.
+        Client of the cluster to train on; None for the most recent one. Neither copied
+        by :func:`sklearn.base.clone` nor pickled.
 
     n_shards : int or None, default=None
-        How many shards there are, at most as many as partitions with rows; None for the
-        number of workers when `fit` is called. More shards learn somewhat less per
-        epoch.
+        Number of shards, at most the number of partitions with rows; None for the
+        number of workers when `fit` is called. With more shards, networks learn
+        somewhat less per epoch.
 
     rounds_per_epoch : int, default=8
-        How often per epoch the mean is taken.
+        Number of communication rounds per epoch.
 
     Attributes
     ----------
     n_shards_ : int
-        How many shards there were.
+        Number of shards in the last `fit`.
 
     See Also
     --------
-    MLPSoftmaxClassifier : For rows in memory, or in files; has all other attributes.
+    MLPSoftmaxClassifier : For rows in memory or in files; has all other attributes.
 
     Examples
     --------
@@ -99,6 +119,7 @@ class DaskMLPSoftmaxClassifier(MLPSoftmaxClassifier):
 
     n_shards_: int
 
+    @_add_inherited_parameters
     def __init__(
         self,
         *args: Any,
@@ -122,22 +143,21 @@ class DaskMLPSoftmaxClassifier(MLPSoftmaxClassifier):
         y_val: Any = None,
         sample_weight_val: Any = None,
     ) -> Self:
-        """Train the networks on the rows of X, on all workers.
-
-        If it fails, the estimator stays as it was.
+        """Train the networks on all workers; a `fit` that fails changes nothing.
 
         Parameters
         ----------
         X : dask.dataframe.DataFrame or dask.array.Array of shape (n_samples, \
                 n_features)
-            The rows.
+            Training rows.
         y : dask.dataframe.Series, dask.array.Array or str
-            Labels in as many partitions, or the name of the column of X that has them.
+            Labels in the same partitions as X, or the name of a column of X.
         sample_weight : dask.dataframe.Series, dask.array.Array or str, default=None
-            Non-negative weight per row, likewise; None means 1.
+            Non-negative weights in the same partitions, or the name of a column of X;
+            None means 1.
         X_val, y_val, sample_weight_val : default=None
-            Rows to score after each epoch, as of :class:`MLPSoftmaxClassifier`; those
-            of Dask are computed.
+            Validation set, as in :meth:`MLPSoftmaxClassifier.fit`; Dask tables are
+            computed.
 
         Returns
         -------
@@ -151,117 +171,102 @@ class DaskMLPSoftmaxClassifier(MLPSoftmaxClassifier):
         ValueError
             If data or parameters don't fit together, or there is no open client.
         RuntimeError
-            If more workers have died than Dask allows, if they have another engine, or
-            if the client or its cluster is closed meanwhile.
+            If more workers die than Dask allows, if their engine differs, or if the
+            client or its cluster is closed during `fit`.
         """
         validate_parameters(self)  # before the client among them is used
-        client = client_of(self.client)
-        validation_data = self._computed(X_val, y_val, sample_weight_val)
-        names = ("X_val", "y_val", "sample_weight_val")
+        client = get_client(self.client)
+        X_val, y_val, sample_weight_val = self._compute(X_val, y_val, sample_weight_val)
+        validation = {"X_val": X_val, "y_val": y_val}
+        validation["sample_weight_val"] = sample_weight_val
+        with self._explain_lost_cluster(client):
+            return super().fit(X, y, sample_weight, **validation)
+
+    @contextmanager
+    def _explain_lost_cluster(self, client: Client) -> Iterator[None]:
+        """Raise RuntimeError with advice if workers die or the client is closed."""
+        advice = "With checkpoint= the name of a file, fit could go on where it was."
+        if self.checkpoint is not None:
+            path = os.fspath(self.checkpoint)
+            advice = f"Called again, fit goes on from the last epoch saved to {path!r}."
         try:
-            return super().fit(
-                X, y, sample_weight, **dict(zip(names, validation_data, strict=True))
-            )
+            yield
         except KilledWorker as error:
             raise RuntimeError(
                 f"{error.allowed_failures + 1} workers died over the same task, one "
-                f"after the other; maybe they had too little memory. {self._way_on()}"
+                f"after the other; maybe they had too little memory. {advice}"
             ) from error
         except Exception as error:
-            if not isinstance(error, CancelledError) and not has_closed(client):
+            # a closed client cancels tasks, or fails in ways of its own
+            if not isinstance(error, CancelledError) and not is_closed(client):
                 raise
             raise RuntimeError(
                 "the Dask client or its cluster was closed before fit had ended. Make "
                 "a new one, as in client = distributed.Client(), and pass client=. "
-                f"{self._way_on()}"
+                f"{advice}"
             ) from error
 
-    def _way_on(self) -> str:
-        """What to do where a fit was cut off."""
-        if self.checkpoint is None:
-            return "With checkpoint= the name of a file, fit could go on where it was."
-        path = os.fspath(self.checkpoint)
-        return f"Called again, fit goes on from the last epoch saved to {path!r}."
+    # Prediction: the docstrings are those of MLPSoftmaxClassifier
 
     def predict_proba(self, X: Any) -> Any:
-        """Probability of each class for each row: of rows of Dask, as a Dask Array.
-
-        Parameters
-        ----------
-        X : dask.dataframe.DataFrame, dask.array.Array, or what \
-                `MLPSoftmaxClassifier` takes
-            Rows with the columns that `fit` was given.
-
-        Returns
-        -------
-        probabilities : dask.array.Array or ndarray of shape (n_samples, n_classes)
-            Of a data frame, with unknown lengths of its blocks.
-        """
         if is_lazy(X):
-            return self._lazily("predict_proba", X)
+            return self._map_partitions("predict_proba", X)
         return super().predict_proba(X)
 
     def predict_log_proba(self, X: Any) -> Any:
-        """Natural logarithm of `predict_proba`.
-
-        Parameters
-        ----------
-        X : as of `predict_proba`
-            The rows.
-
-        Returns
-        -------
-        log_probabilities : dask.array.Array or ndarray of shape (n_samples, n_classes)
-            As of `predict_proba`.
-        """
         if is_lazy(X):
-            return self._lazily("predict_log_proba", X)
+            return self._map_partitions("predict_log_proba", X)
         return super().predict_log_proba(X)
 
     def predict(self, X: Any) -> Any:
-        """The most probable label of each row.
-
-        Parameters
-        ----------
-        X : as of `predict_proba`
-            The rows.
-
-        Returns
-        -------
-        labels : dask.array.Array or ndarray of shape (n_samples,)
-            Members of `classes_`.
-        """
         if is_lazy(X):
-            return self._lazily("predict", X)
+            return self._map_partitions("predict", X)
         return super().predict(X)
 
     def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
-        """Accuracy of `predict` on given rows; it is computed at once.
-
-        Parameters
-        ----------
-        X : as of `predict_proba`
-            The rows.
-        y, sample_weight : as of `fit`
-            The right labels, and weights or None.
-
-        Returns
-        -------
-        score : float
-            Part of the rows, by weight, whose label is predicted.
-        """
         if not is_lazy(X):
             return super().score(X, y, sample_weight)
-        given = {"y": y, "sample_weight": sample_weight}
-        roles = {role: name for role, name in given.items() if is_name(name)}
-        given |= {role: X[name] for role, name in roles.items()}
-        if roles:
-            X = X.drop(columns=list(roles.values()))
-        predicted, labels, weight = self._computed(self.predict(X), *given.values())
+        # names of columns are replaced by these columns, as in `fit`
+        given = (y, sample_weight)
+        names = [name for name in given if isinstance(name, str)]
+        y, sample_weight = (X[one] if isinstance(one, str) else one for one in given)
+        predicted = self.predict(X.drop(columns=names) if names else X)
+        predicted, labels, weight = self._compute(predicted, y, sample_weight)
         return compute_accuracy(self.classes_, check_labels(labels), predicted, weight)
 
+    def _map_partitions(self, method: str, X: Any) -> da.Array:
+        """Call a method of the fitted classifier on each partition, lazily."""
+        model = dask.delayed(self.to_local())  # sent to each worker once
+        # an empty array of the right type and shape, which tells Dask what to expect
+        empty = np.empty(0, self.classes_.dtype)
+        if method != "predict":
+            empty = np.empty((0, len(self.classes_)), self.architecture_.dtype)
+        if isinstance(X, dd.DataFrame):
+            return X.map_partitions(_call_on_rows, model, method, empty, meta=empty)
+        X = X.rechunk({1: -1})
+        return X.map_blocks(
+            _call_on_rows,
+            *(model, method, empty),
+            meta=empty,
+            chunks=(X.chunks[0], *((n,) for n in empty.shape[1:])),
+            drop_axis=1 if empty.ndim == 1 else None,
+        )
+
+    def _compute(self, *values: Any) -> tuple[Any, ...]:
+        """Compute the values that are Dask collections."""
+        scheduler = None if self.client is None else get_client(self.client)
+        # one by one: Dask warns of data frames and arrays in one graph
+        return tuple(
+            value.compute(scheduler=scheduler)
+            if dask.is_dask_collection(value)
+            else value
+            for value in values
+        )
+
+    # Without Dask
+
     def to_local(self) -> MLPSoftmaxClassifier:
-        """What was learnt, as a classifier that knows nothing of Dask.
+        """Return the fitted model as a classifier that does not need Dask.
 
         Returns
         -------
@@ -272,7 +277,7 @@ class DaskMLPSoftmaxClassifier(MLPSoftmaxClassifier):
         return self.as_local()
 
     def as_local(self) -> MLPSoftmaxClassifier:
-        """The same, as far as it is fitted; callbacks are left out."""
+        """Copy parameters and fitted attributes; callbacks are left out."""
         own = self.get_params(deep=False).keys() | {"n_shards_"}
         params = MLPSoftmaxClassifier().get_params(deep=False).keys()
         local = MLPSoftmaxClassifier(**{name: getattr(self, name) for name in params})
@@ -282,12 +287,12 @@ class DaskMLPSoftmaxClassifier(MLPSoftmaxClassifier):
         return local
 
     def save(self, path: str | os.PathLike) -> None:
-        """Write what `to_local` gives to a file that is safe to load.
+        """Write the model of `to_local` to a file that is safe to load.
 
         Parameters
         ----------
         path : str or os.PathLike
-            Where to, as of `MLPSoftmaxClassifier.save`.
+            File to write, as in :meth:`MLPSoftmaxClassifier.save`.
         """
         self.to_local().save(path)
 
@@ -300,67 +305,30 @@ class DaskMLPSoftmaxClassifier(MLPSoftmaxClassifier):
     def __getstate__(self) -> dict[str, Any]:
         return {**super().__getstate__(), "client": None}
 
-    def _computed(self, *values: Any) -> tuple[Any, ...]:
-        """Those of the values that are of Dask, computed, beside the others."""
-        scheduler = None if self.client is None else client_of(self.client)
-        return tuple(
-            value.compute(scheduler=scheduler)
-            if dask.is_dask_collection(value)
-            else value
-            for value in values
-        )
-
-    def _lazily(self, method: str, X: Any) -> da.Array:
-        """What a method of the classifier says of each partition."""
-        model = dask.delayed(self.to_local())
-        meta = np.empty(0, self.classes_.dtype)
-        if method != "predict":
-            meta = np.empty((0, len(self.classes_)), self.architecture_.dtype)
-        if isinstance(X, dd.DataFrame):
-            return X.map_partitions(answers, model, method, meta, meta=meta)
-        X = X.rechunk({1: -1})
-        return X.map_blocks(
-            answers,
-            *(model, method, meta),
-            meta=meta,
-            chunks=(X.chunks[0], *((n,) for n in meta.shape[1:])),
-            drop_axis=1 if meta.ndim == 1 else None,
-        )
+    # Hooks of MLPSoftmaxClassifier.fit
 
     def _open_source(
         self, parameters: Parameters, X: Any, y: Any, sample_weight: Any
     ) -> AbstractContextManager[Source]:
         check_supports(parameters.solver, "shards", "rows in shards")
-        return source_on_cluster(self, parameters, X, y, sample_weight)
+        return open_dask_source(self, parameters, X, y, sample_weight)
 
     def _build_trainer(self, parameters: Parameters, run: TrainingRun) -> Trainer:
         trainer = super()._build_trainer(parameters, run)
         rows = run.data.samples.x
-        if not isinstance(rows, ShardedRows):  # those of partial_fit
+        if not isinstance(rows, ShardedRows):  # partial_fit trains here
             return trainer
         assert isinstance(trainer, StochasticTrainer), "others were refused"
         self.n_shards_ = len(rows.sizes)
         if is_auto(parameters.batch_size):
             batch_size = scale_batch_size(self.n_shards_, trainer.batch_size)
             trainer = replace(trainer, batch_size=batch_size)
-        executor = OnCluster(Tasks(client_of(self.client)), rows)
+        executor = DaskExecutor(Tasks(get_client(self.client)), rows)
         return ShardedTrainer(trainer, executor, int(self.rounds_per_epoch))
 
 
-def answers(rows: Any, model: MLPSoftmaxClassifier, method: str, none: Any) -> Any:
-    """What a method of a model says of some rows; `none` where there are no rows."""
-    return getattr(model, method)(rows) if len(rows) else none
-
-
-def with_all_parameters() -> inspect.Signature:
-    """The constructor's own parameters behind those of the classifier."""
-    inherited = inspect.signature(MLPSoftmaxClassifier.__init__).parameters
-    own = [
-        parameter
-        for parameter in inspect.signature(DaskMLPSoftmaxClassifier).parameters.values()
-        if parameter.kind == inspect.Parameter.KEYWORD_ONLY
-    ]
-    return inspect.Signature([*inherited.values(), *own], return_annotation=None)
-
-
-DaskMLPSoftmaxClassifier.__init__.__signature__ = with_all_parameters()  # type: ignore[attr-defined]
+def _call_on_rows(
+    rows: Any, model: MLPSoftmaxClassifier, method: str, empty: np.ndarray
+) -> np.ndarray:
+    """Call a method of a model on some rows; return `empty` if there are none."""
+    return getattr(model, method)(rows) if len(rows) else empty

@@ -1,97 +1,86 @@
-"""Dask's cluster: the client, and tasks that are released together."""
+"""The Dask client of a fit, and the tasks that it submits to workers."""
 
-from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Sequence
 from contextlib import AbstractContextManager
 from typing import Any
 
 from distributed import Client, Future, default_client
 from distributed.protocol import pickle
 
-PIECE_SIZE = 1 << 22
-"""Most bytes of a value that are sent with one task; Dask warns of ten millions."""
+CHUNK_SIZE = 1 << 22  # bytes per task; Dask warns if a task carries more than 10 MB
 
 
 class Tasks(AbstractContextManager):
-    """What workers are asked to do, and let go of together.
-
-    A value that they need goes with a task, and not to a worker's memory: so Dask can
-    compute everything again that is lost with a worker.
-
-    Parameters
-    ----------
-    client : distributed.Client
-        Who asks.
-    """
+    """Tasks of a Dask client that are released together."""
 
     def __init__(self, client: Client) -> None:
         self.client = client
         self.futures: list[Future] = []
-        self.workers: list[str] = []
 
     def __exit__(self, *exception: object) -> None:
+        # explicitly: a traceback may keep the futures, and with them what they hold on
+        # the cluster, for as long as the session lasts
         for future in self.futures:
             future.release()
 
     def submit(
         self, function: Callable[..., Any], *args: Any, worker: str | None = None
     ) -> Future:
-        """Have a function called, on a certain worker if that is there."""
+        """Call a function on a worker, preferably the given one."""
         future = self.client.submit(
             function,
             *args,
             workers=worker,
+            # a preference only: if that worker dies, another one takes over
             allow_other_workers=worker is not None,
-            # the same arguments, in another fit, are for its own tasks
+            # no sharing with equal tasks of another fit, which may be released earlier
             pure=False,
         )
         self.futures.append(future)
         return future
 
+    def run(
+        self, function: Callable[..., Any], *arguments: Collection[Any]
+    ) -> list[Any]:
+        """Call a function on workers for each set of arguments; return the results."""
+        with Tasks(self.client) as tasks:  # workers need not keep the results
+            tasks.futures = self.client.map(function, *arguments, pure=False)
+            return self.client.gather(tasks.futures)
+
     def send(self, value: object, worker: str | None = None) -> Future:
-        """Have a value where workers get it, in pieces that a task can bear."""
+        """Send a value to the cluster as the result of a task."""
+        # Tasks carry their data. `client.scatter` would be shorter, but scattered data
+        # is lost with its worker. The scheduler knows the arguments of a task, and
+        # repeats the task elsewhere: that is why killed workers change no result.
         content = pickle.dumps(value)
-        pieces = [
-            self.submit(itself, content[start : start + PIECE_SIZE])
-            for start in range(0, len(content), PIECE_SIZE)
+        chunks = [
+            self.submit(bytes, content[start : start + CHUNK_SIZE])  # as it is
+            for start in range(0, len(content), CHUNK_SIZE)
         ]
-        return self.submit(received, *pieces, worker=worker)
+        return self.submit(_unpickle, chunks, worker=worker)
 
-    def places(self, n_shards: int) -> list[str]:
-        """A worker for each shard: the one of before, if it is still there."""
-        there = list(self.client.nthreads())
-        before = self.workers or [""] * n_shards
-        n_shards_of = Counter(worker for worker in before if worker in there)
-        if not there:  # others are about to start; then any may do it
-            return before
-        self.workers = []
-        for worker in before:
-            if worker not in there:
-                worker = min(there, key=n_shards_of.__getitem__)
-                n_shards_of[worker] += 1
-            self.workers.append(worker)
-        return self.workers
+    def assign_workers(self, n_shards: int) -> list[str | None]:
+        """Return the preferred worker of each shard, such that all get equal shares."""
+        # in the order of addresses, so that shards stay where they are between epochs;
+        # without workers (some may be about to start) there is no preference
+        workers = sorted(self.client.nthreads()) or [None]
+        return [workers[shard % len(workers)] for shard in range(n_shards)]
 
 
-def itself(value: Any) -> Any:
-    """A value, as the outcome of a task."""
-    return value
+def _unpickle(chunks: Sequence[bytes]) -> Any:
+    """Restore a value that was pickled and sent in chunks."""
+    return pickle.loads(b"".join(chunks))
 
 
-def received(*pieces: bytes) -> Any:
-    """The value that was sent in these pieces."""
-    return pickle.loads(b"".join(pieces))
-
-
-def client_of(given: Client | None) -> Client:
-    """The client that was given, or the one that was made last."""
-    if given is not None:
-        if has_closed(given):
+def get_client(client: Client | None) -> Client:
+    """Return the given client, or else the default one, if it is open."""
+    if client is not None:
+        if is_closed(client):
             raise ValueError(
-                f"expected an open Dask client, got one that is {given.status}. Make a "
-                "new one, as in client = distributed.Client(), and pass client=."
+                f"expected an open Dask client, got one that is {client.status}. Make "
+                "a new one, as in client = distributed.Client(), and pass client=."
             )
-        return given
+        return client
     try:
         return default_client()
     except ValueError as error:
@@ -101,13 +90,13 @@ def client_of(given: Client | None) -> Client:
         ) from error
 
 
-def has_closed(client: Client) -> bool:
+def is_closed(client: Client) -> bool:
     """Return True if a client has lost its scheduler, or is about to."""
     return client.status in ("closing", "closed")
 
 
-def n_workers_of(client: Client) -> int:
-    """How many workers there are now, each of which is to get a shard."""
+def count_workers(client: Client) -> int:
+    """Return the number of workers; raise ValueError if there is none."""
     n_workers = len(client.nthreads())
     if n_workers == 0:
         raise ValueError(

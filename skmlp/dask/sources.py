@@ -1,21 +1,20 @@
-"""Rows of a fit on a cluster: gathered if they are few, else encoded by workers."""
+"""Training rows on a cluster: gathered if they are few, else encoded by workers."""
 
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack
 from operator import itemgetter
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 from distributed import Future
 
-from skmlp.dask.cluster import Tasks, client_of, n_workers_of
+from skmlp.dask.cluster import Tasks, count_workers, get_client
 from skmlp.dask.partitions import (
-    Part,
+    Partition,
     Partitions,
-    labels_of,
-    rows_of,
-    together,
-    words_of,
+    concat_parts,
+    factorize_labels,
+    fingerprint_partition,
 )
 from skmlp.data.inputs import FittedInputs, check_dense
 from skmlp.data.sources import (
@@ -25,6 +24,7 @@ from skmlp.data.sources import (
     Source,
     encode_part,
     resolve_encoder_rows,
+    select_rows,
 )
 from skmlp.data.splits import SplitRole
 from skmlp.fitting.config import TrainData
@@ -36,97 +36,80 @@ if TYPE_CHECKING:
     from skmlp.dask.classifier import DaskMLPSoftmaxClassifier
 
 
-MOST_ENCODER_ROWS = 200_000
-"""Rows that the encoder is fitted on, where `fit` was called, if there are more."""
+MAX_GATHERED_ROWS = 200_000  # for the encoder; fewer if there are many columns
+
+_Fitted: TypeAlias = tuple[FittedInputs, str, np.ndarray]
+"""What workers encode with: inputs, dtype of the matrix, and classes."""
+
+TRAINING = (SplitRole.TRAINING, SplitRole.ENCODER)
+
+N_SHARDS = "number of shards (n_shards, or the workers at the start)"  # in fingerprints
 
 
-def source_on_cluster(
-    model: "DaskMLPSoftmaxClassifier",
+def open_dask_source(
+    estimator: "DaskMLPSoftmaxClassifier",
     parameters: Parameters,
     X: Any,
     y: Any,
     sample_weight: Any,
 ) -> AbstractContextManager[Source]:
-    """Rows that a client gathers, if they are few, or that are left with workers."""
+    """Load lazy tables into workers' memory; gather them here if the rows are few."""
     with ExitStack() as stack:
-        tasks = stack.enter_context(Tasks(client_of(model.client)))
-        n_shards = int(model.n_shards or n_workers_of(tasks.client))
+        tasks = stack.enter_context(Tasks(get_client(estimator.client)))
+        n_shards = int(estimator.n_shards or count_workers(tasks.client))
         partitions = Partitions(tasks, X, y, sample_weight, n_shards)
         limit = resolve_encoder_rows(
-            parameters, partitions.n_columns, MOST_ENCODER_ROWS
+            parameters, partitions.n_columns, MAX_GATHERED_ROWS
         )
-        kind = Gathered if partitions.n_rows <= limit else OnWorkers
+        kind = GatheredSource if partitions.n_rows <= limit else WorkerSource
         source = kind(partitions)
-        stack.pop_all()  # to be closed with the source
+        stack.pop_all()  # the source closes the tasks
     return source
 
 
-class Gathered(MemorySource):
-    """Rows that are few enough to be encoded where `fit` was called.
+class GatheredSource(MemorySource):
+    """Rows that are encoded here, as in a plain fit, and then dealt to shards."""
 
-    Parameters
-    ----------
-    partitions : Partitions
-        Where they come from.
-    """
-
-    has_one_split = True  # rows lie in one place, and so are the same for all networks
+    # a row lies in one shard only, so all networks have the same validation rows
+    has_one_split = True
 
     def __init__(self, partitions: Partitions) -> None:
         self.tasks = partitions.tasks
         self.n_shards = partitions.n_shards
         parts = self.tasks.client.gather(partitions.futures)
         partitions.release()
-        X, y, weights = zip(*parts, strict=True)
-        weight = None if weights[0] is None else together(weights)
-        super().__init__(together(X), together(y), weight)
+        super().__init__(*map(concat_parts, zip(*parts, strict=True)))
 
     def __exit__(self, *exception: object) -> None:
         self.tasks.__exit__(*exception)
 
     def fingerprint(self) -> Mapping[str, TableLike | str | None]:
-        return {**super().fingerprint(), **shards_in_words(self.n_shards)}
+        return {**super().fingerprint(), N_SHARDS: str(self.n_shards)}
 
     def place(self, data: TrainData, rng: np.random.Generator) -> TrainData:
         """Deal the training rows to shards at random."""
-        rows = data.samples.select_members(0)
-        n_rows = len(rows.y_encoded)
+        samples = data.samples.select_members(0)
+        n_rows = len(samples.y_encoded)
         n_shards = min(self.n_shards, n_rows)
-        # one shard is all there is, in the order of a plain fit
+        # At random, since in a table that is sorted by label a shard would see few of
+        # the labels. A single shard keeps the order, and so repeats a plain fit.
         order = np.arange(n_rows) if n_shards == 1 else rng.permutation(n_rows)
-        parts = np.array_split(order, n_shards)
-        workers = self.tasks.places(n_shards)
+        deals = np.array_split(order, n_shards)
         shards = [
-            self.tasks.send(compact(rows, part), worker)
-            for part, worker in zip(parts, workers, strict=True)
+            self.tasks.send(_copy_rows(samples, indices), worker)
+            for indices, worker in zip(
+                deals, self.tasks.assign_workers(n_shards), strict=True
+            )
         ]
-        shape = check_dense(rows.x).shape
-        x = ShardedRows((n_rows, shape[1]), tuple(map(len, parts)), shards)
-        samples = data.samples._replace(x=x, indices=None)
-        return data._replace(samples=samples)
+        shape = (n_rows, check_dense(samples.x).shape[1])
+        x = ShardedRows(shape, tuple(map(len, deals)), shards)
+        return data._replace(samples=data.samples._replace(x=x, indices=None))
 
 
-def compact(rows: Samples, part: np.ndarray) -> Samples:
-    """Some samples on a matrix of their own."""
-    places = part if rows.indices is None else rows.indices[part]
-    return rows.take(part)._replace(x=check_dense(rows.x)[places], indices=None)
+class WorkerSource(PartedSource):
+    """Rows that workers encode and keep; a sample is gathered to fit the encoder."""
 
-
-def shards_in_words(n_shards: int) -> dict[str, str]:
-    """What a checkpoint tells fits on shards apart by, beside their rows."""
-    return {"number of shards (n_shards, or the workers at the start)": str(n_shards)}
-
-
-class OnWorkers(PartedSource):
-    """Rows that are encoded by workers, and stay there.
-
-    Parameters
-    ----------
-    partitions : Partitions
-        Where they come from.
-    """
-
-    most_encoder_rows = MOST_ENCODER_ROWS
+    most_encoder_rows = MAX_GATHERED_ROWS
 
     def __init__(self, partitions: Partitions) -> None:
         self.partitions = partitions
@@ -138,18 +121,17 @@ class OnWorkers(PartedSource):
         self.tasks.__exit__(*exception)
 
     def fingerprint(self) -> Mapping[str, TableLike | str | None]:
-        words = self.partitions.gather(words_of, self.partitions.futures)
-        X, y, sample_weight = (repr(one) for one in zip(*words, strict=True))
-        given = {"X": X, "y": y, "sample_weight": sample_weight}
-        return {**given, **shards_in_words(self.partitions.n_shards)}
+        hashes = self.tasks.run(fingerprint_partition, self.partitions.futures)
+        X, y, sample_weight = map(repr, zip(*hashes, strict=True))
+        n_shards = str(self.partitions.n_shards)
+        return {"X": X, "y": y, "sample_weight": sample_weight, N_SHARDS: n_shards}
 
     def labels(self) -> Sequence[PartLabels]:
         return self.partitions.labels
 
     def rows(self, wanted: np.ndarray) -> TableLike:
-        masks = [wanted[place] for place in self.partitions.places()]
-        parts = self.partitions.gather(rows_of, self.partitions.futures, masks)
-        return together(parts)
+        masks = self.partitions.split(wanted)
+        return concat_parts(self.tasks.run(_take_rows, masks, self.partitions.futures))
 
     def encode(
         self,
@@ -159,129 +141,117 @@ class OnWorkers(PartedSource):
         known: np.ndarray | None,
         rng: np.random.Generator,
     ) -> tuple[Samples, Samples | None]:
-        """Partitions are encoded by workers, and dealt to the shards in turn."""
-        plans = self.plans(roles, known)
-        n_rows_of = [plan.n_to_train_on for plan in plans]
-        n_shards = min(self.partitions.n_shards, int(np.count_nonzero(n_rows_of)))
-        shard_of = (np.cumsum(np.array(n_rows_of) > 0) - 1).clip(0) % n_shards
-        shards, validation = self.encoded((inputs, parameters.dtype), plans, shard_of)
-        sizes = np.bincount(shard_of, n_rows_of).astype(int)
-        is_training = np.isin(roles, TO_TRAIN_ON)
-        shape = (int(sizes.sum()), validation.x.shape[1])
-        x = ShardedRows(shape, tuple(sizes.tolist()), shards)
+        is_training = np.isin(roles, TRAINING)
         weight = self.targets.full_weight()
+        # Partitions with training rows go to the shards in turn: 0, 1, 2, 0, 1, 2, ...
+        # Whole partitions, so that no row travels between workers.
+        n_rows = np.array([part.sum() for part in self.partitions.split(is_training)])
+        n_shards = min(self.partitions.n_shards, int(np.count_nonzero(n_rows)))
+        shard_of = (np.cumsum(n_rows > 0) - 1).clip(0) % n_shards  # (n_partitions,)
+        sizes = np.bincount(shard_of, n_rows).astype(int)  # (n_shards,)
+        shards, validation = self._encode_on_workers(
+            (inputs, parameters.dtype, self.targets.classes),
+            self._split(roles, weight, known),
+            shard_of,
+        )
+        shape = (int(sizes.sum()), validation.x.shape[1])
         samples = Samples(
-            x,
+            ShardedRows(shape, tuple(sizes.tolist()), shards),
             self.targets.y[is_training],
             None if weight is None else weight[is_training],
         )
         return samples, validation if len(validation.y_encoded) else None
 
-    def encoded(
+    def _split(
+        self, roles: np.ndarray, weight: np.ndarray | None, sample: np.ndarray | None
+    ) -> list[tuple[Any, ...]]:
+        """Split what is known of all rows by partition, for `_encode_partition`."""
+        split = self.partitions.split
+        parts = split(roles)
+        missing = [None] * len(parts)
+        known: Sequence[Any] = missing
+        if sample is not None:  # (n_sampled, n_inputs)
+            ends = np.cumsum([(use == SplitRole.ENCODER).sum() for use in parts])
+            known = np.split(sample, ends[:-1])
+        weights = missing if weight is None else split(weight)
+        return list(zip(parts, split(self.targets.y), weights, known, strict=True))
+
+    def _encode_on_workers(
         self,
-        reading: tuple[FittedInputs, str],
-        plans: Sequence["Plan"],
+        fitted: _Fitted,
+        pieces: Sequence[tuple[Any, ...]],
         shard_of: np.ndarray,
     ) -> tuple[list[Future], Samples]:
-        """The shards, of which each partition has its own, and the rows held out."""
-        workers = self.tasks.places(int(shard_of.max()) + 1)
+        """Encode partitions on workers; return the shards and the validation set."""
+        workers = self.tasks.assign_workers(int(shard_of.max()) + 1)
         with Tasks(self.tasks.client) as tasks:
-            everywhere = tasks.send((*reading, self.targets.classes))
-            encodings = [
+            everywhere = tasks.send(fitted)
+            encoded_parts = [
                 tasks.submit(
-                    encoded_part,
-                    *(everywhere, part, tasks.send(plan)),
+                    _encode_partition,
+                    *(everywhere, partition, tasks.send(piece)),
                     worker=workers[shard],
                 )
-                for part, plan, shard in zip(
-                    self.partitions.futures, plans, shard_of, strict=True
+                for partition, piece, shard in zip(
+                    self.partitions.futures, pieces, shard_of, strict=True
                 )
             ]
+            # tasks of the fit, not of this block: shards stay on workers until it ends
             shards = [
                 self.tasks.submit(
-                    shard_of_parts,
-                    *(encodings[place] for place in np.flatnonzero(shard_of == shard)),
+                    _join_training,
+                    [encoded_parts[part] for part in np.flatnonzero(shard_of == shard)],
                     worker=worker,
                 )
                 for shard, worker in enumerate(workers)
             ]
-            validation = tasks.client.gather(
-                [tasks.submit(itemgetter(1), one) for one in encodings]
-            )
+            validation = tasks.run(itemgetter(1), encoded_parts)
         self.partitions.release()
-        return shards, joined(validation)
-
-    def plans(self, uses: np.ndarray, sample: np.ndarray | None) -> list["Plan"]:
-        """What is to be done with the rows of each partition."""
-        weight = self.targets.full_weight()
-        plans, n_sampled = [], 0
-        for place in self.partitions.places():
-            use, known = uses[place], None
-            if sample is not None:
-                start = n_sampled
-                n_sampled += int((use == SplitRole.ENCODER).sum())
-                known = sample[start:n_sampled]
-            its_weight = None if weight is None else weight[place]
-            plans.append(Plan(use, self.targets.y[place], its_weight, known))
-        return plans
+        return shards, _concat_samples(validation)
 
 
-TO_TRAIN_ON = (SplitRole.TRAINING, SplitRole.ENCODER)
+def _copy_rows(samples: Samples, indices: np.ndarray) -> Samples:
+    """Copy some samples, and of the matrix that all share only their rows."""
+    rows = indices if samples.indices is None else samples.indices[indices]
+    return samples.take(indices)._replace(x=check_dense(samples.x)[rows], indices=None)
 
 
-class Plan(NamedTuple):
-    """What is to be done with the rows of a partition.
-
-    Attributes
-    ----------
-    use : ndarray of uint8 of shape (n_rows,)
-        Members of `SplitRole`.
-    codes : ndarray of int of shape (n_rows,)
-        Class of each row.
-    weight : ndarray of shape (n_rows,) or None
-        Weight of each row.
-    known : ndarray of shape (n_known, n_inputs) or None
-        Those rows, encoded, that the encoder was fitted on.
-    """
-
-    use: np.ndarray
-    y_encoded: np.ndarray
-    weight: np.ndarray | None
-    known: np.ndarray | None
-
-    @property
-    def n_to_train_on(self) -> int:
-        """How many rows of it are in a shard."""
-        return int(np.isin(self.use, TO_TRAIN_ON).sum())
+# Tasks: what workers do with the rows
 
 
-def encoded_part(
-    reading: tuple[FittedInputs, str, np.ndarray], part: Part, plan: Plan
+def _take_rows(wanted: np.ndarray, partition: Partition) -> Any:
+    """Return the rows of a partition where a mask is True."""
+    return select_rows(wanted, partition.X)
+
+
+def _encode_partition(
+    fitted: _Fitted, partition: Partition, piece: tuple[Any, ...]
 ) -> tuple[Samples, Samples]:
-    """The encoded rows of a partition: those to train on, and those held out."""
-    inputs, dtype, classes = reading
-    use, y_encoded, weight, known = plan
-    if not np.array_equal(labels_of(part).encode(classes), y_encoded):
+    """Encode a partition, and split it into training and validation rows."""
+    inputs, dtype, classes = fitted
+    use, y_encoded, weight, known = piece
+    # a partition that was lost is loaded again; then its rows may have another order
+    labels = factorize_labels(partition)
+    if not np.array_equal(labels.encode(classes), y_encoded):
         raise RuntimeError(
             "a partition was lost with its worker, and has other labels now that it "
             "was computed again; write the table to Parquet, or sort it, before fit."
         )
-    x = encode_part(inputs, dtype, part.X, use, known)
+    x = encode_part(inputs, dtype, partition.X, use, known)
     samples = Samples(x, y_encoded, weight)
-    masks = np.isin(use, TO_TRAIN_ON), use == SplitRole.VALIDATION
-    first, second = (
-        samples.take(mask)._replace(x=x[mask], indices=None) for mask in masks
+    return (
+        _copy_rows(samples, np.flatnonzero(np.isin(use, TRAINING))),
+        _copy_rows(samples, np.flatnonzero(use == SplitRole.VALIDATION)),
     )
-    return first, second
 
 
-def shard_of_parts(*encodings: tuple[Samples, Samples]) -> Samples:
-    """The rows to train on of some partitions."""
-    return joined([training for training, _ in encodings])
+def _join_training(encoded_parts: Sequence[tuple[Samples, Samples]]) -> Samples:
+    """Join the training rows of a shard's partitions."""
+    return _concat_samples([training for training, _ in encoded_parts])
 
 
-def joined(parts: Sequence[Samples]) -> Samples:
-    """Samples one behind the other."""
+def _concat_samples(parts: Sequence[Samples]) -> Samples:
+    """Concatenate samples with a matrix each."""
     x, y_encoded, weights, _ = zip(*parts, strict=True)
     weight = None if weights[0] is None else np.concatenate(weights)
     return Samples(np.concatenate(x), np.concatenate(y_encoded), weight)

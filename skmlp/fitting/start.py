@@ -21,7 +21,8 @@ from skmlp.fitting.parameters import Parameters
 from skmlp.fitting.solvers import SOLVERS, check_supports
 from skmlp.nn.activations import resolve_activation
 from skmlp.nn.network import Architecture
-from skmlp.persistence.checkpoints import Checkpoint, fit_in_words
+from skmlp.persistence.checkpoints import Checkpoint
+from skmlp.persistence.fingerprints import fingerprint_fit
 from skmlp.tabular.frame import format_list
 from skmlp.tabular.labels import read_labels
 
@@ -252,21 +253,21 @@ def _check_layers(
 def open_checkpoint(
     parameters: Parameters,
     all_params: Mapping[str, object],
-    fingerprint: Mapping[str, Any],
+    data_of_fit: Mapping[str, Any],
     previous: TrainResult | None,
     rng: np.random.Generator,
 ) -> Checkpoint:
     """Open the checkpoint of a fit, and resume its random generator.
 
-    `all_params` are the parameters of the estimator and of nested ones, `fingerprint`
-    its data.
+    `all_params` are the parameters of the estimator and of nested ones, `data_of_fit`
+    is what the fit is compared by.
     """
     path = os.fspath(parameters.checkpoint)
     check_supports(parameters.solver, "checkpoint", f"checkpoint={path!r}")
     former = None if previous is None else previous.parameters
-    fit = fit_in_words(
+    fit = fingerprint_fit(
         {**all_params, **vars(parameters)},
-        {**fingerprint, "start (the former weights)": former},
+        {**data_of_fit, "start (the former weights)": former},
     )
     checkpoint = Checkpoint(path, parameters.checkpoint_every, fit)
     checkpoint.resume(rng)

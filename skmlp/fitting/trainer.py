@@ -14,7 +14,7 @@ from skmlp.fitting.config import TrainConfig, TrainingRun
 from skmlp.fitting.parameters import Parameters
 from skmlp.nn.network import BLOCK_ROWS
 from skmlp.optim.optimizers import Optimizer, OptimizerState
-from skmlp.persistence.checkpoints import Checkpoint, Start
+from skmlp.persistence.checkpoints import Checkpoint
 from skmlp.training.monitor import Monitor, Observer, StopReason
 from skmlp.training.threads import Workers, limit_blas_threads
 
@@ -99,9 +99,10 @@ def load_state(
         return state
     run.checkpoint.check_engine(run.backend)
     memory = copy(optimizer).init_state(state.parameters, state.optimizer_state).state()
-    start = Start(memory, state.draws)
     n_steps = None if count_steps is None else count_steps(run)
-    saved = run.checkpoint.restore(monitor, start, run.config.max_iter, n_steps)
+    saved = run.checkpoint.restore(
+        monitor, memory, state.draws, run.config.max_iter, n_steps
+    )
     return TrainingState(
         monitor.parameters.copy(), saved["rule"], tuple(saved["draws"])
     )

@@ -6,8 +6,7 @@ from onnx import TensorProto
 
 from skmlp.onnx.graph import Graph, as_int64
 
-SECOND = 1_000_000
-"""In microseconds, the unit of all moments and durations in a graph."""
+SECOND = 1_000_000  # in microseconds, the unit of all moments and durations in a graph
 
 HOUR, DAY = 3600 * SECOND, 86_400 * SECOND
 
@@ -49,7 +48,7 @@ class Integers:
         return self.graph.add("Cast", self.name, to=TensorProto.DOUBLE)
 
 
-def compute_month(local: Integers) -> Integers:
+def _compute_month(local: Integers) -> Integers:
     """Compute the month, 1 to 12."""
     # Years are counted from March 1, so that the leap day comes last; the calendar
     # repeats after an era of 400 years, which has 146,097 days. 719,468 days lie
@@ -64,19 +63,19 @@ def compute_month(local: Integers) -> Integers:
     return (months_since_march + 2) % 12 + 1
 
 
-def compute_weekday(local: Integers) -> Integers:
+def _compute_weekday(local: Integers) -> Integers:
     """Compute the weekday, 0 (Monday) to 6."""
     return (local // DAY + 3) % 7  # 1970 began on a Thursday
 
 
-def compute_hour(local: Integers) -> Integers:
+def _compute_hour(local: Integers) -> Integers:
     """Compute the hour, 0 to 23."""
     return local % DAY // HOUR
 
 
 DATE_PART_NODES: dict[str, Callable[[Integers], Integers]] = {
-    "month": compute_month,
-    "weekday": compute_weekday,
-    "hour": compute_hour,
+    "month": _compute_month,
+    "weekday": _compute_weekday,
+    "hour": _compute_hour,
 }
 """Formulas of the parts of a date, from microseconds of local time since 1970."""

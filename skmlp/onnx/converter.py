@@ -64,6 +64,7 @@ def _convert(scope: Any, operator: Any, container: Any) -> None:
     """Add the nodes of a classifier to a graph of skl2onnx."""
     model = operator.raw_operator
     graph = Graph(scope.get_unique_operator_name("skmlp") + "_")
+    # names that the scope has made unique among all steps of the pipeline
     inputs = _connect(graph, build_model_inputs(model), operator.inputs)
     label, probability = (output.full_name for output in operator.outputs)
     elem_type = guess_proto_type(operator.outputs[1].type)
@@ -87,32 +88,36 @@ def _connect(
     graph: Graph, wanted: Sequence[Input], variables: Sequence[Any]
 ) -> list[Input]:
     """Rename the inputs to the variables that the steps before compute."""
-    first = wanted[0]
-    if isinstance(first, MatrixInput):
-        whole = graph.concat([_cast(graph, v, first.elem_type) for v in variables])
-        return [dataclasses.replace(first, name=whole)]
+    is_matrix = isinstance(wanted[0], MatrixInput)
     by_name = {variable.raw_name: variable for variable in variables}
-    if all(entry.name in by_name for entry in wanted):
-        return [
-            dataclasses.replace(
-                entry, name=_cast(graph, by_name[entry.name], entry.elem_type)
-            )
-            for entry in wanted
-        ]
-    if not all(entry.kind == "numbers" for entry in wanted):
-        raise ValueError(
-            f"the classifier reads {[entry.name for entry in wanted]}, but the graph "
-            f"has {sorted(by_name)} at this step; let it come first, or encode its "
-            "columns in a step before, and fit it with preprocessing=None."
-        )
-    # a step before made one array of the named columns
-    whole = graph.concat([_cast(graph, v, first.elem_type) for v in variables])
+    if not is_matrix and all(entry.name in by_name for entry in wanted):
+        names = [_cast(graph, by_name[i.name], i.elem_type) for i in wanted]
+    else:
+        if not is_matrix:
+            _check_numeric(wanted, sorted(by_name))
+        # a step before, such as a scaler, makes one array of all columns
+        elem_type = wanted[0].elem_type
+        whole = graph.concat([_cast(graph, v, elem_type) for v in variables])
+        names = [whole]
+        if not is_matrix:
+            places = map(as_int64, range(len(wanted)))
+            names = [graph.add("Gather", whole, place, axis=1) for place in places]
     return [
-        dataclasses.replace(
-            entry, name=graph.add("Gather", whole, as_int64(place), axis=1)
-        )
-        for place, entry in enumerate(wanted)
+        dataclasses.replace(entry, name=name)
+        for entry, name in zip(wanted, names, strict=True)
     ]
+
+
+def _check_numeric(wanted: Sequence[Input], given: list[str]) -> None:
+    """Raise unless all inputs are numbers, which may come as one array."""
+    for entry in wanted:
+        is_text = entry.elem_type == TensorProto.STRING
+        if is_text or entry.kind not in {"numbers", "categories"}:
+            raise ValueError(
+                f"the classifier reads {[entry.name for entry in wanted]}, but the "
+                f"graph has {given} at this step; let it come first, or encode its "
+                "columns in a step before, and fit it with preprocessing=None."
+            )
 
 
 def _cast(graph: Graph, variable: Any, elem_type: int) -> str:

@@ -11,6 +11,7 @@ from skmlp.onnx.graph import Graph, as_float64
 from skmlp.onnx.inputs import (
     INPUTS,
     CategoryInput,
+    DateInput,
     Input,
     MatrixInput,
     NumberInput,
@@ -19,28 +20,20 @@ from skmlp.onnx.inputs import (
 )
 from skmlp.onnx.keys import build_keys, check_unicode
 from skmlp.onnx.text import add_text
-from skmlp.tabular.columns import (
-    CategoricalBlock,
-    DateColumn,
-    NumericColumn,
-    RealColumn,
-)
+from skmlp.tabular.categorical import CategoricalBlock
 from skmlp.tabular.encoder import TableEncoder, get_column_names, make_unique
 from skmlp.tabular.frame import get_remembered_names
+from skmlp.tabular.numeric import RealColumn
 from skmlp.tabular.scaling import FAR, LIMIT, SmoothScale
-from skmlp.tabular.text import ANALYZERS, TextBlock
+from skmlp.tabular.text import ANALYZERS
 
-MATRIX = "X"
-"""Name of the input of columns without names."""
-
-OFFSET = "utc_offset"
-"""Suffix of the second input of dates with a time zone."""
+MATRIX = "X"  # name of the input of columns without names
+OFFSET = "utc_offset"  # suffix of the second input of dates with a time zone
 
 Label = tuple[str, str, int]
 """Name of an input, name of its column, and position of the column."""
 
-FINE_SCALE = 1.0
-"""Scale in seconds below which parts of a microsecond change the predictions."""
+FINE_SCALE = 1.0  # in seconds; below, parts of a microsecond change the predictions
 
 
 def build_inputs(encoder: TableEncoder) -> list[Input]:
@@ -49,21 +42,23 @@ def build_inputs(encoder: TableEncoder) -> list[Input]:
         return [MatrixInput(MATRIX, MATRIX, width=encoder.n_features_in_)]
     columns = make_unique([str(name) for name in get_column_names(encoder)])
     places = range(len(columns))
-    labels = list(zip(build_input_names(columns), columns, places, strict=True))
+    labels = list(zip(_build_input_names(columns), columns, places, strict=True))
     inputs = _build_number_inputs(encoder, labels)
-    for text in encoder._text_columns:
-        inputs[text.position] = _build_text_input(text, labels[text.position])
-    for category in encoder._category_columns:
+    for text in encoder._text:
+        place = text.position
+        check_unicode(text.terms, f"column {columns[place]!r}")
+        state = {"unit": text.analyzer, "longest": ANALYZERS[text.analyzer].longest}
+        inputs[place] = TextInput(*labels[place], state=state)
+    for category in encoder._categorical:
         place = category.position
-        # a column may be tokenized as well
+        # text that is also a category keeps the state of its tokenizer
         text_state = inputs[place].state if place in inputs else {}
-        inputs[place] = _build_category_input(category, labels[place], text_state)
+        inputs[place] = build_category_input(category, labels[place], text_state)
     ordered, taken = [], [name for name, _, _ in labels]
-    needs_offset = {c.position for c in encoder._number_columns if _needs_offset(c)}
     for place in places:
         entry = inputs[place]
         ordered.append(entry)
-        if place in needs_offset:
+        if isinstance(entry, DateInput) and entry.needs_offset:
             taken = make_unique([*taken, f"{entry.name}_{OFFSET}"])
             offset = OffsetInput(taken[-1], entry.column, place, state=entry.state)
             ordered.append(offset)
@@ -75,16 +70,17 @@ def _is_matrix(encoder: TableEncoder) -> bool:
     has_names = hasattr(encoder, "feature_names_in_") or get_remembered_names(encoder)
     are_plain = all(
         isinstance(column, RealColumn) and not column.from_text
-        for column in encoder._number_columns
+        for column in encoder._numeric.columns
     )
-    only_numbers = len(encoder._number_columns) == encoder.n_features_in_
+    only_numbers = len(encoder._numeric.columns) == encoder.n_features_in_
     return not has_names and are_plain and only_numbers
 
 
-def build_input_names(columns: Sequence[str]) -> list[str]:
+def _build_input_names(columns: Sequence[str]) -> list[str]:
     """Build unique names that are not empty and that UTF-8 can hold."""
     names: list[str] = []
     for place, name in enumerate(columns):
+        # a lone surrogate becomes its escape, as \ud800
         clean = name.encode("utf-8", "backslashreplace").decode()
         if clean == name != "":
             names.append(name)
@@ -99,8 +95,8 @@ def _build_number_inputs(
     """Build the inputs of numbers, dates and durations, by position."""
     inputs: dict[int, Input] = {}
     first = 0  # place of a column's first number in the scale
-    odd = encoder._odd_columns()
-    for column in encoder._number_columns:
+    odd = encoder._find_mixed()
+    for column in encoder._numeric.columns:
         place = column.position
         if place in odd:
             raise TypeError(
@@ -111,8 +107,8 @@ def _build_number_inputs(
         # columns without values are passed as numbers
         input_class = INPUTS.get(column.kind, NumberInput)
         state = {
-            "kind": column.kind,
-            "column": vars(column),
+            "type": column.kind,
+            "fitted": vars(column),
             "is_fine": bool(encoder.scale_.scale[first] < FINE_SCALE),
         }
         inputs[place] = input_class(*labels[place], state=state)
@@ -120,24 +116,7 @@ def _build_number_inputs(
     return inputs
 
 
-def _needs_offset(column: NumericColumn) -> bool:
-    """Return True if parts of a date are in local time of a zone."""
-    return (
-        isinstance(column, DateColumn)
-        and bool(column.has_zone)
-        and not column.in_utc
-        and len(column.parts) > 1
-    )
-
-
-def _build_text_input(text: TextBlock, label: Label) -> TextInput:
-    """Build the input of a text column."""
-    check_unicode(text.terms, f"column {label[1]!r}")
-    state = {"unit": text.unit, "longest": ANALYZERS[text.unit].longest}
-    return TextInput(*label, state=state)
-
-
-def _build_category_input(
+def build_category_input(
     category: CategoricalBlock, label: Label, text_state: Mapping[str, Any]
 ) -> CategoryInput:
     """Build the input of a categorical column."""
@@ -148,7 +127,7 @@ def _build_category_input(
         "unknown": keys.unknown,
         "others": keys.others,
         "is_object": category.is_object,
-        "families": sorted(category.families),
+        "families": sorted(category.value_types),
     }
     return CategoryInput(*label, keys.elem_type, state=state)
 
@@ -157,22 +136,24 @@ def add_encoder(graph: Graph, encoder: TableEncoder, inputs: Sequence[Input]) ->
     """Add the nodes from inputs to `transform`'s matrix, in single precision."""
     offsets = {i.position: i.name for i in inputs if isinstance(i, OffsetInput)}
     by_position = {i.position: i for i in inputs if not isinstance(i, OffsetInput)}
+    # in the order of transform's columns: numbers, indicators, categories, text
     parts = []
     if encoder.n_numbers_:
         columns = []
         if isinstance(inputs[0], MatrixInput):
             columns.append(inputs[0].name)
         else:
-            for number in encoder._number_columns:
+            for number in encoder._numeric.columns:
+                # dates have several numbers
                 entry = by_position[number.position]
                 assert isinstance(entry, NumberInput)
                 columns += entry.add_numbers(graph, offsets.get(number.position))
         parts += _add_scaled_numbers(graph, encoder, graph.concat(columns))
-    for category in encoder._category_columns:
+    for category in encoder._categorical:
         entry = by_position[category.position]
         keys = build_keys(category, entry.column)
         parts += add_categories(graph, entry.name, category, keys)
-    for text in encoder._text_columns:
+    for text in encoder._text:
         components = add_text(graph, by_position[text.position].name, text)
         scaled = add_scale(graph, components, text.scale)
         parts.append(graph.add("Cast", scaled, to=TensorProto.FLOAT))
@@ -183,7 +164,7 @@ def _add_scaled_numbers(graph: Graph, encoder: TableEncoder, numbers: str) -> li
     """Add scaled numbers, and the indicators of missing values."""
     values = add_scale(graph, numbers, encoder.scale_)
     parts = [graph.add("Cast", values, to=TensorProto.FLOAT)]
-    indicated = encoder._missing_of  # indices of numbers that have an indicator
+    indicated = encoder._numeric.indicated  # indices of numbers that have an indicator
     if len(indicated):
         if len(indicated) < encoder.n_numbers_:
             indices = indicated.astype(np.int64)
@@ -195,12 +176,15 @@ def _add_scaled_numbers(graph: Graph, encoder: TableEncoder, numbers: str) -> li
 
 def add_scale(graph: Graph, x: str, scale: SmoothScale) -> str:
     """Add the smooth clipping z / sqrt(1 + (z / LIMIT)**2); missing becomes 0."""
+    # in doubles, since single precision would round large numbers, such as seconds
+    # since 1970, before their center is subtracted
     z = graph.add("Sub", x, as_float64(scale.center))
     z = graph.add("Div", z, as_float64(scale.scale))
     z = graph.add("Clip", z, as_float64(-FAR), as_float64(FAR))
     ratio = graph.add("Div", z, as_float64(LIMIT))
     square = graph.add("Mul", ratio, ratio)
     root = graph.add("Sqrt", graph.add("Add", square, as_float64(1)))
+    # constant in training: new values say nothing
     is_zero = graph.add("IsNaN", x)
     if scale.is_constant.any():
         is_zero = graph.add("Or", is_zero, scale.is_constant)

@@ -12,7 +12,7 @@ from skmlp._version import __version__
 from skmlp.classifier import MLPSoftmaxClassifier
 from skmlp.onnx.encoder import MATRIX, add_encoder, build_inputs
 from skmlp.onnx.graph import Graph
-from skmlp.onnx.inputs import KINDS, STATES, Input, MatrixInput
+from skmlp.onnx.inputs import METADATA, Input, MatrixInput
 from skmlp.onnx.keys import check_unicode, spell
 from skmlp.onnx.network import add_networks, check_activations
 from skmlp.tabular.encoder import TableEncoder, make_unique
@@ -61,13 +61,9 @@ def to_onnx(model: MLPSoftmaxClassifier) -> ModelProto:
 
     Raises
     ------
-    NotFittedError
-        If the model is not fitted.
-    TypeError
-        If a custom transformer or activation can't be exported, or if different
-        categories have the same text.
-    ValueError
-        If a category, a term or a label is no Unicode text.
+    TypeError, ValueError
+        If a custom transformer or activation, a type of categories, or text can't be
+        exported; the message names it.
 
     See Also
     --------
@@ -87,8 +83,12 @@ def to_onnx(model: MLPSoftmaxClassifier) -> ModelProto:
     ['label', 'probabilities']
     """
     inputs = build_model_inputs(model)
-    label, probability = name_outputs(inputs)
-    graph = Graph(choose_prefix(inputs))
+    label, probability = _name_outputs(inputs)
+    # no input has a name with the prefix of all names in the graph
+    prefix = "skmlp_"
+    while any(entry.name.startswith(prefix) for entry in inputs):
+        prefix += "_"
+    graph = Graph(prefix)
     add_model(graph, model, inputs, label, probability)
     classes = convert_labels(model.classes_)
     label_type = helper.np_dtype_to_tensor_dtype(classes.dtype)
@@ -108,7 +108,8 @@ def to_onnx(model: MLPSoftmaxClassifier) -> ModelProto:
         producer_name="skmlp",
         producer_version=__version__,
     )
-    helper.set_model_props(onnx_model, build_metadata(model, inputs))
+    # kinds and states of the inputs, which to_inputs reads
+    helper.set_model_props(onnx_model, _build_metadata(model, inputs))
     check_model(onnx_model)
     return onnx_model
 
@@ -138,21 +139,13 @@ def build_model_inputs(model: MLPSoftmaxClassifier) -> list[Input]:
     return build_inputs(encoder)
 
 
-def name_outputs(inputs: Sequence[Input]) -> list[str]:
+def _name_outputs(inputs: Sequence[Input]) -> list[str]:
     """Choose names of label and probabilities that no input has."""
     taken = [entry.name for entry in inputs]
     return [
         make_unique([*taken, f"output_{name}"])[-1] if name in taken else name
         for name in ("label", "probabilities")
     ]
-
-
-def choose_prefix(inputs: Sequence[Input]) -> str:
-    """Choose a prefix of names in the graph that no input's name begins with."""
-    prefix = "skmlp_"
-    while any(entry.name.startswith(prefix) for entry in inputs):
-        prefix += "_"
-    return prefix
 
 
 def add_model(
@@ -176,9 +169,11 @@ def add_model(
         model.member_weights_ if model.n_estimators_ > 1 else None,
         model.temperature_,
     )
-    if elem_type != TensorProto.FLOAT:
+    if elem_type != TensorProto.FLOAT:  # pipelines of skl2onnx may have doubles
         result = graph.add("Cast", result, to=elem_type)
+    # renamed at once, as only the last node can be
     graph.rename(result, probability)
+    # ties go to the first class, as in predict
     most_probable = graph.add("ArgMax", probability, axis=1, keepdims=0)
     labels = graph.add("Gather", convert_labels(model.classes_), most_probable)
     graph.rename(labels, label)
@@ -191,6 +186,7 @@ def convert_labels(classes: np.ndarray) -> np.ndarray:
         return classes.astype(np.int64 if is_int64 else np.uint64)
     if classes.dtype.kind == "f":
         return classes.astype(np.float64)
+    # objects of other types become text, which must tell them apart
     labels = [spell(label) for label in classes]
     check_unicode(labels, "the labels")
     if len(set(labels)) < len(labels):
@@ -201,15 +197,15 @@ def convert_labels(classes: np.ndarray) -> np.ndarray:
     return np.array(labels, dtype=object)
 
 
-def build_metadata(
+def _build_metadata(
     model: MLPSoftmaxClassifier, inputs: Sequence[Input]
 ) -> dict[str, str]:
     """Build the properties of the ONNX model, from which `to_inputs` is served."""
-    kinds = {i.name: {"kind": i.kind, "column": i.column} for i in inputs}
-    states = {i.name: {"conversion": i.conversion, **i.state} for i in inputs}
+    described = {
+        i.name: {"kind": i.kind, "column": i.column, **i.state} for i in inputs
+    }
     return {
         "skmlp_version": __version__,
         "skmlp_classes": json.dumps(convert_labels(model.classes_).tolist()),
-        KINDS: json.dumps(kinds),
-        STATES: json.dumps(states),
+        METADATA: json.dumps(described),
     }

@@ -5,7 +5,7 @@ import json
 import numpy as np
 from onnx import ModelProto
 
-from skmlp.onnx.inputs import INPUTS, KINDS, STATES, CategoryInput, Input, MatrixInput
+from skmlp.onnx.inputs import INPUTS, METADATA, CategoryInput, Input, MatrixInput
 from skmlp.tabular.encoder import make_unique
 from skmlp.tabular.frame import (
     Dense,
@@ -62,6 +62,7 @@ def to_inputs(onnx_model: ModelProto, X: TableLike) -> dict[str, np.ndarray]:
     table = _read_table(X)
     if isinstance(inputs[0], MatrixInput):
         return {inputs[0].name: inputs[0].fill_matrix(table)}
+    # unique as in build_inputs, so that equal names match by position
     names = make_unique([str(column.name) for column in read_columns(table)])
     # categories are compared exactly, so they must not be rounded to float64
     exact_names = {i.column for i in inputs if isinstance(i, CategoryInput)}
@@ -81,25 +82,18 @@ def to_inputs(onnx_model: ModelProto, X: TableLike) -> dict[str, np.ndarray]:
 def _read_inputs(onnx_model: ModelProto) -> list[Input]:
     """Restore the inputs from the metadata of a graph."""
     properties = {entry.key: entry.value for entry in onnx_model.metadata_props}
-    if KINDS not in properties:
+    if METADATA not in properties:
         raise ValueError("the graph was not made by skmlp.onnx.to_onnx.")
-    kinds = json.loads(properties[KINDS])
-    states = json.loads(properties.get(STATES, "{}"))
-    if not states or any(s.get("conversion") not in INPUTS for s in states.values()):
-        raise ValueError(
-            "expected a graph of this version of skmlp, got one of an earlier version. "
-            "Export the model again with skmlp.onnx.to_onnx."
-        )
     types = {entry.name: entry.type.tensor_type for entry in onnx_model.graph.input}
     return [
-        INPUTS[state["conversion"]](
+        INPUTS[state.pop("kind")](
             name,
-            kinds[name]["column"],
+            state.pop("column"),
             elem_type=types[name].elem_type,
             width=types[name].shape.dim[1].dim_value,
             state=state,
         )
-        for name, state in states.items()
+        for name, state in json.loads(properties[METADATA]).items()
     ]
 
 

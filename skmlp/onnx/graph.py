@@ -7,14 +7,10 @@ import numpy as np
 from onnx import GraphProto, NodeProto, TensorProto, ValueInfoProto, helper
 from onnx.numpy_helper import from_array
 
-LOWEST_OPSET = 13
-"""Opset of graphs without text columns."""
-
-TEXT_OPSET = 20
-"""First opset with StringConcat."""
-
+LOWEST_OPSET = 13  # opset of graphs without text columns
+TEXT_OPSET = 20  # first opset with StringConcat
+# lowest version of each operator domain
 DOMAINS = {"": LOWEST_OPSET, "ai.onnx.ml": 2, "com.microsoft": 1}
-"""Lowest version of each operator domain."""
 
 
 def as_int64(*values: int) -> np.ndarray:
@@ -60,6 +56,7 @@ class Graph:
             value if isinstance(value, str) else self.add_constant(value)
             for value in inputs
         ]
+        # the lowest version that all nodes accept, for the sake of old runtimes
         self.opsets[domain] = max(
             self.opsets.get(domain, DOMAINS[domain]), since, DOMAINS[domain]
         )
@@ -79,6 +76,7 @@ class Graph:
     def add_constant(self, value: np.ndarray) -> str:
         """Return the name of a constant, which is stored once."""
         content = str(value.tolist()) if value.dtype == object else value.tobytes()
+        # bytes, since -0.0 and NaN are constants, too
         key = value.dtype.str, value.shape, content
         if key not in self.constants:
             name = f"{self.prefix}constant_{len(self.constants) + 1}"

@@ -22,31 +22,22 @@ from skmlp.onnx.keys import (
     spell,
 )
 from skmlp.onnx.text import is_lowered_by_graph
-from skmlp.tabular.columns import (
-    NUMERIC_COLUMNS,
-    CategoricalBlock,
-    DateColumn,
-    Factorized,
-    NumericColumn,
-    factorize,
-    find_value_types,
-    is_all_missing,
-    to_datetime_index,
-)
+from skmlp.tabular.categorical import CategoricalBlock
+from skmlp.tabular.column_types import is_all_missing
+from skmlp.tabular.datetime import DateColumn, to_datetime_index
+from skmlp.tabular.encoder import NUMERIC_COLUMNS
+from skmlp.tabular.factorize import Factorized, factorize, find_value_types
 from skmlp.tabular.frame import Column, Dense, Values, read_columns, read_matrix
+from skmlp.tabular.numeric import NumericColumn
 
-KINDS = "skmlp_inputs"
-"""Property of the graph: kind and column of each input."""
-
-STATES = "skmlp_reads"
-"""Property of the graph: conversion and state of each input."""
+METADATA = "skmlp_inputs"  # property of the ONNX model: each input as JSON
 
 
 @dataclass(frozen=True)
 class Input:
     """An input of the graph, of shape (n_rows, width)."""
 
-    conversion: ClassVar[str]  # key of INPUTS, in the metadata
+    kind: ClassVar[str]  # key of INPUTS, in the metadata
 
     name: str  # in the graph
     column: str  # name of the table's column
@@ -54,11 +45,6 @@ class Input:
     elem_type: int = TensorProto.DOUBLE
     width: int = 1
     state: Mapping[str, Any] = field(default_factory=dict)  # for `fill`, as JSON
-
-    @property
-    def kind(self) -> str:
-        """Kind of values, for readers of the metadata."""
-        return self.conversion
 
     @property
     def dtype(self) -> np.dtype:
@@ -79,7 +65,7 @@ class Input:
 class MatrixInput(Input):
     """All columns as one matrix, where they are numbers without names."""
 
-    conversion = "matrix"
+    kind = "matrix"
 
     def fill_matrix(self, table: Dense) -> np.ndarray:
         """Convert a table to the values of the input, (n_rows, width)."""
@@ -89,7 +75,7 @@ class MatrixInput(Input):
                 "columns of fit."
             )
         matrix = read_matrix(table)
-        if matrix is None:
+        if matrix is None:  # not of one numeric dtype
             columns = [
                 NUMERIC_COLUMNS["numbers"](column.position).read(column)[0]
                 for column in read_columns(table)
@@ -102,17 +88,16 @@ class MatrixInput(Input):
 class NumberInput(Input):
     """Numbers and truth values, NaN where missing; base of dates and durations."""
 
-    conversion = "numbers"
+    kind = "numbers"
 
     @property
     def reader(self) -> NumericColumn:
         """The encoder's column, which reads and refuses values as in Python."""
-        reader = NUMERIC_COLUMNS[self.state["kind"]](self.position)
-        vars(reader).update(self.state["column"])
+        reader = NUMERIC_COLUMNS[self.state["type"]](self.position)
+        vars(reader).update(self.state["fitted"])
         return reader
 
     def fill(self, column: Column) -> np.ndarray:
-        """Convert a column to doubles."""
         return self.reader.read(column)[0].astype(self.dtype)
 
     def add_numbers(self, graph: Graph, offset: str | None) -> list[str]:
@@ -122,8 +107,8 @@ class NumberInput(Input):
     def _read(self, column: Column) -> Values | None:
         """Parse text as the encoder does; None if all values are missing."""
         self.reader.read(column)  # raises what `predict_proba` raises
-        values = self.reader.as_meant(column).data
-        return None if is_all_missing(column._replace(data=values)) else values
+        values = self.reader.parse(column).data
+        return None if is_all_missing(values) else values
 
     def _to_microseconds(
         self, column: Column, index: pd.DatetimeIndex | pd.TimedeltaIndex
@@ -140,36 +125,40 @@ class NumberInput(Input):
         return rounded.asi8  # NaT is the smallest int64, as MISSING_INT64 is
 
 
+def _add_seconds(ticks: Integers) -> str:
+    """Add seconds of microseconds, NaN where missing."""
+    seconds = ticks.graph.add("Div", ticks.as_double(), as_float64(SECOND))
+    is_missing = ticks.equals(MISSING_INT64)
+    return ticks.graph.add("Where", is_missing, as_float64(np.nan), seconds)
+
+
 @dataclass(frozen=True)
 class DurationInput(NumberInput):
     """Durations in microseconds."""
 
-    conversion = "durations"
+    kind = "durations"
     elem_type: int = TensorProto.INT64
 
     def fill(self, column: Column) -> np.ndarray:
-        """Convert a column to microseconds."""
         values = self._read(column)
         if values is None:
             return np.full(len(column.data), MISSING_INT64)
         return self._to_microseconds(column, pd.TimedeltaIndex(values))
 
     def add_numbers(self, graph: Graph, offset: str | None) -> list[str]:
-        """Add nodes for seconds."""
-        ticks = Integers(graph, self.name)
-        return [_mask_missing(ticks, _to_seconds(ticks))]
+        return [_add_seconds(Integers(graph, self.name))]
 
 
 @dataclass(frozen=True)
 class TimeInput(DurationInput):
     """Times of the day in microseconds since midnight."""
 
-    conversion = "times"
+    kind = "times"
 
     def fill(self, column: Column) -> np.ndarray:
-        """Convert a column to microseconds."""
         (seconds,) = self.reader.read(column)
         is_missing = np.isnan(seconds)
+        # rint, as seconds are binary fractions
         ticks = np.rint(np.where(is_missing, 0, seconds) * SECOND).astype(np.int64)
         return np.where(is_missing, MISSING_INT64, ticks)
 
@@ -178,69 +167,66 @@ class TimeInput(DurationInput):
 class DateInput(NumberInput):
     """Dates in microseconds since 1970, in UTC or, without a time zone, local."""
 
-    conversion = "dates"
+    kind = "dates"
     elem_type: int = TensorProto.INT64
 
+    @property
+    def needs_offset(self) -> bool:
+        """True if parts of the date are in local time of a zone."""
+        fitted = self.state["fitted"]
+        is_local = fitted["has_zone"] and not fitted["in_utc"]
+        return is_local and len(fitted["parts"]) > 1
+
     def fill(self, column: Column) -> np.ndarray:
-        """Convert a column to microseconds."""
         values = self._read(column)
         if values is None:
             return np.full(len(column.data), MISSING_INT64)
         return self._to_microseconds(column, to_datetime_index(values))
 
     def add_numbers(self, graph: Graph, offset: str | None) -> list[str]:
-        """Add nodes for seconds since 1970, and the parts that varied in training."""
+        # elapsed seconds count in UTC, parts of the date in local time
         moments = local = Integers(graph, self.name)
         if offset is not None:
             local = moments + Integers(graph, offset) * SECOND
         parts = [
             DATE_PART_NODES[part](local).as_double()
-            for part in self.state["column"]["parts"][1:]
+            for part in self.state["fitted"]["parts"][1:]
         ]
-        return [_mask_missing(moments, part) for part in (_to_seconds(moments), *parts)]
+        is_missing, nan = moments.equals(MISSING_INT64), as_float64(np.nan)
+        parts = [graph.add("Where", is_missing, nan, part) for part in parts]
+        return [_add_seconds(moments), *parts]
 
 
 @dataclass(frozen=True)
 class OffsetInput(NumberInput):
     """Seconds that the local time of a date is ahead of UTC."""
 
-    conversion = "offsets"
+    kind = "offsets"
     elem_type: int = TensorProto.INT64
 
     def fill(self, column: Column) -> np.ndarray:
         """Convert a column of dates to offsets, 0 where missing."""
+        # zones may differ by row, so to_datetime_index may convert to UTC
         values = self._read(column)
         if values is None:
             return np.zeros(len(column.data), dtype=np.int64)
         dates = to_datetime_index(values)
         reader = self.reader
         assert isinstance(reader, DateColumn)
-        local = reader.local(values, dates).tz_localize(None)
+        local = reader.to_local(values, dates).tz_localize(None)
         utc = dates if dates.tz is None else dates.tz_convert("UTC").tz_localize(None)
         ahead = (local - utc).as_unit("us")
         return np.where(ahead.isna(), 0, ahead.asi8 // SECOND)
-
-
-def _to_seconds(ticks: Integers) -> str:
-    """Add a conversion of microseconds to seconds."""
-    return ticks.graph.add("Div", ticks.as_double(), as_float64(SECOND))
-
-
-def _mask_missing(ticks: Integers, values: str) -> str:
-    """Add NaN where the input is missing."""
-    is_missing = ticks.equals(MISSING_INT64)
-    return ticks.graph.add("Where", is_missing, as_float64(np.nan), values)
 
 
 @dataclass(frozen=True)
 class TextInput(Input):
     """Text to be tokenized, empty where missing."""
 
-    conversion = "text"
+    kind = "text"
     elem_type: int = TensorProto.STRING
 
     def fill(self, column: Column) -> np.ndarray:
-        """Convert to lower case and cut to the length that the encoder reads."""
         found = factorize(column)
         came = find_value_types(found.distinct)
         if came and "text" not in came:
@@ -248,6 +234,7 @@ class TextInput(Input):
                 f"expected text in {column.describe()}, got "
                 f"{' and '.join(sorted(came))}. Convert it, or fit again."
             )
+        # the encoder reads lower case, and no more than the first characters
         texts = [
             spell(value)[: self.state["longest"]].lower()
             if isinstance(value, str)
@@ -262,20 +249,15 @@ class TextInput(Input):
 class CategoryInput(Input):
     """Categories as keys, see `skmlp.onnx.keys`; their text may be tokenized, too."""
 
-    conversion = "categories"
-
-    @property
-    def kind(self) -> str:
-        """Kind of values, for readers of the metadata."""
-        return "text" if self.elem_type == TensorProto.STRING else "numbers"
+    kind = "categories"
 
     def fill(self, column: Column) -> np.ndarray:
-        """Convert each value to the key of its category."""
         found = factorize(column)
+        # refuses other types of values as in Python
         fitted = CategoricalBlock(column.position, 2, 1)
         fitted.is_object = self.state["is_object"]
-        fitted.families = set(self.state["families"])
-        fitted._check_kind(column, found)
+        fitted.value_types = set(self.state["families"])
+        fitted.check_type(column, found.distinct)
         keys: list[Any]
         if self.elem_type == TensorProto.STRING:
             if "unit" in self.state:
@@ -284,6 +266,7 @@ class CategoryInput(Input):
         else:
             unknown = self.state["unknown"]
             keys = [find_number_key(v, self.dtype, unknown) for v in found.distinct]
+        # the code of missing values is -1, so their key comes last
         table = np.array([*keys, self.state["missing"]], dtype=object)
         is_bool = self.elem_type == TensorProto.BOOL
         if is_bool and any(key is None for key in table[np.unique(found.codes)]):
@@ -310,16 +293,8 @@ class CategoryInput(Input):
                 )
 
 
+_NUMERIC = (NumberInput, DurationInput, TimeInput, DateInput, OffsetInput)
 INPUTS: dict[str, type[Input]] = {
-    input_class.conversion: input_class
-    for input_class in (
-        MatrixInput,
-        NumberInput,
-        DurationInput,
-        TimeInput,
-        DateInput,
-        OffsetInput,
-        TextInput,
-        CategoryInput,
-    )
+    input_class.kind: input_class
+    for input_class in (MatrixInput, *_NUMERIC, TextInput, CategoryInput)
 }

@@ -9,7 +9,7 @@ import datetime as dt
 import enum
 import math
 import re
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from fractions import Fraction
 from numbers import Integral, Number
 from typing import Any, NamedTuple
@@ -19,22 +19,19 @@ import numpy as np
 import pandas as pd
 from onnx import TensorProto
 
-from skmlp.tabular.columns import CategoricalBlock
+from skmlp.tabular.categorical import CategoricalBlock
 
-MISSING_INT64 = np.iinfo(np.int64).min
-"""Missing value of int64 inputs; NumPy's NaT is the same number."""
-
-UNKNOWN = MISSING_INT64 + 1
-"""Key of unknown categories among integers."""
-
+MISSING_INT64 = np.iinfo(np.int64).min  # as NumPy's NaT
+UNKNOWN = MISSING_INT64 + 1  # key of unknown categories among integers
 LARGEST_DOUBLE = float(np.finfo(np.float64).max)
 
+# key of missing values among texts that include the empty one, and of unknown values;
 # whitespace, in which the tokenizer of a column that is also text finds no word
 STAND_IN = "\x1f"
-"""Key of missing or unknown values among texts that include the empty one."""
+SURROGATE = re.compile("[\ud800-\udfff]")  # half of a pair, which UTF-8 can't encode
 
-SURROGATE = re.compile("[\ud800-\udfff]")
-"""Half of a UTF-16 pair, which UTF-8 and so ONNX can't encode."""
+PLAIN_TYPES = (pd.Timedelta, pd.Period, dt.time, bytes, UUID, enum.Enum)
+"""Types with one repr per value; the encoder converts dates and durations to pandas."""
 
 
 class Keys(NamedTuple):
@@ -50,27 +47,28 @@ class Keys(NamedTuple):
 def build_keys(column: CategoricalBlock, name: str) -> Keys:
     """Build the keys of a fitted column: numbers if one type is exact, else text."""
     known = list(column.known)
-    keys = None
-    if _has_only(known, Number, np.bool_):
-        keys = _build_number_keys(known, column.has_missing)
+    keys = _build_number_keys(known, column.has_missing)
     return keys or _build_text_keys(known, name)
 
 
 def _build_number_keys(known: Sequence[Any], has_missing: bool) -> Keys | None:
     """Build numeric keys; None where neither int64 nor double is exact for all."""
+    if not _has_only(known, Number, np.bool_):
+        return None
+    # bool has no value for missing
     if not has_missing and _has_only(known, bool, np.bool_):
         return Keys(TensorProto.BOOL, list(map(int, known)), None, None, {})
     is_int64 = _has_only(known, Integral, np.bool_) and all(
         UNKNOWN < value <= np.iinfo(np.int64).max for value in known
     )
     is_double = all(map(_is_exact_double, known)) and -LARGEST_DOUBLE not in known
+    # with missing values doubles come first, as NaN is what users pass for them
     if is_int64 and not (has_missing and is_double):
-        return Keys(
-            TensorProto.INT64, list(map(int, known)), MISSING_INT64, UNKNOWN, {}
-        )
+        whole = list(map(int, known))
+        return Keys(TensorProto.INT64, whole, MISSING_INT64, UNKNOWN, {})
     if is_double:
-        keys = list(map(float, known))
-        return Keys(TensorProto.DOUBLE, keys, None, -LARGEST_DOUBLE, {})
+        doubles = list(map(float, known))
+        return Keys(TensorProto.DOUBLE, doubles, None, -LARGEST_DOUBLE, {})
     return None
 
 
@@ -94,6 +92,7 @@ def _build_text_keys(known: Sequence[object], name: str) -> Keys:
             "which text in a graph can't tell apart; turn them into text before fit."
         )
     check_unicode(texts, f"column {name!r}")
+    # an empty text is missing, unless it is a category
     missing = "" if "" not in texts else _build_stand_in(texts)
     unknown = _build_stand_in([*texts, missing])
     return Keys(TensorProto.STRING, texts, missing, unknown, others)
@@ -164,17 +163,25 @@ def find_text_keys(values: Iterable[object], state: Mapping[str, Any]) -> list[s
     for value in values:
         if isinstance(value, str):
             text = spell(value)
+            # text that is the key of a number or of missing must not match these
             keys.append(unknown if text in taken or SURROGATE.search(text) else text)
         else:
             keys.append(others.get(build_identity(value), unknown))
     return keys
 
 
-def build_identity(value: object) -> str | None:
+def build_identity(value: Any) -> str | None:
     """Build a text that equal values share; None for types without one."""
-    for kinds, build in IDENTITIES:
-        if isinstance(value, kinds):
-            return build(value)
+    if isinstance(value, Number | np.bool_):
+        return _identify_number(value)
+    if isinstance(value, pd.Timestamp):
+        # equal moments may have different time zones
+        return str(value if value.tz is None else value.tz_convert("UTC"))
+    if isinstance(value, pd.Interval):
+        ends = build_identity(value.left), build_identity(value.right)
+        return f"interval {value.closed} {ends}"
+    if isinstance(value, PLAIN_TYPES):
+        return repr(value)
     return None
 
 
@@ -183,39 +190,10 @@ def _identify_number(value: Any) -> str:
     value = _to_python(value)
     if isinstance(value, complex):
         return str(value)
+    # NaN and infinity have no integer part
     if value != value or value in (math.inf, -math.inf):
         return str(float(value))
     if value == int(value):
         return str(int(value))
+    # Decimal("0.1") is no double, so it is equal to 1/10 and not to 0.1
     return repr(float(value)) if _is_exact_double(value) else str(Fraction(value))
-
-
-def _identify_moment(value: dt.datetime) -> str:
-    """Build the text of a moment in UTC, or local if it has no time zone."""
-    moment = pd.Timestamp(value)
-    return str(moment if moment.tz is None else moment.tz_convert("UTC"))
-
-
-def _identify_interval(value: pd.Interval) -> str:
-    """Build the text of an interval."""
-    ends = build_identity(value.left), build_identity(value.right)
-    return f"interval {value.closed} {ends}"
-
-
-IDENTITIES: Sequence[tuple[tuple[type, ...], Callable[[Any], str]]] = (
-    ((str,), lambda value: repr(spell(value))),
-    ((Number, np.bool_), _identify_number),
-    ((enum.Enum,), lambda value: f"{type(value).__qualname__} {value.name}"),
-    ((dt.datetime,), _identify_moment),
-    ((dt.timedelta,), lambda value: f"lasting {pd.Timedelta(value)}"),
-    ((pd.Interval,), _identify_interval),
-    ((pd.Period,), lambda value: f"period {value.freqstr} {value}"),
-    ((tuple,), lambda value: f"tuple {list(map(build_identity, value))}"),
-    # sorted, as the order of a set depends on the process
-    ((frozenset,), lambda v: f"set {sorted(map(str, map(build_identity, v)))}"),
-    (
-        (dt.date, dt.time, np.datetime64, np.timedelta64, bytes, UUID),
-        lambda value: f"{type(value).__name__} {value}",
-    ),
-)
-"""Builders of identities by type; the first that fits counts."""

@@ -7,44 +7,18 @@ from typing import Any
 import numpy as np
 from onnx import TensorProto, helper
 
-from skmlp.nn.activations import (
-    ELU,
-    GELU,
-    SELU,
-    Activation,
-    Identity,
-    LeakyReLU,
-    PReLU,
-    ReLU,
-    Sigmoid,
-    SiLU,
-    Softplus,
-    Tanh,
-)
+from skmlp.nn import activations
+from skmlp.nn.activations import GELU, Activation
 from skmlp.nn.layers import ActivationLayer, Dense, Dropout, Layer, PeriodicEmbedding
 from skmlp.nn.network import Architecture, Network
 from skmlp.nn.parameters import Views
 from skmlp.onnx.graph import Graph, as_float32, as_int64
 
-BLOCK_ROWS = 1024
-"""Rows per step of networks with a periodic embedding, which makes them wide."""
-
-SMALLEST_NORMAL = np.finfo(np.float32).tiny
-"""Lower bound of probabilities before their logarithm."""
+LOOP_ROWS = 1024  # rows per step with a periodic embedding, which is wide
+SMALLEST_NORMAL = np.finfo(np.float32).tiny  # of probabilities, before their logarithm
 
 
-def add_elu(graph: Graph, z: str, activation: ELU, p: Views) -> str:
-    """Add the exponential linear unit."""
-    return graph.add("Elu", z, alpha=float(activation.alpha))
-
-
-def add_selu(graph: Graph, z: str, activation: SELU, p: Views) -> str:
-    """Add the scaled exponential linear unit."""
-    alpha, gamma = activation.elu.alpha, activation.scale
-    return graph.add("Selu", z, alpha=float(alpha), gamma=float(gamma))
-
-
-def add_gelu(graph: Graph, z: str, activation: GELU, p: Views) -> str:
+def _add_gelu(graph: Graph, z: str, activation: GELU, p: Views) -> str:
     """Add z * (1 + erf(z / sqrt(2))) / 2."""
     error = graph.add("Erf", graph.add("Mul", z, as_float32(math.sqrt(0.5))))
     cdf = graph.add("Add", error, as_float32(1))
@@ -52,19 +26,25 @@ def add_gelu(graph: Graph, z: str, activation: GELU, p: Views) -> str:
 
 
 ACTIVATION_NODES: dict[type[Activation], Callable[[Graph, str, Any, Views], str]] = {
-    Identity: lambda graph, z, activation, p: z,
-    ReLU: lambda graph, z, activation, p: graph.add("Relu", z),
-    LeakyReLU: lambda graph, z, activation, p: graph.add(
-        "LeakyRelu", z, alpha=float(activation.negative_slope)
+    activations.Identity: lambda graph, z, f, p: z,
+    activations.ReLU: lambda graph, z, f, p: graph.add("Relu", z),
+    activations.LeakyReLU: lambda graph, z, f, p: graph.add(
+        "LeakyRelu", z, alpha=float(f.negative_slope)
     ),
-    PReLU: lambda graph, z, activation, p: graph.add("PRelu", z, as_float32(p.slope)),
-    Sigmoid: lambda graph, z, activation, p: graph.add("Sigmoid", z),
-    Tanh: lambda graph, z, activation, p: graph.add("Tanh", z),
-    ELU: add_elu,
-    SELU: add_selu,
-    GELU: add_gelu,
-    SiLU: lambda graph, z, activation, p: graph.add("Mul", z, graph.add("Sigmoid", z)),
-    Softplus: lambda graph, z, activation, p: graph.add("Softplus", z),
+    activations.PReLU: lambda graph, z, f, p: graph.add(
+        "PRelu", z, as_float32(p.slope)
+    ),
+    activations.Sigmoid: lambda graph, z, f, p: graph.add("Sigmoid", z),
+    activations.Tanh: lambda graph, z, f, p: graph.add("Tanh", z),
+    activations.ELU: lambda graph, z, f, p: graph.add("Elu", z, alpha=float(f.alpha)),
+    activations.SELU: lambda graph, z, f, p: graph.add(
+        "Selu", z, alpha=float(f.elu.alpha), gamma=float(f.scale)
+    ),
+    activations.GELU: _add_gelu,
+    activations.SiLU: lambda graph, z, f, p: graph.add(
+        "Mul", z, graph.add("Sigmoid", z)
+    ),
+    activations.Softplus: lambda graph, z, f, p: graph.add("Softplus", z),
 }
 """Nodes of each activation."""
 
@@ -79,20 +59,20 @@ def check_activations(architecture: Architecture) -> None:
             )
 
 
-def add_dense(graph: Graph, x: str, layer: Dense) -> str:
+def _add_dense(graph: Graph, x: str, layer: Dense) -> str:
     """Add an affine map: (..., n_rows, n_inputs) to (..., n_rows, n_outputs)."""
     product = graph.add("MatMul", x, as_float32(layer.p.weight))
     # one bias per network and unit, the same for all rows
     return graph.add("Add", product, as_float32(layer.p.bias[..., np.newaxis, :]))
 
 
-def add_activation(graph: Graph, x: str, layer: ActivationLayer) -> str:
+def _add_activation(graph: Graph, x: str, layer: ActivationLayer) -> str:
     """Add the activation of a layer."""
     add_nodes = ACTIVATION_NODES[type(layer.activation)]
     return add_nodes(graph, x, layer.activation, layer.by_row)
 
 
-def add_periodic_embedding(graph: Graph, x: str, layer: PeriodicEmbedding) -> str:
+def _add_periodic_embedding(graph: Graph, x: str, layer: PeriodicEmbedding) -> str:
     """Append the periodic embedding of the numeric features to the inputs."""
     frequency_phase = as_float32(layer.p.frequency_phase)
     members, n_numbers = frequency_phase.shape[:-3], layer.n_numbers
@@ -100,6 +80,7 @@ def add_periodic_embedding(graph: Graph, x: str, layer: PeriodicEmbedding) -> st
     # (n_numbers, 1, n_rows), so that each feature has a product of its own
     numbers = graph.add("Transpose", numbers, perm=[1, 0])
     numbers = graph.add("Unsqueeze", numbers, as_int64(1))
+    # frequency and phase per cosine: (..., n_numbers, n_cosines, 2)
     angle = graph.add("Mul", frequency_phase[..., :1], numbers)
     cosine = graph.add("Cos", graph.add("Add", angle, frequency_phase[..., 1:]))
     # (..., n_numbers, n_projections, n_rows)
@@ -108,15 +89,16 @@ def add_periodic_embedding(graph: Graph, x: str, layer: PeriodicEmbedding) -> st
     embedded = graph.add("Reshape", embedded, flat)
     axes = list(range(len(flat)))
     embedded = graph.add("Transpose", embedded, perm=[*axes[:-2], axes[-1], axes[-2]])
+    # the same inputs for all members, in front of what each embeds
     if members:
         x = graph.add("Expand", x, as_int64(*members, 1, 1))
     return graph.add("Concat", x, embedded, axis=-1)
 
 
 LAYER_NODES: dict[type[Layer], Callable[[Graph, str, Any], str]] = {
-    Dense: add_dense,
-    ActivationLayer: add_activation,
-    PeriodicEmbedding: add_periodic_embedding,
+    Dense: _add_dense,
+    ActivationLayer: _add_activation,
+    PeriodicEmbedding: _add_periodic_embedding,
     Dropout: lambda graph, x, layer: x,  # the identity outside of training
 }
 """Nodes of each layer."""
@@ -132,6 +114,7 @@ def add_networks(
 ) -> str:
     """Add the nodes from encoded rows (n_rows, n_inputs) to their probabilities."""
     network = Network(architecture, parameters)
+    # a single network needs no mean
     if parameters.ndim == 2 and ensemble_weights is None:
         ensemble_weights = np.full(len(parameters), 1 / len(parameters))
 
@@ -158,6 +141,7 @@ def _add_probabilities(
         if temperature == 1:
             return mean
         logits = graph.add("Log", graph.add("Max", mean, as_float32(SMALLEST_NORMAL)))
+    # of an ensemble, these are the logarithms of the mean
     if temperature != 1:
         logits = graph.add("Div", logits, as_float32(temperature))
     return graph.add("Softmax", logits, axis=-1)
@@ -171,6 +155,7 @@ def _add_loop_over_blocks(
 ) -> str:
     """Add a loop over blocks of rows, which bounds the memory of wide networks."""
     widths = architecture.n_inputs, architecture.n_classes
+    # the body is a graph from a block of rows to its probabilities
     body = graph.body()
     block_name = f"{body.prefix}block"
     result = add_layers(body, block_name)
@@ -181,11 +166,12 @@ def _add_loop_over_blocks(
     loop = body.as_proto("networks", [block], [predicted], with_constants=False)
     # Scan needs blocks of one length, so rows of zeros fill the last one
     n_rows = graph.add("Gather", graph.add("Shape", x), as_int64(0))
-    size = graph.add("Min", n_rows, as_int64(BLOCK_ROWS))
+    size = graph.add("Min", n_rows, as_int64(LOOP_ROWS))
     n_padding = graph.add("Mod", graph.add("Sub", as_int64(0), n_rows), size)
     pads = graph.add("Concat", as_int64(0, 0), n_padding, as_int64(0), axis=0)
     shape = graph.add("Concat", as_int64(-1), size, as_int64(widths[0]), axis=0)
     blocks = graph.add("Reshape", graph.add("Pad", x, pads), shape)
+    # (n_blocks, block_rows, n_inputs) to (n_blocks, block_rows, n_classes)
     parts = graph.add("Scan", blocks, body=loop, num_scan_inputs=1)
     rows = graph.add("Reshape", parts, as_int64(-1, widths[1]))
     return graph.add("Slice", rows, as_int64(0), n_rows, as_int64(0))

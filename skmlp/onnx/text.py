@@ -14,27 +14,25 @@ from skmlp.tabular.text import ANALYZERS, TextBlock
 WORD = r"[\p{L}\p{N}_]+|[^\p{L}\p{N}_\s\p{Z}\x0b\x1c-\x1f\x{85}]"
 r"""Python's \w+|[^\w\s] in the syntax of RE2."""
 
-END = " \ue000"
-"""Mark after each text, since the tokenizer fails where all texts are empty."""
-
-OTHER, SPACE = 0, 1
-"""Tokens of unknown characters or words, and of spaces."""
-
-MOST_CAPITALS = 4
-"""Letters beyond ASCII of a word, up to which all capitalizations are listed."""
+END = " \ue000"  # after each text, since the tokenizer fails where all are empty
+OTHER, SPACE = 0, 1  # tokens of unknown characters or words, and of spaces
+MOST_CAPITALS = 4  # letters beyond ASCII, up to which all capitalizations are listed
 
 
 def add_text(graph: Graph, x: str, column: TextBlock) -> str:
     """Add the nodes from text (n_rows, 1) to unscaled components, in doubles."""
-    tokens, terms = TOKENIZERS[column.unit](graph, x, column.terms)
+    # (n_rows, n_tokens), then (n_rows, n_terms)
+    tokens, terms = TOKENIZERS[column.analyzer](graph, x, column.terms)
     counts = _add_counts(graph, tokens, terms)
     # sublinear term frequency: 1 + log(count), where the count is not 0
     frequency = graph.add("Add", graph.add("Log", counts), as_float32(1))
     weight = graph.add("Mul", frequency, as_float32(column.idf))
     is_there = graph.add("Greater", counts, as_float32(0))
     weight = graph.add("Where", is_there, weight, as_float32(0))
+    # L2 norm of each row, (n_rows, 1); dividing after the product handles fewer numbers
     squares = graph.add("Mul", weight, weight)
     norm = graph.add("Sqrt", graph.add("ReduceSum", squares, as_int64(1)))
+    # projection of truncated SVD: (n_terms, n_components)
     components = graph.add("MatMul", weight, column.weights)
     # 0 / tiny = 0 where a text has no term
     norm = graph.add("Max", norm, as_float32(np.finfo(np.float32).tiny))
@@ -68,11 +66,12 @@ def _tokenize_words(
     graph: Graph, x: str, terms: Sequence[str]
 ) -> tuple[str, list[tuple[int, ...]]]:
     """Add the tokens of each row's words and marks; return terms as tokens, too."""
+    # a term is a word, or two words with a space between them
     pieces = [term.split(" ") for term in terms]
     known = sorted(set(itertools.chain.from_iterable(pieces)))
     tokens = {word: token for token, word in enumerate(known, start=1)}
     forms = {
-        form: tokens[word] for word in known for form in list_capitalizations(word)
+        form: tokens[word] for word in known for form in _list_capitalizations(word)
     }
     ended = graph.add("StringConcat", x, np.array(END, object), since=TEXT_OPSET)
     found = graph.tokenize(ended, "", tokenexp=WORD)
@@ -80,13 +79,14 @@ def _tokenize_words(
     # which lowers ASCII, so the table has the capitals of other letters
     line = graph.add("Reshape", found, as_int64(-1))
     line = graph.add("StringNormalizer", line, case_change_action="LOWER", locale="C")
+    # words in no term become OTHER, which keeps their neighbors apart
     keys, values = np.array(list(forms), object), np.array(list(forms.values()))
     line = graph.look_up(line, keys, values, OTHER)
     found = graph.add("Reshape", line, graph.add("Shape", found))
     return found, [tuple(tokens[word] for word in piece) for piece in pieces]
 
 
-def list_capitalizations(word: str) -> Iterable[str]:
+def _list_capitalizations(word: str) -> Iterable[str]:
     """List the forms of a word that differ in the case of letters beyond ASCII."""
     forms = [
         (letter, letter.upper())
@@ -111,7 +111,7 @@ def is_lowered_by_graph(text: str, unit: str) -> bool:
         return "\u0130" not in text
     return all(
         # bytes.lower() lowers ASCII alone
-        word.encode().lower().decode() in list_capitalizations(word.lower())
+        word.encode().lower().decode() in _list_capitalizations(word.lower())
         for word in re.findall(r"\w+", text)
     )
 
@@ -129,6 +129,7 @@ def _tokenize_characters(
     tokens[" "] = SPACE
     spaced = graph.add("StringConcat", np.array(" ", object), x, since=TEXT_OPSET)
     found = graph.tokenize(spaced, " ", separators=[""])
+    # no more characters than the encoder reads, after the space in front
     end = as_int64(1 + ANALYZERS["characters"].longest)
     found = graph.add("Slice", found, as_int64(0), end, as_int64(1))
     # every character of Unicode that is a space, or a known letter in either case
@@ -139,6 +140,7 @@ def _tokenize_characters(
     }
     keys, values = np.array(list(table), object), np.array(list(table.values()))
     line = graph.look_up(found, keys, values, OTHER)
+    # a space after the last word
     line = graph.add("Pad", line, as_int64(0, 0, 0, 1), np.array(SPACE))
     grams = [tuple(tokens[letter] for letter in term) for term in terms]
     return _drop_repeated_spaces(graph, line), grams
@@ -146,6 +148,7 @@ def _tokenize_characters(
 
 def _drop_repeated_spaces(graph: Graph, line: str) -> str:
     """Add nodes that drop spaces after a space; zeros fill the end of each row."""
+    # (n_rows, n_characters): 1 where a space follows a space
     is_space = graph.add("Equal", line, np.array(SPACE))
     is_space = graph.add("Cast", is_space, to=TensorProto.INT64)
     before = graph.add("Slice", is_space, as_int64(0), as_int64(-1), as_int64(1))

@@ -1,7 +1,7 @@
-"""Temporary files: each is locked while its process lives, and removed after that.
+"""Temporary files and folders: locked while their process lives, removed after that.
 
-A process that is killed leaves its temporary files. Its locks go with it, so that the
-next process can tell these files from those that are still being written.
+A killed process leaves its temporary files, but its locks go with it: so the next
+process can tell them from those that are still being written.
 """
 
 import os
@@ -24,25 +24,16 @@ FOLDER_PREFIX = "skmlp-query-"
 """Start of the names of temporary folders."""
 
 
-# A file that replaces another
-
-
 @contextmanager
 def replace_file(path: str | os.PathLike) -> Iterator[BufferedRandom]:
     """Give a new file that replaces the one at `path` once the block ends.
 
-    The file at `path` is the former or the new one, whole in either case, even if the
-    process is killed. If the block raises, the new file is removed.
-
-    Raises
-    ------
-    FileNotFoundError
-        If there is no folder to write to.
+    Even if the process is killed, the file at `path` is the old or the new one, whole.
     """
     path = Path(path).resolve()  # so that a link stays one
     check_folder(path)
     remove_leftovers(path)
-    stream, temporary = open_temporary(path)
+    stream, temporary = _open_temporary(path)
     try:
         with stream:
             yield stream
@@ -66,23 +57,9 @@ def check_folder(path: Path) -> None:
         )
 
 
-def open_temporary(path: Path) -> tuple[BufferedRandom, Path]:
-    """Open and lock a new file beside the one that it will replace."""
-    while True:
-        temporary = path.with_name(f".{path.name}.{token_hex(4)}{SUFFIX}")
-        stream = open(temporary, "x+b")  # noqa: SIM115
-        if fcntl:
-            lock(stream.fileno())
-        # until it is locked, another process takes it for a leftover
-        if temporary.exists():
-            return stream, temporary
-        stream.close()
-
-
 def remove_leftovers(path: Path) -> None:
     """Remove what killed processes left of files that were to replace this one."""
     prefix = f".{path.name}."
-    length = len(prefix) + 8 + len(SUFFIX)
     # scandir: a folder of checkpoints may hold thousands of files
     with os.scandir(path.parent) as entries:
         names = [
@@ -90,31 +67,10 @@ def remove_leftovers(path: Path) -> None:
             for entry in entries
             if entry.name.startswith(prefix)
             and entry.name.endswith(SUFFIX)
-            and len(entry.name) == length
+            and len(entry.name) == len(prefix) + 8 + len(SUFFIX)
         ]
     for name in names:
-        with suppress(OSError):  # in use, already gone, or not ours to remove
-            remove_file(path.with_name(name))
-
-
-def remove_file(temporary: Path) -> None:
-    """Remove a temporary file; raise OSError if a process is still writing to it."""
-    if not fcntl:
-        temporary.unlink()
-        return
-    with open(temporary, "r+b") as stream:
-        fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        temporary.unlink()
-
-
-def lock(descriptor: int) -> None:
-    """Hold a lock until the file is closed or the process ends."""
-    # where a file system has no locks, nobody removes leftovers
-    with suppress(OSError):
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
-
-
-# A folder
+        _remove_unless_in_use(path.with_name(name))
 
 
 @contextmanager
@@ -127,9 +83,8 @@ def temporary_folder() -> Iterator[Path]:
         with tempfile.TemporaryDirectory(prefix=FOLDER_PREFIX) as name:
             yield Path(name)
         return
-    for left in Path(tempfile.gettempdir()).glob(f"{FOLDER_PREFIX}*"):
-        with suppress(OSError):  # in use, already gone, or of another user
-            remove_folder(left)
+    for left in Path(tempfile.gettempdir()).glob(f"{FOLDER_PREFIX}*/"):
+        _remove_unless_in_use(left)
     folder, descriptor = make_folder()
     try:
         yield folder
@@ -139,10 +94,11 @@ def temporary_folder() -> Iterator[Path]:
 
 
 def make_folder() -> tuple[Path, int]:
-    """Make and lock a folder."""
+    """Make and lock a folder; return it and the descriptor that holds the lock."""
     while True:
         folder = Path(tempfile.mkdtemp(prefix=FOLDER_PREFIX))
-        with suppress(FileNotFoundError):  # another process took it for a leftover
+        # until it is locked, another process takes it for a leftover and removes it
+        with suppress(FileNotFoundError):
             descriptor = os.open(folder, os.O_RDONLY)
             lock(descriptor)
             if folder.exists():
@@ -150,11 +106,36 @@ def make_folder() -> tuple[Path, int]:
             os.close(descriptor)
 
 
-def remove_folder(folder: Path) -> None:
-    """Remove a temporary folder; raise OSError if a process is still using it."""
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        shutil.rmtree(folder)
-    finally:
-        os.close(descriptor)
+def _open_temporary(path: Path) -> tuple[BufferedRandom, Path]:
+    """Open and lock a new file beside the one that it will replace."""
+    while True:
+        temporary = path.with_name(f".{path.name}.{token_hex(4)}{SUFFIX}")
+        stream = open(temporary, "x+b")  # noqa: SIM115
+        if fcntl:
+            lock(stream.fileno())
+        if temporary.exists():  # as with folders, it may be gone
+            return stream, temporary
+        stream.close()
+
+
+def lock(descriptor: int) -> None:
+    """Lock a file until it is closed or the process ends."""
+    # where a file system has no locks, nobody removes leftovers
+    with suppress(OSError):
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+
+
+def _remove_unless_in_use(path: Path) -> None:
+    with suppress(OSError):  # in use, already gone, or of another user
+        if not fcntl:
+            path.unlink()
+            return
+        # on NFS, only files open for writing can be locked; no link, which another
+        # user could have laid to a folder of this one
+        mode = os.O_RDONLY if path.is_dir() else os.O_RDWR
+        descriptor = os.open(path, mode | os.O_NOFOLLOW)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            shutil.rmtree(path) if path.is_dir() else path.unlink()
+        finally:
+            os.close(descriptor)

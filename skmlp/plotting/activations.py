@@ -147,6 +147,7 @@ class ActivationDisplay(Display):
         display = cls._at_start(activation, z_range, n_points, name)
         learnt = model.architecture_.activation_parameters(model.parameters_, layer)
         if learnt:
+            # members and units along one axis
             units = {key: array.reshape(1, -1) for key, array in learnt.items()}
             p = SimpleNamespace(**units)
             display.learnt = _evaluate_units(activation, display.z, p).T
@@ -161,6 +162,7 @@ class ActivationDisplay(Display):
         name: str | None,
     ) -> Self:
         """Compute the curves with initial parameters."""
+        # an activation takes (n_points, n_units); parameters are (1, n_units)
         z = np.linspace(*z_range, n_points)
         column = z[:, np.newaxis]
         p = SimpleNamespace(
@@ -191,6 +193,7 @@ class ActivationDisplay(Display):
             Arguments of `matplotlib.axes.Axes.plot` for each curve.
         """
         ax = self._set_axes(ax)
+        # the axes of coordinates, behind the curves
         ax.axhline(0, color="0.8", linewidth=0.8, zorder=0)
         ax.axvline(0, color="0.8", linewidth=0.8, zorder=0)
         self.learnt_bands_: list[PolyCollection] = []
@@ -207,7 +210,7 @@ class ActivationDisplay(Display):
         else:
             label = self._plot_bands(ax, self.learnt)
             style = merge_styles({"label": label}, learnt_kwargs)
-            median = np.median(self.learnt, axis=0)
+            median = np.median(self.learnt, axis=0)  # (n_points,)
             (self.learnt_line_,) = ax.plot(self.z, median, **style)
             style = merge_styles({"label": "before", "linestyle": "--"}, value_kwargs)
             (self.value_line_,) = ax.plot(self.z, self.value, **style)
@@ -230,5 +233,6 @@ def _evaluate_units(
 ) -> np.ndarray:
     """Compute f(z) for parameters (1, n_units); the result is (n_points, n_units)."""
     n_units = max([1, *(array.shape[1] for array in vars(p).values())])
+    # value writes to its second argument, so it needs a full array
     by_unit = np.repeat(z[:, np.newaxis], n_units, axis=1)
     return activation.value(by_unit, np.empty_like(by_unit), p)

@@ -28,6 +28,7 @@ class Display:
         """Use the axes, or those of a new figure."""
         pyplot = import_pyplot()
         if ax is None:
+            # constrained, so that labels and texts stay within the figure
             _, ax = pyplot.subplots(layout="constrained", **figure_kwargs)
         self.ax_, self.figure_ = ax, ax.figure
         return ax
@@ -52,6 +53,7 @@ def import_pyplot() -> ModuleType:
 
 def merge_styles(defaults: Style, given: Style | None) -> dict[str, Any]:
     """Override defaults of a line by the user's arguments, which may be aliases."""
+    # "ls" must override "linestyle", so aliases become full names
     from matplotlib.cbook import normalize_kwargs
     from matplotlib.lines import Line2D
 
@@ -60,7 +62,7 @@ def merge_styles(defaults: Style, given: Style | None) -> dict[str, Any]:
 
 def find_classifier(estimator: BaseEstimator) -> MLPSoftmaxClassifier:
     """Return the fitted classifier in a pipeline or search, or the estimator itself."""
-    if hasattr(estimator, "refit"):
+    if hasattr(estimator, "refit"):  # a search
         check_is_fitted(
             estimator,
             "best_estimator_",

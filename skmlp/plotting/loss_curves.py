@@ -154,8 +154,9 @@ class LossCurveDisplay(Display):
             validation loss, and the mark of the epoch of the weights.
         """
         ax = self._set_axes(ax)
-        from matplotlib.ticker import MaxNLocator
+        from matplotlib.ticker import MaxNLocator  # after the check of _set_axes
 
+        # attributes are lines for one fit, and lists of lines for a cross-validation
         is_single = len(self.train_loss) == 1
         defaults = self._styles(is_single)
         given = (train_kwargs, validation_kwargs, best_kwargs)
@@ -176,6 +177,7 @@ class LossCurveDisplay(Display):
                 monitored = loss if validation_loss is None else validation_loss
                 best_lines += ax.plot(kept, np.asarray(monitored)[kept - 1], **best)
                 best["label"] = None
+        # no ticks between epochs
         ax.xaxis.set_major_locator(MaxNLocator(integer=True))
         self.train_line_ = _unwrap(train_lines, is_single)
         self.validation_line_ = _unwrap(validation_lines, is_single)
@@ -184,10 +186,12 @@ class LossCurveDisplay(Display):
 
     def _styles(self, is_single: bool) -> tuple[Style, Style, Style]:
         """Return default styles of training loss, validation loss and best epoch."""
+        # many curves are thin, so that all of them show
         thin: Style = {} if is_single else {"linewidth": 0.8, "alpha": 0.8}
         # dashes and rings keep the curves apart in print without color
         train = {"label": "training", "color": "C0", **thin}
         validation = {"label": "validation", "color": "C1", "linestyle": "--", **thin}
+        # a ring in front of the curves
         best = {
             "label": self._label_of_best(),
             "color": "black",

@@ -20,11 +20,9 @@ if TYPE_CHECKING:
     from matplotlib.patches import Rectangle
     from matplotlib.text import Text
 
-MOST_UNITS = 25
-"""Number of units with images."""
+MOST_UNITS = 25  # number of units with images
 
-BAR_WIDTH = 0.28
-"""Width of a layer's bar; the distance between layers is 1."""
+BAR_WIDTH = 0.28  # width of a layer's bar; the distance between layers is 1
 
 
 @dataclass(eq=False, repr=False)
@@ -145,17 +143,21 @@ class NetworkDisplay(Display):
     def _plot_layers(self, ax: "Axes") -> None:
         """Draw a bar per layer from left to right, and the connections in gray."""
         widths = [layer.shape[-1] for layer in self.layers]
+        # on a logarithmic scale, as layers of 3 and 512 units stand side by side
         heights = np.log2(np.add(widths, 1)) / np.log2(max(widths) + 1)
         places = range(len(heights))
         for left, right in pairwise(places):
             edges = [left + BAR_WIDTH / 2, right - BAR_WIDTH / 2]
             tops = heights[[left, right]] / 2
+            # a trapezoid between the bars
             ax.fill_between(edges, -tops, tops, color="0.92", linewidth=0)
         style: Style = {"color": "C0", "edgecolor": "black", "linewidth": 0.8}
         self.bars_ += ax.bar(places, heights, BAR_WIDTH, bottom=-heights / 2, **style)
+        # room below for the texts, and above for the widths
         ax.set(xlim=(-0.5, len(heights) - 0.5), ylim=(-1.05, 0.65))
         ax.set_axis_off()
         texts = [_describe_layer(layer) for layer in self.layers]
+        # one size for all texts: that of the longest one
         size = min(_fit_font_size(ax, text, len(texts)) for text in texts)
         write = partial(ax.text, ha="center", fontsize=size)
         for place, text in enumerate(texts):
@@ -173,6 +175,7 @@ class NetworkDisplay(Display):
         self, ax: "Axes", images: np.ndarray, image_kwargs: Style | None
     ) -> None:
         """Draw all images as one with gaps, so that they share a color scale."""
+        # symmetric limits put 0 in the middle of the color scale
         limit = np.abs(images).max()
         # cividis rises in brightness, so that the sign shows in print without color
         style: Style = {"cmap": "cividis", "vmin": -limit, "vmax": limit}
@@ -191,6 +194,7 @@ def _describe_layer(layer: LayerSummary) -> str:
 
 def _fit_font_size(ax: "Axes", text: str, n_columns: int) -> float:
     """Shrink the default size where a text needs more than its share of the width."""
+    # in points, of which an inch has 72
     room = ax.get_window_extent().width / ax.figure.dpi * 72 / n_columns
     # letters are about 0.55 times as wide as high
     needed = 0.55 * max(map(len, text.split("\n")))
@@ -223,7 +227,7 @@ def _extract_images(
             "fitted on or, where the encoder has added, dropped or mixed columns, fit "
             "it with preprocessing=None or StandardScaler()."
         )
-    weight = model.coefs_[0]
+    weight = model.coefs_[0]  # (n_inputs, n_units), or (n_members, n_inputs, n_units)
     # rows after the inputs belong to the periodic embedding
     weight = weight.reshape(-1, *weight.shape[-2:])[member, :n_inputs, :MOST_UNITS]
     return weight.T.reshape(-1, *shape)

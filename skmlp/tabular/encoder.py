@@ -1,43 +1,31 @@
-"""TableEncoder: chooses the kind of each column and owns the slices of the output."""
+"""TableEncoder: tables of any columns to one matrix of floats, by a list of blocks."""
 
 import warnings
 from collections.abc import Hashable, Sequence
 from functools import partial
 from numbers import Integral
-from typing import Literal, NamedTuple, Self
+from typing import Any, Literal, Self, TypeAlias
 
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator, TransformerMixin
-from sklearn.utils import Tags, assert_all_finite, check_random_state
-from sklearn.utils.validation import (
-    check_array,
-    check_consistent_length,
-    check_is_fitted,
-    column_or_1d,
-)
+from sklearn.utils import Tags, check_random_state
+from sklearn.utils.validation import check_array, check_is_fitted
 
 from skmlp._parameter_validation import HintsMixin, to_plain
 from skmlp._sklearn_compat import (
     Interval,
-    InvalidParameterError,
     StrOptions,
     check_columns,
     check_feature_names_in,
     fit_context,
 )
 from skmlp._utils import restore_on_error
-from skmlp.tabular.columns import (
-    NUMERIC_COLUMNS,
-    CategoricalBlock,
-    Factorized,
-    NumericColumn,
-    RealColumn,
-    factorize,
-    infer_column_type,
-    sorting_order,
-)
+from skmlp.tabular.categorical import CategoricalBlock, EncodedCategories
+from skmlp.tabular.column_types import infer_column_type, mask_columns, selects_columns
+from skmlp.tabular.datetime import DateColumn, DurationColumn, TimeColumn
+from skmlp.tabular.factorize import Factorized, factorize
 from skmlp.tabular.frame import (
     Column,
     Dense,
@@ -58,9 +46,15 @@ from skmlp.tabular.frame import (
     read_rows,
     remember_names,
 )
-from skmlp.tabular.labels import are_numbers, check_weights, read_labels
-from skmlp.tabular.scaling import Numbers, SmoothScale
-from skmlp.tabular.target_means import N_FOLDS, Target, TargetMeans, TrainingRows
+from skmlp.tabular.labels import check_weights
+from skmlp.tabular.numeric import (
+    EmptyColumn,
+    NumericBlock,
+    NumericColumn,
+    RealColumn,
+)
+from skmlp.tabular.scaling import SmoothScale
+from skmlp.tabular.target_means import Target, TrainingRows
 from skmlp.tabular.text import (
     EncodedText,
     TextBlock,
@@ -70,42 +64,20 @@ from skmlp.tabular.text import (
 )
 from skmlp.tabular.text_parsing import is_text, keep_unparsable
 
-BLOCK_OUT = 1 << 18
-"""Cells of the matrix that are written at a time."""
+CHUNK_CELLS = 1 << 18  # of the matrix, written at a time
+MAX_SHOWN = 40  # characters of a text in a warning
 
+# by type: how columns become numbers; the others are categories or text
+NUMERIC_COLUMNS: dict[str, type[NumericColumn]] = {
+    "numbers": RealColumn,
+    "empty": EmptyColumn,
+    "dates": DateColumn,
+    "durations": DurationColumn,
+    "times": TimeColumn,
+}
 
-LONGEST_SHOWN = 40
-"""Characters of a text that a warning shows."""
-
-
-class Reading(NamedTuple):
-    """A table as numbers to be scaled, codes of its categories, and what text says."""
-
-    n_rows: int
-    numbers: Numbers
-    codes: Sequence[np.ndarray]
-    texts: Sequence[EncodedText]
-
-    def rows(self, block: slice) -> "Reading":
-        """Some of the rows."""
-        numbers: Numbers
-        if isinstance(self.numbers, np.ndarray):
-            numbers = self.numbers[:, block]
-        else:
-            numbers = [column[block] for column in self.numbers]
-        n_rows = min(block.stop, self.n_rows) - block.start
-        codes = [column[block] for column in self.codes]
-        texts = [told.rows(block) for told in self.texts]
-        return Reading(n_rows, numbers, codes, texts)
-
-
-class TrainingTable(NamedTuple):
-    """What an encoder was fitted on: as it came, as it was read, and what it is of."""
-
-    X: TableData
-    reading: Reading
-    target: Target | None
-    weight: np.ndarray | None
+ColumnBlock: TypeAlias = CategoricalBlock | TextBlock
+"""Outputs of one column."""
 
 
 class TableEncoder(HintsMixin, TransformerMixin, BaseEstimator):
@@ -260,14 +232,11 @@ class TableEncoder(HintsMixin, TransformerMixin, BaseEstimator):
         "random_state": ["random_state"],
     }
 
-    scale_: SmoothScale
     is_categorical_: np.ndarray
     n_features_in_: int
-    _number_columns: list[NumericColumn]
-    _category_columns: list[CategoricalBlock]
-    _text_columns: list[TextBlock] = []  # as in encoders pickled before there were any
-    _missing_of: np.ndarray
-    _is_sparse: bool
+    _numeric: NumericBlock  # of all numeric columns
+    _column_blocks: list[ColumnBlock]  # categories, then text
+    _is_sparse: bool  # True if the training rows were
 
     def __init__(
         self,
@@ -359,16 +328,10 @@ class TableEncoder(HintsMixin, TransformerMixin, BaseEstimator):
         ValueError, TypeError
             If a column can't be encoded; the message names it and says why.
         """
-        X, reading, target, weight = self._fit(X, y, sample_weight)
+        X, values = self._fit(X, y, sample_weight)
         if is_sparse(X):
             return self.scale_.encode_sparse(X, self.dtype)
-        out = self._write(reading)
-        if target is not None:
-            for column, codes, part in self._category_slices(reading, out):
-                for block, slot in column.slices(part):
-                    if isinstance(block, TargetMeans):
-                        block.write_held_out(codes, slot, target, weight)
-        return out
+        return self._write(values, X.shape[0])
 
     def transform(self, X: TableLike) -> np.ndarray | SparseMatrix:
         """Encode rows, each as it would be by itself.
@@ -393,17 +356,14 @@ class TableEncoder(HintsMixin, TransformerMixin, BaseEstimator):
     def transform_for(
         self, owner: BaseEstimator, X: TableLike
     ) -> np.ndarray | SparseMatrix:
-        """Encode rows for the estimator that a user knows, which messages name.
-
-        It must have learned the same columns.
-        """
+        """Encode rows for an estimator with the same columns, which messages name."""
         check_is_fitted(self, "scale_")
         X = self._validate(X, owner)
         if is_sparse(X):
             if self._is_sparse:
                 return self.scale_.encode_sparse(X, self.dtype)
             X = X.toarray()
-        return self._write(self._read(X))
+        return self._write(self._read(X), X.shape[0])
 
     def get_feature_names_out(
         self, input_features: ArrayLike | None = None
@@ -426,41 +386,44 @@ class TableEncoder(HintsMixin, TransformerMixin, BaseEstimator):
         twice = get_remembered_names(self) or []
         if input_features is None and any(isinstance(name, str) for name in twice):
             inputs = twice
-        behind: list[CategoricalBlock | TextBlock]
-        behind = [*self._category_columns, *self._text_columns]
-        parts = [
-            (column.position, part)
-            for column in self._number_columns
-            for part in column.parts
-        ]
-        names = [f"{inputs[place]}_{part}".removesuffix("_") for place, part in parts]
-        names += [f"{inputs[parts[place][0]]}_missing" for place in self._missing_of]
-        names += [
-            f"{inputs[column.position]}_{label}"
-            for column in behind
-            for label in column.labels
-        ]
+        names = [name for block in self._blocks for name in block.get_names(inputs)]
         return np.array(make_unique(names), dtype=object)
 
     @property
     def n_features_out_(self) -> int:
         """Number of columns of the matrix."""
-        widths = [len(column.labels) for column in self._category_columns]
-        n_numbers = len(self.scale_.center) + len(self._missing_of)
-        return n_numbers + sum(widths) + self._text_width()
+        return sum(block.n_outputs for block in self._blocks)
 
     @property
     def n_numbers_(self) -> int:
         """Number of columns of the matrix, its first ones, that are scaled numbers."""
-        return len(self.scale_.center)
+        return self._numeric.n_numbers
+
+    @property
+    def scale_(self) -> SmoothScale:
+        """Median and scale of what became numbers."""
+        return self._numeric.scale
 
     @property
     def categories_(self) -> list[np.ndarray]:
-        """The values of each categorical column."""
-        return [column.known.to_numpy() for column in self._category_columns]
+        """Values of each categorical column."""
+        return [block.known.to_numpy() for block in self._categorical]
+
+    @property
+    def _blocks(self) -> list[NumericBlock | ColumnBlock]:
+        """All blocks, in order of their outputs."""
+        return [self._numeric, *self._column_blocks]
+
+    @property
+    def _categorical(self) -> list[CategoricalBlock]:
+        return [b for b in self._column_blocks if isinstance(b, CategoricalBlock)]
+
+    @property
+    def _text(self) -> list[TextBlock]:
+        return [b for b in self._column_blocks if isinstance(b, TextBlock)]
 
     def columns_without_use(self) -> list[Hashable]:
-        """The columns that the training rows had no two different values of.
+        """List the columns that were constant in the training rows.
 
         Whatever may come in them, the matrix shows at most where it is missing.
 
@@ -477,20 +440,11 @@ class TableEncoder(HintsMixin, TransformerMixin, BaseEstimator):
         >>> TableEncoder().fit(table).columns_without_use()
         ['town']
         """
-        widths = [len(column.parts) for column in self._number_columns]
-        firsts = np.cumsum([0, *widths])[:-1].astype(np.intp)
-        has_use = ~self.scale_.is_constant
-        odd = self._odd_columns()
+        mixed = self._find_mixed()
         places = [
-            column.position
-            for column, first, width in zip(
-                self._number_columns, firsts, widths, strict=True
-            )
-            if not has_use[first : first + width].any() and column.position not in odd
+            place for place in self._numeric.find_constant() if place not in mixed
         ]
-        places += [
-            column.position for column in self._category_columns if column.n_codes < 2
-        ]
+        places += [block.position for block in self._categorical if block.n_codes < 2]
         names = get_column_names(self)
         return [names[place] for place in sorted(places)]
 
@@ -499,16 +453,14 @@ class TableEncoder(HintsMixin, TransformerMixin, BaseEstimator):
         tags.input_tags.allow_nan = True
         tags.input_tags.categorical = True
         # columns of a sparse matrix are numbers
-        tags.input_tags.sparse = self._no_column_is_named()
+        tags.input_tags.sparse = not selects_columns(self.categorical_features)
         tags.input_tags.string = True
         tags.transformer_tags.preserves_dtype = []
         return tags
 
     def _validate(self, X: TableLike, owner: BaseEstimator | None = None) -> TableData:
-        """X as a table, a 2-D array or a CSR matrix; with the columns of fit.
-
-        `owner` is the estimator that messages name; None to learn the columns.
-        """
+        """Check X and its columns; return a frame, a 2-D array or a CSR matrix."""
+        # messages name the owner, which a user knows; without one, columns are learned
         X = as_table(X).data
         if owner is None:
             remember_names(self, X)
@@ -533,15 +485,15 @@ class TableEncoder(HintsMixin, TransformerMixin, BaseEstimator):
             "ensure_all_finite": False,
         }
         if not hasattr(X, "dtype"):
-            X = read_rows(X, partial(array_of_lists, **options))
+            X = read_rows(X, partial(_check_lists, **options))
         X = check_array(X, input_name="X", **options)
         check_columns(owner or self, X, reset=owner is None)
         if is_sparse(X):
-            check_sparse(X)
+            _check_sparse(X)
         return X
 
     def _hint_on_order(self, names: pd.DataFrame) -> str:
-        """What to add to an error about columns that only come in another order."""
+        """Return advice on columns in another order; empty if that is not the fault."""
         came = list(names.columns)
         known = list(getattr(self, "feature_names_in_", []))
         if came == known or sorted(map(str, came)) != sorted(known):
@@ -557,8 +509,8 @@ class TableEncoder(HintsMixin, TransformerMixin, BaseEstimator):
         X: TableLike,
         y: ArrayLike | None,
         sample_weight: ArrayLike | None,
-    ) -> "TrainingTable":
-        """Learn, and return the table as it was read on the way."""
+    ) -> tuple[TableData, list[Any]]:
+        """Fit all blocks; return the checked table, and the values of each block."""
         check_not_lazy(y=y, sample_weight=sample_weight)
         X = self._validate(X)
         weight = None
@@ -566,14 +518,16 @@ class TableEncoder(HintsMixin, TransformerMixin, BaseEstimator):
             weight = check_weights(sample_weight, X.shape[0])
         rows = TrainingRows.from_weight(weight)
         rng = check_random_state(to_plain(self.random_state))
-        target = None if y is None else self._target(y, X, rng)
-        is_forced = self._forced_categories()
+        target = None
+        if y is not None:
+            target = Target.from_labels(y, X, self.max_categories, rng)
+        names = getattr(self, "feature_names_in_", None)
+        is_forced = mask_columns(self.categorical_features, self.n_features_in_, names)
         self._is_sparse = is_sparse(X)
         if is_sparse(X):
             self._fit_sparse(X, rows, is_forced)
-            return TrainingTable(X, Reading(X.shape[0], [], [], []), None, weight)
-        reading = self._fit_columns(X, rows, target, rng, is_forced)
-        return TrainingTable(X, reading, target, weight)
+            return X, []
+        return X, self._fit_columns(X, rows, target, rng, is_forced)
 
     def _fit_columns(
         self,
@@ -582,279 +536,149 @@ class TableEncoder(HintsMixin, TransformerMixin, BaseEstimator):
         target: Target | None,
         rng: np.random.RandomState,
         is_forced: np.ndarray,
-    ) -> Reading:
-        """Learn from each column, and return all as they were read on the way."""
-        self._number_columns, self._category_columns = [], []
-        self._text_columns = []
+    ) -> list[Any]:
+        """Choose the blocks, fit them, and return the training values of each."""
+        columns: list[NumericColumn] = []
+        arrays: list[np.ndarray] = []
+        categorical: list[tuple[ColumnBlock, Any]] = []  # with the values of each block
+        text: list[tuple[ColumnBlock, Any]] = []
         self.is_categorical_ = is_forced.copy()
-        numbers: list[np.ndarray] = []
-        codes: list[np.ndarray] = []
-        texts: list[EncodedText] = []
         for column in read_columns(X, set(np.flatnonzero(is_forced))):
-            kind, found = "categories", None
+            kind, factorized = "categories", None
             if not is_forced[column.position]:
-                counted = column._replace(data=column.data[rows.indices])
-                if is_text(counted.data):
-                    found = factorize(column)
-                kind = infer_column_type(
-                    counted, self.read_text, found and found.rows(rows)
-                )
+                kind, factorized = self._infer_type(column, rows)
             if kind in NUMERIC_COLUMNS:
-                reader = NUMERIC_COLUMNS[kind](column.position)
-                arrays = reader.fit(column, rows)
-                numbers += arrays
-                self._number_columns.append(reader)
-                is_odd = reader.odd_texts(counted, arrays[0][rows.indices])
-                if not is_odd.any():
+                fitted = NUMERIC_COLUMNS[kind](column.position)
+                parts = fitted.fit(column, rows)
+                columns.append(fitted)
+                arrays += parts
+                is_unparsable = fitted.mask_unparsable(column, parts[0])[rows.indices]
+                if not is_unparsable.any():
                     continue
-                warn_of_odd_text(counted, kind, is_odd)
-                column = odd_part(column, kind)
-                found = factorize(column)
-            is_told = found is not None and self._fit_text(
-                column, found, rows, target, rng, texts
+                # text among numbers is missing there, and encoded by blocks of its own
+                column = _keep_unparsable(column, kind, rows, is_unparsable)
+                factorized = factorize(column)
+            found = self._fit_text(column, factorized, rows, target, rng)
+            if found is not None:
+                block, values, is_prose = found
+                text.append((block, values))
+                if is_prose:
+                    continue
+            categories = CategoricalBlock(
+                column.position, int(self.max_categories), int(self.min_frequency)
             )
-            if not is_told:
-                found = found or factorize(column)
-                codes.append(self._fit_categories(column, found, rows, target))
-        # one by one: a copy of all columns would double the memory that fit needs
-        counted_numbers = (column[rows.indices] for column in numbers)
-        self.scale_ = SmoothScale().fit(counted_numbers, rows.weight)
-        self._missing_of = self._with_indicator(self.scale_.has_missing)
-        matrix = read_matrix(X) if self._all_plain() else None
-        all_numbers = numbers if matrix is None else matrix.T
-        return Reading(X.shape[0], all_numbers, codes, texts)
+            factorized = factorized or factorize(column)
+            codes, means = categories.fit(column, factorized, rows, target)
+            if means is not None:
+                means = means.astype(self.dtype)  # kept until the matrix is written
+            categorical.append((categories, EncodedCategories(codes, means)))
+            self.is_categorical_[column.position] = True
+        # one by one: a copy of all arrays would double the memory of fit
+        counted = (array[rows.indices] for array in arrays)
+        self._numeric = NumericBlock(columns, SmoothScale().fit(counted, rows.weight))
+        self._column_blocks = [block for block, _ in [*categorical, *text]]
+        matrix = read_matrix(X) if self._is_matrix else None
+        numbers = arrays if matrix is None else matrix.T
+        return [numbers, *(values for _, values in [*categorical, *text])]
+
+    def _infer_type(
+        self, column: Column, rows: TrainingRows
+    ) -> tuple[str, Factorized | None]:
+        """Infer the type of a column from its training rows, and factorize text."""
+        counted = column._replace(data=column.data[rows.indices])
+        if not is_text(counted.data):
+            return infer_column_type(counted, self.read_text), None
+        factorized = factorize(column)
+        texts = Factorized(factorized.codes[rows.indices], factorized.distinct)
+        return infer_column_type(counted, self.read_text, texts), factorized
 
     def _fit_text(
         self,
         column: Column,
-        found: Factorized,
+        factorized: Factorized | None,
         rows: TrainingRows,
         target: Target | None,
         rng: np.random.RandomState,
-        read: list[EncodedText],
-    ) -> bool:
-        """Learn what text says, if it has enough to say, and add that to `read`.
-
-        Returns whether that is all there is to know, so that categories are of no use.
-        """
-        texts = UniqueTexts.of(found.codes, found.distinct)
-        different = texts.different(rows)
-        if len(different) <= self.max_categories:
-            return False
-        n_rows = texts.n_rows(rows)[:-1].sum()
-        unit = choose_analyzer(different, n_rows, self.split_names)
-        if unit is None:
-            return False
-        fitted = TextBlock(column.position, unit)
-        own_target = target if self.text_odds else None
-        told = fitted.fit(texts, rows, own_target, int(self.text_components or 0), rng)
-        if not fitted.labels:
-            return False
-        fitted.drop_noise(told, own_target, rows)
-        self._text_columns.append(fitted)
-        read.append(told)
-        return are_mostly_distinct(different, n_rows)
-
-    def _fit_categories(
-        self,
-        column: Column,
-        found: Factorized,
-        rows: TrainingRows,
-        target: Target | None,
-    ) -> np.ndarray:
-        self.is_categorical_[column.position] = True
-        fitted = CategoricalBlock(
-            column.position, int(self.max_categories), int(self.min_frequency)
-        )
-        self._category_columns.append(fitted)
-        codes = fitted.fit(column, found, rows, target)
-        # many columns are kept until the width of the matrix is known
-        return codes.astype(np.min_scalar_type(fitted.n_codes))
+    ) -> tuple[TextBlock, EncodedText, bool] | None:
+        """Fit a text block, if there is enough text; True if few texts are repeated."""
+        if factorized is None:  # no text
+            return None
+        texts = UniqueTexts.from_factorized(factorized)
+        present = texts.list_present(rows)
+        n_rows = texts.count_rows(rows)[:-1].sum()
+        analyzer = choose_analyzer(present, n_rows, self.split_names)
+        if len(present) <= self.max_categories or analyzer is None:
+            return None
+        block = TextBlock(column.position, analyzer)
+        target = target if self.text_odds else None
+        n_components = int(self.text_components or 0)
+        values = block.fit(texts, rows, target, n_components, rng)
+        if not block.labels:
+            return None
+        return block, values, are_mostly_distinct(present, n_rows)
 
     def _fit_sparse(
         self, X: SparseMatrix, rows: TrainingRows, is_forced: np.ndarray
     ) -> None:
+        """Fit the numeric block, which is all that a sparse matrix needs."""
         if is_forced.any():
             raise ValueError(
                 "categorical_features names columns of a sparse matrix, whose columns "
                 "are all numbers; pass a dense table, or leave categorical_features "
                 'at "from_dtype".'
             )
-        n_features = X.shape[1]
-        self.scale_ = SmoothScale().fit_sparse(X[rows.indices].tocsc(), rows.weight)
+        scale = SmoothScale().fit_sparse(X[rows.indices].tocsc(), rows.weight)
+        columns = [RealColumn(position) for position in range(X.shape[1])]
+        self._numeric = NumericBlock(columns, scale)
+        self._column_blocks = []
         self.is_categorical_ = is_forced
-        self._number_columns = [RealColumn(place) for place in range(n_features)]
-        self._category_columns, self._text_columns = [], []
-        self._missing_of = np.array([], dtype=np.intp)
 
-    def _target(
-        self, y: ArrayLike, X: TableData, rng: np.random.RandomState
-    ) -> Target | None:
-        """What means and odds are of; None where there would be too many."""
-        given = column_or_1d(read_labels(y))
-        check_consistent_length(X, given)
-        folds = rng.permutation(len(given)) % N_FOLDS
-        if given.dtype == object and are_numbers(given):
-            # large integers are classes, which float64 would merge
-            is_whole = all(isinstance(value, Integral) for value in given)
-            given = given if is_whole else given.astype(np.float64)
-        if given.dtype.kind == "f":
-            assert_all_finite(given, input_name="y")
-            if (given != np.rint(given)).any():
-                return Target(given.astype(np.float64), folds=folds)
-        codes, labels = factorize(Column(0, "y", given))
-        if len(labels) > self.max_categories:
-            return None
-        order = sorting_order(labels)
-        names = [str(label) for label in labels[order]]
-        return Target(np.argsort(order)[codes], names, folds)
+    @property
+    def _is_matrix(self) -> bool:
+        """True if training had nothing but columns of real numbers."""
+        return not self._column_blocks and self._numeric.is_matrix
 
-    def _no_column_is_named(self) -> bool:
-        given = self.categorical_features
-        return given is None or isinstance(given, str)
-
-    def _forced_categories(self) -> np.ndarray:
-        """Mask of the columns that `categorical_features` names."""
-        n_features = self.n_features_in_
-        mask = np.zeros(n_features, dtype=bool)
-        if self._no_column_is_named():
-            return mask
-        given = np.asarray(self.categorical_features)
-        if given.dtype.kind in "OT":  # truth values as objects, StringDType
-            given = np.asarray(given.tolist())
-        if given.ndim != 1:
-            raise InvalidParameterError(
-                "categorical_features must be a list of columns, got "
-                f"{self.categorical_features!r}. Pass a mask, indices or names."
-            )
-        if given.size == 0:
-            return mask
-        if given.dtype.kind == "b":
-            if given.shape != (n_features,):
-                raise ValueError(
-                    f"categorical_features is a mask of shape {given.shape}, but X "
-                    f"has {n_features} columns; give one truth value per column."
-                )
-            return given.copy()
-        if given.dtype.kind in "iu":
-            outside = given[(given < 0) | (given >= n_features)]
-            if len(outside):
-                raise ValueError(
-                    f"categorical_features has the indices {outside.tolist()}, but X "
-                    f"has {n_features} columns; give indices from 0 to "
-                    f"{n_features - 1}."
-                )
-            mask[given] = True
-            return mask
-        return self._named_categories(given, mask)
-
-    def _named_categories(self, given: np.ndarray, mask: np.ndarray) -> np.ndarray:
-        if not all(isinstance(name, str) for name in given.ravel()):
-            raise ValueError(
-                "categorical_features must be a mask, indices or names, got "
-                f"{self.categorical_features!r}."
-            )
-        names = getattr(self, "feature_names_in_", None)
-        if names is None:
-            raise ValueError(
-                f"categorical_features names {given.tolist()}, but the columns of X "
-                "have no names; give indices, or pass a table with names."
-            )
-        unknown = sorted(set(given.tolist()) - set(names.tolist()))
-        if unknown:
-            raise ValueError(
-                f"categorical_features names {unknown}, which are no columns of X."
-            )
-        return np.isin(names.astype(str), given.astype(str))
-
-    def _with_indicator(self, has_missing: np.ndarray) -> np.ndarray:
-        """Places of the numbers whose missingness is shown: one per column."""
-        widths = [len(column.parts) for column in self._number_columns]
-        firsts = np.cumsum([0, *widths])[:-1].astype(np.intp)
-        return firsts[has_missing[firsts]]
-
-    def _all_plain(self) -> bool:
-        """Whether the table was nothing but columns of numbers."""
-        return not (self._category_columns or self._text_columns) and all(
-            isinstance(column, RealColumn) for column in self._number_columns
-        )
-
-    def _read(self, X: Dense) -> Reading:
-        """The columns as `fit` learnt to read them."""
-        if self._all_plain():
-            matrix = read_matrix(X)
-            if matrix is not None:
-                return Reading(X.shape[0], matrix.T, [], [])
-        exact = {fitted.position for fitted in self._category_columns}
-        columns = read_columns(X, exact)
-        numbers: list[np.ndarray] = []
-        for reader in self._number_columns:
-            numbers += reader.read(columns[reader.position])
-        for place, kind in self._odd_columns().items():
-            columns[place] = odd_part(columns[place], kind)
-        codes = []
-        for fitted in self._category_columns:
-            column = columns[fitted.position]
-            codes.append(fitted.codes(column, factorize(column)))
-        texts = [fitted.read(columns[fitted.position]) for fitted in self._text_columns]
-        return Reading(X.shape[0], numbers, codes, texts)
-
-    def _odd_columns(self) -> dict[int, str]:
-        """Kinds, by position, of columns whose other text is encoded beside them."""
-        beside = {
-            column.position
-            for columns in (self._category_columns, self._text_columns)
-            for column in columns
-        }
+    def _find_mixed(self) -> dict[int, str]:
+        """Find numeric columns with a block for other text: types by position."""
+        further = {block.position for block in self._column_blocks}
         return {
             column.position: column.kind
-            for column in self._number_columns
-            if column.position in beside
+            for column in self._numeric.columns
+            if column.position in further
         }
 
-    def _write(self, reading: Reading) -> np.ndarray:
-        """The matrix: numbers, where they are missing, and categories."""
-        width = self.n_features_out_
-        out = np.zeros((reading.n_rows, width), dtype=self.dtype)
-        # all columns of some rows, while they are in the cache: 1.5 times as fast
-        size = max(256, BLOCK_OUT // max(width, 1))
-        for start in range(0, reading.n_rows, size):
-            block = slice(start, start + size)
-            self._write_rows(reading.rows(block), out[block])
+    def _read(self, X: Dense) -> list[Any]:
+        """Read the values of each block."""
+        if self._is_matrix:
+            matrix = read_matrix(X)
+            if matrix is not None:
+                return [matrix.T]
+        columns = read_columns(X, {block.position for block in self._categorical})
+        values: list[Any] = [self._numeric.read(columns)]
+        for place, kind in self._find_mixed().items():
+            texts = keep_unparsable(columns[place].data, kind)
+            columns[place] = columns[place]._replace(data=texts)
+        return values + [b.read(columns[b.position]) for b in self._column_blocks]
+
+    def _write(self, values: Sequence[Any], n_rows: int) -> np.ndarray:
+        """Write the matrix, each block to its slice."""
+        parts, width = [], 0
+        for block, block_values in zip(self._blocks, values, strict=True):
+            columns = slice(width, width + block.n_outputs)
+            parts.append((block, block_values, columns))
+            width = columns.stop
+        out = np.zeros((n_rows, width), dtype=self.dtype)
+        # all blocks of some rows while these are in the cache: 1.5 times as fast
+        size = max(256, CHUNK_CELLS // max(width, 1))
+        for start in range(0, n_rows, size):
+            rows = slice(start, start + size)
+            for block, block_values, columns in parts:
+                block.write(block_values, rows, out[rows, columns])
         return out
 
-    def _write_rows(self, reading: Reading, out: np.ndarray) -> None:
-        n_numbers = len(self.scale_.center)
-        behind = n_numbers + len(self._missing_of)
-        if n_numbers:
-            numbers, missing = out[:, :n_numbers], out[:, n_numbers:behind]
-            self.scale_.write(reading.numbers, numbers, self._missing_of, missing)
-        for column, codes, part in self._category_slices(reading, out):
-            column.write(codes, part)
-        start = out.shape[1] - self._text_width()
-        for told in reading.texts:
-            stop = start + told.table.shape[1]
-            told.write(out[:, start:stop])
-            start = stop
 
-    def _text_width(self) -> int:
-        return sum(len(column.labels) for column in self._text_columns)
-
-    def _category_slices(
-        self, reading: Reading, out: np.ndarray
-    ) -> list[tuple[CategoricalBlock, np.ndarray, np.ndarray]]:
-        """Each categorical column with its codes and its slice of the matrix."""
-        slices = []
-        start = len(self.scale_.center) + len(self._missing_of)
-        for column, codes in zip(self._category_columns, reading.codes, strict=True):
-            stop = start + len(column.labels)
-            slices.append((column, codes, out[:, start:stop]))
-            start = stop
-        return slices
-
-
-def array_of_lists(X: TableLike, **options: object) -> np.ndarray:
-    """Check rows that are lists, and return them as an array."""
+def _check_lists(X: TableLike, **options: object) -> np.ndarray:
+    """Check rows that are lists, and convert them to an array."""
     try:
         return check_array(X, **options)
     except ValueError as error:
@@ -868,29 +692,28 @@ def array_of_lists(X: TableLike, **options: object) -> np.ndarray:
         ) from error
 
 
-def odd_part(column: Column, kind: str) -> Column:
-    """The text of a column that can't be read as its kind; the rest is missing."""
-    return column._replace(data=keep_unparsable(column.data, kind))
-
-
-def warn_of_odd_text(column: Column, kind: str, is_odd: np.ndarray) -> None:
-    """Warn of text that is encoded beside the numbers or dates of a column."""
-    texts = pd.unique(np.asarray(column.data[is_odd], dtype=object))
-    some = format_list([text[:LONGEST_SHOWN] for text in texts], most=3)
+def _keep_unparsable(
+    column: Column, kind: str, rows: TrainingRows, is_unparsable: np.ndarray
+) -> Column:
+    """Return the text among numbers or dates, and warn of that of the training rows."""
+    texts = column.data[rows.indices][is_unparsable]
+    distinct = pd.unique(np.asarray(texts, dtype=object))
+    some = format_list([text[:MAX_SHOWN] for text in distinct], most=3)
     read = {"numbers": "pd.to_numeric", "dates": "pd.to_datetime"}
     convert = f'{read[kind]}(column, errors="coerce")' if kind in read else "None"
     warnings.warn(
-        f"{column.describe()} holds {kind}, but in {is_odd.mean():.1%} of its rows "
-        f"other text: {some}. It counts as missing among the {kind}, and is encoded "
-        f"beside them. If it stands for missing values, replace it by {convert}; if "
-        f"the {kind} are categories as well, name the column in the "
+        f"{column.describe()} holds {kind}, but in {is_unparsable.mean():.1%} of its "
+        f"rows other text: {some}. It counts as missing among the {kind}, and is "
+        "encoded beside them. If it stands for missing values, replace it by "
+        f"{convert}; if the {kind} are categories as well, name the column in the "
         "categorical_features of a TableEncoder.",
         UserWarning,
         stacklevel=2,
     )
+    return column._replace(data=keep_unparsable(column.data, kind))
 
 
-def check_sparse(X: SparseMatrix) -> None:
+def _check_sparse(X: SparseMatrix) -> None:
     """Raise unless a CSR matrix holds real numbers, none of them missing."""
     if not is_plain_number(X.dtype) and X.dtype.kind != "b":
         raise TypeError(f"a sparse X must hold real numbers, got dtype {X.dtype}.")
@@ -904,15 +727,15 @@ def check_sparse(X: SparseMatrix) -> None:
 
 
 def get_column_names(encoder: TableEncoder) -> list[Hashable]:
-    """Names of the columns of X; x0, x1 and so on where it had none in `fit`."""
+    """Return the names of the columns of X; x0, x1 and so on if it had none in fit."""
     return get_remembered_names(encoder) or check_feature_names_in(encoder).tolist()
 
 
 def make_unique(names: Sequence[str]) -> list[str]:
-    """The names, with a number behind those that were there before."""
+    """Append a number to names that were there before."""
     taken = set(names)
     seen: set[str] = set()
-    numbers: dict[str, int] = {}  # all lower ones are in use
+    numbers: dict[str, int] = {}  # next number of a name: all lower ones are in use
     result = []
     for name in names:
         unique, number = name, numbers.get(name, 2)

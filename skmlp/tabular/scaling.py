@@ -1,61 +1,52 @@
-"""Numbers centred on the median, scaled by the quartiles, and smoothly clipped."""
+"""Scale numbers by median and quartiles, and clip them smoothly."""
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from typing import Self
 
 import numpy as np
 
 from skmlp.tabular.frame import SparseMatrix
 
-Numbers = Sequence[np.ndarray] | np.ndarray
-"""Columns of numbers, one by one or as the rows of one array."""
+LIMIT = 3.0  # scaled numbers stay below it
 
-LIMIT = 3.0
-"""What encoded numbers approach but don't pass."""
-
+# numbers are clipped here before they are squared, far beyond where LIMIT is reached
 FAR = 1e100
-"""Where numbers are cut before they are squared; far beyond where LIMIT is reached."""
 
 LARGEST = np.finfo(np.float64).max
 
 
 class SmoothScale:
-    """Columns of numbers become z / sqrt(1 + (z / 3)**2), z = (x - median) / scale.
+    """Robust scaling with smooth clipping: z / sqrt(1 + (z / 3)**2).
 
-    The scale is the interquartile range, or half the range where that is 0. A column
-    without two different numbers becomes 0, and so does a missing number.
-
-    Attributes
-    ----------
-    center, scale : ndarray of shape (n_columns,)
-        Median and scale.
-    is_constant : ndarray of shape (n_columns,)
-        Which columns become 0.
-    has_missing : ndarray of shape (n_columns,)
-        Which columns had missing numbers.
+    Here z is (x - median) / scale, where scale is the interquartile range, or half the
+    range if that is 0. A missing number becomes 0, and so does a constant column.
     """
+
+    center: np.ndarray  # (n_columns,): medians
+    scale: np.ndarray  # (n_columns,): 1 for constant columns
+    is_constant: np.ndarray  # (n_columns,)
+    has_missing: np.ndarray  # (n_columns,): True where training had missing numbers
 
     @np.errstate(all="ignore")
     def fit(self, columns: Iterable[np.ndarray], weight: np.ndarray | None) -> Self:
-        """Learn median, scale and missingness of each column of numbers."""
-        facts = [center_and_scale(column, weight) for column in columns]
-        return self._keep(facts)
+        """Learn median and scale of each column, and whether numbers are missing."""
+        return self._set([_find_center_and_scale(column, weight) for column in columns])
 
     @np.errstate(all="ignore")
     def fit_moments(
         self, columns: Iterable[np.ndarray], weight: np.ndarray | None
     ) -> Self:
-        """Take mean and standard deviation in place of median and scale."""
-        facts = []
+        """Learn mean and standard deviation in place of median and scale."""
+        statistics = []
         for column in columns:
             mean = float(np.average(column, weights=weight))
             variance = np.average((column - mean) ** 2, weights=weight)
             deviation = math.sqrt(variance)
             # equal numbers may differ from their mean in its last digit
             is_constant = deviation <= 1e-12 * abs(mean)
-            facts.append((mean, 0.0 if is_constant else deviation, False))
-        return self._keep(facts)
+            statistics.append((mean, 0.0 if is_constant else deviation, False))
+        return self._set(statistics)
 
     @np.errstate(all="ignore")
     def fit_sparse(self, X: SparseMatrix, weight: np.ndarray | None) -> Self:
@@ -70,22 +61,25 @@ class SmoothScale:
         is_finite = np.isfinite(X.data)
         np.minimum.at(lowest, place[is_finite], X.data[is_finite])
         np.maximum.at(highest, place[is_finite], X.data[is_finite])
-        # where all three quartiles are 0, there is nothing to sort
-        facts = [(0.0, fallback, False) for fallback in half_range(lowest, highest)]
+        # of columns with less than a quarter stored, all quartiles are 0
+        statistics = [(0.0, half, False) for half in _halve_range(lowest, highest)]
         for column in np.flatnonzero(stored >= 0.25 * total * (1 - 1e-9)):
             part = slice(X.indptr[column], X.indptr[column + 1])
             values, counts = X.data[part], weight[X.indices[part]]
-            if len(values) < n_rows:  # all zeros that aren't stored, as one
+            if len(values) < n_rows:  # all zeros that aren't stored, as one value
                 values = np.append(values, 0)
                 counts = np.append(counts, max(total - stored[column], 0))
             positive = counts > 0
-            facts[column] = center_and_scale(values[positive], counts[positive])
-        self._keep(facts)
-        self.center[:] = 0
+            statistics[column] = _find_center_and_scale(
+                values[positive], counts[positive]
+            )
+        self._set(statistics)
+        self.center[:] = 0  # zeros stay zeros
         return self
 
-    def _keep(self, facts: list[tuple[float, float, bool]]) -> Self:
-        table = np.array(facts, dtype=np.float64).reshape(-1, 3)
+    def _set(self, statistics: list[tuple[float, float, bool]]) -> Self:
+        """Store center, scale (0 if constant) and has_missing of each column."""
+        table = np.array(statistics, dtype=np.float64).reshape(-1, 3)
         self.center, self.scale = table[:, 0].copy(), table[:, 1].copy()
         self.has_missing = table[:, 2].astype(bool)
         self.is_constant = self.scale == 0
@@ -93,56 +87,38 @@ class SmoothScale:
         return self
 
     @np.errstate(all="ignore")
-    def write(
-        self,
-        columns: Numbers,
-        out: np.ndarray,
-        missing_of: np.ndarray | None = None,
-        missing_out: np.ndarray | None = None,
-    ) -> None:
-        """Write the encoded columns, and where those in `missing_of` are missing."""
-        x = np.empty(out.shape)
-        if isinstance(columns, np.ndarray):
-            x[:] = columns.T
-        else:
-            for place, column in enumerate(columns):
-                x[:, place] = column
-        missing = np.isnan(x)
-        if missing_of is not None and missing_out is not None:
-            missing_out[:] = missing[:, missing_of]
-        self._encode(x)
+    def transform(self, x: np.ndarray, missing: np.ndarray | None = None) -> np.ndarray:
+        """Scale float64 numbers (n_rows, n_columns), overwriting them."""
+        if missing is None:
+            missing = np.isnan(x)
+        x -= self.center
+        x /= self.scale
+        _clip_smoothly(x)
+        if self.is_constant.any():
+            x[:, self.is_constant] = 0
         x[missing] = 0
-        out[:] = x
+        return x
 
-    def part(self, columns: slice) -> "SmoothScale":
-        """The scale of some of the columns."""
+    def select(self, columns: slice) -> "SmoothScale":
+        """Return the scale of some of the columns."""
         part = SmoothScale()
         vars(part).update({name: held[columns] for name, held in vars(self).items()})
         return part
 
-    def _encode(self, x: np.ndarray) -> np.ndarray:
-        """The formula, overwriting `x`."""
-        x -= self.center
-        x /= self.scale
-        smooth_clip(x)
-        if self.is_constant.any():
-            x[:, self.is_constant] = 0
-        return x
-
     @np.errstate(all="ignore")
     def encode_sparse(self, X: SparseMatrix, dtype: str) -> SparseMatrix:
-        """A CSR matrix of the same pattern, encoded without centring."""
+        """Scale a CSR matrix without centering; its pattern stays."""
         z = X.data.astype(np.float64)
         z /= self.scale[X.indices]
-        smooth_clip(z)
+        _clip_smoothly(z)
         z[self.is_constant[X.indices]] = 0
         encoded = X.astype(dtype)
         encoded.data = z.astype(dtype)
         return encoded
 
 
-def smooth_clip(z: np.ndarray) -> np.ndarray:
-    """The smooth cut z / sqrt(1 + (z / 3)**2), overwriting `z`."""
+def _clip_smoothly(z: np.ndarray) -> np.ndarray:
+    """Compute z / sqrt(1 + (z / 3)**2), overwriting `z`."""
     np.clip(z, -FAR, FAR, out=z)
     root = z / LIMIT
     root *= root
@@ -152,10 +128,10 @@ def smooth_clip(z: np.ndarray) -> np.ndarray:
     return z
 
 
-def center_and_scale(
+def _find_center_and_scale(
     column: np.ndarray, weight: np.ndarray | None
 ) -> tuple[float, float, bool]:
-    """Median, scale (0 for none), and whether any number is missing."""
+    """Return median, scale (0 if constant), and whether any number is missing."""
     values = np.ascontiguousarray(column)
     if values.dtype not in (np.float64, np.float32):
         values = values.astype(np.float64)
@@ -165,6 +141,7 @@ def center_and_scale(
         values = values[~missing]
         weight = None if weight is None else weight[~missing]
     lowest, highest = values.min(initial=np.inf), values.max(initial=-np.inf)
+    # infinite numbers count as the largest finite ones
     if np.isinf(lowest) or np.isinf(highest):
         finite = values[np.isfinite(values)]
         if len(finite) == 0:
@@ -172,25 +149,22 @@ def center_and_scale(
         lowest, highest = finite.min(), finite.max()
         values = np.clip(values, lowest, highest)
     lowest, highest = float(lowest), float(highest)
-    first, median, third = quartiles(values, weight)
+    first, median, third = _compute_quartiles(values, weight)
     scale = min(third - first, LARGEST)
     if scale == 0:
-        scale = float(half_range(np.array(lowest), np.array(highest)))
+        scale = float(_halve_range(np.array(lowest), np.array(highest)))
     return median, scale, has_missing
 
 
-def half_range(lowest: np.ndarray, highest: np.ndarray) -> np.ndarray:
-    """Half of highest - lowest, without overflow; 0 only where they are equal."""
+def _halve_range(lowest: np.ndarray, highest: np.ndarray) -> np.ndarray:
+    """Return half of highest - lowest, without overflow; 0 only if they are equal."""
     half = highest / 2 - lowest / 2
     return np.where(half == 0, highest - lowest, half)
 
 
-def quartiles(values: np.ndarray, weight: np.ndarray | None) -> list[float]:
-    """First quartile, median and third quartile of numbers without NaN.
-
-    A row of weight 2 counts as two rows. Where a quartile falls between two numbers,
-    it is their mean (the averaged inverted distribution function).
-    """
+def _compute_quartiles(values: np.ndarray, weight: np.ndarray | None) -> list[float]:
+    """Return the quartiles of numbers without NaN, by the averaged inverted CDF."""
+    # a row of weight 2 counts as two rows; between two numbers a quartile is their mean
     if weight is None:
         n_values = len(values)
         # the numbers on both sides of each quartile; the same one, mostly

@@ -193,7 +193,7 @@ def first_draws_from(draws, visit):
     shared = restore_generators(draws)
     rngs = visit.generators(shared)
     found = [int(rng.integers(2**63)) for rng in rngs]
-    return found, visit.draws_behind(draws, shared)
+    return found, visit.next_draws(draws, shared)
 
 
 def test_one_shard_draws_what_a_fit_draws():

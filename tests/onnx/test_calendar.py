@@ -8,7 +8,7 @@ from sessions import evaluate
 
 from skmlp.onnx.calendar import DATE_PART_NODES, Integers
 from skmlp.onnx.graph import Graph
-from skmlp.tabular.columns import DATE_PARTS
+from skmlp.tabular.datetime import DATE_PARTS
 
 
 def compute(formula, *arrays):

@@ -6,13 +6,15 @@ import numpy as np
 import pandas as pd
 import pytest
 from numpy.testing import assert_allclose
+from onnx import TensorProto
 from sessions import evaluate
 
-from skmlp.onnx.categories import KEY_DTYPES, add_categories
-from skmlp.onnx.encoder import _build_category_input
+from skmlp.onnx.categories import add_categories
+from skmlp.onnx.encoder import build_category_input
 from skmlp.onnx.graph import Graph
 from skmlp.onnx.keys import build_keys
-from skmlp.tabular.columns import CategoricalBlock, factorize
+from skmlp.tabular.categorical import CategoricalBlock
+from skmlp.tabular.factorize import factorize
 from skmlp.tabular.frame import Column, read_pandas_series
 from skmlp.tabular.target_means import Target, TrainingRows
 
@@ -25,13 +27,13 @@ def compare(train, new, *, max_categories=40, y=None):
     if y is not None:
         target = Target(np.asarray(y), ["a", "b", "c"], np.arange(len(y)) % 5)
     fitted.fit(column, factorize(column), TrainingRows.from_weight(None), target)
-    entry = _build_category_input(fitted, ("kind", "kind", 0), {})
+    entry = build_category_input(fitted, ("kind", "kind", 0), {})
     keys = build_keys(fitted, "kind")
     graph = Graph()
     name = graph.concat(add_categories(graph, "x", fitted, keys))
     rows = Column(0, "kind", read_pandas_series(pd.Series(new)))
     wanted = np.zeros((len(new), len(fitted.labels)))
-    fitted.write(fitted.codes(rows, factorize(rows)), wanted)
+    fitted.write(fitted.read(rows), slice(None), wanted)
     result = evaluate(graph, name, x=entry.fill(rows).reshape(-1, 1))
     assert result.dtype == np.float32
     assert_allclose(result, wanted, atol=1e-7)
@@ -59,7 +61,7 @@ KINDS = {
         pd.cut([1, 2, 3, 4, 5, 6], [0, 2, 4, 6]),
         pd.cut([1, 3, 5, 9], [0, 2, 4, 6]),
     ),
-    "mixed": ([1, "a", 2.5, "a", 1, 2.5, (1, 2), (1, 2)], [1, "a", (1, 2), "b"]),
+    "mixed": ([1, "a", 2.5, "a", 1, 2.5, b"x", b"x"], [1, "a", b"x", (1, 2), "b"]),
 }
 
 
@@ -89,7 +91,6 @@ def test_categories_empty_and_missing_text_are_told_apart(train):
         ([1, 2, 3], [1.5, 1.0, None, "1", 2**64, np.inf]),
         ([0.1, 0.5, 1], [Decimal("0.1"), np.float32(0.1), np.float32(0.5), True]),
         ([Decimal("1.10"), "a", "b"], [Decimal("1.1"), "1.10", 1.1]),
-        ([(1, 2), "a", "b"], [(1.0, 2), "(1, 2)"]),
         ([pd.Interval(0.0, 1.0), "a", "b"], [pd.Interval(0, 1), "(0.0, 1.0]"]),
         (["\xe9", "e\u0301", "\xc9"], ["\xe9", "e\u0301", "E\u0301", "\xc9"]),
         (["a\0b", "a", "x" * 9999], ["a\0b", "a\0c", "a", "x" * 9999, "x" * 9998]),
@@ -116,7 +117,8 @@ def test_categories_all_infrequent_need_no_key():
 
 def test_types_that_values_come_in():
     types = {kind: compare(*KINDS[kind]) for kind in KINDS}
-    assert set(types.values()) == set(KEY_DTYPES)
+    wanted = {"STRING", "INT64", "BOOL", "DOUBLE"}
+    assert set(map(TensorProto.DataType.Name, types.values())) == wanted
 
 
 def test_values_that_print_the_same_are_told():

@@ -4,7 +4,6 @@ import datetime as dt
 from decimal import Decimal
 
 import numpy as np
-import onnx
 import pandas as pd
 import polars as pl
 import pyarrow as pa
@@ -17,7 +16,6 @@ from sessions import largest_difference
 from skmlp import MLPSoftmaxClassifier, TableEncoder
 from skmlp.onnx import to_inputs, to_onnx
 from skmlp.onnx.feeds import _read_inputs
-from skmlp.onnx.inputs import KINDS
 from skmlp.onnx.keys import MISSING_INT64
 
 TABLE = pd.DataFrame(
@@ -196,22 +194,14 @@ def test_to_inputs_text_that_is_taken_apart(X):
     model = MLPSoftmaxClassifier((), max_iter=2, random_state=0)
     y = (X["note"].str.len() + np.arange(len(X))) % 2
     graph = to_onnx(model.fit(X, y))
-    conversion = _read_inputs(graph)[0].conversion
-    assert conversion == ("text" if len(X) == len(NOTES) else "categories")
+    kind = _read_inputs(graph)[0].kind
+    assert kind == ("text" if len(X) == len(NOTES) else "categories")
     came = pd.DataFrame({"note": objects(["Good", None, 7, ""])})
     found = to_inputs(graph, came)["note"][:, 0].tolist()
-    wanted = ["good", "", "", ""] if conversion == "text" else ["Good", "", *"\x1f\x1f"]
+    wanted = ["good", "", "", ""] if kind == "text" else ["Good", "", *"\x1f\x1f"]
     assert found == wanted
     with pytest.raises(ValueError, match="Unicode text in column 'note'"):
         to_inputs(graph, pd.DataFrame({"note": objects(["\ud800"])}))
-
-
-def test_a_graph_of_an_earlier_version(graph):
-    old = onnx.ModelProto.FromString(graph.SerializeToString())
-    del old.metadata_props[:]
-    helper.set_model_props(old, {KINDS: "{}"})
-    with pytest.raises(ValueError, match=r"earlier version. Export the model again"):
-        to_inputs(old, TABLE)
 
 
 def test_a_graph_of_somebody_else():

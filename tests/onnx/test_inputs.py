@@ -14,7 +14,7 @@ from skmlp.onnx.encoder import MATRIX, build_inputs
 from skmlp.onnx.graph import Graph
 from skmlp.onnx.inputs import INPUTS
 from skmlp.onnx.keys import MISSING_INT64
-from skmlp.tabular.columns import NUMERIC_COLUMNS
+from skmlp.tabular.encoder import NUMERIC_COLUMNS
 from skmlp.tabular.frame import Column, read_pandas_series
 from skmlp.tabular.target_means import TrainingRows
 
@@ -45,10 +45,10 @@ TABLE = pd.DataFrame(
 WANTED = [
     ("number", DOUBLE, "numbers"),
     ("nothing", DOUBLE, "numbers"),
-    ("word", STRING, "text"),
-    ("truth", BOOL, "numbers"),
-    ("truth_or_none", DOUBLE, "numbers"),
-    ("code", INT64, "numbers"),
+    ("word", STRING, "categories"),
+    ("truth", BOOL, "categories"),
+    ("truth_or_none", DOUBLE, "categories"),
+    ("code", INT64, "categories"),
     ("day", INT64, "dates"),
     ("zone", INT64, "dates"),
     ("zone_utc_offset", INT64, "offsets"),
@@ -159,7 +159,7 @@ def compare(kind, values):
     column = Column(0, "day", values)
     reader = NUMERIC_COLUMNS[kind](0)
     wanted = np.transpose(reader.fit(column, ALL))
-    state = {"kind": kind, "column": vars(reader), "is_fine": False}
+    state = {"type": kind, "fitted": vars(reader), "is_fine": False}
     entry = INPUTS[kind]("x", "day", state=state)
     given = {"x": entry.fill(column).reshape(-1, 1)}
     if kind == "dates" and reader.has_zone and not reader.in_utc:

@@ -19,9 +19,9 @@ from skmlp.onnx.keys import (
     check_unicode,
     find_number_key,
     find_text_keys,
-    spell,
 )
-from skmlp.tabular.columns import CategoricalBlock, factorize
+from skmlp.tabular.categorical import CategoricalBlock
+from skmlp.tabular.factorize import factorize
 from skmlp.tabular.frame import Column
 from skmlp.tabular.target_means import TrainingRows
 
@@ -112,21 +112,17 @@ EQUAL = [
     [0.5, Decimal("0.50"), Fraction(1, 2), np.float32(0.5)],
     [Decimal("0.1"), Fraction(1, 10)],
     [10**30, Decimal(10**30)],
-    ["1"],
-    ["a", Word.A],
-    [(1, "a"), (1.0, "a")],
-    [(1, ("a",))],
-    [dt.datetime(2024, 1, 1), pd.Timestamp("2024-01-01")],
+    [pd.Timestamp("2024-01-01")],
     [
         pd.Timestamp("2024-01-01", tz="UTC"),
         pd.Timestamp("2024-01-01 01:00", tz="Europe/Vienna"),
     ],
-    [dt.date(2024, 1, 1)],
     [pd.Period("2024-01-01", "D")],
-    [dt.timedelta(days=1), pd.Timedelta("1D")],
+    [pd.Period("2024", "Y-DEC")],
+    [pd.Period("2024", "Y-JUN")],
+    [pd.Timedelta("1D"), pd.Timedelta("24h")],
     [pd.Interval(0, 1), pd.Interval(0.0, 1.0)],
     [pd.Interval(0, 1, closed="left")],
-    [frozenset({"a", "b"}), frozenset({"b", "a"})],
     [b"a"],
     [Color.RED],
     [dt.time(1)],
@@ -136,11 +132,7 @@ EQUAL = [
 
 def test_build_identity_is_the_same_just_where_values_are_equal():
     values = [(group, value) for group, equal in enumerate(EQUAL) for value in equal]
-    identities = [
-        # text is its own key, and an identity only inside of tuples
-        f"text {spell(value)}" if isinstance(value, str) else build_identity(value)
-        for _, value in values
-    ]
+    identities = [build_identity(value) for _, value in values]
     for group, equal in enumerate(EQUAL):
         same = {i for (g, _), i in zip(values, identities, strict=True) if g == group}
         assert len(same) == 1, equal

@@ -13,11 +13,10 @@ import skmlp
 from skmlp import Activation, MLPSoftmaxClassifier
 from skmlp.onnx import to_onnx
 from skmlp.onnx.export import (
-    build_metadata,
+    _build_metadata,
+    _name_outputs,
     build_model_inputs,
-    choose_prefix,
     convert_labels,
-    name_outputs,
 )
 from skmlp.onnx.inputs import Input
 
@@ -77,13 +76,12 @@ def test_classes_of_labels_that_no_graph_holds_are_refused(classes, message):
 def test_names_of_outputs_and_prefix_are_no_inputs():
     names = ["label", "output_label", "skmlp_x", "skmlp__"]
     inputs = [Input(name, name) for name in names]
-    assert name_outputs(inputs) == ["output_label_2", "probabilities"]
-    assert choose_prefix(inputs) == "skmlp___"
+    assert _name_outputs(inputs) == ["output_label_2", "probabilities"]
 
 
 def test_what_a_file_says():
     model = MLPSoftmaxClassifier((), max_iter=2).fit(X, np.array(["a", "b"])[Y])
-    properties = build_metadata(model, build_model_inputs(model))
+    properties = _build_metadata(model, build_model_inputs(model))
     assert properties["skmlp_version"] == skmlp.__version__
     assert json.loads(properties["skmlp_classes"]) == ["a", "b"]
     assert json.loads(properties["skmlp_inputs"]) == {

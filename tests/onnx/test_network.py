@@ -12,8 +12,8 @@ from skmlp.nn.network import Architecture, Network
 from skmlp.onnx.graph import Graph
 from skmlp.onnx.network import (
     ACTIVATION_NODES,
-    BLOCK_ROWS,
     LAYER_NODES,
+    LOOP_ROWS,
     add_networks,
     check_activations,
 )
@@ -90,7 +90,7 @@ def test_periodic_embedding(n_members, n_periodic, n_layers):
 
 
 @pytest.mark.parametrize(
-    "n_rows", [1, 2, BLOCK_ROWS - 1, BLOCK_ROWS, BLOCK_ROWS + 1, 3 * BLOCK_ROWS - 5]
+    "n_rows", [1, 2, LOOP_ROWS - 1, LOOP_ROWS, LOOP_ROWS + 1, 3 * LOOP_ROWS - 5]
 )
 def test_any_number_of_rows_goes_through_in_blocks(n_rows):
     compare(*networks(2, n_periodic=2), rows(n_rows))

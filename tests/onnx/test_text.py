@@ -8,6 +8,7 @@ from sessions import evaluate
 from skmlp.onnx.encoder import add_scale
 from skmlp.onnx.graph import Graph
 from skmlp.onnx.text import TOKENIZERS, add_text, is_lowered_by_graph
+from skmlp.tabular.factorize import Factorized
 from skmlp.tabular.frame import Column
 from skmlp.tabular.target_means import Target, TrainingRows
 from skmlp.tabular.text import ANALYZERS, TextBlock, UniqueTexts
@@ -22,7 +23,7 @@ def fitted(unit, n_rows=300, extra=()):
         for _ in range(n_rows)
     ]
     distinct[: len(extra)] = extra
-    texts = UniqueTexts.of(np.arange(n_rows), distinct)
+    texts = UniqueTexts.from_factorized(Factorized(np.arange(n_rows), distinct))
     codes = np.array([("tea" in note) + ("Good" in note) for note in distinct])
     target = Target(codes, ["a", "b", "c"], np.arange(n_rows) % 5)
     column = TextBlock(0, unit)

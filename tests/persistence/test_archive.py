@@ -19,13 +19,13 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from skmlp import FileRefusedError
-from skmlp.persistence.archive import FORMAT, MOST_LEVELS, TREE, read, write
+from skmlp.persistence.archive import FORMAT, TREE, read, write
 
 CONTENT = {
     "parameters": np.linspace(0, 1, 300, dtype=np.float32).reshape(3, 100),
-    "names": ["age", "größe", np.str_("é")],
+    "names": ["age", "größe", "\ud800"],
     "seed": 2**127 + 5,
-    "curve": (0.1, math.inf, -math.inf, -0.0),
+    "curve": [0.1, math.inf, -math.inf, -0.0],
     "nothing": None,
     "days": np.array(["2024-01-01", "NaT"], "datetime64[D]"),
 }
@@ -68,7 +68,7 @@ def same(a, b):
     """Whether two trees are equal in values, types, shapes and memory order."""
     if type(a) is not type(b):
         return False
-    if isinstance(a, np.ndarray | np.generic):
+    if isinstance(a, np.ndarray):
         return (
             a.dtype == b.dtype
             and a.shape == b.shape
@@ -77,7 +77,7 @@ def same(a, b):
         )
     if isinstance(a, dict):
         return list(a) == list(b) and all(same(a[key], b[key]) for key in a)
-    if isinstance(a, list | tuple):
+    if isinstance(a, list):
         return len(a) == len(b) and all(map(same, a, b))
     if isinstance(a, float):
         both_nan = math.isnan(a) and math.isnan(b)
@@ -117,15 +117,12 @@ LEAVES = st.one_of(
     st.integers(-(2**200), 2**200),
     st.floats(),
     TEXT,
-    st.binary(),
     hnp.arrays(DTYPES, hnp.array_shapes(min_dims=0, min_side=0)),
-    DTYPES.flatmap(lambda dtype: hnp.arrays(dtype, ())).map(lambda array: array[()]),
 )
 TREES = st.recursive(
     LEAVES,
     lambda trees: st.one_of(
         st.lists(trees, max_size=4),
-        st.lists(trees, max_size=4).map(tuple),
         st.dictionaries(TEXT, trees, max_size=4),
     ),
     max_leaves=12,
@@ -159,9 +156,8 @@ def test_numpy_opens_the_file(path):
     with np.load(path) as file:
         assert set(file) == {TREE, "array_0"}
         np.testing.assert_array_equal(file["array_0"], CONTENT["parameters"])
-        assert json.loads(file[TREE])["content"] == {
-            "dict": {"weights": {"array": "array_0"}}
-        }
+        content = json.loads(file[TREE])["content"]
+        assert content == {"weights": {"array": "array_0"}}
 
 
 def test_the_name_is_taken_as_given(tmp_path):
@@ -183,33 +179,18 @@ def test_a_link_stays_a_link(tmp_path):
 @pytest.mark.parametrize(
     ("value", "message"),
     [
-        (object(), r"content\['a'\]\[0\] is of type object"),
-        ({1, 2}, "is of type set"),
-        ({1: "one"}, "has the key 1"),
-        (np.array([None]), "has the dtype object"),
-        (np.zeros(2, [("x", "f4")]), "has the dtype"),
-        (np.void(b"ab"), "has the dtype"),
-        (np.ma.masked_array([1.0, 2.0]), "is of type MaskedArray"),
-        (io.BytesIO, "is of type type"),
+        (object(), "object can't be written"),
+        ({1, 2}, "set can't be written"),
+        (np.array([None]), "ndarray can't be written"),
+        (np.zeros(2, [("x", "f4")]), "ndarray can't be written"),
+        (np.ma.masked_array([1.0, 2.0]), "MaskedArray can't be written"),
+        (io.BytesIO, "type can't be written"),
     ],
 )
 def test_other_content_is_refused_and_leaves_no_file(path, value, message):
     with pytest.raises(TypeError, match=message):
         write(path, "test", {"a": [value]})
     assert list(path.parent.iterdir()) == []
-
-
-def test_depth_is_bounded(path):
-    deep = {}
-    for _ in range(MOST_LEVELS):
-        deep = {"x": deep}
-    write(path, "test", deep)
-    assert same(read(path, "test"), deep)
-    with pytest.raises(ValueError, match="64 levels deep"):
-        write(path, "test", {"x": deep})
-    deep["x"] = deep
-    with pytest.raises(ValueError, match="or holds itself"):
-        write(path, "test", deep)
 
 
 # What can't be read
@@ -281,14 +262,14 @@ def test_another_kind_is_named(path, good):
 
 
 def test_a_newer_format_is_named(path):
-    message = refusal(path, crafted({"dict": {}}, format=FORMAT + 1))
+    message = refusal(path, crafted({}, format=FORMAT + 1))
     assert f"by skmlp 9.9 in format {FORMAT + 1}" in message
     assert "upgrade skmlp" in message
 
 
 HEADER = "{{'descr': {!r}, 'fortran_order': False, 'shape': {}, }}"
-ONE_ARRAY = {"dict": {"a": {"array": "x"}}}
-TWICE = {"dict": {"a": {"array": "x"}, "b": {"array": "x"}}}
+ONE_ARRAY = {"a": {"array": "x"}}
+TWICE = {"a": {"array": "x"}, "b": {"array": "x"}}
 
 
 @pytest.mark.parametrize(
@@ -312,21 +293,11 @@ TWICE = {"dict": {"a": {"array": "x"}, "b": {"array": "x"}}}
         crafted(TWICE, {"x": saved(np.zeros(9))}),
         crafted([]),
         crafted(None),
-        crafted({}),
-        crafted({"dict": []}),
-        crafted({"dict": {}, "tuple": []}),
-        crafted({"eval": "1"}),
-        crafted({"dict": {"a": {"tuple": 5}}}),
-        crafted({"dict": {"a": {"array": ["x"]}}}),
-        crafted({"dict": {"a": {"int": 3}}}),
-        crafted({"dict": {"a": {"float": "one"}}}),
-        crafted({"dict": {"a": {"bytes": "zz"}}}),
-        crafted({"dict": {"a": {"scalar": ["<f8", "00"]}}}),
-        crafted({"dict": {"a": {"scalar": ["|O", "00" * 8]}}}),
-        crafted({"dict": {"a": {"scalar": 3}}}),
-        crafted({"dict": {}}, format="1"),
-        crafted({"dict": {}}, format=0),
-        crafted({"dict": {}}, format=True),
+        crafted({"array": "x"}),
+        crafted({"a": {"array": ["x"]}}),
+        crafted({}, format="1"),
+        crafted({}, format=0),
+        crafted({}, format=True),
         archive({TREE: "[" * 1_000_000}),
         archive({TREE: '{"a":' * 1_000_000}),
         archive({TREE: "1" * 1_000_000}),
@@ -342,12 +313,12 @@ TWICE = {"dict": {"a": {"array": "x"}, "b": {"array": "x"}}}
     ids=lambda data: f"{len(data)} bytes",
 )
 def test_made_up_files_with_a_right_checksum_are_refused(path, data):
-    assert "right checksum, but is not laid out" in refusal(path, data)
+    assert "right checksum, but no valid content" in refusal(path, data)
 
 
 def test_members_that_share_their_bytes_are_refused(path):
     many = {f"x{place}": saved(np.zeros(500)) for place in range(20)}
-    data = crafted({"dict": {name: {"array": name} for name in many}}, many)
+    data = crafted({name: {"array": name} for name in many}, many)
     path.write_bytes(data)
     assert len(read(path, "test")) == 20
     # every entry of the directory points to the first array

@@ -4,7 +4,10 @@ import contextlib
 import datetime as dt
 import itertools
 import multiprocessing
+import os
 import signal
+import subprocess
+import sys
 
 import killed_fit
 import numpy as np
@@ -22,7 +25,8 @@ from sklearn.preprocessing import StandardScaler
 import skmlp
 from skmlp import FileRefusedError, MLPSoftmaxClassifier, TableEncoder
 from skmlp.persistence.archive import read, write
-from skmlp.persistence.checkpoints import VERSIONS, digest_of, draws_between
+from skmlp.persistence.checkpoints import VERSIONS, count_draws
+from skmlp.persistence.fingerprints import compute_fingerprint
 
 X, Y = load_wine(return_X_y=True, as_frame=True)
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
@@ -257,7 +261,7 @@ def test_what_is_not_of_this_fit_is_refused_with_a_sentence(tmp_path, monkeypatc
     write(path, "saved model", {})
     assert "is a saved model, not a checkpoint" in refused(path)
     write(path, "checkpoint", {"versions": VERSIONS})
-    assert "not laid out as skmlp does it" in refused(path)
+    assert "right checksum, but no valid content" in refused(path)
 
 
 MUTATED = {
@@ -349,10 +353,10 @@ def test_fit_refuses_a_checkpoint_that_contradicts_itself(resumed, change):
 
 
 @pytest.mark.parametrize("n_draws", [0, 1, 3, 2**20 + 1, 2**127])
-def test_draws_between_counts_draws(n_draws):
+def test_count_draws(n_draws):
     bits = np.random.PCG64(0)
     before = bits.state["state"]
-    assert draws_between(before, bits.advance(n_draws).state["state"]) == n_draws
+    assert count_draws(before, bits.advance(n_draws).state["state"]) == n_draws
 
 
 def test_fit_refuses_draws_that_its_seed_does_not_give(tmp_path, monkeypatch):
@@ -473,26 +477,61 @@ TABLES = {
 }
 
 
-def test_digests_tell_tables_apart_by_what_they_hold():
-    digests = {name: digest_of(table) for name, table in TABLES.items()}
-    assert len(set(digests.values())) == len(TABLES)
+def test_fingerprints_tell_tables_apart_by_content():
+    found = {name: compute_fingerprint(table) for name, table in TABLES.items()}
+    assert len(set(found.values())) == len(TABLES)
     for name, table in TABLES.items():
-        assert digest_of(table.copy()) == digests[name]
+        assert compute_fingerprint(table.copy()) == found[name]
     mixed = TABLES["mixed"]
     for column in mixed:
         changed = mixed.copy()
         changed[column] = changed[column].iloc[::-1].to_numpy()
         is_same = changed[column].equals(mixed[column])
-        assert (digest_of(changed) == digests["mixed"]) == is_same
+        assert (compute_fingerprint(changed) == found["mixed"]) == is_same
 
 
 @pytest.mark.parametrize(
     ("one", "other"),
     [([[2**53 + 1, 0.5]], [[2**53, 0.5]]), ([[1, "a"]], [["1", "a"]])],
 )
-def test_digests_tell_lists_apart_that_numpy_does_not(one, other):
-    assert digest_of(one) != digest_of(other)
-    assert digest_of(one) == digest_of(np.array(one, dtype=object))
+def test_fingerprints_tell_lists_apart_that_numpy_does_not(one, other):
+    assert compute_fingerprint(one) != compute_fingerprint(other)
+    assert compute_fingerprint(one) == compute_fingerprint(np.array(one, dtype=object))
+
+
+def test_fingerprints_ignore_memory_order_and_identity():
+    numbers = X.to_numpy()
+    assert compute_fingerprint(np.asfortranarray(numbers)) == compute_fingerprint(
+        numbers
+    )
+    shared, equal = [("a", 1)] * 2, [tuple(cell) for cell in (["a", 1], ["a", 1])]
+    one, other = (pd.DataFrame({"pair": cells}) for cells in (shared, equal))
+    assert compute_fingerprint(one) == compute_fingerprint(other)
+
+
+ELSEWHERE = """
+import numpy as np, pandas as pd
+from skmlp.persistence.fingerprints import compute_fingerprint, fingerprint_fit
+
+cells = [{"red", "blue"}, frozenset("abc"), {"a": {"x", "y"}}, [("p", {"q", "r"})]]
+kinds = pd.Categorical([*map(frozenset, ("ab", "cd"))] * 2)
+table = pd.DataFrame({"cell": cells, "kind": kinds})
+params = {"random_state": None, "a": {"x", "y"}, "b": np.random.RandomState(0)}
+print(fingerprint_fit(params, {"X": table, "y": np.array(["a", "b"])}))
+"""
+
+
+def test_fingerprints_are_the_same_in_processes_of_other_hashes():
+    printed = [
+        subprocess.run(
+            [sys.executable, "-c", ELSEWHERE],
+            env={**os.environ, "PYTHONHASHSEED": seed},
+            check=True,
+            capture_output=True,
+        ).stdout
+        for seed in ("0", "1")
+    ]
+    assert len(set(printed)) == 1
 
 
 def test_a_fit_on_dates_of_several_offsets_periods_and_intervals_goes_on(

@@ -1,4 +1,4 @@
-"""What the parts of a saved object may be, one check at a time."""
+"""Checks of the fields of saved objects, one at a time."""
 
 from fractions import Fraction
 
@@ -6,30 +6,27 @@ import numpy as np
 import pytest
 
 from skmlp.persistence.checks import (
-    check_state,
-    is_a,
+    check_fields,
     is_array,
+    is_bool,
     is_count,
-    is_flag,
-    is_line_of_names,
+    is_finite_array,
     is_list_of,
-    is_number,
-    is_setting,
+    is_number_in,
 )
 
-CHECKS = {  # right ones, and wrong ones
-    "is_flag": (is_flag, [True, False, np.True_], [0, 1.0, None, "True", [True]]),
+CHECKS = {  # values that pass, and values that don't
+    "is_bool": (is_bool, [True, False, np.True_], [0, 1.0, None, "True", [True]]),
     "is_count": (
         is_count,
         [0, 7, 2**70, np.int8(3), np.uint64(0)],
         [-1, np.int8(-1), 1.0, True, np.False_, "1", None, np.array(1)],
     ),
-    "is_number": (
-        is_number,
-        [0, -1.5, np.nan, np.float32(1), np.int8(1), Fraction(1, 3)],
-        [True, np.True_, 1j, "1", None, np.array(1.0)],
+    "is_number_in": (
+        is_number_in(-2, 2),
+        [0, -1.5, np.float32(1), np.int8(1), Fraction(1, 3)],
+        [True, np.True_, 1j, "1", None, np.array(1.0), np.nan, 3, -np.inf],
     ),
-    "is_setting": (is_setting, [0.25, 1, True, np.False_], ["0.25", None, [1]]),
     "is_list_of": (
         is_list_of(int, str),
         [[], [1], ["a", 2]],
@@ -41,33 +38,31 @@ CHECKS = {  # right ones, and wrong ones
         [np.zeros(0, int), np.ones(2, np.uint8)],
         [np.zeros(2), np.zeros((1, 1), int), np.int8(1), [1], np.array(1)],
     ),
-    "is_line_of_names": (
-        is_line_of_names,
-        [np.array([], dtype=object), np.array(["a", "b"], dtype=object)],
-        [np.array(["a"]), np.array(["a", 1], dtype=object), ["a"], "a"],
+    "is_finite_array": (
+        is_finite_array("float64", 2, low=0),
+        [np.zeros((2, 3)), np.zeros((0, 1))],
+        [
+            *(np.zeros(2), np.zeros((2, 3), "f4"), np.zeros((2, 3), ">f8"), [[0.0]]),
+            *(np.full((1, 1), -1.0), np.full((1, 1), np.nan), np.zeros((3, 2)).T),
+        ],
     ),
-    "is_a": (is_a(int, type(None)), [1, None, True], [1.0, "1", [None]]),
 }
 
 
-@pytest.mark.parametrize(("is_right", "right", "wrong"), CHECKS.values(), ids=CHECKS)
-def test_what_is_right_and_what_is_wrong(is_right, right, wrong):
+@pytest.mark.parametrize(("check", "right", "wrong"), CHECKS.values(), ids=CHECKS)
+def test_check_passes_right_values_only(check, right, wrong):
     for value in right:
-        assert is_right(value) is True, value
+        assert check(value) is True, value
     for value in wrong:
-        assert is_right(value) is False, value
+        assert check(value) is False, value
 
 
-def test_names_are_strings_and_nothing_that_passes_for_them():
-    assert not is_line_of_names(np.array([np.str_("a")], dtype=object))
+CHECKS_OF_PAIR = {"first": is_count, "second": bool | None}
 
 
-CHECKS_OF_A_PAIR = {"first": is_count, "second": is_flag}
-
-
-def test_a_state_has_all_parts_and_no_others():
-    check_state("Pair", {"second": True, "first": 3}, CHECKS_OF_A_PAIR)
-    check_state("Nothing", {}, {})
+def test_check_fields_takes_all_fields_and_no_others():
+    check_fields("Pair", {"second": True, "first": 3}, CHECKS_OF_PAIR)
+    check_fields("Nothing", {}, {})
 
 
 @pytest.mark.parametrize(
@@ -75,14 +70,15 @@ def test_a_state_has_all_parts_and_no_others():
     [
         ({"first": 3}, "second of Pair is wrong or missing"),
         ({"first": -3, "second": True}, "first of Pair is wrong or missing"),
-        ({"first": 3, "second": None}, "second of Pair is wrong or missing"),
+        ({"first": 3, "second": "x"}, "second of Pair is wrong or missing"),
         (
             {"first": 3, "second": True, "third": 1, "another": 2},
             "Pair can't have another, third",
         ),
+        ([], "Pair is no dict"),
     ],
-    ids=["missing", "wrong", "none", "unknown"],
+    ids=["missing", "wrong", "another type", "unknown", "no dict"],
 )
-def test_what_is_wrong_with_a_state_is_named(state, message):
-    with pytest.raises(ValueError, match=f"^{message}$"):
-        check_state("Pair", state, CHECKS_OF_A_PAIR)
+def test_check_fields_names_wrong_field(state, message):
+    with pytest.raises((ValueError, TypeError), match=f"^{message}$"):
+        check_fields("Pair", state, CHECKS_OF_PAIR)

@@ -174,7 +174,7 @@ def test_concurrent_saves_never_mix(tmp_path):
     path = tmp_path / "file"
 
     def save(number):
-        write(path, "test", {"a": bytes([number]) * 50_000})
+        write(path, "test", {"a": chr(number) * 50_000})
         found = read(path, "test")["a"]
         assert len(set(found)) == 1
         assert len(found) == 50_000

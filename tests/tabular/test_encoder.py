@@ -670,7 +670,7 @@ def test_a_sparse_matrix_of_many_columns():
 
 
 def test_a_lazy_frame_is_to_be_collected():
-    with pytest.raises(TypeError, match=r"pass X\.collect\(\)"):
+    with pytest.raises(TypeError, match=r"Call X\.collect\(\)"):
         TableEncoder().fit(pl.LazyFrame({"age": [1, 2]}))
 
 
@@ -1170,7 +1170,7 @@ def row_of(X, place):
 def test_no_large_ids_are_merged_in_a_batch_or_alone(case):
     X, n_rows = IDS[case], len(IDS[case])
     encoder = TableEncoder([0], min_frequency=1).fit(X)
-    n_missing = sum(column.has_missing for column in encoder._category_columns)
+    n_missing = sum(column.has_missing for column in encoder._categorical)
     assert len(encoder.categories_[0]) == n_rows - n_missing
     batch = encoder.transform(X)
     assert len(np.unique(batch, axis=0)) == n_rows

@@ -5,7 +5,7 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy import sparse
 
-from skmlp.tabular.scaling import SmoothScale, quartiles
+from skmlp.tabular.scaling import SmoothScale, _compute_quartiles
 
 LARGEST = np.finfo(np.float64).max
 SMALLEST = 5e-324
@@ -14,9 +14,7 @@ SMALLEST = 5e-324
 def encode(values, fitted=None, weight=None):
     columns = [np.asarray(values, dtype=np.float64)]
     scale = SmoothScale().fit(columns if fitted is None else [np.array(fitted)], weight)
-    out = np.empty((len(values), 1))
-    scale.write(columns, out)
-    return out[:, 0]
+    return scale.transform(np.array(columns).T)[:, 0]
 
 
 def formula(z):
@@ -93,11 +91,11 @@ def test_quartiles_are_the_averaged_inverted_distribution():
         expected = np.quantile(
             values, [0.25, 0.5, 0.75], method="averaged_inverted_cdf"
         )
-        assert_allclose(quartiles(values, None), expected)
-        assert_allclose(quartiles(values, np.full(n_values, 0.1)), expected)
+        assert_allclose(_compute_quartiles(values, None), expected)
+        assert_allclose(_compute_quartiles(values, np.full(n_values, 0.1)), expected)
         weight = rng.integers(1, 4, n_values)
-        repeated = quartiles(np.repeat(values, weight), None)
-        assert quartiles(values, weight.astype(float)) == repeated
+        repeated = _compute_quartiles(np.repeat(values, weight), None)
+        assert _compute_quartiles(values, weight.astype(float)) == repeated
 
 
 @pytest.mark.parametrize("weight", [None, [1.0, 2.0, 0.5, 1.0, 3.0, 1.0]])
@@ -115,9 +113,7 @@ def test_sparse_columns_are_scaled_as_dense_ones_but_not_centred(weight):
     expected = formula(dense / scale.scale)
     expected[:, 3] = 0  # constant
     assert_allclose(encoded.toarray(), expected, rtol=1e-6)
-    out = np.empty(dense.shape, dtype=np.float32)
-    scale.write(dense.T, out)
-    assert_array_equal(out, encoded.toarray())
+    assert_array_equal(scale.transform(dense).astype(np.float32), encoded.toarray())
 
 
 def test_mean_and_deviation_may_take_the_place_of_quartiles():
@@ -134,7 +130,5 @@ def test_mean_and_deviation_may_take_the_place_of_quartiles():
 def test_a_part_of_a_scale_encodes_as_the_whole():
     columns = np.random.default_rng(0).normal(size=(3, 20))
     scale = SmoothScale().fit(columns, None)
-    whole, part = np.empty((20, 3)), np.empty((20, 2))
-    scale.write(columns, whole)
-    scale.part(slice(1, None)).write(columns[1:], part)
-    assert_array_equal(part, whole[:, 1:])
+    part = scale.select(slice(1, None)).transform(columns[1:].T.copy())
+    assert_array_equal(part, scale.transform(columns.T)[:, 1:])

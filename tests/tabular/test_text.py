@@ -11,22 +11,29 @@ from sklearn.naive_bayes import MultinomialNB
 from threadpoolctl import threadpool_limits
 
 from skmlp.tabular import text as module
-from skmlp.tabular.columns import factorize
+from skmlp.tabular.factorize import factorize
 from skmlp.tabular.frame import Column
 from skmlp.tabular.target_means import Target, TrainingRows
 from skmlp.tabular.text import (
-    EncodedText,
     TextBlock,
     UniqueTexts,
+    _compute_components,
+    _compute_log_odds,
+    _cross_fit_log_odds,
+    _have_words,
     are_mostly_distinct,
     choose_analyzer,
-    compute_components,
-    compute_log_odds,
-    cross_fit_log_odds,
-    have_words,
 )
 
 ALL = TrainingRows.from_weight(None)
+
+
+def make_target(numbers, labels=(), folds=None):
+    return Target(
+        numbers, labels, np.arange(len(numbers)) % 5 if folds is None else folds
+    )
+
+
 WORDS = np.array(["red", "green", "blue", "cat", "dog", "bird", "runs", "sings", "!"])
 
 
@@ -42,8 +49,7 @@ def column(values):
 
 
 def texts_of(values):
-    found = factorize(column(values))
-    return UniqueTexts.of(found.codes, found.distinct)
+    return UniqueTexts.from_factorized(factorize(column(values)))
 
 
 def fit(values, unit="words", rows=ALL, target=None, n_components=5):
@@ -53,9 +59,7 @@ def fit(values, unit="words", rows=ALL, target=None, n_components=5):
 
 
 def outputs(told):
-    out = np.empty((len(told.codes), told.table.shape[1]), dtype=np.float32)
-    told.write(out)
-    return out
+    return told.table[told.codes]
 
 
 # Which text
@@ -65,17 +69,17 @@ def test_missing_text_is_empty_text():
     texts = texts_of(["b", None, "a", "b", 3])
     assert texts.distinct == ["b", "a", "", ""]
     assert_array_equal(texts.codes, [0, 3, 1, 0, 2])
-    assert_array_equal(texts.n_rows(ALL), [2, 1, 1, 1])
+    assert_array_equal(texts.count_rows(ALL), [2, 1, 1, 1])
     rows = TrainingRows.from_weight(np.array([0.5, 1, 0, 2, 0]))
-    assert_array_equal(texts.n_rows(rows), [2.5, 0, 0, 1])
-    assert texts.different(ALL) == ["b", "a"]
-    assert texts.different(rows) == ["b"]
+    assert_array_equal(texts.count_rows(rows), [2.5, 0, 0, 1])
+    assert texts.list_present(ALL) == ["b", "a"]
+    assert texts.list_present(rows) == ["b"]
 
 
-def test_the_unit_of_texts():
+def test_choose_analyzer():
     free, names = ["a b", "c d", "e"], ["a", "b", "c d"]
-    assert have_words(free)
-    assert not have_words(names)
+    assert _have_words(free)
+    assert not _have_words(names)
     assert are_mostly_distinct(free, 5)
     assert not are_mostly_distinct(free, 6)
     for split_names in (True, False):
@@ -95,7 +99,7 @@ def test_terms_are_weighed_as_scikit_learn_does(unit):
     values = [*sentences(), *sentences(20)]
     texts = texts_of(values)
     fitted = TextBlock(0, unit)
-    matrix = fitted._learn_terms(texts.distinct, texts.n_rows(ALL))
+    matrix = fitted._fit_terms(texts.distinct, texts.count_rows(ALL))
     theirs = TfidfVectorizer(
         min_df=2, sublinear_tf=True, **module.ANALYZERS[unit].options
     )
@@ -113,8 +117,8 @@ def test_the_terms_of_most_rows_are_kept(monkeypatch):
 
 
 @pytest.mark.parametrize("values", [["", " ", None], ["a", "b", "c"]])
-def test_text_without_terms_that_come_twice_tells_nothing(values):
-    target = Target(np.array([0, 1, 0]), ["n", "y"], np.arange(3))
+def test_fit_without_frequent_terms_has_no_outputs(values):
+    target = make_target(np.array([0, 1, 0]), ["n", "y"], np.arange(3))
     fitted, told = fit(values, target=target)
     assert fitted.labels == []
     assert outputs(told).shape == (3, 0)
@@ -130,23 +134,25 @@ def test_only_the_beginning_of_a_text_is_read(monkeypatch):
 # Components
 
 
-def test_directions_are_those_of_a_singular_value_decomposition():
+def test_components_agree_with_truncated_svd():
     rng = np.random.default_rng(0)
     factors = rng.normal(size=(90, 4)), rng.normal(size=(4, 60))
     dense = factors[0] @ factors[1] + 0.01 * rng.normal(size=(90, 60))
     matrix = sparse.csr_matrix(dense)
-    found = compute_components(matrix, np.ones(90), 4, np.random.RandomState(0))
+    found = _compute_components(matrix, np.ones(90), 4, np.random.RandomState(0))
     theirs = TruncatedSVD(4, random_state=0).fit(matrix).components_.T
     assert_allclose(found.T @ found, np.eye(4), atol=1e-10)
     assert_allclose(np.abs(found.T @ theirs), np.eye(4), atol=1e-6)
 
 
-def test_weights_count_as_rows_in_directions():
+def test_components_take_weights_as_repeated_rows():
     rng = np.random.default_rng(0)
     dense = rng.normal(size=(20, 12))
     weight = rng.integers(1, 4, 20)
     weighted, repeated = (
-        compute_components(sparse.csr_matrix(a), w * 1e100, 2, np.random.RandomState(0))
+        _compute_components(
+            sparse.csr_matrix(a), w * 1e100, 2, np.random.RandomState(0)
+        )
         for a, w in (
             (dense, weight.astype(float)),
             (np.repeat(dense, weight, axis=0), np.ones(weight.sum())),
@@ -156,13 +162,15 @@ def test_weights_count_as_rows_in_directions():
 
 
 @pytest.mark.parametrize("shape", [(3, 50), (50, 3)])
-def test_there_are_no_more_directions_than_rows_or_terms(shape):
+def test_components_are_limited_by_rank(shape):
     matrix = sparse.random(*shape, 0.5, format="csr", random_state=0)
-    found = compute_components(matrix, np.ones(shape[0]), 10, np.random.RandomState(0))
+    found = _compute_components(matrix, np.ones(shape[0]), 10, np.random.RandomState(0))
     assert found.shape == (shape[1], 3)
     # of a matrix of one row, many times, there is but one
     same = sparse.csr_matrix(np.ones((20, 5)))
-    assert compute_components(same, np.ones(20), 4, np.random.RandomState(0)).shape == (
+    assert _compute_components(
+        same, np.ones(20), 4, np.random.RandomState(0)
+    ).shape == (
         5,
         1,
     )
@@ -170,7 +178,7 @@ def test_there_are_no_more_directions_than_rows_or_terms(shape):
 
 def test_outputs_do_not_depend_on_threads():
     values = sentences(3000)
-    target = Target(np.arange(3000) % 3, list("abc"), np.arange(3000) % 5)
+    target = make_target(np.arange(3000) % 3, list("abc"), np.arange(3000) % 5)
     found = []
     for n_threads in (1, 2):
         with threadpool_limits(n_threads, user_api="blas"):
@@ -181,47 +189,49 @@ def test_outputs_do_not_depend_on_threads():
 # Odds
 
 
-def test_odds_are_those_of_naive_bayes():
+def test_log_odds_agree_with_naive_bayes():
     rng = np.random.default_rng(0)
     matrix = sparse.random(60, 9, 0.4, format="csr", random_state=0)
     weight, y = rng.uniform(1, 3, 60), rng.integers(0, 2, 60)
-    odds = compute_log_odds(
+    odds = _compute_log_odds(
         matrix,
         np.arange(60),
-        Target(y, ["no", "yes"]),
+        make_target(y, ["no", "yes"]),
         TrainingRows.from_weight(weight),
     )
     theirs = MultinomialNB().fit(matrix, y, weight)
     ensemble_weights = theirs.feature_log_prob_
     assert_allclose(odds[:, 0], ensemble_weights[1] - ensemble_weights[0])
-    three = compute_log_odds(matrix, np.arange(60), Target(y, list("abc")), ALL)
+    three = _compute_log_odds(matrix, np.arange(60), make_target(y, list("abc")), ALL)
     assert three.shape == (9, 3)
     assert_allclose(three[:, 0], -three[:, 1])
 
 
 def test_only_ratios_of_small_weights_matter():
     matrix = sparse.random(60, 9, 0.4, format="csr", random_state=0)
-    target = Target(np.arange(60) % 2, ["no", "yes"])
+    target = make_target(np.arange(60) % 2, ["no", "yes"])
     weight = np.random.default_rng(0).uniform(1, 2, 60)
     weight /= weight.mean()
-    small = compute_log_odds(
+    small = _compute_log_odds(
         matrix, np.arange(60), target, TrainingRows.from_weight(weight * 1e-90)
     )
     assert_allclose(
         small,
-        compute_log_odds(
+        _compute_log_odds(
             matrix, np.arange(60), target, TrainingRows.from_weight(weight)
         ),
     )
 
 
-def test_a_row_has_no_part_in_its_own_odds():
+def test_cross_fitted_log_odds_do_not_depend_on_the_own_label():
     rng = np.random.default_rng(0)
     matrix = sparse.random(30, 9, 0.4, format="csr", random_state=0)
     codes, y, folds = rng.integers(0, 30, 80), rng.integers(0, 2, 80), np.arange(80) % 5
     changed = np.where(folds == 2, 1 - y, y)
     before, after = (
-        cross_fit_log_odds(matrix, codes, Target(labels, ["no", "yes"], folds), ALL)
+        _cross_fit_log_odds(
+            matrix, codes, make_target(labels, ["no", "yes"], folds), ALL
+        )
         for labels in (y, changed)
     )
     is_same = (before == after).all(axis=1)
@@ -230,45 +240,34 @@ def test_a_row_has_no_part_in_its_own_odds():
 
 
 def test_odds_say_nothing_where_no_other_row_is_left():
-    target = Target(np.array([0, 1, 0]), ["no", "yes"], np.array([0, 0, 1]))
+    target = make_target(np.array([0, 1, 0]), ["no", "yes"], np.array([0, 0, 1]))
     rows = TrainingRows.from_weight(np.array([1.0, 1.0, 0.0]))
     codes = np.array([0, 1, 1])
-    odds = cross_fit_log_odds(sparse.csr_matrix(np.eye(2)), codes, target, rows)
+    odds = _cross_fit_log_odds(sparse.csr_matrix(np.eye(2)), codes, target, rows)
     assert_array_equal(odds[:2], 0)
     assert odds[2] > 0
 
 
-def test_odds_of_noise_teach_nothing():
-    y = np.random.default_rng(1).integers(0, 2, 300)
-    target = Target(y, ["no", "yes"], np.arange(300) % 5)
-    fitted, told = fit(sentences(300), target=target, n_components=0)
-    assert abs(np.corrcoef(outputs(told)[:, 0], y)[0, 1]) < 0.15
-    assert fitted.labels == ["log_odds_yes"]
-
-
-def test_drop_noise_sets_outputs_to_zero_if_odds_say_nothing():
+def test_fit_sets_outputs_to_zero_if_log_odds_are_noise():
     values, noise = sentences(300), np.random.default_rng(1).integers(0, 2, 300)
     signal = np.array(["cat" in value for value in values]).astype(int)
     for y, is_noise in ((noise, True), (signal, False)):
-        target = Target(y, ["no", "yes"], np.arange(300) % 5)
+        target = make_target(y, ["no", "yes"], np.arange(300) % 5)
         fitted, told = fit(values, target=target)
-        fitted.drop_noise(told, target, ALL)
         for found in (told, fitted.read(column(values))):
             assert (not outputs(found).any()) == is_noise
         assert fitted.labels[-1] == "log_odds_yes"
 
 
-def test_drop_noise_without_odds_leaves_components():
-    fitted, told = fit(sentences(300))
-    fitted.drop_noise(told, None, ALL)
-    assert outputs(told).any()
+def test_fit_without_target_keeps_components():
+    assert outputs(fit(sentences(300))[1]).any()
 
 
 # Columns
 
 
 @pytest.mark.parametrize("unit", module.ANALYZERS)
-def test_what_is_told_is_scaled_and_the_same_again(unit):
+def test_read_gives_the_scaled_outputs_of_fit(unit):
     values = [*sentences(), None, ""]
     fitted, told = fit(values, unit)
     out = outputs(told)
@@ -284,7 +283,7 @@ def test_what_is_told_is_scaled_and_the_same_again(unit):
 
 
 def test_numbers_have_no_odds():
-    target = Target(np.linspace(0, 1, 200), folds=np.arange(200) % 5)
+    target = make_target(np.linspace(0, 1, 200), folds=np.arange(200) % 5)
     fitted, _ = fit(sentences(), target=target)
     assert fitted.labels == [f"text_{place}" for place in range(1, 6)]
 
@@ -306,8 +305,3 @@ def test_categories_are_read_as_the_text_they_are():
     as_categories = Column(0, "note", pd.Categorical(few))
     expected = outputs(fitted.read(column(few)))
     assert_array_equal(outputs(fitted.read(as_categories)), expected)
-
-
-def test_rows_of_what_is_told():
-    told = EncodedText(np.array([1, 0, 1]), np.array([[1.0], [2.0]]))
-    assert_array_equal(outputs(told.rows(slice(1, 3))), [[1], [2]])

@@ -9,13 +9,13 @@ import pytest
 from numpy.testing import assert_array_equal
 
 from skmlp.tabular.text_parsing import (
+    _parse_dates,
+    _parse_numbers,
     find_unparsable,
     has_text,
     infer_text_type,
     is_text,
     keep_unparsable,
-    parse_dates,
-    parse_numbers,
     parse_text,
     split_text,
 )
@@ -40,7 +40,7 @@ def test_text_in_any_form(form):
     values = FORMS[form]("1", None, "-2.5", "1")
     assert is_text(values)
     assert infer_text_type(*pd.factorize(values)) == "numbers"
-    assert_array_equal(parse_numbers(values), [1, np.nan, -2.5, 1])
+    assert_array_equal(_parse_numbers(values), [1, np.nan, -2.5, 1])
 
 
 @pytest.mark.parametrize(
@@ -155,38 +155,38 @@ def test_has_text_if_some_value_is_text(values, expected):
 def test_numbers_are_read_and_others_missing():
     values = objects("12", "-1e3", "x", None, "007", "nan", " 4 ")
     expected = [12, -1000, np.nan, np.nan, np.nan, np.nan, 4]
-    assert_array_equal(parse_numbers(values), expected)
+    assert_array_equal(_parse_numbers(values), expected)
 
 
 def test_dates_are_read_in_their_zone_and_others_missing():
-    dates = parse_dates(objects("2024-01-01", "x", None, " 2024-01-01T12:00 "))
+    dates = _parse_dates(objects("2024-01-01", "x", None, " 2024-01-01T12:00 "))
     assert pd.DatetimeIndex(dates).tz is None
     assert list(pd.isna(dates)) == [False, True, True, False]
     assert dates[3] == pd.Timestamp("2024-01-01 12:00")
-    (zoned,) = parse_dates(objects("2024-01-01T12:00+01:00"))
+    (zoned,) = _parse_dates(objects("2024-01-01T12:00+01:00"))
     assert zoned == pd.Timestamp("2024-01-01 11:00", tz="UTC")
     assert zoned.hour == 12
 
 
 def test_dates_of_several_zones_keep_them():
     values = objects("2024-01-01T12:00+01:00", None, "2024-01-01T12:00-03:00")
-    dates = parse_dates(values)
+    dates = _parse_dates(values)
     assert [dates[0].hour, dates[2].hour] == [12, 12]
     assert dates[2] - dates[0] == pd.Timedelta(hours=4)
     assert dates[1] is pd.NaT
 
 
 def test_no_text_is_no_date():
-    assert pd.isna(parse_dates(objects("x", None))).all()
+    assert pd.isna(_parse_dates(objects("x", None))).all()
 
 
 def test_text_among_other_values_is_read():
     values = objects("1", 2, None, "x")
-    read = parse_text(values, parse_numbers)
+    read = parse_text(values, "numbers")
     assert read[:3].tolist() == [1, 2, None]
     assert np.isnan(read[3])
     assert values.tolist() == ["1", 2, None, "x"]
     numbers = np.array([1.0])
-    assert parse_text(numbers, parse_numbers) is numbers
+    assert parse_text(numbers, "numbers") is numbers
     categories = pd.Categorical(["2", "1"])
-    assert_array_equal(parse_text(categories, parse_numbers), [2, 1])
+    assert_array_equal(parse_text(categories, "numbers"), [2, 1])
