@@ -18,6 +18,7 @@ from scipy.sparse import csr_array, csr_matrix
 from sklearn.base import BaseEstimator
 
 from skmlp._sklearn_compat import validate_parameters
+from skmlp.data.incremental import BufferedFrame, BufferedRows, RowBuffer
 from skmlp.nn.activations import ACTIVATIONS, Activation, PReLU
 from skmlp.nn.network import Architecture
 from skmlp.persistence.archive import expect
@@ -46,7 +47,6 @@ from skmlp.tabular.datetime import DATE_PARTS, DateColumn
 from skmlp.tabular.encoder import NUMERIC_COLUMNS, TableEncoder, get_column_names
 from skmlp.tabular.factorize import find_value_types
 from skmlp.tabular.frame import NAMES_ATTRIBUTE, SparseMatrix
-from skmlp.tabular.kept import Columns, FirstRows, Kept
 from skmlp.tabular.numeric import NumericBlock, NumericColumn
 from skmlp.tabular.scaling import SmoothScale
 from skmlp.tabular.target_means import TargetMeans
@@ -306,7 +306,7 @@ VALID_DATE_PARTS = [
 # Rows that partial_fit keeps
 
 
-def _is_kept_consistent(kept: Kept) -> bool:
+def _is_kept_consistent(kept: BufferedRows) -> bool:
     n_rows = len(kept.y_encoded)
     return (
         n_rows > 0
@@ -318,7 +318,7 @@ def _is_kept_consistent(kept: Kept) -> bool:
     )
 
 
-def _are_columns_consistent(columns: Columns) -> bool:
+def _are_columns_consistent(columns: BufferedFrame) -> bool:
     for values in columns.data:
         if isinstance(values, np.ndarray) and values.dtype == object:
             check_hashes([value for value in values if isinstance(value, Hashable)])
@@ -422,17 +422,17 @@ FIELDS: dict[type, dict[str, Check]] = {
         "labels": is_list(str),
         "scale": SmoothScale,
     },
-    FirstRows: {"fitted": Kept, "since": is_list(Kept, kind=tuple)},
-    Kept: {
+    RowBuffer: {"fitted": BufferedRows, "since": is_list(BufferedRows, kind=tuple)},
+    BufferedRows: {
         "table": lambda value: (
-            isinstance(value, Columns | csr_array | csr_matrix)
+            isinstance(value, BufferedFrame | csr_array | csr_matrix)
             or is_array("biufcUSmMO", 2)(value)
         ),
         "y_encoded": is_array("i", 1),
         "weight": lambda value: value is None or is_finite_array("f8", low=0)(value),
         "sizes": is_array("i", 1),
     },
-    Columns: {
+    BufferedFrame: {
         "names": is_list(Hashable),
         "data": is_list(np.ndarray, pd.Categorical, pd.arrays.DatetimeArray),
     },
@@ -450,8 +450,8 @@ CONSISTENCY: dict[type, Callable[[Any], bool]] = {
     OneHotEncoding: is_one_hot_consistent,
     TargetMeans: lambda means: means.table.shape[1] == len(means.labels),
     TextBlock: is_text_column_consistent,
-    Kept: _is_kept_consistent,
-    Columns: _are_columns_consistent,
+    BufferedRows: _is_kept_consistent,
+    BufferedFrame: _are_columns_consistent,
 }
 """Functions that return True if the fields of an object fit together."""
 
@@ -476,7 +476,7 @@ CODECS: dict[type, Codec] = {
     pd.arrays.DatetimeArray: by_values(_get_moments_state, _build_moments),
 }
 """Codecs of all classes that a file may hold."""
-CODECS[Columns] = CODECS[Columns]._replace(
+CODECS[BufferedFrame] = CODECS[BufferedFrame]._replace(
     get_columns=lambda columns: {"data": columns.names}
 )
 

@@ -8,6 +8,7 @@ from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 
 from skmlp._sklearn_compat import validate_parameters
+from skmlp.data.incremental import BufferedFrame, RowBuffer
 from skmlp.nn.network import Architecture
 from skmlp.optim.optimizers import OPTIMIZERS
 from skmlp.persistence import archive
@@ -34,7 +35,6 @@ from skmlp.persistence.classes import (
 )
 from skmlp.tabular.encoder import TableEncoder, get_column_names
 from skmlp.tabular.frame import NAMES_ATTRIBUTE, is_sparse, to_index
-from skmlp.tabular.kept import Columns, FirstRows
 from skmlp.training.monitor import PlateauTracker
 
 if TYPE_CHECKING:
@@ -64,7 +64,7 @@ FITTED: dict[str, Check] = {
     "temperature_": is_number_in(0, float(np.finfo("f8").max)),
     "t_": is_count_below(2**63),
     "n_features_in_": is_count,
-    "_first_rows": FirstRows | None,
+    "_row_buffer": RowBuffer | None,
     "_optimizer_state": dict | None,
     "_plateau": PlateauTracker | None,
 }
@@ -151,8 +151,8 @@ def load(path: str | os.PathLike) -> "MLPSoftmaxClassifier":
         _check_network(model)
         _check_encoder(model)
         _check_training(model)
-        if model._first_rows is not None:
-            _check_first_rows(model)
+        if model._row_buffer is not None:
+            _check_row_buffer(model)
     return model
 
 
@@ -239,17 +239,17 @@ def _check_moment(name: str, moment: Any, parameters: np.ndarray) -> None:
     require(is_right, "a second moment of the optimizer is negative")
 
 
-def _check_first_rows(model: Any) -> None:
+def _check_row_buffer(model: Any) -> None:
     """Raise unless kept rows are of the columns and classes that there are."""
     encoder = model.encoder_
     require(encoder is not None, "rows are kept for an encoder that is not there")
     names = to_index(get_column_names(encoder))
     n_columns, n_classes = model.n_features_in_, len(model.classes_)
-    for kept in (model._first_rows.fitted, *model._first_rows.since):
+    for kept in (model._row_buffer.fitted, *model._row_buffer.since):
         is_right = kept.table.shape[1] == n_columns and kept.y_encoded.max() < n_classes
         require(is_right, "kept rows have other columns or classes than the model")
         is_right = is_sparse(kept.table) == encoder._is_sparse
         require(is_right, "kept rows are not as sparse as those of the encoder")
-        is_frame = isinstance(kept.table, Columns)
+        is_frame = isinstance(kept.table, BufferedFrame)
         is_right = not is_frame or to_index(kept.table.names).equals(names)
         require(is_right, "kept rows have other names of columns than the encoder")
