@@ -30,8 +30,9 @@ from sklearn.model_selection import train_test_split
 from skmlp import MLPSoftmaxClassifier
 from skmlp._utils import make_generator
 from skmlp.backend import make_predictor
-from skmlp.data.prepare import ValidationData, data_of_fit
-from skmlp.data.targets import read_targets
+from skmlp.data.inputs import FittedInputs
+from skmlp.data.prepare import ValidationData, prepare
+from skmlp.data.sources import MemorySource
 from skmlp.fitting.averaging import LocalSteps
 from skmlp.fitting.parameters import resolve_parameters
 from skmlp.fitting.shards import CommunicationRound, SerialExecutor, ShardJob
@@ -131,13 +132,14 @@ def prepare_run(run):
         random_state=0,
     )
     parameters = resolve_parameters(model)
-    targets = read_targets(parameters, X, y, None)
+    source = MemorySource(X, y, None)
+    targets = source.read_targets(parameters)
     config = resolve_config(parameters, targets, X.shape[1], None)
     model.classes_, rng = targets.classes, make_generator(run.seed)
     validation_data = ValidationData(None, None, None)
-    found = data_of_fit(
-        model, parameters, X, targets, config, validation_data, rng, False
-    )
+    inputs = FittedInputs.of(model, is_fitted=False)
+    found = prepare(source, validation_data, parameters, config, rng, inputs)
+    inputs.store_on(model)
     task = build_run(config, found, rng, None)
     return model, task, SOLVERS["adam"].from_config(parameters, config, task.n_samples)
 

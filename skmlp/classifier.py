@@ -34,10 +34,16 @@ from skmlp._sklearn_compat import (
 )
 from skmlp._utils import make_generator, restore_on_error
 from skmlp.backend import get_cached_predictor, predict_in_parts
-from skmlp.data.incremental import PartialFitBatch, batches_to_train, end_stream
+from skmlp.data.incremental import (
+    PartialFitBatch,
+    RowBuffer,
+    read_batches,
+    warn_if_not_final,
+)
+from skmlp.data.inputs import FittedInputs, encode_rows, make_encoder
 from skmlp.data.parquet import DataSetLike, is_data_set
 from skmlp.data.predictions import iterate_features, iterate_predictions, write_parquet
-from skmlp.data.prepare import ValidationData, build_data, encode_rows, make_encoder
+from skmlp.data.prepare import ValidationData, build_data, prepare
 from skmlp.data.sources import (
     Source,
     open_source,
@@ -71,7 +77,6 @@ from skmlp.optim.schedules import SCHEDULES
 from skmlp.persistence import models
 from skmlp.tabular.encoder import TableEncoder
 from skmlp.tabular.frame import TableLike, as_table
-from skmlp.tabular.kept import FirstRows
 from skmlp.training.monitor import PlateauTracker
 
 # Constraints that several parameters share
@@ -463,7 +468,7 @@ class MLPSoftmaxClassifier(
     t_: int
     _optimizer_state: OptimizerState | None
     _plateau: PlateauTracker | None
-    _first_rows: FirstRows | None = None  # as in models from before any were kept
+    _row_buffer: RowBuffer | None = None
 
     def __init__(
         self,
@@ -598,10 +603,9 @@ class MLPSoftmaxClassifier(
         """Train on the rows of a source."""
         # what there is, and what every "auto" means for it
         previous = self._get_result() if parameters.warm_start else None
-        is_warm_start = previous is not None
-        targets = source.targets(parameters)
+        targets = source.read_targets(parameters)
         config = resolve_config(parameters, targets, source.n_columns, previous)
-        config = source.suited(config)
+        config = source.limit_folds(config)
         rng = make_generator(parameters.random_state)
         checkpoint = None
         if parameters.checkpoint is not None:
@@ -611,10 +615,12 @@ class MLPSoftmaxClassifier(
             )
         # the table as a matrix of numbers, split into training and validation rows
         self.classes_ = targets.classes
-        data = source.data(
-            self, parameters, targets, config, validation, rng, is_warm_start
-        )
-        end_stream(self, is_warm_start)
+        inputs = FittedInputs.of(self, is_fitted=previous is not None)
+        data = prepare(source, validation, parameters, config, rng, inputs)
+        if previous is not None:
+            warn_if_not_final(self._row_buffer, inputs)
+        inputs.store_on(self)
+        self._row_buffer = None
         # the networks, with new weights or those of the previous fit
         run = replace(
             build_run(config, data, rng, previous),
@@ -698,13 +704,18 @@ class MLPSoftmaxClassifier(
         is_warm_start = self.__sklearn_is_fitted__()
         classes = check_classes(classes, self.classes_ if is_warm_start else None)
         X, y, sample_weight = resolve_columns(X, y, sample_weight)
-        targets = read_targets(parameters, X, y, sample_weight, classes)
+        table = as_table(X)
+        targets = read_targets(parameters, table, y, sample_weight, classes)
         self.classes_ = classes
         rng = make_generator(parameters.random_state)
         # one batch, or all so far if the encoder is fitted again
-        batches = batches_to_train(self, parameters, X, targets, rng, is_warm_start)
+        inputs = FittedInputs.of(self, is_warm_start)
+        self._row_buffer, batches = read_batches(
+            inputs, self._row_buffer, parameters, table, targets, rng
+        )
+        inputs.store_on(self)
         for batch in batches:
-            self._train_batch(parameters, batch, as_table(X).n_columns)
+            self._train_batch(parameters, batch, table.n_columns)
         return self
 
     def set_params(self, **params: object) -> Self:
@@ -999,7 +1010,7 @@ class MLPSoftmaxClassifier(
     def encoder_is_settled_(self) -> bool:
         """Return True once `partial_fit` does not fit the encoder again."""
         check_is_fitted(self)
-        return self._first_rows is None
+        return self._row_buffer is None
 
     def __sklearn_is_fitted__(self) -> bool:
         return "parameters_" in vars(self)
@@ -1056,7 +1067,8 @@ class MLPSoftmaxClassifier(
             parameters, targets, n_columns, previous, in_parts=True
         )._replace(verbose=batch.verbose)
         samples = targets.samples.broadcast_members(config.n_estimators)
-        data = build_data(self, batch.x, samples, None, targets)
+        samples = samples._replace(x=batch.x)
+        data = build_data(self.encoder_, samples, None, targets)
         run = build_run(config, data, batch.rng, previous, True, batch.reinitializes)
         result = self._train(parameters, run)
         if previous is not None and not batch.reinitializes:

@@ -25,7 +25,7 @@ from sklearn.utils.class_weight import compute_sample_weight
 from threadpoolctl import threadpool_info
 
 from skmlp import MLPSoftmaxClassifier
-from skmlp.data import targets
+from skmlp.data import splits
 
 X_IRIS, Y_IRIS = load_iris(return_X_y=True)
 X_IRIS = StandardScaler().fit_transform(X_IRIS)
@@ -74,8 +74,8 @@ def test_three_class_early_stopping_is_stratified_unreported(monkeypatch):
         rows = np.arange(len(codes))[np.newaxis]
         return rows[:, :-15], rows[:, -15:]
 
-    split = targets.split_validation
-    monkeypatch.setattr("skmlp.data.targets.split_validation", spy)
+    split = splits.split_validation
+    monkeypatch.setattr("skmlp.data.splits.split_validation", spy)
     quick(early_stopping=True, max_iter=1).fit(X_IRIS, Y_IRIS)
     ((training, validation),) = parts
     assert_array_equal(np.bincount(training), [45, 45, 45])
@@ -87,7 +87,7 @@ def test_class_of_one_row_is_kept_for_training_unreported():
     labels[Y_IRIS == 2] = 1
     labels[149] = 7
     for seed in range(10):
-        (training,), (validation,) = targets.split_validation(
+        (training,), (validation,) = splits.split_validation(
             np.unique(labels.astype(int), return_inverse=True)[1],
             0.1,
             np.random.default_rng(seed),

@@ -51,7 +51,7 @@ class Partitions:
         )
         tasks.futures += futures
         labels = tasks.run(factorize_labels, futures)
-        with_rows = [number for number, part in enumerate(labels) if len(part.of_row)]
+        with_rows = [number for number, part in enumerate(labels) if len(part.indices)]
         if not with_rows:
             raise ValueError("X has no rows, so there is nothing to learn from.")
         self.labels = [labels[number] for number in with_rows]
@@ -61,11 +61,11 @@ class Partitions:
     @property
     def n_rows(self) -> int:
         """Number of rows in all partitions."""
-        return sum(len(labels.of_row) for labels in self.labels)
+        return sum(len(labels.indices) for labels in self.labels)
 
     def split(self, values: np.ndarray) -> list[np.ndarray]:
         """Split an array with one value per row, in the order of partitions."""
-        sizes = [len(labels.of_row) for labels in self.labels]
+        sizes = [len(labels.indices) for labels in self.labels]
         return np.split(values, np.cumsum(sizes)[:-1])
 
     def release(self) -> None:

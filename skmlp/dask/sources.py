@@ -3,12 +3,11 @@
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack
 from operator import itemgetter
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 from distributed import Future
 
-from skmlp.classifier import MLPSoftmaxClassifier
 from skmlp.dask.cluster import Tasks, count_workers, get_client
 from skmlp.dask.partitions import (
     Partition,
@@ -17,21 +16,18 @@ from skmlp.dask.partitions import (
     factorize_labels,
     fingerprint_partition,
 )
-from skmlp.data.prepare import FittedInputs, ValidationData
+from skmlp.data.inputs import FittedInputs, check_dense
 from skmlp.data.sources import (
     MemorySource,
     PartedSource,
     PartLabels,
     Source,
-    check_dense,
     encode_part,
-    expand_weight,
     resolve_encoder_rows,
     select_rows,
 )
 from skmlp.data.splits import SplitRole
-from skmlp.data.targets import Targets
-from skmlp.fitting.config import TrainConfig, TrainData
+from skmlp.fitting.config import TrainData
 from skmlp.fitting.parameters import Parameters
 from skmlp.tabular.frame import TableLike
 from skmlp.training.batches import Samples, ShardedRows
@@ -41,6 +37,9 @@ if TYPE_CHECKING:
 
 
 MAX_GATHERED_ROWS = 200_000  # for the encoder; fewer if there are many columns
+
+_Fitted: TypeAlias = tuple[FittedInputs, str, np.ndarray]
+"""What workers encode with: inputs, dtype of the matrix, and classes."""
 
 TRAINING = (SplitRole.TRAINING, SplitRole.ENCODER)
 
@@ -71,6 +70,9 @@ def open_dask_source(
 class GatheredSource(MemorySource):
     """Rows that are encoded here, as in a plain fit, and then dealt to shards."""
 
+    # a row lies in one shard only, so all networks have the same validation rows
+    has_one_split = True
+
     def __init__(self, partitions: Partitions) -> None:
         self.tasks = partitions.tasks
         self.n_shards = partitions.n_shards
@@ -84,27 +86,8 @@ class GatheredSource(MemorySource):
     def fingerprint(self) -> Mapping[str, TableLike | str | None]:
         return {**super().fingerprint(), N_SHARDS: str(self.n_shards)}
 
-    def data(
-        self,
-        estimator: FittedInputs,
-        parameters: Parameters,
-        targets: Targets,
-        settings: TrainConfig,
-        validation_data: ValidationData,
-        rng: np.random.Generator,
-        is_warm_start: bool,
-    ) -> TrainData:
-        # a row lies in one shard only, so all networks have the same validation rows
-        settings = settings._replace(n_folds=1)
-        data = super().data(
-            estimator,
-            parameters,
-            targets,
-            settings,
-            validation_data,
-            rng,
-            is_warm_start,
-        )
+    def place(self, data: TrainData, rng: np.random.Generator) -> TrainData:
+        """Deal the training rows to shards at random."""
         samples = data.samples.select_members(0)
         n_rows = len(samples.y_encoded)
         n_shards = min(self.n_shards, n_rows)
@@ -152,15 +135,14 @@ class WorkerSource(PartedSource):
 
     def encode(
         self,
-        estimator: FittedInputs,
+        inputs: FittedInputs,
         parameters: Parameters,
-        targets: Targets,
-        uses: np.ndarray,
-        sample: np.ndarray | None,
+        roles: np.ndarray,
+        known: np.ndarray | None,
         rng: np.random.Generator,
     ) -> tuple[Samples, Samples | None]:
-        is_training = np.isin(uses, TRAINING)
-        weight = expand_weight(targets, len(uses))
+        is_training = np.isin(roles, TRAINING)
+        weight = self.targets.full_weight()
         # Partitions with training rows go to the shards in turn: 0, 1, 2, 0, 1, 2, ...
         # Whole partitions, so that no row travels between workers.
         n_rows = np.array([part.sum() for part in self.partitions.split(is_training)])
@@ -168,46 +150,46 @@ class WorkerSource(PartedSource):
         shard_of = (np.cumsum(n_rows > 0) - 1).clip(0) % n_shards  # (n_partitions,)
         sizes = np.bincount(shard_of, n_rows).astype(int)  # (n_shards,)
         shards, validation = self._encode_on_workers(
-            cast("DaskMLPSoftmaxClassifier", estimator).as_local(),
-            self._split(uses, weight, sample),
+            (inputs, parameters.dtype, self.targets.classes),
+            self._split(roles, weight, known),
             shard_of,
         )
         shape = (int(sizes.sum()), validation.x.shape[1])
         samples = Samples(
             ShardedRows(shape, tuple(sizes.tolist()), shards),
-            self.y_encoded[is_training],
+            self.targets.y[is_training],
             None if weight is None else weight[is_training],
         )
         return samples, validation if len(validation.y_encoded) else None
 
     def _split(
-        self, uses: np.ndarray, weight: np.ndarray | None, sample: np.ndarray | None
+        self, roles: np.ndarray, weight: np.ndarray | None, sample: np.ndarray | None
     ) -> list[tuple[Any, ...]]:
         """Split what is known of all rows by partition, for `_encode_partition`."""
         split = self.partitions.split
-        parts = split(uses)
+        parts = split(roles)
         missing = [None] * len(parts)
         known: Sequence[Any] = missing
         if sample is not None:  # (n_sampled, n_inputs)
             ends = np.cumsum([(use == SplitRole.ENCODER).sum() for use in parts])
             known = np.split(sample, ends[:-1])
         weights = missing if weight is None else split(weight)
-        return list(zip(parts, split(self.y_encoded), weights, known, strict=True))
+        return list(zip(parts, split(self.targets.y), weights, known, strict=True))
 
     def _encode_on_workers(
         self,
-        estimator: MLPSoftmaxClassifier,
+        fitted: _Fitted,
         pieces: Sequence[tuple[Any, ...]],
         shard_of: np.ndarray,
     ) -> tuple[list[Future], Samples]:
         """Encode partitions on workers; return the shards and the validation set."""
         workers = self.tasks.assign_workers(int(shard_of.max()) + 1)
         with Tasks(self.tasks.client) as tasks:
-            fitted = tasks.send(estimator)
+            everywhere = tasks.send(fitted)
             encoded_parts = [
                 tasks.submit(
                     _encode_partition,
-                    *(fitted, partition, tasks.send(piece)),
+                    *(everywhere, partition, tasks.send(piece)),
                     worker=workers[shard],
                 )
                 for partition, piece, shard in zip(
@@ -243,18 +225,19 @@ def _take_rows(wanted: np.ndarray, partition: Partition) -> Any:
 
 
 def _encode_partition(
-    estimator: MLPSoftmaxClassifier, partition: Partition, piece: tuple[Any, ...]
+    fitted: _Fitted, partition: Partition, piece: tuple[Any, ...]
 ) -> tuple[Samples, Samples]:
     """Encode a partition, and split it into training and validation rows."""
+    inputs, dtype, classes = fitted
     use, y_encoded, weight, known = piece
     # a partition that was lost is loaded again; then its rows may have another order
     labels = factorize_labels(partition)
-    if not np.array_equal(labels.encode(estimator.classes_), y_encoded):
+    if not np.array_equal(labels.encode(classes), y_encoded):
         raise RuntimeError(
             "a partition was lost with its worker, and has other labels now that it "
             "was computed again; write the table to Parquet, or sort it, before fit."
         )
-    x = encode_part(estimator, str(estimator.dtype), partition.X, use, known)
+    x = encode_part(inputs, dtype, partition.X, use, known)
     samples = Samples(x, y_encoded, weight)
     return (
         _copy_rows(samples, np.flatnonzero(np.isin(use, TRAINING))),

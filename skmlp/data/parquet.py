@@ -1,4 +1,4 @@
-"""Data sets on disk, read through Arrow: a piece of their rows after the other."""
+"""Data sets on disk, read through Arrow in pieces."""
 
 import os
 import sys
@@ -18,64 +18,48 @@ if TYPE_CHECKING:
 
 
 DataSetLike: TypeAlias = "str | os.PathLike | pa.dataset.Dataset | pl.LazyFrame"
-"""What stands for rows that are elsewhere."""
+"""Rows on disk, as a user passes them."""
 
-PIECE_SIZE = 1 << 16
+ROWS_PER_PIECE = 1 << 16
 """Rows that are read at a time."""
 
 
 def is_data_set(X: object) -> bool:
-    """Whether X stands for rows that are elsewhere: a path, a data set, a LazyFrame."""
-    return is_path(X) or is_arrow(X) or nw.dependencies.is_polars_lazyframe(X)
+    """Return True for a path, a data set of pyarrow or a LazyFrame of polars."""
+    # pyarrow is not imported for that: without it, there is no data set of it
+    library = sys.modules.get("pyarrow.dataset")
+    return (
+        _is_path(X)
+        or (library is not None and isinstance(X, library.Dataset))
+        or nw.dependencies.is_polars_lazyframe(X)
+    )
 
 
-def is_path(X: object) -> TypeGuard[str | os.PathLike]:
-    """Whether X is where files are."""
+def _is_path(X: object) -> TypeGuard[str | os.PathLike]:
     return isinstance(X, str | os.PathLike)
 
 
-def is_arrow(X: object) -> bool:
-    """Whether X is a data set of pyarrow, which is asked without importing it."""
-    library = sys.modules.get("pyarrow.dataset")
-    return library is not None and isinstance(X, library.Dataset)
-
-
 class DataSet(AbstractContextManager):
-    """A table on disk.
+    """A table on disk: Parquet files, a data set of pyarrow, or a query of polars.
 
-    Parameters
-    ----------
-    source : path, pyarrow.dataset.Dataset or polars.LazyFrame
-        A Parquet file or a folder of such; what pyarrow reads; or a query of polars,
-        whose outcome is written to a temporary Parquet file by its streaming engine.
-
-    Attributes
-    ----------
-    columns : list of str
-        Names of its columns.
-
-    Raises
-    ------
-    ImportError
-        If pyarrow is not there.
-    ValueError
-        If there are no Parquet files, or their columns can't be put together.
+    The streaming engine of polars writes the result of a query to a temporary file.
     """
 
-    def __init__(self, source: Any) -> None:
+    def __init__(self, given: Any) -> None:
         self.files = ExitStack()
-        self.given = source
-        if nw.dependencies.is_polars_lazyframe(source):
-            folder = self.files.enter_context(temporary_folder())
-            self.files.callback(self.forget)
-            path = folder / "query.parquet"
-            source.sink_parquet(path)
-            source = path
-        self.dataset = open_parquet(source) if is_path(source) else source
-        self.dataset = unify_types(self.dataset, is_own=is_path(source))
+        self.given = given
+        if nw.dependencies.is_polars_lazyframe(given):
+            path = self.files.enter_context(temporary_folder()) / "query.parquet"
+            # Windows removes no file that is open
+            self.files.callback(lambda: delattr(self, "dataset"))
+            given.sink_parquet(path)
+            given = path
+        dataset = _open_parquet(given) if _is_path(given) else given
+        self.dataset = _unify_types(dataset, is_own=_is_path(given))
         index = (self.dataset.schema.pandas_metadata or {}).get("index_columns", [])
-        # what pandas writes as its index, it reads as its index again
+        # an index that pandas has written is no column
         self.columns = [name for name in self.dataset.schema.names if name not in index]
+        # labels, weights and features are found by name
         twice = sorted({c for c in self.columns if self.columns.count(c) > 1})
         if twice:
             raise ValueError(
@@ -85,17 +69,13 @@ class DataSet(AbstractContextManager):
     def __exit__(self, *exception: object) -> None:
         self.files.close()
 
-    def forget(self) -> None:
-        """Let go of files before they are removed."""
-        del self.dataset
-
     @cached_property
     def n_rows(self) -> int:
-        """How many rows there are; counted once, since files may have to be read."""
+        """Number of rows; counted once, since files may have to be read."""
         return self.dataset.count_rows()
 
     def check_column(self, name: str, role: str) -> None:
-        """Raise unless there is a column of this name, to be used as `role`."""
+        """Raise ValueError unless there is a column of this name."""
         if name not in self.columns:
             raise ValueError(
                 f"{role}={name!r} is no column of the data set, whose columns are "
@@ -103,28 +83,27 @@ class DataSet(AbstractContextManager):
             )
 
     def pieces(self, columns: Sequence[str]) -> Iterator["pa.Table"]:
-        """Some columns of all rows, in their order, piece by piece."""
+        """Read columns of all rows, in tables of at least `ROWS_PER_PIECE` rows."""
         import pyarrow as pa
 
         batches: list[pa.RecordBatch] = []
         n_rows = 0
-        for batch in self.batches(list(columns)):
+        for batch in self._batches(list(columns)):
             batches.append(batch)
             n_rows += len(batch)
-            if n_rows >= PIECE_SIZE:
+            if n_rows >= ROWS_PER_PIECE:
                 yield pa.Table.from_batches(batches)
                 batches, n_rows = [], 0
         if n_rows:
             yield pa.Table.from_batches(batches)
 
-    def batches(self, columns: list[str]) -> Iterator["pa.RecordBatch"]:
-        """Some columns of all rows, in the batches that Arrow makes of them.
+    def _batches(self, columns: list[str]) -> Iterator["pa.RecordBatch"]:
+        """Read columns of all rows, in batches of Arrow's choice.
 
-        Arrow reads ahead of whoever takes the batches, up to a gigabyte, so that it is
-        given a part at a time: a row group of Parquet, or a file.
+        Arrow reads up to a gigabyte ahead, and so gets one row group or file at a time.
         """
-        size = {"columns": columns, "batch_size": PIECE_SIZE}
-        fragments = get_fragments(self.dataset)
+        size = {"columns": columns, "batch_size": ROWS_PER_PIECE}
+        fragments = _get_fragments(self.dataset)
         if fragments is None:
             yield from self.dataset.to_batches(**size)
             return
@@ -134,28 +113,22 @@ class DataSet(AbstractContextManager):
                 yield from part.to_batches(schema=self.dataset.schema, **size)
 
     def table(self, columns: Sequence[str]) -> "pa.Table":
-        """Some columns of all rows."""
+        """Read columns of all rows."""
         return self.dataset.to_table(columns=list(columns))
 
-    def rows(self, columns: Sequence[str], wanted: np.ndarray) -> "pa.Table":
-        """Some columns of the rows that a mask says."""
+    def rows(self, columns: Sequence[str], mask: np.ndarray) -> "pa.Table":
+        """Read columns of some rows."""
         import pyarrow as pa
 
         found, start = [], 0
         for piece in self.pieces(columns):
             stop = start + len(piece)
-            found.append(piece.filter(pa.array(wanted[start:stop])))
+            found.append(piece.filter(pa.array(mask[start:stop])))
             start = stop
         return pa.concat_tables(found)
 
     def fingerprint(self) -> str:
-        """What tells it from others without reading it: names, sizes, times of files.
-
-        Raises
-        ------
-        TypeError
-            If it is of no files, or of files that are written anew each time.
-        """
+        """Return names, sizes and times of the files, which are not read."""
         paths = getattr(self.dataset, "files", None)
         if paths is None or nw.dependencies.is_polars_lazyframe(self.given):
             raise TypeError(
@@ -165,12 +138,12 @@ class DataSet(AbstractContextManager):
             )
         infos = self.dataset.filesystem.get_file_info(paths)
         facts = [(info.path, info.size, info.mtime_ns) for info in infos]
-        # a filter has no words, but hardly leaves as many rows as another one
+        # a filter has no text, but hardly leaves as many rows as another one
         return repr((facts, str(self.dataset.schema), self.n_rows))
 
 
-def open_parquet(path: str | os.PathLike) -> "pa.dataset.Dataset":
-    """The Parquet file, or the files of a folder, at a path."""
+def _open_parquet(path: str | os.PathLike) -> "pa.dataset.Dataset":
+    """Open a Parquet file, or the files of a folder."""
     try:
         import pyarrow as pa
         from pyarrow import dataset
@@ -179,12 +152,13 @@ def open_parquet(path: str | os.PathLike) -> "pa.dataset.Dataset":
             f"X is the path {os.fspath(path)!r}, and pyarrow, which reads files, is "
             "not there; pip install 'skmlp[parquet]'."
         ) from error
+    # folders such as year=2024 become a column of categories
     flavor = dataset.HivePartitioning.discover(infer_dictionary=True)
     try:
         found = dataset.dataset(os.fspath(path), format="parquet", partitioning=flavor)
     except pa.ArrowInvalid as error:
         raise ValueError(
-            f"{os.fspath(path)!r} can't be read as Parquet: {get_first_line(error)}; "
+            f"{os.fspath(path)!r} can't be read as Parquet: {_get_first_line(error)}; "
             "for files of another kind, pass "
             'pyarrow.dataset.dataset(path, format="csv").'
         ) from error
@@ -193,19 +167,19 @@ def open_parquet(path: str | os.PathLike) -> "pa.dataset.Dataset":
     return found
 
 
-def unify_types(dataset: "pa.dataset.Dataset", is_own: bool) -> "pa.dataset.Dataset":
-    """The data set with types that suit all of its files, such as floats for integers.
+def _unify_types(dataset: "pa.dataset.Dataset", is_own: bool) -> "pa.dataset.Dataset":
+    """Give the columns types that hold the values of all files.
 
-    Arrow by itself takes those of the first file. With `is_own`, columns that the first
-    file lacks are there as well.
+    Arrow takes those of the first file. With `is_own`, columns that the first file
+    lacks are added.
     """
     import pyarrow as pa
     from pyarrow.dataset import FileSystemDataset
 
-    fragments, names = get_fragments(dataset), set(dataset.schema.names)
+    fragments, names = _get_fragments(dataset), set(dataset.schema.names)
     if fragments is None or not isinstance(dataset, FileSystemDataset):
         return dataset
-    schemas = [fragment.physical_schema for fragment in fragments]
+    schemas = [fragment.physical_schema for fragment in fragments]  # one per file
     if not is_own:
         schemas = [
             pa.schema([field for field in schema if field.name in names])
@@ -213,27 +187,26 @@ def unify_types(dataset: "pa.dataset.Dataset", is_own: bool) -> "pa.dataset.Data
         ]
     try:
         schemas = [dataset.schema, *schemas]
+        # permissive: integers become floats where a file has floats
         common = pa.unify_schemas(schemas, promote_options="permissive")
     except (pa.ArrowInvalid, pa.ArrowTypeError) as error:
         raise ValueError(
             f"the files of the data set hold columns of types that have none in "
-            f"common: {get_first_line(error)}; write them anew with the same types."
+            f"common: {_get_first_line(error)}; write them anew with the same types."
         ) from error
     if common.equals(dataset.schema):
         return dataset
     return FileSystemDataset(fragments, common, dataset.format, dataset.filesystem)
 
 
-def get_fragments(
-    dataset: "pa.dataset.Dataset",
-) -> "list[pa.dataset.Fragment] | None":
-    """The parts of a data set; None if it is filtered, of which Arrow gives none."""
+def _get_fragments(dataset: "pa.dataset.Dataset") -> "list[pa.dataset.Fragment] | None":
+    """Return the files of a data set; None if it is filtered, for Arrow has none."""
     try:
         return list(dataset.get_fragments())
     except ValueError:
         return None
 
 
-def get_first_line(error: Exception) -> str:
-    """The first line of an error's message, without its period."""
+def _get_first_line(error: Exception) -> str:
+    """Return the first line of a message, without its period."""
     return str(error).splitlines()[0].rstrip(".")

@@ -1,10 +1,10 @@
-"""Predictions for a data set: its rows piece by piece, and a Parquet file of them."""
+"""Predictions for a data set: piece by piece, and to a Parquet file."""
 
 import os
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -14,50 +14,36 @@ from skmlp.tabular.frame import exceeds_float, format_list
 
 if TYPE_CHECKING:
     import pyarrow as pa
+    from sklearn.base import ClassifierMixin
 
 
-class Classifier(Protocol):
-    """A fitted classifier."""
-
-    classes_: np.ndarray
-    n_features_in_: int
-
-    def predict_proba(self, X: Any) -> np.ndarray: ...
+def iterate_features(model: "ClassifierMixin", X: Any) -> Iterator[Any]:
+    """Check a data set at once, and yield the columns of fit in pieces."""
+    data_set = DataSet(X)  # closed behind its last piece
+    columns = _select_features(model, data_set)
+    return (_to_fitted_form(model, piece) for piece in _read(data_set, columns))
 
 
-def iterate_features(model: Classifier, X: Any) -> Iterator[Any]:
-    """Those columns of a data set that a model was fitted on, piece by piece.
-
-    Raises
-    ------
-    ValueError
-        If some are not there.
-    """
-    data_set = DataSet(X)
-    pieces = pieces_of(data_set, select_features(model, data_set))
-    return (as_fitted(model, piece) for piece in pieces)
-
-
-def as_fitted(model: Classifier, piece: "pa.Table") -> Any:
-    """The rows as a model takes them: without names, if it was fitted without."""
+def _to_fitted_form(model: "ClassifierMixin", piece: "pa.Table") -> Any:
+    """Convert a piece to an array if the model was fitted on columns without names."""
     if hasattr(model, "feature_names_in_"):
         return piece
     frame = piece.to_pandas(integer_object_nulls=True)
     columns = [column.to_numpy() for _, column in frame.items()]
     has_one_dtype = len({column.dtype for column in columns}) == 1
-    # the dtype that joins integers and floats would merge some integers
+    # the dtype that joins integers and floats would merge large integers
     is_exact = has_one_dtype or not any(map(exceeds_float, columns))
     return frame.to_numpy(dtype=None if is_exact else object)
 
 
-def pieces_of(data_set: DataSet, columns: Sequence[str]) -> Iterator["pa.Table"]:
-    """Some columns piece by piece; the data set is closed behind the last one."""
+def _read(data_set: DataSet, columns: Sequence[str]) -> Iterator["pa.Table"]:
+    """Read columns in pieces, and close the data set after the last one."""
     with data_set:
         yield from data_set.pieces(columns)
 
 
-def select_features(model: Classifier, data_set: DataSet) -> list[str]:
-    """The columns that a model was fitted on: by name, or all where it knows none."""
+def _select_features(model: "ClassifierMixin", data_set: DataSet) -> list[str]:
+    """Return the names of the columns of fit; all columns if they had no names."""
     names = getattr(model, "feature_names_in_", None)
     if names is None:
         if len(data_set.columns) != model.n_features_in_:
@@ -76,9 +62,9 @@ def select_features(model: Classifier, data_set: DataSet) -> list[str]:
 
 
 def iterate_predictions(
-    model: Classifier, X: Any, keep: Sequence[str]
+    model: "ClassifierMixin", X: Any, keep: Sequence[str]
 ) -> Iterator["pa.Table"]:
-    """Columns to be kept, the label and the probabilities, piece by piece."""
+    """Yield the columns to keep, the predicted label and the probabilities."""
     if not is_data_set(X):
         raise TypeError(
             "X should be a data set, such as the path of a Parquet file, got "
@@ -87,24 +73,24 @@ def iterate_predictions(
     data_set = DataSet(X)
     for name in keep:
         data_set.check_column(name, "keep")
-    features = select_features(model, data_set)
+    features = _select_features(model, data_set)
     names = [f"probability_{label}" for label in model.classes_]
     taken = sorted({*names, "predicted"} & set(keep))
     if taken:
         raise ValueError(f"keep names {taken}, which predictions are called.")
-    classes = to_arrow_labels(model.classes_)
-    for piece in pieces_of(data_set, list(dict.fromkeys([*features, *keep]))):
-        probabilities = model.predict_proba(as_fitted(model, piece.select(features)))
-        table = piece.select(keep)
-        labels = classes.take(probabilities.argmax(axis=1))
-        table = table.append_column("predicted", labels)
+    classes = _to_arrow(model.classes_)
+    for piece in _read(data_set, list(dict.fromkeys([*features, *keep]))):
+        X_piece = _to_fitted_form(model, piece.select(features))
+        probabilities = model.predict_proba(X_piece)  # (n_rows, n_classes)
+        labels = classes.take(probabilities.argmax(axis=1))  # (n_rows,)
+        table = piece.select(keep).append_column("predicted", labels)
         for name, column in zip(names, probabilities.T, strict=True):
             table = table.append_column(name, [np.ascontiguousarray(column)])
         yield table
 
 
-def to_arrow_labels(classes: np.ndarray) -> "pa.Array":
-    """The classes in one type for all pieces: text for numbers that Arrow lacks."""
+def _to_arrow(classes: np.ndarray) -> "pa.Array":
+    """Convert classes to one type for all pieces: text for numbers that Arrow lacks."""
     import pyarrow as pa
 
     is_known = all(isinstance(label, str | Decimal) for label in classes)
@@ -114,7 +100,7 @@ def to_arrow_labels(classes: np.ndarray) -> "pa.Array":
 
 
 def write_parquet(path: str | os.PathLike, tables: Iterable["pa.Table"]) -> None:
-    """Write tables to one Parquet file, which is there in full or not at all."""
+    """Write tables to one Parquet file, which appears once it is complete."""
     from pyarrow.parquet import ParquetWriter
 
     with replace_file(path) as stream, ExitStack() as stack:

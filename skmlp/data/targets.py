@@ -1,6 +1,5 @@
-"""Targets: labels to codes, weights of rows, and the stratified held-out part."""
+"""Targets: labels to class indices, class weights and sample weights."""
 
-import warnings
 from collections.abc import Mapping
 from numbers import Number
 from typing import Any, NamedTuple
@@ -14,44 +13,37 @@ from sklearn.utils.class_weight import compute_class_weight
 from sklearn.utils.multiclass import check_classification_targets, type_of_target
 from sklearn.utils.validation import check_consistent_length
 
-from skmlp.defaults import is_auto
-from skmlp.fitting.config import TrainConfig
 from skmlp.fitting.parameters import Parameters
 from skmlp.tabular.frame import TableLike, as_table, check_not_lazy, format_list
 from skmlp.tabular.labels import check_weights, find_labels, limit_range, read_labels
 from skmlp.training.batches import Samples
 
-NO_ROWS = np.empty((0, 0))
+_NO_ROWS = np.empty((0, 0))
 """Stands for the matrix of samples until X is encoded."""
 
 
 class Targets(NamedTuple):
-    """What y and the weights say.
+    """Labels and weights of all rows."""
 
-    Attributes
-    ----------
-    y : ndarray of shape (n_rows,)
-        Labels.
-    classes : ndarray of shape (n_classes,)
-        The different labels, sorted.
-    sample_weight : ndarray of shape (n_rows,) or None
-        Weight of each row, that of its class aside.
-    class_weights : ndarray of shape (n_classes,) or None
-        Weight of each class.
-    samples : Samples
-        The rows of positive weight, on no matrix yet.
-    """
-
-    y: np.ndarray
-    classes: np.ndarray
-    sample_weight: np.ndarray | None
-    class_weights: np.ndarray | None
-    samples: Samples
+    y: np.ndarray  # labels; class indices, where the rows come by part
+    classes: np.ndarray  # sorted labels, (n_classes,)
+    sample_weight: np.ndarray | None  # without class weights, (n_rows,)
+    class_weights: np.ndarray | None  # (n_classes,)
+    samples: Samples  # rows of positive weight, on no matrix yet
 
     @property
     def have_one_class(self) -> bool:
-        """Whether all rows that count are of the same class."""
+        """Return True if all rows of positive weight have the same class."""
         return bool(np.ptp(self.samples.y_encoded) == 0)
+
+    def full_weight(self) -> np.ndarray | None:
+        """Return the weight of each row, class weights included, also where it is 0."""
+        _, _, weight, rows = self.samples
+        if weight is None or rows is None:
+            return weight
+        full = np.zeros(len(self.y), weight.dtype)
+        full[rows] = weight
+        return full
 
 
 def read_targets(
@@ -61,12 +53,25 @@ def read_targets(
     sample_weight: ArrayLike | None = None,
     classes: np.ndarray | None = None,
 ) -> Targets:
-    """Labels and weights of the rows of X; `classes` are all labels, None for y's."""
+    """Read labels and weights of the rows of X; `classes` is None for those of `y`."""
     check_not_lazy(y=y, sample_weight=sample_weight)
-    labels = check_row_labels(as_table(X).data, y)
+    labels = check_row_labels(as_table(X).data, y)  # (n_rows,)
     classes, y_encoded = encode_labels(labels, classes)
-    labels = classes[y_encoded]
-    class_weights = compute_class_weights(parameters.class_weight, classes, labels)
+    # classes[y_encoded], since labels of a later call may have another type
+    return build_targets(
+        classes[y_encoded], classes, y_encoded, sample_weight, parameters.class_weight
+    )
+
+
+def build_targets(
+    labels: np.ndarray,
+    classes: np.ndarray,
+    y_encoded: np.ndarray,
+    sample_weight: ArrayLike | None,
+    class_weight: Mapping[Any, float] | str | None,
+) -> Targets:
+    """Build targets of rows whose classes are known."""
+    class_weights = compute_class_weights(class_weight, classes, labels)
     weight = sample_weight
     if weight is not None:
         weight = check_weights(weight, len(labels))
@@ -79,16 +84,20 @@ def build_samples(
     sample_weight: ArrayLike | None,
     class_weights: np.ndarray | None,
 ) -> Samples:
-    """Rows with their weight; those of weight 0 are left out, as if not there."""
-    weight = compute_row_weights(y_encoded, sample_weight, class_weights)
-    samples = Samples(NO_ROWS, y_encoded, weight)
+    """Build samples of the rows with a positive weight, class weights included."""
+    weight = _compute_row_weights(y_encoded, sample_weight, class_weights)
+    samples = Samples(_NO_ROWS, y_encoded, weight)
     if weight is None or weight.all():
         return samples
+    # rows of weight 0 are left out, as if they were not there
     return samples.take(np.flatnonzero(weight))
 
 
+# Labels
+
+
 def check_row_labels(X: TableLike, y: ArrayLike) -> np.ndarray:
-    """One label per row of X."""
+    """Return one label per row of X."""
     if y is None:
         raise ValueError(
             "This classifier requires y to be passed, but the target y is None. Pass "
@@ -104,17 +113,15 @@ def check_row_labels(X: TableLike, y: ArrayLike) -> np.ndarray:
 
 
 def check_labels(y: ArrayLike, name: str = "y") -> np.ndarray:
-    """One label per row as a 1-D array, or a sentence that says what came instead.
-
-    `name` is that of the argument, for messages.
-    """
+    """Return labels as a 1-D array; `name` is that of the argument, for messages."""
     labels = read_labels(y, name)
+    # a sparse y is multilabel, which gets its own message below
     if not hasattr(labels, "toarray"):
         labels = np.asarray(labels)
         check_label_types(labels, name)
         if is_unknown_to_sklearn(labels):
             return column_or_1d(labels, warn=True)
-    with np.errstate(invalid="ignore"):  # of infinity, which gets a sentence
+    with np.errstate(invalid="ignore"):  # of infinity, which is refused below
         kind = type_of_target(labels, input_name=name)
     if kind.startswith("multilabel") or kind == "multiclass-multioutput":
         raise ValueError(
@@ -127,19 +134,17 @@ def check_labels(y: ArrayLike, name: str = "y") -> np.ndarray:
             f"Unknown label type: {kind} numbers in {name}, where classes are "
             "expected. Pass classes, or use a regressor."
         )
-    line = column_or_1d(labels, warn=True)
+    line = column_or_1d(labels, warn=True)  # (n_rows, 1) is taken with a warning
     check_classification_targets(line)
     return line
 
 
 def check_label_types(y: np.ndarray, name: str = "y") -> None:
-    """Raise where Python objects can't be sorted as labels, such as int with str."""
-    if y.dtype != object:
-        return
+    """Raise ValueError if labels can't be sorted, such as integers beside text."""
     labels = y.ravel()
-    if all(isinstance(label, str) for label in labels):
-        return
-    if all(isinstance(label, Number) for label in labels):
+    if y.dtype != object or any(
+        all(isinstance(label, kind) for label in labels) for kind in (str, Number)
+    ):
         return
     types = sorted({type(label).__name__ for label in labels})
     raise ValueError(
@@ -149,9 +154,9 @@ def check_label_types(y: np.ndarray, name: str = "y") -> None:
 
 
 def is_unknown_to_sklearn(labels: np.ndarray) -> bool:
-    """Return True if scikit-learn, unlike a network, takes no such labels for classes.
+    """Return True for numbers that scikit-learn takes for no classes.
 
-    They are numbers that NumPy has no type for: `Decimal`, `Fraction`, large integers.
+    NumPy has no type for them: `Decimal`, `Fraction`, integers of more than 64 bits.
     """
     first = labels.ravel()[:1]
     return labels.dtype == object and not all(isinstance(one, str) for one in first)
@@ -160,17 +165,14 @@ def is_unknown_to_sklearn(labels: np.ndarray) -> bool:
 def encode_labels(
     y: np.ndarray, classes: np.ndarray | None = None, name: str = "y"
 ) -> tuple[np.ndarray, np.ndarray]:
-    """The sorted classes, and the index of each label among them.
-
-    With `classes` given, a label that is not among them is an error.
-    """
+    """Return sorted classes and the index of each label; refuse labels not in them."""
     if classes is None:
         encoder = LabelEncoder()
         y_encoded = encoder.fit_transform(y)
         return encoder.classes_, y_encoded
-    classes = np.unique(classes)
+    classes = np.unique(classes)  # sorted, as searches need it
     y_encoded = find_labels(y, classes)
-    is_unseen = y_encoded < 0
+    is_unseen = y_encoded < 0  # -1 marks them
     if is_unseen.any():
         raise ValueError(
             f"{name} contains {format_list(np.unique(y[is_unseen]))}, but the classes "
@@ -191,9 +193,12 @@ def compute_accuracy(
     predicted: np.ndarray,
     sample_weight: ArrayLike | None,
 ) -> float:
-    """Part of the rows, by weight, whose label, in whichever type, is predicted."""
+    """Return the accuracy, also of labels that scikit-learn takes for no classes."""
     y_encoded, predicted = find_labels(y, classes), find_labels(predicted, classes)
     return float(accuracy_score(y_encoded, predicted, sample_weight=sample_weight))
+
+
+# Weights
 
 
 def compute_class_weights(
@@ -202,10 +207,7 @@ def compute_class_weights(
     y: np.ndarray,
     counts: np.ndarray | None = None,
 ) -> np.ndarray | None:
-    """Weight of each class, "balanced" over the labels `y`; None for none.
-
-    `counts` says how often each of the labels comes; None for once.
-    """
+    """Return the weight of each class; `counts` is how often each label of y comes."""
     if class_weight is None:
         return None
     if not isinstance(class_weight, str):
@@ -227,16 +229,16 @@ def compute_class_weights(
 
 
 @np.errstate(all="ignore")
-def compute_row_weights(
+def _compute_row_weights(
     y_encoded: np.ndarray,
     sample_weight: ArrayLike | None = None,
     class_weights: np.ndarray | None = None,
 ) -> np.ndarray | None:
-    """Class weight x sample_weight per row in float64; None where none is given."""
+    """Multiply class weight and sample weight of each row; None if there are none."""
     if sample_weight is None and class_weights is None:
         return None
     weight = check_weights(sample_weight, len(y_encoded))
-    if class_weights is not None:
+    if class_weights is not None:  # (n_classes,) to (n_rows,)
         weight = limit_range(weight * class_weights[y_encoded])
     if not weight.any():
         raise ValueError(
@@ -244,76 +246,3 @@ def compute_row_weights(
             "for some row."
         )
     return weight
-
-
-def split_validation(
-    y_encoded: np.ndarray,
-    fraction: float,
-    rng: np.random.Generator,
-    n_members: int = 1,
-    n_folds: int | None = None,
-) -> tuple[np.ndarray, np.ndarray]:
-    """Row indices of the training part and of the stratified held-out part.
-
-    Each class is split by itself, so that every class that is split has rows in either
-    part (which scikit-learn's stratified splits don't promise). A class of which
-    `fraction` is less than half a row stays in the training part as a whole.
-
-    There is one line per member. What one fold and another hold out overlaps as little
-    as can be; with more members than folds (by default there are as many), they take
-    turns.
-    """
-    n_folds = min(n_members, n_folds or n_members)
-    counts = np.bincount(y_encoded)
-    is_large = (counts >= 2) & (counts * fraction >= 0.5)
-    n_held_out = np.clip(np.rint(fraction * counts).astype(int), 1, counts - 1)
-    n_held_out[~is_large] = 0
-    # class by class, in random order within each: a window of each class is held out
-    order = rng.permutation(len(y_encoded))
-    order = order[np.argsort(y_encoded[order], kind="stable")]
-    of_row = y_encoded[order]
-    place = np.arange(len(y_encoded)) - (np.cumsum(counts) - counts)[of_row]
-    first, second = [], []
-    for fold in range(n_folds):
-        start = fold * counts // n_folds
-        is_held_out = (place - start[of_row]) % counts[of_row] < n_held_out[of_row]
-        first.append(np.sort(order[~is_held_out]))
-        second.append(np.sort(order[is_held_out]))
-    turns = np.arange(n_members) % n_folds
-    return np.stack(first)[turns], np.stack(second)[turns]
-
-
-def split_samples(
-    parameters: Parameters,
-    samples: Samples,
-    settings: TrainConfig,
-    rng: np.random.Generator,
-) -> tuple[Samples, Samples | None]:
-    """Training part, and a held-out part if there is to be one, for each network."""
-    if settings.early_stopping:
-        rows, validation = split_validation(
-            samples.y_encoded,
-            settings.validation_fraction,
-            rng,
-            settings.n_estimators,
-            settings.n_folds,
-        )
-        if validation.size > 0:
-            return samples.take(rows), samples.take(validation)
-        warn_no_split(parameters, settings, samples.y_encoded)
-    return samples.broadcast_members(settings.n_estimators), None
-
-
-def warn_no_split(
-    parameters: Parameters, settings: TrainConfig, y_encoded: np.ndarray
-) -> None:
-    """Say that no rows are held out, to whoever has asked for some."""
-    if is_auto(parameters.early_stopping):
-        return
-    warnings.warn(
-        "no class has enough rows to hold out a part of "
-        f"{settings.validation_fraction:g} (the largest has "
-        f"{np.bincount(y_encoded).max()}), so training uses every row and stops on the "
-        "training loss; raise validation_fraction or pass X_val and y_val.",
-        stacklevel=4,
-    )

@@ -166,7 +166,7 @@ def add_model(
         x,
         model.architecture_,
         model.parameters_,
-        model._ensemble_weights(),
+        model.member_weights_ if model.n_estimators_ > 1 else None,
         model.temperature_,
     )
     if elem_type != TensorProto.FLOAT:  # pipelines of skl2onnx may have doubles

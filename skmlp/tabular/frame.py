@@ -34,11 +34,13 @@ Dense: TypeAlias = Frame | np.ndarray
 TableData: TypeAlias = Dense | SparseMatrix
 """What encoders and networks read."""
 
-SMALL_TABLE = 1 << 16
+_SMALL_TABLE = 1 << 16
 """Most cells of a frame that is read as one matrix; a small one is read faster so."""
 
 _SMALL_NUMBERS = (nw.Float32, nw.Float64, nw.Int8, nw.Int16, nw.Int32, nw.Int64)
 """Column types of other libraries that a small frame may have."""
+
+_FLOATS = (np.dtype(np.float32), np.dtype(np.float64))
 
 _FLOAT_LIMIT = 2**53
 """float64 does not hold all integers from here on."""
@@ -50,7 +52,7 @@ class Table:
     __slots__ = ("data",)
 
     def __init__(self, data: Any) -> None:
-        self.data = data
+        self.data = data  # frame, array or CSR matrix; a list for other transformers
 
     @property
     def n_columns(self) -> int:
@@ -81,9 +83,12 @@ def as_table(X: TableLike, name: str = "X") -> Table:
     """Check that `X` holds rows in memory, once; `name` is that of the argument."""
     if isinstance(X, Table):
         return X
-    if not isinstance(X, pd.DataFrame):
-        check_not_lazy(**{name: X})
-        _check_form(name, X)
+    if isinstance(X, pd.DataFrame):
+        return Table(X)
+    if type(X) is np.ndarray and X.ndim == 2 and X.dtype in _FLOATS:
+        return Table(X)  # nothing to resolve, and rows to predict come so
+    check_not_lazy(**{name: X})
+    _check_form(name, X)
     return Table(normalize(X))
 
 
@@ -92,7 +97,7 @@ def as_table(X: TableLike, name: str = "X") -> Table:
 _IN_MEMORY = (np.ndarray, pd.DataFrame, pd.Series, list, tuple)
 
 _LAZY: dict[str, tuple[str, str]] = {
-    "dask": ("compute", "map_partitions"),
+    "dask": ("compute", "map_partitions"),  # arrays: map_blocks
     "polars": ("collect", "map_batches"),
     "pyarrow": ("to_table", "to_batches"),
     "duckdb": ("df", "to_arrow_reader"),
@@ -216,6 +221,7 @@ NAMES_ATTRIBUTE = "_column_names"
 
 def remember_names(estimator: object, X: object) -> None:
     """Store column names that scikit-learn does not remember on an estimator."""
+    # narwhals reads frames with unique names of text only
     names = list(X.columns) if isinstance(X, pd.DataFrame) else []
     if names and not _has_sklearn_names(names):
         setattr(estimator, NAMES_ATTRIBUTE, names)
@@ -257,6 +263,7 @@ def check_names(estimator: object, X: object) -> None:
 def _has_sklearn_names(names: Sequence[Hashable]) -> bool:
     """Return True if scikit-learn remembers the names, or refuses them by itself."""
     has_strings = any(isinstance(name, str) for name in names)
+    # mixed with others, it refuses them
     return has_strings and len(set(names)) == len(names)
 
 
@@ -281,10 +288,10 @@ def format_list(values: Sequence[object] | np.ndarray, most: int = 10) -> str:
 def normalize(X: TableLike) -> Any:
     """Resolve masks, byte order and unsorted sparse rows; never write to `X`."""
     if is_sparse(X):
-        return canonicalize_csr(X) if X.ndim == 2 else X
+        return _canonicalize_csr(X) if X.ndim == 2 else X
     if isinstance(X, np.ndarray):
         return to_native(fill_masked(X))
-    if isinstance(X, list | tuple) and has_masked(X):
+    if isinstance(X, list | tuple) and _has_masked(X):
         return normalize(np.ma.array(X))
     return X
 
@@ -295,7 +302,7 @@ def is_sparse(X: object) -> TypeGuard[SparseMatrix]:
     return not isinstance(X, pd.DataFrame) and hasattr(X, "tocsr")
 
 
-def canonicalize_csr(X: Any) -> SparseMatrix:
+def _canonicalize_csr(X: Any) -> SparseMatrix:
     """Convert to CSR with sorted columns and summed duplicates, as in `toarray`."""
     rows = X.tocsr()
     parts = (to_native(rows.data), rows.indices, rows.indptr)
@@ -321,6 +328,7 @@ def _narrow_floats(array: np.ndarray) -> np.ndarray:
     doubles = array.astype(np.float64)
     if ((doubles == array) | np.isnan(array)).all():
         return doubles
+    # such as 2**53 + 1, which a long double holds
     values = [int(value) if value.is_integer() else value for value in array.ravel()]
     return to_objects(values).reshape(array.shape)
 
@@ -339,6 +347,7 @@ def read_rows(X: TableLike, read: Callable[..., Any] = np.asarray) -> np.ndarray
 
 def to_objects(values: Iterable[object]) -> np.ndarray:
     """Convert to a 1-D array of Python objects, also where the values are tuples."""
+    # np.array would make a matrix of tuples of equal length
     index = pd.Index(values, dtype=object, tupleize_cols=False)
     return np.asarray(index.array, dtype=object)
 
@@ -368,7 +377,7 @@ def replace_signaling_nan(values: np.ndarray) -> np.ndarray:
     return copy
 
 
-def has_masked(values: Iterable[object]) -> bool:
+def _has_masked(values: Iterable[object]) -> bool:
     """Return True if some of the values are masked arrays."""
     return any(isinstance(value, np.ma.MaskedArray) for value in values)
 
@@ -383,7 +392,7 @@ def fill_masked(array: np.ndarray) -> np.ndarray:
     dtype, missing = _MISSING_VALUES.get(array.dtype.kind, (object, None))
     if dtype is np.float64 and exceeds_float(array.data[~mask]):
         dtype, missing = object, None
-    result = array.data.astype(dtype or array.dtype)
+    result = array.data.astype(dtype or array.dtype)  # a copy
     result[mask] = missing
     return result
 
@@ -472,7 +481,7 @@ def read_matrix(X: Dense) -> np.ndarray | None:
     """Read all columns as one 2-D array of numbers, where that takes no large copy."""
     if isinstance(X, np.ndarray):
         return X if is_plain_number(X.dtype) else None
-    if X.shape[0] * X.shape[1] > SMALL_TABLE:
+    if X.shape[0] * X.shape[1] > _SMALL_TABLE:
         return None
     if not isinstance(X, pd.DataFrame):
         frame = to_narwhals(X)
@@ -492,10 +501,10 @@ def read_pandas_series(series: pd.Series, is_exact: bool = False) -> Values:
     """Return the values of a pandas column."""
     dtype = series.dtype
     if isinstance(dtype, np.dtype):
-        return to_native(series.to_numpy())
+        return to_native(series.to_numpy())  # no copy, as a rule
     if isinstance(dtype, pd.ArrowDtype):
         return read_series(nw.from_native(series, series_only=True), is_exact)
-    if isinstance(dtype, pd.SparseDtype):
+    if isinstance(dtype, pd.SparseDtype):  # dense values are what an encoder reads
         return np.asarray(series.array)
     return series.array
 
@@ -529,9 +538,10 @@ def _read_datetimes(series: nw.Series) -> Values:
     """Return dates and times as datetimes, in their time zone if they have one."""
     zone = getattr(series.dtype, "time_zone", None)
     if isinstance(series.dtype, nw.Date):
-        series = series.cast(nw.Datetime("us"))
+        series = series.cast(nw.Datetime("us"))  # midnight
     elif zone is not None:
         series = series.dt.convert_time_zone("UTC").dt.replace_time_zone(None)
+    # zoned times go through UTC, since NumPy knows no zones
     index = pd.DatetimeIndex(series.to_numpy())
     return (index if zone is None else index.tz_localize("UTC").tz_convert(zone)).array
 

@@ -41,7 +41,7 @@ def read_labels(y: ArrayLike, name: str = "y") -> ArrayLike:
             column = y.iloc[:, 0]
         else:
             column = to_narwhals(y)[:, 0].to_native()
-        return np.asarray(read_labels(column, name))[:, np.newaxis]
+        return np.asarray(read_labels(column, name))[:, np.newaxis]  # (n_rows, 1)
     values = _read_values(y)
     if values is None:
         return y
@@ -86,7 +86,7 @@ def _read_list(labels: Sequence[object]) -> np.ndarray | None:
     types = set(map(type, labels))
     others = [one for one in types if not issubclass(one, str | bytes)]
     if types and not others:
-        return np.array(labels)
+        return np.array(labels)  # text
     is_nested = any(hasattr(one, "__len__") for one in others)
     return None if is_nested else to_objects(labels)
 
@@ -95,8 +95,9 @@ def _to_label_array(values: Values) -> np.ndarray:
     """Convert values, none of them missing, to an array of their own type."""
     if isinstance(values, pd.Categorical):
         known = read_pandas_series(pd.Series(values.categories))
-        return _to_label_array(known)[values.codes]
+        return _to_label_array(known)[values.codes]  # no code is -1: none is missing
     if not isinstance(values, np.ndarray):
+        # pandas would make objects of nullable integers and booleans
         return values.to_numpy(getattr(values.dtype, "numpy_dtype", None))
     if values.dtype == object and are_numbers(values.ravel()):
         return _to_exact_numbers(values.ravel()).reshape(values.shape)
@@ -133,6 +134,7 @@ def find_labels(y: np.ndarray, classes: np.ndarray) -> np.ndarray:
         # as Python compares them: NumPy would merge integers of different types
         y, classes = y.astype(object), classes.astype(object)
         return pd.Index(classes, dtype=object).get_indexer(pd.Index(y, dtype=object))
+    # the place of an unknown label may be behind the last class
     y_encoded = np.minimum(np.searchsorted(classes, y), len(classes) - 1)
     return np.where(classes[y_encoded] == y, y_encoded, -1)
 
@@ -155,7 +157,7 @@ def check_weights(sample_weight: ArrayLike | None, n_rows: int) -> np.ndarray:
                 f"sample_weight is a masked array that hides {n_masked} of its "
                 "weights; give these rows a weight (0 leaves a row out)."
             )
-    weight = check_sample_weight(sample_weight, n_rows)
+    weight = check_sample_weight(sample_weight, n_rows)  # (n_rows,), a copy
     if not weight.any():
         raise ValueError(
             "sample_weight must be positive for some row, but all weights are zero."

@@ -8,7 +8,7 @@ import pytest
 from numpy.testing import assert_array_equal
 
 from skmlp.data import disk_matrix
-from skmlp.data.disk_matrix import DiskMatrix, ShuffledWriter, format_bytes
+from skmlp.data.disk_matrix import DiskMatrix, ShuffledWriter, _format_bytes
 
 N_ROWS = 500
 ROWS = np.column_stack([np.arange(N_ROWS), np.arange(N_ROWS) % 7]).astype("f4")
@@ -141,5 +141,5 @@ def test_says_so_before_it_begins_where_there_is_no_room(monkeypatch):
 
 
 def test_bytes_in_words():
-    assert format_bytes(4_123_000_000) == "4.12 GB"
-    assert format_bytes(5_400_000) == "5.4 MB"
+    assert _format_bytes(4_123_000_000) == "4.12 GB"
+    assert _format_bytes(5_400_000) == "5.4 MB"

@@ -21,14 +21,13 @@ from tasks import CODES, X
 import skmlp
 from skmlp import MLPSoftmaxClassifier, TableEncoder
 from skmlp.data.incremental import (
-    ENOUGH_ROWS,
-    MOST_ROWS,
-    batches_to_train,
-    first_inputs,
-    is_due,
-    is_enough,
+    _ENOUGH_ROWS,
+    _MOST_ROWS,
+    _is_due,
+    _is_enough,
+    read_batches,
 )
-from skmlp.data.prepare import is_fitted
+from skmlp.data.inputs import FittedInputs, is_fitted
 from skmlp.data.targets import read_targets
 
 FRAME = pd.DataFrame({"width": X[:, 0], "side": np.where(X[:, 1] > 0, "left", "right")})
@@ -74,24 +73,24 @@ def feed(model, X, y, size, n_times=1):
         (2, 3, False),
         (100, 199, False),
         (100, 200, True),
-        (999, ENOUGH_ROWS, True),
-        (ENOUGH_ROWS, ENOUGH_ROWS + 1, False),
-        (9000, MOST_ROWS, True),
+        (999, _ENOUGH_ROWS, True),
+        (_ENOUGH_ROWS, _ENOUGH_ROWS + 1, False),
+        (9000, _MOST_ROWS, True),
     ],
 )
 def test_an_encoder_is_fitted_anew_when_rows_are_twice_as_many(
     n_fitted, n_rows, expected
 ):
-    assert is_due(n_fitted, n_rows) == expected
+    assert _is_due(n_fitted, n_rows) == expected
 
 
 def test_rows_are_enough_sooner_if_all_columns_vary():
     encoder = TableEncoder().fit(FRAME)
-    assert not is_enough(encoder, ENOUGH_ROWS - 1)
-    assert is_enough(encoder, ENOUGH_ROWS)
+    assert not _is_enough(encoder, _ENOUGH_ROWS - 1)
+    assert _is_enough(encoder, _ENOUGH_ROWS)
     encoder = TableEncoder().fit(FRAME.assign(side="left"))
-    assert not is_enough(encoder, MOST_ROWS - 1)
-    assert is_enough(encoder, MOST_ROWS)
+    assert not _is_enough(encoder, _MOST_ROWS - 1)
+    assert _is_enough(encoder, _MOST_ROWS)
 
 
 def test_the_work_of_single_rows_is_bounded(monkeypatch):
@@ -99,7 +98,7 @@ def test_the_work_of_single_rows_is_bounded(monkeypatch):
     fit_transform = TableEncoder.fit_transform
 
     def counted(self, X, *args, **params):
-        sizes.append(len(X))
+        sizes.append(len(X.data))
         return fit_transform(self, X, *args, **params)
 
     monkeypatch.setattr(TableEncoder, "fit_transform", counted)
@@ -115,7 +114,7 @@ def test_an_encoder_is_settled_on_the_first_thousand_rows():
         model.partial_fit(NUMBERS[part], LABELS[part], [0, 1, 2])
     first = TableEncoder().fit(NUMBERS[:1000])
     assert_array_equal(model.encoder_.scale_.center, first.scale_.center)
-    assert model._first_rows is None
+    assert model._row_buffer is None
 
 
 def test_a_large_first_batch_settles_it_at_once():
@@ -388,7 +387,7 @@ def test_saved_models_go_on_as_they_would_have(tmp_path, kind):
 
 def test_a_clone_has_kept_nothing():
     model = feed(small(), FRAME, CODES, 20)
-    assert "_first_rows" not in vars(clone(model))
+    assert "_row_buffer" not in vars(clone(model))
 
 
 # Others
@@ -397,9 +396,13 @@ def test_a_clone_has_kept_nothing():
 def test_a_first_batch_is_read_by_a_fitted_encoder_as_it_is():
     own = StandardScaler().fit(2 * X)
     estimator = classic(preprocessing=own, dtype="float64")
-    matrix = first_inputs(estimator, estimator, X, targets_of(estimator), rng())
-    assert_array_equal(matrix, own.transform(X))
-    assert estimator.encoder_ is not own
+    inputs = FittedInputs.of(estimator, is_fitted=False)
+    buffer, (batch,) = read_batches(
+        inputs, None, estimator, X, targets_of(estimator), rng()
+    )
+    assert buffer is None
+    assert_array_equal(batch.x, own.transform(X))
+    assert inputs.encoder_ is not own
 
 
 @pytest.mark.parametrize(
@@ -423,12 +426,11 @@ def test_an_encoder_of_ours_with_settings_is_fitted_anew():
 
 def test_a_call_by_itself_goes_on_by_the_encoder_that_there_is():
     estimator = small().partial_fit(X, CODES, [0, 1, 2])
-    estimator._first_rows = None
-    (call,) = batches_to_train(
-        estimator, estimator, X, targets_of(estimator), rng(), is_warm_start=True
-    )
-    assert_array_equal(call.x, estimator.encoder_.transform(X))
-    assert not call.reinitializes
+    inputs = FittedInputs.of(estimator, is_fitted=True)
+    targets = targets_of(estimator)
+    _, (batch,) = read_batches(inputs, None, estimator, X, targets, rng())
+    assert_array_equal(batch.x, estimator.encoder_.transform(X))
+    assert not batch.reinitializes
 
 
 def test_fit_settles_the_encoder():

@@ -71,7 +71,7 @@ def test_all_rows_come_in_order(source, folder):
 
 
 def test_rows_come_in_pieces(folder, monkeypatch):
-    monkeypatch.setattr(parquet, "PIECE_SIZE", 5)
+    monkeypatch.setattr(parquet, "ROWS_PER_PIECE", 5)
     pieces = list(DataSet(folder).pieces(["number"]))
     # 12 and 8 rows, in batches of at most 5, put together to at least 5
     assert [len(piece) for piece in pieces] == [5, 5, 7, 3]

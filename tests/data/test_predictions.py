@@ -26,7 +26,7 @@ MODEL.fit(X, NAMES)
 @pytest.fixture
 def path(tmp_path, monkeypatch):
     """Iris with its labels and a key in front, read 40 rows at a time."""
-    monkeypatch.setattr(parquet, "PIECE_SIZE", 40)
+    monkeypatch.setattr(parquet, "ROWS_PER_PIECE", 40)
     path = tmp_path / "iris.parquet"
     frame = X[["d", "a", "b", "c"]].assign(label=NAMES)
     frame.insert(0, "key", np.arange(150) * 10)
@@ -128,7 +128,7 @@ LARGE = 2**53
 def test_predicted_labels_have_one_type_in_all_pieces(
     labels, expected, tmp_path, monkeypatch
 ):
-    monkeypatch.setattr(parquet, "PIECE_SIZE", 40)
+    monkeypatch.setattr(parquet, "ROWS_PER_PIECE", 40)
     rows = pd.DataFrame({"x": np.repeat([0.0, 1.0], 60)})
     rows.to_parquet(tmp_path / "rows")
     model = MLPSoftmaxClassifier((), n_estimators=1, max_iter=20, random_state=0)

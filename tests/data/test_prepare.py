@@ -21,23 +21,22 @@ from sklearn.preprocessing import (
 from tasks import CODES, CONFIG, X
 
 from skmlp import TableEncoder
-from skmlp.data import prepare
-from skmlp.data.prepare import (
-    ValidationData,
-    as_matrix,
-    build_data,
-    check_encoded,
-    check_rows,
-    data_of_fit,
+from skmlp.data import inputs as module
+from skmlp.data.inputs import (
+    FittedInputs,
+    _as_matrix,
+    _check_encoded,
+    _check_rows,
     encode_rows,
     fit_encoder,
     fit_inputs,
     is_fitted,
     make_encoder,
-    take_encoder,
-    with_seeds,
 )
+from skmlp.data.prepare import ValidationData, build_data, prepare
+from skmlp.data.sources import MemorySource
 from skmlp.data.targets import read_targets
+from skmlp.tabular.frame import as_table
 
 NOBODYS = ValidationData(None, None, None)
 TWO_NETWORKS = CONFIG._replace(n_estimators=2)
@@ -56,12 +55,27 @@ def targets_of(estimator, sample_weight=None):
     return read_targets(estimator, X, CODES, sample_weight)
 
 
+def blank(estimator):
+    return FittedInputs.of(estimator, is_fitted=False)
+
+
+def prepared(
+    estimator, table, settings=CONFIG, *, validation_data=NOBODYS, weight=None
+):
+    """Inputs and data of a fit on rows in memory."""
+    source = MemorySource(table, CODES, weight)
+    source.read_targets(estimator)
+    inputs = FittedInputs.of(estimator, hasattr(estimator, "encoder_"))
+    args = (source, validation_data, estimator, settings, rng(), inputs)
+    return inputs, prepare(*args)
+
+
 # The encoder
 
 
 def seeds_of(encoder, seed=0):
     """Seeds by their name, once those that were missing are drawn."""
-    seeded = with_seeds(encoder, rng(seed)).get_params()
+    seeded = make_encoder(classic(preprocessing=encoder), rng(seed)).get_params()
     return {name: seeded[name] for name in seeded if name.endswith("random_state")}
 
 
@@ -116,20 +130,24 @@ def test_who_is_ready_to_transform(preprocessing, expected):
 
 
 def test_the_encoder_says_which_columns_there_are():
-    estimator = straight()
-    named = StandardScaler().fit(FRAME[["width"]])
-    take_encoder(estimator, named)
-    assert (estimator.n_features_in_, *estimator.feature_names_in_) == (1, "width")
-    take_encoder(estimator, StandardScaler().fit(X))
-    assert estimator.n_features_in_ == 2
-    assert not hasattr(estimator, "feature_names_in_")
+    inputs, estimator = blank(straight()), straight()
+    for encoder, names in (
+        (StandardScaler().fit(FRAME[["width"]]), ["width"]),
+        (StandardScaler().fit(X), None),
+    ):
+        inputs.take_encoder(encoder)
+        inputs.store_on(estimator)
+        for one in (inputs, estimator):
+            assert one.encoder_ is encoder
+            assert one.n_features_in_ == encoder.n_features_in_
+            assert_array_equal(getattr(one, "feature_names_in_", None), names)
 
 
 @pytest.mark.parametrize("sample_weight", [None, np.linspace(0.5, 2, 60)])
 def test_an_encoder_learns_of_the_rows_to_train_on_only(sample_weight):
     estimator, rows = classic(preprocessing=StandardScaler()), np.arange(20, 60)
     targets = targets_of(estimator, sample_weight)
-    matrix = fit_inputs(estimator, estimator, X, targets, rows, rng())
+    matrix = fit_inputs(blank(estimator), estimator, as_table(X), targets, rows, rng())
     weight = None if sample_weight is None else sample_weight[rows]
     center = np.average(X[rows], axis=0, weights=weight)
     spread = np.average((X[rows] - center) ** 2, axis=0, weights=weight) ** 0.5
@@ -139,7 +157,9 @@ def test_an_encoder_learns_of_the_rows_to_train_on_only(sample_weight):
 def test_an_encoder_that_takes_no_weights_gets_none():
     estimator = classic(preprocessing=MinMaxScaler())
     targets = targets_of(estimator, np.linspace(0.5, 2, 60))
-    matrix = fit_inputs(estimator, estimator, X, targets, np.arange(20), rng())
+    matrix = fit_inputs(
+        blank(estimator), estimator, as_table(X), targets, np.arange(20), rng()
+    )
     assert_allclose([matrix.min(), matrix.max()], [0, 1], atol=1e-6)
 
 
@@ -150,17 +170,25 @@ def test_draws_behind_the_encoder_are_the_same_for_any(preprocessing):
     drawn = []
     for estimator in (straight(), classic(preprocessing=preprocessing)):
         source = rng()
-        fit_inputs(estimator, estimator, X, targets_of(estimator), None, source)
+        fit_inputs(
+            blank(estimator),
+            estimator,
+            as_table(X),
+            targets_of(estimator),
+            None,
+            source,
+        )
         drawn.append(source.random())
     assert drawn[0] == drawn[1]
 
 
 def test_an_encoder_that_is_given_is_fitted_on_some_rows_and_encodes_all():
     estimator, encoder = straight(dtype="float64"), StandardScaler()
+    inputs, targets = blank(estimator), targets_of(estimator)
     matrix = fit_encoder(
-        estimator, encoder, "float64", X, targets_of(estimator), np.arange(10)
+        inputs, encoder, "float64", as_table(X), targets, np.arange(10)
     )
-    assert estimator.encoder_ is encoder
+    assert inputs.encoder_ is encoder
     assert_allclose(encoder.mean_, X[:10].mean(axis=0))
     assert_array_equal(matrix, encoder.transform(X))
 
@@ -169,10 +197,7 @@ def test_an_encoder_that_is_given_is_fitted_on_some_rows_and_encodes_all():
 
 
 def test_all_rows_are_learnt_from_where_none_are_held_out():
-    estimator = straight(dtype="float64")
-    data = data_of_fit(
-        estimator, estimator, X, targets_of(estimator), CONFIG, NOBODYS, rng(), False
-    )
+    _, data = prepared(straight(dtype="float64"), X)
     assert_array_equal(data.samples.x, X)
     assert_array_equal(data.samples.y_encoded, [CODES])
     assert (data.samples.indices, data.samples.sample_weight, data.validation) == (
@@ -185,12 +210,9 @@ def test_all_rows_are_learnt_from_where_none_are_held_out():
 
 
 def test_held_out_rows_and_the_others_are_all_rows_of_one_matrix():
-    estimator, settings = straight(), CONFIG._replace(early_stopping=True)
+    settings = CONFIG._replace(early_stopping=True)
     weight = np.linspace(0.5, 2, 60)
-    targets = targets_of(estimator, weight)
-    samples, validation, *_ = data_of_fit(
-        estimator, estimator, X, targets, settings, NOBODYS, rng(), False
-    )
+    _, (samples, validation, *_) = prepared(straight(), X, settings, weight=weight)
     assert samples.x is validation.x
     assert_array_equal(
         np.sort([*samples.indices[0], *validation.indices[0]]), np.arange(60)
@@ -203,17 +225,10 @@ def test_held_out_rows_and_the_others_are_all_rows_of_one_matrix():
 @pytest.mark.parametrize("settings", [CONFIG, TWO_NETWORKS])
 def test_rows_of_ones_own_leave_all_others_to_each_network(settings):
     estimator = straight(dtype="float64", class_weight={0: 1, 1: 2, 2: 3})
-    validation_data = ValidationData(X[:3] + 1, [0, 1, 2], [4, 5, 6])
+    validation_data = ValidationData.of(X[:3] + 1, [0, 1, 2], [4, 5, 6])
     settings = settings._replace(early_stopping=True)
-    samples, validation, *_ = data_of_fit(
-        estimator,
-        estimator,
-        X,
-        targets_of(estimator),
-        settings,
-        validation_data,
-        rng(),
-        False,
+    _, (samples, validation, *_) = prepared(
+        estimator, X, settings, validation_data=validation_data
     )
     n_networks = settings.n_estimators
     assert samples.y_encoded.size == n_networks * 60
@@ -225,46 +240,32 @@ def test_rows_of_ones_own_leave_all_others_to_each_network(settings):
 
 
 @pytest.mark.parametrize(
-    ("validation_data", "are_given"),
+    ("validation_data", "is_given"),
     [
         (NOBODYS, False),
         (ValidationData(None, None, [1.0]), False),
-        (ValidationData(X, None, None), True),
+        (ValidationData.of(X, None, None), True),
         (ValidationData(None, CODES, None), True),
     ],
 )
-def test_half_of_ones_own_rows_are_refused(validation_data, are_given):
-    assert validation_data.are_given == are_given
-    if are_given:
-        estimator = straight()
+def test_half_of_ones_own_rows_are_refused(validation_data, is_given):
+    assert validation_data.is_given == is_given
+    if is_given:
         with pytest.raises(ValueError, match=r"_val is given without ._val; pass both"):
-            data_of_fit(
-                estimator,
-                estimator,
-                X,
-                targets_of(estimator),
-                CONFIG,
-                validation_data,
-                rng(),
-                False,
-            )
+            prepared(straight(), X, validation_data=validation_data)
 
 
 def test_the_encoder_says_which_columns_of_the_matrix_are_numbers():
-    estimator = classic()
-    targets = targets_of(estimator)
-    data = data_of_fit(
-        estimator, estimator, FRAME, targets, CONFIG, NOBODYS, rng(), False
-    )
-    assert data.n_numbers == estimator.encoder_.n_numbers_ == 1
+    inputs, data = prepared(classic(), FRAME)
+    assert data.n_numbers == inputs.encoder_.n_numbers_ == 1
     assert data.samples.x.shape[1] > 1
 
 
 def test_who_goes_on_reads_by_what_is_there():
     estimator = classic(dtype="float64", preprocessing=StandardScaler())
-    take_encoder(estimator, FunctionTransformer(lambda X: 10 * X).fit(X))
-    targets = targets_of(estimator)
-    data = data_of_fit(estimator, estimator, X, targets, CONFIG, NOBODYS, rng(), True)
+    estimator.encoder_ = FunctionTransformer(lambda X: 10 * X).fit(X)
+    estimator.n_features_in_ = 2
+    _, data = prepared(estimator, X)
     assert_array_equal(data.samples.x, 10 * X)
 
 
@@ -272,11 +273,9 @@ def test_who_goes_on_reads_by_what_is_there():
 def test_samples_on_a_matrix_are_those_of_the_targets(settings):
     estimator = straight(dtype="float64")
     targets = targets_of(estimator)
-    x = fit_inputs(estimator, estimator, X, targets, None, rng())
-    given = targets.samples.broadcast_members(settings.n_estimators)
-    samples, validation, classes, n_numbers = build_data(
-        estimator, x, given, None, targets
-    )
+    x = fit_inputs(blank(estimator), estimator, as_table(X), targets, None, rng())
+    given = targets.samples.broadcast_members(settings.n_estimators)._replace(x=x)
+    samples, validation, classes, n_numbers = build_data(None, given, None, targets)
     assert validation is None
     assert (len(classes), n_numbers) == (3, 2)
     assert len(samples.split_members()) == settings.n_estimators
@@ -290,10 +289,11 @@ def test_samples_on_a_matrix_are_those_of_the_targets(settings):
 
 def test_columns_whose_names_are_no_text_are_remembered_too():
     estimator, frame = straight(dtype="float64"), pd.DataFrame(X)
-    fit_inputs(estimator, estimator, frame, targets_of(estimator), None, rng())
-    assert_array_equal(encode_rows(estimator, frame, "float64"), X)
+    inputs, table, targets = blank(estimator), as_table(frame), targets_of(estimator)
+    fit_inputs(inputs, estimator, table, targets, None, rng())
+    assert_array_equal(encode_rows(inputs, frame, "float64"), X)
     with pytest.raises(ValueError, match="in the order of fit"):
-        encode_rows(estimator, frame[[1, 0]], "float64")
+        encode_rows(inputs, frame[[1, 0]], "float64")
 
 
 KINDS = {
@@ -309,8 +309,8 @@ KINDS = {
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 @pytest.mark.parametrize("kind", KINDS)
 def test_what_goes_straight_in_lies_row_by_row_in_its_type(kind, dtype):
-    matrix = check_rows(straight(), KINDS[kind](X), dtype, reset=True)
-    encoded = check_encoded(KINDS[kind](X), dtype)
+    matrix = _check_rows(blank(straight()), KINDS[kind](X), dtype, reset=True)
+    encoded = _check_encoded(KINDS[kind](X), dtype)
     for one in (matrix, encoded):
         assert one.dtype == dtype
         if sparse.issparse(one):
@@ -324,7 +324,7 @@ def test_what_goes_straight_in_lies_row_by_row_in_its_type(kind, dtype):
 def test_what_begins_at_an_odd_byte_is_copied(dtype, shifted_by_a_byte):
     given = X.astype(dtype)
     shifted = shifted_by_a_byte(given)
-    found = as_matrix(shifted, dtype)
+    found = _as_matrix(shifted, dtype)
     assert found.flags.aligned
     assert_array_equal(found, given)
     model = classic(preprocessing=None, learning_rate="cosine", max_iter=5)
@@ -335,18 +335,18 @@ def test_what_begins_at_an_odd_byte_is_copied(dtype, shifted_by_a_byte):
 
 def test_what_is_right_already_is_not_copied():
     single = X.astype("float32")
-    assert as_matrix(X, "float64") is X
-    assert check_encoded(single, "float32") is single
-    estimator = straight()
-    check_rows(estimator, X, "float64", reset=True)
-    assert check_rows(estimator, X, "float64") is X
+    assert _as_matrix(X, "float64") is X
+    assert _check_encoded(single, "float32") is single
+    inputs = blank(straight())
+    _check_rows(inputs, X, "float64", reset=True)
+    assert _check_rows(inputs, X, "float64") is X
 
 
 @pytest.mark.parametrize("kind", [np.asarray, sparse.csr_array])
 def test_a_number_too_large_for_the_type_is_refused(kind):
     with pytest.raises(ValueError, match="X contains infinity or a value too large"):
-        as_matrix(kind([[1.0, 1e300]]), "float32")
-    assert as_matrix(kind([[1.0, 1e300]]), "float64").max() == 1e300
+        _as_matrix(kind([[1.0, 1e300]]), "float32")
+    assert _as_matrix(kind([[1.0, 1e300]]), "float64").max() == 1e300
 
 
 WRONG = {"NaN": np.nan, "infinity": np.inf, "too large for float32": 1e300}
@@ -355,8 +355,8 @@ WRONG = {"NaN": np.nan, "infinity": np.inf, "too large for float32": 1e300}
 @pytest.mark.parametrize("X_new", [X[:5], X[:5].astype("float32"), X[:0], X[:5, :1]])
 @pytest.mark.parametrize("value", [None, *WRONG.values()])
 def test_the_short_way_in_ends_where_the_long_one_ends(X_new, value, monkeypatch):
-    estimator = straight()
-    check_rows(estimator, X, "float32", reset=True)
+    inputs = blank(straight())
+    _check_rows(inputs, X, "float32", reset=True)
     X_new = X_new.copy()
     if value is not None and len(X_new):
         with np.errstate(over="ignore"):
@@ -364,12 +364,12 @@ def test_the_short_way_in_ends_where_the_long_one_ends(X_new, value, monkeypatch
 
     def result():
         try:
-            return check_rows(estimator, X_new, "float32")
+            return _check_rows(inputs, X_new, "float32")
         except ValueError as error:
             return str(error)
 
     short = result()
-    monkeypatch.setattr(prepare, "looks_plain", lambda X, estimator: False)
+    monkeypatch.setattr(module, "_looks_plain", lambda X, inputs: False)
     assert_array_equal(short, result())
 
 

@@ -21,11 +21,13 @@ from tasks import parameters
 
 from skmlp import MLPSoftmaxClassifier
 from skmlp.data import disk_matrix, parquet, sources
+from skmlp.data.inputs import FittedInputs
+from skmlp.data.prepare import ValidationData, prepare
 from skmlp.data.sources import (
     MemorySource,
     ParquetSource,
     PartLabels,
-    merge_classes,
+    _merge_classes,
     open_source,
     resolve_columns,
     resolve_encoder_rows,
@@ -79,7 +81,7 @@ def in_parts(folder, columns=(*FEATURES, "label"), **given):
 
 @pytest.fixture(autouse=True)
 def small_pieces(monkeypatch):
-    monkeypatch.setattr(parquet, "PIECE_SIZE", 200)
+    monkeypatch.setattr(parquet, "ROWS_PER_PIECE", 200)
     monkeypatch.setattr(disk_matrix, "BUCKET_BYTES", 1 << 14)
 
 
@@ -222,11 +224,11 @@ def test_the_rows_are_all_there_once_with_their_labels(folder):
     table.to_parquet(folder / "x.parquet")
     rng = np.random.default_rng(0)
     with open_source(given, folder / "x.parquet", "label", "weight") as source:
-        targets = source.targets(given)
+        source.read_targets(given)
         settings = sources.TrainConfig(**TINY)
-        given.classes_ = targets.classes
-        own = sources.ValidationData(None, None, None)
-        data = source.data(given, given, targets, settings, own, rng, False)
+        inputs = FittedInputs.of(given, is_fitted=False)
+        nobodys = ValidationData(None, None, None)
+        data = prepare(source, nobodys, given, settings, rng, inputs)
         samples, validation = data.samples, data.validation
         x = np.empty(samples.x.shape, samples.x.dtype)
         samples.x.read(0, x)
@@ -376,7 +378,7 @@ def test_labels_of_parts_of_other_types_are_compared_by_value():
         PartLabels.of(np.array([-1, 5]), None),
         PartLabels.of(pd.Series([2**63, 5], dtype=object), None),
     ]
-    labels = merge_classes(parts)
+    labels = _merge_classes(parts)
     assert labels.tolist() == [-1, 5, 2**63, 2**63 + 1]
     assert [part.encode(labels).tolist() for part in parts] == [
         [3, 1],

@@ -1,4 +1,4 @@
-"""Labels to codes, weights of rows, and which rows are held out."""
+"""Labels to class indices, and weights of rows."""
 
 import re
 from decimal import Decimal
@@ -12,14 +12,13 @@ from scipy import sparse
 from sklearn.exceptions import DataConversionWarning
 
 from skmlp.data.targets import (
+    _compute_row_weights,
     check_labels,
     compute_accuracy,
     compute_class_weights,
-    compute_row_weights,
     encode_labels,
     has_same_labels,
     is_unknown_to_sklearn,
-    split_validation,
 )
 
 INDICATOR = np.array([[1, 0, 1], [0, 1, 1]])
@@ -221,7 +220,7 @@ def test_class_weights_that_make_no_sense_are_errors(class_weight, message):
 
 
 def test_no_weights_are_none():
-    assert compute_row_weights(CODES) is None
+    assert _compute_row_weights(CODES) is None
 
 
 @pytest.mark.parametrize(
@@ -235,7 +234,7 @@ def test_no_weights_are_none():
     ids=["of rows", "both", "one for all rows", "of classes"],
 )
 def test_class_weights_multiply_sample_weight(sample_weight, class_weights, expected):
-    weight = compute_row_weights(CODES, sample_weight, class_weights)
+    weight = _compute_row_weights(CODES, sample_weight, class_weights)
     assert weight.dtype == np.float64
     assert_allclose(weight, expected)
 
@@ -243,7 +242,7 @@ def test_class_weights_multiply_sample_weight(sample_weight, class_weights, expe
 def test_the_callers_weights_are_never_written():
     sample_weight = np.array([1.0, 2, 3, 4])
     class_weights = np.array([10.0, 20.0])
-    compute_row_weights(CODES, sample_weight, class_weights)
+    _compute_row_weights(CODES, sample_weight, class_weights)
     assert_array_equal(sample_weight, [1, 2, 3, 4])
     assert_array_equal(class_weights, [10, 20])
 
@@ -261,153 +260,4 @@ def test_the_callers_weights_are_never_written():
 )
 def test_weights_that_make_no_sense_are_errors(sample_weight, class_weights, message):
     with pytest.raises(ValueError, match=message):
-        compute_row_weights(CODES, sample_weight, class_weights)
-
-
-def split(counts, fraction, seed=0):
-    """The classes' numbers of rows in either part; checks that none is lost."""
-    y_encoded = np.repeat(np.arange(len(counts)), counts)
-    y_encoded = np.random.default_rng(99).permutation(y_encoded)
-    (rows,), (validation,) = split_validation(
-        y_encoded, fraction, np.random.default_rng(seed)
-    )
-    assert_array_equal(np.sort(np.append(rows, validation)), np.arange(len(y_encoded)))
-    return tuple(
-        np.bincount(y_encoded[part], minlength=len(counts))
-        for part in (rows, validation)
-    )
-
-
-@pytest.mark.parametrize("fraction", [0.1, 0.25, 0.5])
-@pytest.mark.parametrize(
-    "counts",
-    [(50, 50), (91, 9), (30, 20, 10), (200, 40, 8, 6), (17, 13, 11, 7, 5)],
-    ids=str,
-)
-def test_each_class_gives_its_part_within_a_row(counts, fraction):
-    _, validation = split(counts, fraction)
-    assert_allclose(validation, np.array(counts) * fraction, atol=1)
-
-
-@pytest.mark.parametrize("fraction", [0.1, 0.5, 0.9])
-def test_a_class_with_one_row_stays_in_training(fraction):
-    rows, validation = split((40, 1, 20), fraction)
-    assert rows[1] == 1
-    assert validation[0] > 0 < validation[2]
-
-
-def test_a_class_too_small_for_the_fraction_stays_in_training():
-    rows, _ = split((4, 40), fraction=0.1)
-    assert rows[0] == 4
-    _, validation = split((5, 40), fraction=0.1)
-    assert validation[1] == 4
-
-
-@pytest.mark.parametrize("counts", [(2, 2), (5, 5, 5, 5), (10, 5)], ids=str)
-def test_small_tables_hold_out_a_row_of_each_class(counts):
-    _, validation = split(counts, fraction=0.25)
-    assert (validation >= 1).all()
-
-
-@pytest.mark.parametrize("fraction", [0.5, 0.7, 0.8, 0.9])
-@pytest.mark.parametrize("counts", [(3, 6, 2), (2, 2, 2), (2, 1), (30, 4)], ids=str)
-def test_every_class_keeps_a_row_to_train_on(counts, fraction):
-    rows, validation = split(counts, fraction)
-    assert (rows >= 1).all()
-    assert validation.sum() >= 1
-
-
-@pytest.mark.parametrize(
-    ("counts", "fraction"), [((4, 3), 0.1), ((1, 1), 0.5)], ids=["small", "one each"]
-)
-def test_where_nothing_can_be_held_out_all_rows_train(counts, fraction):
-    rows, validation = split(counts, fraction)
-    assert_array_equal(rows, counts)
-    assert validation.sum() == 0
-
-
-@pytest.mark.parametrize("n_members", [2, 5, 8])
-@pytest.mark.parametrize("fraction", [0.1, 0.15, 0.5])
-def test_members_hold_out_parts_of_one_size_that_overlap_little(n_members, fraction):
-    y_encoded = np.random.default_rng(1).permutation(np.repeat([0, 1, 2], [101, 40, 7]))
-    rng = np.random.default_rng(0)
-    rows, validation = split_validation(y_encoded, fraction, rng, n_members)
-    assert len(rows) == len(validation) == n_members
-    for training, others in zip(rows, validation, strict=True):
-        assert_array_equal(
-            np.sort(np.append(training, others)), np.arange(len(y_encoded))
-        )
-        assert_array_equal(
-            np.bincount(y_encoded[others]), np.bincount(y_encoded[validation[0]])
-        )
-    times = np.bincount(validation.ravel(), minlength=len(y_encoded))
-    for code in range(3):
-        assert np.ptp(times[y_encoded == code]) <= 1 + (code == 2)
-
-
-@pytest.mark.parametrize("n_members", [1, 3, 5, 12])
-@pytest.mark.parametrize("n_folds", [1, 2, 5])
-def test_members_take_turns_at_the_folds(n_members, n_folds):
-    y_encoded = np.random.default_rng(1).permutation(np.repeat([0, 1, 2], [50, 21, 7]))
-    rows, validation = split_validation(
-        y_encoded, 0.2, np.random.default_rng(0), n_members, n_folds
-    )
-    assert len(rows) == len(validation) == n_members
-    for member in range(n_members - n_folds):
-        assert_array_equal(validation[member], validation[member + n_folds])
-        assert_array_equal(rows[member], rows[member + n_folds])
-    of_folds = {tuple(line) for line in validation}
-    assert len(of_folds) == min(n_members, n_folds)
-
-
-@pytest.mark.parametrize(("fraction", "n_folds"), [(0.2, 5), (0.25, 4), (0.15, 7)])
-@pytest.mark.parametrize("counts", [(50, 50), (101, 40), (33, 9, 17)], ids=str)
-def test_folds_hold_out_every_row_of_a_class_as_far_as_they_reach(
-    counts, fraction, n_folds
-):
-    y_encoded = np.repeat(np.arange(len(counts) + 1), (*counts, 1))
-    y_encoded = np.random.default_rng(1).permutation(y_encoded)
-    _, validation = split_validation(
-        y_encoded, fraction, np.random.default_rng(0), 2 * n_folds, n_folds
-    )
-    times = np.bincount(validation[:n_folds].ravel(), minlength=len(y_encoded))
-    assert times[y_encoded == len(counts)] == 0, "a class of one row is not split"
-    for code, count in enumerate(counts):
-        # of a class each fold has the same number, which is rounded
-        in_all_folds = n_folds * np.sum(y_encoded[validation[0]] == code)
-        of_class = times[y_encoded == code]
-        assert abs(in_all_folds - count) <= n_folds
-        assert of_class.max() <= 2
-        assert np.sum(of_class > 0) == min(count, in_all_folds)
-
-
-@pytest.mark.parametrize("counts", [(50, 50), (100, 40, 5), (33, 9, 18)], ids=str)
-def test_five_folds_of_a_fifth_hold_out_every_row(counts):
-    y_encoded = np.repeat(np.arange(len(counts)), counts)
-    _, validation = split_validation(y_encoded, 0.2, np.random.default_rng(0), 5, 5)
-    assert_array_equal(np.unique(validation), np.arange(len(y_encoded)))
-
-
-def test_there_are_as_many_folds_as_members_unless_told():
-    y_encoded = np.arange(90) % 3
-    given, default = (
-        split_validation(y_encoded, 0.1, np.random.default_rng(0), 4, n_folds)
-        for n_folds in (4, None)
-    )
-    for one, other in zip(given, default, strict=True):
-        assert_array_equal(one, other)
-
-
-def test_the_held_out_rows_repeat_with_the_seed():
-    y_encoded = np.arange(60) % 3
-    first, again, other = (
-        split_validation(y_encoded, 0.2, np.random.default_rng(seed))[1]
-        for seed in (0, 0, 1)
-    )
-    assert_array_equal(first, again)
-    assert set(first[0]) != set(other[0])
-
-
-def test_the_rows_to_train_on_keep_their_order():
-    rows, _ = split_validation(np.arange(60) % 3, 0.2, np.random.default_rng(0))
-    assert (np.diff(rows) > 0).all()
+        _compute_row_weights(CODES, sample_weight, class_weights)

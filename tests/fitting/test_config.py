@@ -46,7 +46,7 @@ def test_the_result_of_a_fit_has_what_the_estimator_stores():
     assert all(getattr(model, name) is value for name, value in attributes.items())
     besides = {"classes_", "encoder_", "n_features_in_", "t_", "_optimizer_state"}
     stored = vars(model).keys() - model.get_params(deep=False).keys()
-    besides |= {"parameters_", "best_iter_", "_plateau", "_first_rows"}
+    besides |= {"parameters_", "best_iter_", "_plateau", "_row_buffer"}
     assert stored == attributes.keys() | besides
 
 

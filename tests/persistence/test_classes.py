@@ -11,6 +11,7 @@ from numpy.testing import assert_array_equal
 from scipy.sparse import csr_array, csr_matrix
 
 from skmlp import PReLU, TableEncoder
+from skmlp.data.incremental import BufferedFrame, BufferedRows, RowBuffer
 from skmlp.nn.activations import ReLU
 from skmlp.persistence.checks import is_number_in
 from skmlp.persistence.classes import (
@@ -29,7 +30,6 @@ from skmlp.persistence.classes import (
 )
 from skmlp.persistence.codecs import by_fields, by_values
 from skmlp.tabular.categorical import CategoricalBlock, OneHotEncoding, SignEncoding
-from skmlp.tabular.kept import Columns, FirstRows, Kept
 from skmlp.tabular.numeric import NumericBlock, RealColumn
 from skmlp.tabular.scaling import SmoothScale
 from skmlp.tabular.target_means import TargetMeans
@@ -130,7 +130,7 @@ def test_a_value_and_its_tree(value, tree):
 
 
 def kept(table, n_rows=3, weight=None):
-    return Kept(table, np.arange(n_rows), weight, np.array([2, n_rows - 2]))
+    return BufferedRows(table, np.arange(n_rows), weight, np.array([2, n_rows - 2]))
 
 
 ZONES = ["UTC", "Europe/Paris", dt.timezone(dt.timedelta(hours=-3))]
@@ -167,7 +167,7 @@ def test_sparse_rows_come_back(cls):
 
 def test_columns_and_arrays_come_back():
     categories = pd.Categorical.from_codes([1, -1, 0], pd.Index([2, 1], dtype=object))
-    table = Columns(["a", ("b", 1)], [np.ones(3), categories])
+    table = BufferedFrame(["a", ("b", 1)], [np.ones(3), categories])
     decoded = decode(encode(kept(table), "value"))
     assert decoded.table.names == table.names
     assert_array_equal(decoded.table.data[0], np.ones(3))
@@ -182,12 +182,12 @@ def test_columns_and_arrays_come_back():
         assert_array_equal(again, array)
 
 
-def test_first_rows_come_back():
+def test_row_buffer_comes_back():
     one = kept(np.ones((3, 1)))
-    decoded = decode(encode(FirstRows(one, (one, one)), "value"))
+    decoded = decode(encode(RowBuffer(one, (one, one)), "value"))
     assert decoded.fitted.sizes.tolist() == [2, 1]
     assert [part.sizes.tolist() for part in decoded.since] == [[2, 1], [2, 1]]
-    assert decode(encode(FirstRows(one), "value")).since == ()
+    assert decode(encode(RowBuffer(one), "value")).since == ()
 
 
 NO_ROWS = of("tuple", entries=[])
@@ -208,37 +208,37 @@ SPARSE_ROWS = {
 @pytest.mark.parametrize(
     ("name", "sound", "change"),
     [
-        ("Kept", PLAIN_ROWS, {"table": np.ones((3, 1))}),
-        ("Kept", PLAIN_ROWS, {"table": np.ones(2)}),
-        ("Kept", PLAIN_ROWS, {"y_encoded": np.array([0, -1])}),
-        ("Kept", PLAIN_ROWS, {"y_encoded": np.arange(3)}),
-        ("Kept", PLAIN_ROWS, {"weight": np.ones(1)}),
-        ("Kept", PLAIN_ROWS, {"sizes": np.array([2, 0])}),
-        ("Kept", PLAIN_ROWS, {"sizes": np.array([1])}),
+        ("BufferedRows", PLAIN_ROWS, {"table": np.ones((3, 1))}),
+        ("BufferedRows", PLAIN_ROWS, {"table": np.ones(2)}),
+        ("BufferedRows", PLAIN_ROWS, {"y_encoded": np.array([0, -1])}),
+        ("BufferedRows", PLAIN_ROWS, {"y_encoded": np.arange(3)}),
+        ("BufferedRows", PLAIN_ROWS, {"weight": np.ones(1)}),
+        ("BufferedRows", PLAIN_ROWS, {"sizes": np.array([2, 0])}),
+        ("BufferedRows", PLAIN_ROWS, {"sizes": np.array([1])}),
         ("csr_array", SPARSE_ROWS, {"indices": np.array([7], np.int32)}),
         ("csr_array", SPARSE_ROWS, {"indptr": np.array([0, 9], np.int32)}),
         ("csr_array", SPARSE_ROWS, {"data": line("a")}),
-        ("Columns", {"names": ["a"], "data": [np.ones(2)]}, {"names": []}),
-        ("Columns", {"names": ["a"], "data": [np.ones(2)]}, {"names": [[]]}),
-        ("Columns", {"names": ["a"], "data": [np.ones(2)]}, {"data": ["a"]}),
+        ("BufferedFrame", {"names": ["a"], "data": [np.ones(2)]}, {"names": []}),
+        ("BufferedFrame", {"names": ["a"], "data": [np.ones(2)]}, {"names": [[]]}),
+        ("BufferedFrame", {"names": ["a"], "data": [np.ones(2)]}, {"data": ["a"]}),
         (
-            "Columns",
+            "BufferedFrame",
             {"names": ["a"], "data": [np.ones(2)]},
             {"data": [np.ones((2, 2))]},
         ),
         (
-            "Columns",
+            "BufferedFrame",
             {"names": ["a", "b"], "data": [np.ones(2), np.ones(2)]},
             {"data": [np.ones(2), np.ones(3)]},
         ),
         (
-            "FirstRows",
-            {"fitted": of("Kept", **PLAIN_ROWS), "since": NO_ROWS},
+            "RowBuffer",
+            {"fitted": of("BufferedRows", **PLAIN_ROWS), "since": NO_ROWS},
             {"since": [1]},
         ),
         (
-            "FirstRows",
-            {"fitted": of("Kept", **PLAIN_ROWS), "since": NO_ROWS},
+            "RowBuffer",
+            {"fitted": of("BufferedRows", **PLAIN_ROWS), "since": NO_ROWS},
             {"fitted": 1},
         ),
         (

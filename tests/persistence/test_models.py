@@ -668,7 +668,7 @@ def test_load_of_a_mutated_file_refuses_or_predicts_the_same(tmp_path, saved, se
     "change",
     [
         lambda state: state.pop("alpha"),
-        lambda state: state.pop("_first_rows"),
+        lambda state: state.pop("_row_buffer"),
         lambda state: state.pop("member_weights_"),
         lambda state: state.pop("feature_names_in_"),
         lambda state: state.update(_column_names=list(range(len(TABLE.columns)))),
@@ -886,7 +886,7 @@ def test_skops_works_as_well(tmp_path):
 def test_kept_rows_of_another_table_are_refused(tmp_path, change):
     model = quick(learning_rate="constant")
     model.partial_fit(NUMBERS[:9], CODES[:9], [0, 1, 2])
-    model._first_rows = change(model._first_rows)
+    model._row_buffer = change(model._row_buffer)
     model.save(tmp_path / "model")
     with pytest.raises(FileRefusedError, match="kept rows have other columns"):
         skmlp.load(tmp_path / "model")

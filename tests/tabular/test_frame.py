@@ -12,13 +12,13 @@ from numpy.testing import assert_array_equal
 from scipy import sparse
 
 from skmlp.tabular.frame import (
-    SMALL_TABLE,
+    _SMALL_TABLE,
     Column,
-    canonicalize_csr,
+    _canonicalize_csr,
+    _has_masked,
     exceeds_float,
     fill_masked,
     find_missing,
-    has_masked,
     is_frame,
     is_plain_number,
     is_sparse,
@@ -167,8 +167,8 @@ def test_a_mask_that_covers_nothing_changes_no_dtype():
 
 
 def test_masks_are_looked_for_in_the_first_level():
-    assert has_masked([1, np.ma.array([1])])
-    assert not has_masked([1, np.array([1])])
+    assert _has_masked([1, np.ma.array([1])])
+    assert not _has_masked([1, np.array([1])])
 
 
 def test_bytes_are_in_the_order_of_this_machine():
@@ -183,7 +183,7 @@ def test_sparse_rows_are_put_in_order_and_entries_added_up():
     # the first row holds 1 and 2 in one cell, and its columns the wrong way round
     parts = ([5.0, 1.0, 2.0, 4.0], [2, 0, 0, 1], [0, 3, 4])
     X = sparse.csr_array(parts, shape=(2, 3))
-    rows = canonicalize_csr(X)
+    rows = _canonicalize_csr(X)
     assert_array_equal(rows.data, [3, 5, 4])
     assert_array_equal(rows.indices, [0, 2, 1])
     assert_array_equal(rows.indptr, [0, 2, 3])
@@ -289,7 +289,7 @@ def test_numbers_of_several_types_become_one_matrix(library):
         pd.DataFrame({"a": [1], "b": ["x"]}),
         pd.DataFrame({"a": [1, None]}, dtype="Int64"),
         pd.DataFrame({"a": [True]}),
-        pd.DataFrame(np.zeros((SMALL_TABLE // 2 + 1, 2))),
+        pd.DataFrame(np.zeros((_SMALL_TABLE // 2 + 1, 2))),
         pl.DataFrame({"a": ["x"]}),
         pl.DataFrame({"a": [1]}, schema={"a": pl.UInt64}),
     ],
@@ -300,7 +300,7 @@ def test_other_tables_are_read_column_by_column(X):
 
 
 def test_a_matrix_of_numbers_is_itself_and_no_copy():
-    X = np.zeros((SMALL_TABLE // 2 + 1, 2))
+    X = np.zeros((_SMALL_TABLE // 2 + 1, 2))
     assert read_matrix(X) is X
     one_type = pd.DataFrame(np.eye(2, dtype=np.float32), copy=False)
     assert read_matrix(one_type).dtype == np.float32

@@ -12,15 +12,17 @@ from numpy.testing import assert_array_equal
 from scipy.sparse import csr_array, csr_matrix
 
 from skmlp import TableEncoder
-from skmlp.tabular.kept import (
-    Columns,
-    FirstRows,
-    join,
-    join_values,
-    keep,
-    kept_table,
-    kept_values,
+from skmlp.data.incremental import (
+    BufferedFrame,
+    RowBuffer,
+    _copy_rows,
+    _copy_table,
+    _copy_values,
+    _join_values,
+    join_rows,
 )
+from skmlp.data.targets import build_targets
+from skmlp.tabular.frame import as_table
 
 ZONED = pd.date_range("2024-01-01", periods=3, tz="Europe/Paris")
 TABLE = pd.DataFrame(
@@ -42,11 +44,17 @@ PLAIN = TABLE.drop(columns=["quarter", "band", "grade", "clock"])
 CODES = np.arange(30) % 2
 
 
+def rows_of(X, y_encoded, weight):
+    """Rows of one call of partial_fit."""
+    targets = build_targets(y_encoded, np.arange(2), y_encoded, weight, None)
+    return _copy_rows(as_table(X).data, targets)
+
+
 def in_parts(X, size=7):
     """The rows of a table, kept as those of several calls."""
     parts = [slice(start, start + size) for start in range(0, 30, size)]
     cut = X.iloc if isinstance(X, pd.DataFrame) else X
-    return [keep(cut[part], CODES[part], None) for part in parts]
+    return [rows_of(cut[part], CODES[part], None) for part in parts]
 
 
 def encoded(X):
@@ -68,7 +76,7 @@ def encoded(X):
     ids=["pandas", "arrow", "polars", "pyarrow", "objects", "numbers"],
 )
 def test_parts_together_mean_what_the_whole_means(X):
-    joined = join(in_parts(X))
+    joined = join_rows(in_parts(X))
     assert joined.sizes.tolist() == [7, 7, 7, 7, 2]
     assert_array_equal(joined.y_encoded, CODES)
     (matrix, names), (expected, expected_names) = encoded(joined.X), encoded(X)
@@ -80,14 +88,14 @@ def test_parts_together_mean_what_the_whole_means(X):
 @pytest.mark.parametrize("cls", [csr_array, csr_matrix])
 def test_sparse_parts_stay_sparse(cls):
     dense = np.tile([[0, 1.0, 0], [0, 2, 0], [3, 0, 0]], (10, 1))
-    joined = join(in_parts(cls(dense)))
+    joined = join_rows(in_parts(cls(dense)))
     assert isinstance(joined.X, cls)
     assert_array_equal(joined.X.toarray(), dense)
 
 
 def test_what_is_kept_is_a_copy():
     array, sparse, frame = np.ones((2, 1)), csr_array([[1.0]]), pd.DataFrame([1.0])
-    kept = [kept_table(X) for X in (array, sparse, frame)]
+    kept = [_copy_table(X) for X in (array, sparse, frame)]
     array[:], sparse.data[:] = 0, 0
     frame.iloc[:] = 0
     assert kept[0].sum() == 2
@@ -96,24 +104,24 @@ def test_what_is_kept_is_a_copy():
 
 
 def test_lists_keep_numbers_beside_text():
-    assert kept_table([[1, "a"], [2, "b"]]).tolist() == [[1, "a"], [2, "b"]]
-    assert kept_table([[1, 2.5]]).dtype == float
+    assert _copy_table([[1, "a"], [2, "b"]]).tolist() == [[1, "a"], [2, "b"]]
+    assert _copy_table([[1, 2.5]]).dtype == float
 
 
 def test_names_of_columns_stay_what_they_are():
     frame = pd.DataFrame([[1, 2]], columns=[("a", 1), 7])
-    assert list(keep(frame, CODES[:1], None).X.columns) == [("a", 1), 7]
+    assert list(rows_of(frame, CODES[:1], None).X.columns) == [("a", 1), 7]
     twice = pd.DataFrame([[1, 2]], columns=["a", "a"])
-    joined = join([keep(twice, CODES[:1], None)] * 2)
+    joined = join_rows([rows_of(twice, CODES[:1], None)] * 2)
     assert list(joined.X.columns) == ["a", "a"]
 
 
 def values(*content, dtype=None):
-    return kept_values(np.array(content, dtype=dtype))
+    return _copy_values(np.array(content, dtype=dtype))
 
 
 def categories(*content):
-    return kept_values(pd.Categorical(content))
+    return _copy_values(pd.Categorical(content))
 
 
 DRIFTS = {
@@ -148,7 +156,7 @@ DRIFTS = {
 
 @pytest.mark.parametrize(("pieces", "expected"), DRIFTS.values(), ids=DRIFTS)
 def test_a_column_whose_dtype_drifts(pieces, expected):
-    joined = join_values(pieces)
+    joined = _join_values(pieces)
     assert_array_equal(pd.isna(joined), pd.isna(expected))
     there = ~pd.isna(np.array(expected, dtype=object))
     assert [joined[place] for place in np.flatnonzero(there)] == [
@@ -156,7 +164,7 @@ def test_a_column_whose_dtype_drifts(pieces, expected):
     ]
     is_categorical = any(isinstance(piece, pd.Categorical) for piece in pieces)
     assert isinstance(joined, pd.Categorical) == is_categorical
-    again = join_values([join_values(pieces[:1]), *pieces[1:]])
+    again = _join_values([_join_values(pieces[:1]), *pieces[1:]])
     assert type(again) is type(joined)
     assert again.dtype == joined.dtype
 
@@ -164,44 +172,49 @@ def test_a_column_whose_dtype_drifts(pieces, expected):
 def test_arrays_of_numbers_and_of_objects_become_objects():
     numbers, objects = np.ones((1, 2)), np.array([["a", 3]], dtype=object)
     for tables in ([numbers, objects], [objects, numbers]):
-        joined = join([keep(X, CODES[:1], None) for X in tables]).X
+        joined = join_rows([rows_of(X, CODES[:1], None) for X in tables]).X
         assert joined.dtype == object
         expected = np.concatenate([table.astype(object) for table in tables])
         assert joined.tolist() == expected.tolist()
-    assert join([keep(X, CODES[:1], None) for X in ([[1]], [[0.5]])]).X.dtype == float
+    assert (
+        join_rows([rows_of(X, CODES[:1], None) for X in ([[1]], [[0.5]])]).X.dtype
+        == float
+    )
 
 
 def test_the_first_table_says_whether_there_are_names():
     frame, array = pd.DataFrame({"a": [1.0]}), np.array([[2.0]])
-    named = join([keep(X, CODES[:1], None) for X in (frame, array)]).X
+    named = join_rows([rows_of(X, CODES[:1], None) for X in (frame, array)]).X
     assert named["a"].tolist() == [1, 2]
-    plain = join([keep(X, CODES[:1], None) for X in (array, frame)]).X
+    plain = join_rows([rows_of(X, CODES[:1], None) for X in (array, frame)]).X
     assert plain.tolist() == [[2], [1]]
 
 
 def test_weights_are_1_where_there_are_none():
-    one, other = (keep([[1.0]] * 2, CODES[:2], w) for w in (None, np.array([2.0, 0])))
-    assert join([one, one]).weight is None
-    assert join([one, other]).weight.tolist() == [1, 1, 2, 0]
+    one, other = (
+        rows_of([[1.0]] * 2, CODES[:2], w) for w in (None, np.array([2.0, 0]))
+    )
+    assert join_rows([one, one]).weight is None
+    assert join_rows([one, other]).weight.tolist() == [1, 1, 2, 0]
 
 
 def test_sparse_and_dense_rows_are_not_joined():
-    dense, sparse = (keep(X, CODES[:1], None) for X in ([[1.0]], csr_array([[1.0]])))
+    dense, sparse = (rows_of(X, CODES[:1], None) for X in ([[1.0]], csr_array([[1.0]])))
     with pytest.raises(TypeError, match="X is sparse, but was dense in earlier calls"):
-        FirstRows(dense).followed_by(sparse)
+        RowBuffer(dense).append(sparse)
     with pytest.raises(TypeError, match="pass a sparse X here too"):
-        FirstRows(sparse).followed_by(dense)
+        RowBuffer(sparse).append(dense)
 
 
 def test_first_rows_are_counted_and_joined():
     kept = in_parts(TABLE)
-    rows = FirstRows(kept[0])
+    rows = RowBuffer(kept[0])
     for part in kept[1:]:
-        rows = rows.followed_by(part)
+        rows = rows.append(part)
     assert rows.n_rows == 30
     assert len(rows.since) == 4
-    assert isinstance(rows.joined().table, Columns)
-    assert rows.joined().table.shape == TABLE.shape
+    assert isinstance(rows.join().table, BufferedFrame)
+    assert rows.join().table.shape == TABLE.shape
 
 
 LARGE = 2**53 + 1
@@ -218,7 +231,7 @@ LARGE = 2**53 + 1
     ids=["floats", "unsigned", "lists"],
 )
 def test_arrays_are_joined_without_merging_integers(tables):
-    joined = join([keep(table, np.array([0]), None) for table in tables])
+    joined = join_rows([rows_of(table, np.array([0]), None) for table in tables])
     expected = [np.array(table, dtype=object).tolist() for table in tables]
     assert joined.X.tolist() == [*expected[0], *expected[1]]
 
@@ -235,11 +248,11 @@ def test_arrays_are_joined_without_merging_integers(tables):
 )
 def test_columns_are_joined_without_merging_integers(pieces):
     expected = pd.Series([value for piece in pieces for value in piece], dtype=object)
-    joined = join_values(pieces)
+    joined = _join_values(pieces)
     assert joined[pd.notna(joined)].tolist() == expected.dropna().tolist()
 
 
 def test_decimals_are_kept_as_they_are():
     for table in (pl.DataFrame, pa.table):
-        kept = kept_table(table({"key": [Decimal(LARGE), None]}))
+        kept = _copy_table(table({"key": [Decimal(LARGE), None]}))
         assert kept.data[0].tolist() == [LARGE, None]
