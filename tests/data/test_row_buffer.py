@@ -15,7 +15,7 @@ from skmlp import TableEncoder
 from skmlp.data.incremental import (
     BufferedFrame,
     RowBuffer,
-    _copy_rows,
+    _copy_call,
     _copy_table,
     _copy_values,
     _join_values,
@@ -47,7 +47,7 @@ CODES = np.arange(30) % 2
 def rows_of(X, y_encoded, weight):
     """Rows of one call of partial_fit."""
     targets = build_targets(y_encoded, np.arange(2), y_encoded, weight, None)
-    return _copy_rows(as_table(X).data, targets)
+    return _copy_call(as_table(X).data, targets)
 
 
 def in_parts(X, size=7):
