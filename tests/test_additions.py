@@ -13,7 +13,6 @@ import pytest
 
 import skmlp
 from skmlp import MLPSoftmaxClassifier
-from skmlp.fitting.parameters import Parameters
 from skmlp.fitting.solvers import SOLVERS
 from skmlp.optim.schedules import SCHEDULES
 
@@ -55,46 +54,56 @@ class Linear(Schedule):
 '''
 
 SOLVER = '''
+from dataclasses import dataclass
+
+import numpy as np
+
+from skmlp.defaults import LBFGS_DEFAULTS
+from skmlp.nn.losses import SoftmaxCrossEntropy
+from skmlp.nn.network import BLOCK_ROWS, Network
+from skmlp.optim.optimizers import Optimizer, ParameterUpdater
+from skmlp.training.batches import make_batches
+from skmlp.training.loop import make_full_batch_objective
+
+
 @dataclass(frozen=True)
-class SteepestDescent(Solver):
+class SteepestDescent(Trainer):
     """Steps against the gradient of all rows at once."""
 
-    refuses = {
+    unsupported = {
         "checkpoint": "it writes none; set checkpoint=None, or",
         "partial_fit": "it needs all rows for each step; call fit, or",
     }
-    auto = FULL_BATCH
-    plans_epochs = False
-    way_out = "raise learning_rate_init"
+    defaults = LBFGS_DEFAULTS
+    has_fixed_budget = False
+    advice = "raise learning_rate_init"
 
     learning_rate: float
     optimizer: Optimizer
 
     @classmethod
-    def of(cls, parameters: Parameters, settings: Settings, n_samples: int) -> Self:
+    def from_config(cls, parameters, config, n_samples):
         optimizer = OPTIMIZERS["sgd"].from_parameters(parameters)
         return cls(parameters.learning_rate_init, optimizer)
 
-    def train(
-        self, task: Task, parameters: np.ndarray, monitor: Monitor, workers: Workers
-    ) -> OptimizerState | None:
+    def train(self, run, parameters, monitor, workers):
         gradient = np.empty_like(parameters)
-        samples = task.samples.normalize_weights(task.architecture.dtype)
-        network = Network(task.architecture, parameters, gradient)
-        network.seed_dropout([task.rng])
+        samples = run.data.samples.normalize_weights(run.architecture.dtype)
+        network = Network(run.architecture, parameters, gradient)
+        network.seed_dropout([run.rng])
         objective = make_full_batch_objective(
             network,
-            task.loss(),
-            Batches(samples, BLOCK_ROWS, rngs=None),
+            SoftmaxCrossEntropy(run.config.label_smoothing),
+            make_batches(samples, BLOCK_ROWS, None),
         )
         updater = ParameterUpdater(
             self.optimizer.init_state(parameters),
             parameters,
             gradient,
-            task.regularization(),
+            run.regularization(),
         )
-        with np.errstate(all="ignore"):  # it is the monitor that says what ran away
-            for _ in range(task.goal.max_iter):
+        with np.errstate(all="ignore"):  # the monitor says what diverged
+            for _ in range(run.config.max_iter):
                 monitor.begin_epoch()
                 loss, penalty = objective(), updater.penalty()
                 monitor.set_divergence_limit(loss)
@@ -102,6 +111,8 @@ class SteepestDescent(Solver):
                 if monitor.end_epoch(loss, parameters, self.learning_rate, penalty):
                     break
         return None
+
+
 '''
 
 
@@ -211,14 +222,14 @@ for refused in (
     assert printed == ["True"] * 4
 
 
-@pytest.mark.parametrize("where", [Parameters, MLPSoftmaxClassifier.__init__])
-def test_types_name_what_is_in_the_tables(where):
-    hints = get_type_hints(where)
+def test_types_of_the_constructor_name_the_entries_of_the_tables():
+    hints = get_type_hints(MLPSoftmaxClassifier.__init__)
     assert set(get_args(hints["solver"])) == SOLVERS.keys()
     assert set(get_args(hints["learning_rate"])) == {"auto", *SCHEDULES}
 
 
 def test_solvers_refuse_what_is_looked_up():
     source = "".join(path.read_text("utf-8") for path in PACKAGE.rglob("*.py"))
-    looked_up = re.findall(r"\.check_takes\(\w+, \"(\w+)\"", source)
-    assert set().union(*(one.refuses for one in SOLVERS.values())) <= set(looked_up)
+    looked_up = re.findall(r"check_supports\([\w.]+, \"(\w+)\"", source)
+    features = set().union(*(trainer.unsupported for trainer in SOLVERS.values()))
+    assert features <= set(looked_up)
