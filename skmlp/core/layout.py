@@ -6,43 +6,25 @@ from typing import Any, NamedTuple, TypeAlias
 import numpy as np
 from numpy.typing import DTypeLike
 
-from skmlp.nn.activations import (
-    ELU,
-    GELU,
-    SELU,
-    Activation,
-    Identity,
-    LeakyReLU,
-    PReLU,
-    ReLU,
-    Sigmoid,
-    SiLU,
-    Softplus,
-    Tanh,
-)
+from skmlp.nn import activations
 from skmlp.nn.layers import PeriodicEmbedding
 from skmlp.nn.network import Architecture
 from skmlp.nn.parameters import ParameterKey
 
-PADDING = 16
-"""Columns of a matrix are a multiple of it, and so are rows of a batch."""
+# in core.c, too
+PADDING = 16  # columns of a matrix are a multiple of it, and so are rows of a batch
+BLOCK = 32  # rows that pass through all layers together, in the nearest cache
 
-BLOCK = 32
-"""Rows that pass through all layers together, while they are in the nearest cache."""
+ALIGNMENT = 64  # bytes of a cache line, at which arrays begin
 
-ALIGNMENT = 64
-"""Bytes of a cache line, at which arrays begin."""
-
+# Padded arrays by (layer index, name), maybe with an axis for the networks in front.
+# "embedding" joins the arrays of a periodic embedding, so that the core has a vector of
+# frequencies beside those of their phases and projections:
+# (n_numbers, 2 + n_outputs, n_frequencies)
 CoreArrays: TypeAlias = dict[ParameterKey, np.ndarray]
-"""Padded arrays by (layer index, name), with an axis for the networks in front.
 
-"embedding" joins the arrays of a periodic embedding, so that all numbers of a frequency
-stand in one column: (n_numbers, 2 + n_outputs, n_frequencies), with frequencies, phases
-and projection in rows.
-"""
-
+# views of core arrays without their padding, each with the array of the network
 ArrayPairs: TypeAlias = list[tuple[np.ndarray, np.ndarray]]
-"""Views of core arrays without their padding, each with the array of the network."""
 
 
 class CoreActivation(NamedTuple):
@@ -52,18 +34,18 @@ class CoreActivation(NamedTuple):
     constant: Callable[[Any], float] = lambda activation: 0.0
 
 
-CORE_ACTIVATIONS: dict[type[Activation], CoreActivation] = {
-    Identity: CoreActivation(0),
-    ReLU: CoreActivation(1),
-    LeakyReLU: CoreActivation(2, lambda activation: activation.negative_slope),
-    PReLU: CoreActivation(3),
-    Sigmoid: CoreActivation(4),
-    Tanh: CoreActivation(5),
-    SiLU: CoreActivation(6),
-    ELU: CoreActivation(7, lambda activation: activation.alpha),
-    SELU: CoreActivation(8),
-    GELU: CoreActivation(9),
-    Softplus: CoreActivation(10),
+CORE_ACTIVATIONS: dict[type[activations.Activation], CoreActivation] = {
+    activations.Identity: CoreActivation(0),
+    activations.ReLU: CoreActivation(1),
+    activations.LeakyReLU: CoreActivation(2, lambda leaky: leaky.negative_slope),
+    activations.PReLU: CoreActivation(3),
+    activations.Sigmoid: CoreActivation(4),
+    activations.Tanh: CoreActivation(5),
+    activations.SiLU: CoreActivation(6),
+    activations.ELU: CoreActivation(7, lambda elu: elu.alpha),
+    activations.SELU: CoreActivation(8),
+    activations.GELU: CoreActivation(9),
+    activations.Softplus: CoreActivation(10),
 }
 """Activations of the core, by their exact class: a subclass may change the formula."""
 
@@ -83,6 +65,7 @@ def choose_stride(n_units: int) -> int:
 
 def allocate_aligned(*shape: int) -> np.ndarray:
     """Allocate zeros in float32 that begin with a cache line."""
+    # a bit more than needed, to begin at a multiple of ALIGNMENT bytes
     size = int(np.prod(shape))
     block = np.zeros(size + ALIGNMENT // 4, np.float32)
     start = -get_address(block) % ALIGNMENT // 4
@@ -101,12 +84,9 @@ def check_address(
 
     The core checks no bounds. A stack of such arrays, with one more axis, is fine too.
     """
-    one = array[0] if array.ndim > len(shape) else array
-    if (
-        array.dtype != dtype
-        or one.shape != shape
-        or not is_contiguous(array, len(shape))
-    ):
+    n_axes = len(shape)
+    one = array[0] if array.ndim > n_axes else array
+    if array.dtype != dtype or one.shape != shape or not is_contiguous(array, n_axes):
         raise ValueError(
             f"expected {name} of type {np.dtype(dtype)} and shape {shape} without "
             f"gaps, got {array.dtype} of shape {array.shape}, {array.strides} bytes "
@@ -124,15 +104,14 @@ def is_contiguous(array: np.ndarray, n_axes: int) -> bool:
 def core_shapes(
     architecture: Architecture, training: bool
 ) -> dict[ParameterKey, tuple[int, ...]]:
-    """Shapes of the arrays that the core reads, with their padding.
-
-    Training also pads the rows of weights, which it updates tile by tile.
-    """
+    """Shapes of the arrays that the core reads, with their padding."""
+    # to predict, whole vectors are enough: then most arrays can be read in place
     pad = choose_stride if training else round_up
     shapes: dict[ParameterKey, tuple[int, ...]] = {}
     n_units = 0
     for (layer, name), shape in architecture.layout.shapes.items():
         if name == "weight":
+            # rows are added, since an update takes a tile of them at a time
             fan_in = round_up(shape[0]) if training else shape[0]
             shapes[layer, name] = (fan_in, pad(shape[1]))
         elif name == "frequency_phase":
@@ -207,6 +186,7 @@ class PaddedVectors:
                 f"{vector.dtype} of shape {vector.shape}. Pass one that a network of "
                 "these layers has."
             )
+        # (n_vectors, ...) each; of one vector, views that share its memory
         arrays = {key: array[number] for key, array in self.arrays.items()}
         return arrays, self.layout.views(vector)
 
@@ -239,6 +219,7 @@ class PredictionParameters:
         for key, shape in core_shapes(architecture, training=False).items():
             view, n_axes = views.get(key), len(shape)
             is_whole = view is not None and view.shape[-n_axes:] == shape
+            # a network whose layers have multiples of 16 units is not copied at all
             if view is not None and is_whole and is_contiguous(view, n_axes):
                 self.arrays[key] = view
             else:

@@ -10,7 +10,7 @@ import numpy as np
 from skmlp.core import structures
 from skmlp.core.layout import PaddedVectors, check_address
 from skmlp.core.library import get_core
-from skmlp.core.network import CoreNetwork, check_indices, check_rows, make_samples
+from skmlp.core.network import CoreNetwork, check_core_rows, check_indices, make_samples
 from skmlp.nn.network import Architecture
 
 if TYPE_CHECKING:
@@ -18,8 +18,7 @@ if TYPE_CHECKING:
     from skmlp.training.batches import Batches, DiskBatches, Samples
     from skmlp.training.threads import Workers
 
-SECONDS_PER_CALL = 0.02
-"""Time after which the core returns, so that Python sees the clock and Ctrl-C."""
+SECONDS_PER_CALL = 0.02  # then the core returns, so that Python sees clock and Ctrl-C
 
 
 class UpdateSettings(NamedTuple):
@@ -62,6 +61,7 @@ class CoreLearner:
         arrays = {key: array[0] for key, array in self.vectors.arrays.items()}
         n_rows = min(batches.batch_size, len(batches.samples.y_encoded))
         self.network = CoreNetwork(architecture, arrays, n_rows, training=True)
+        # fills the transposed weights
         get_core().prepare(ctypes.byref(self.network.structure))
         self.optimizer = structures.OptimizerStruct(
             kind=steps.kind,
@@ -91,6 +91,7 @@ class CoreLearner:
                 break
             self._load_samples(chunk.samples)
             losses += self._train_batches(chunk, rates[len(losses) :], should_stop)
+        # back to the vector of the network, which is evaluated and saved
         for core, array in self.pairs:
             array[...] = core
         return losses
@@ -101,7 +102,7 @@ class CoreLearner:
             return
         _, y_encoded, weight, indices = samples
         x: Any = samples.x  # dense: the backend was chosen by it
-        check_rows(self.architecture, x, y_encoded, weight, indices)
+        check_core_rows(self.architecture, x, y_encoded, indices)
         # kept alive along with this object, since the structure holds addresses only
         self.arrays = (
             None if indices is None else np.ascontiguousarray(indices, np.int64),
@@ -117,11 +118,14 @@ class CoreLearner:
         rates: Sequence[float],
         should_stop: Callable[[], bool],
     ) -> list[float]:
-        order = chunk.draw_order()
-        check_indices("samples", order, len(chunk.samples.y_encoded))
+        order = (
+            chunk.draw_order()
+        )  # (n_samples,), positions in the samples of the chunk
+        check_indices("sample indices", order, len(chunk.samples.y_encoded))
         n_batches = -(-len(order) // self.batches.batch_size)
         losses = np.empty(n_batches)
         epoch = self._make_epoch(order, np.array(rates[:n_batches], np.float64), losses)
+        # the core leaves an epoch after a while, and is called again for the rest of it
         n_done = 0
         while n_done < n_batches and not (n_done and should_stop()):
             n_done = self._run_batches(epoch)
@@ -159,6 +163,7 @@ class CoreLearner:
 
     def _run_batches(self, epoch: structures.EpochStruct) -> int:
         """Train on some batches; return the number of the batch to go on from."""
+        # each thread of the team calls the core, where they meet twice per step
         team = structures.TeamStruct(n_threads=self.workers.n_threads)
         run_worker = partial(self._run_worker, epoch, team)
         try:
@@ -170,6 +175,7 @@ class CoreLearner:
     def _run_worker(
         self, epoch: structures.EpochStruct, team: structures.TeamStruct, thread: int
     ) -> int:
+        # ctypes releases the GIL during the call
         parts = (self.network.structure, self.structure, self.optimizer, epoch, team)
         try:
             return get_core().train(*map(ctypes.byref, parts), thread)

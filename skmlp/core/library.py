@@ -8,11 +8,10 @@ from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
+# best first; the build makes a library for each that the platform may have
 INSTRUCTION_SETS = ("avx512", "avx2", "neon", "baseline")
-"""Best first; the build makes a library for each that the platform may have."""
 
 _FOLDER = Path(__file__).parent
-
 SUFFIX = {"win32": ".dll", "darwin": ".dylib"}.get(sys.platform, ".so")
 
 
@@ -57,6 +56,7 @@ def select_engine() -> Engine:
 
 def load_best() -> Engine:
     """Load the library of the best instruction set that runs here, or use NumPy."""
+    # a library may be there that this CPU can't run: then the next best one is tried
     names = [name for name in INSTRUCTION_SETS if name in list_built()]
     if not names:
         return Engine("numpy", None, "The core was not compiled in this installation.")
@@ -94,6 +94,7 @@ def load_library(name: str) -> ctypes.CDLL:
     library = ctypes.CDLL(str(_FOLDER / f"core_{name}{SUFFIX}"))
     if not library.runs_here():
         raise OSError("this CPU lacks its instructions")
+    # pointers to structures and numbers, as in core.c
     library.train.argtypes = [*[c_void_p] * 5, c_int64]
     library.train.restype = c_int64
     library.predict_logits.argtypes = [*[c_void_p] * 2, *[c_int64] * 3, c_void_p]

@@ -44,6 +44,7 @@ class ScratchAllocator:
             self.blocks.append(allocate_aligned(max(size, self.smallest_block)))
             self.place = get_address(self.blocks[-1])
             self.end = self.place + self.blocks[-1].nbytes
+        # matrices of a small network share a block, so that they lie close together
         start = self.place
         self.place += 4 * round_up(size)
         return start
@@ -73,6 +74,7 @@ class CoreNetwork:
             n_rows=self.scratch.n_rows,
             layers=self.layers,
         )
+        # (n_rows, stride): the rows of a batch are copied here
         stride = choose_stride(architecture.n_inputs)
         x = self.scratch.matrix(stride)
         self.structure.x, self.structure.x_stride = x, stride
@@ -86,6 +88,7 @@ class CoreNetwork:
             self._fill_layer(layer, number)
             x, stride = layer.y, layer.y_stride
         if training:
+            # (n_classes, n_rows): the loss works class by class
             n_rows = round_up(architecture.n_classes, 4)
             self.structure.class_major = self.scratch.matrix(n_rows)
             self.structure.losses = self.scratch.matrix(1)
@@ -113,6 +116,7 @@ class CoreNetwork:
             member_stride=member_stride,
         )
         if self.training:
+            # kept for the backward pass, number by number
             n_cosines = n_numbers * PeriodicEmbedding.n_frequencies
             embedding.cosine = self.scratch.matrix(n_cosines)
             embedding.sine = self.scratch.matrix(n_cosines)
@@ -145,7 +149,7 @@ class CoreNetwork:
         activation = architecture.activations[number]
         known = CORE_ACTIVATIONS[type(activation)]
         layer.activation, layer.constant = known.number, known.constant(activation)
-        index = architecture.dense_layers[number] + 1
+        index = architecture.dense_layers[number] + 1  # the layer of the activation
         has_slope = (index, "slope") in self.arrays
         if has_slope:
             layer.slope, layer.slope_member_stride = self._get_parameters(
@@ -171,48 +175,46 @@ def is_supported(architecture: Architecture) -> bool:
     )
 
 
-def check_rows(
+def check_core_rows(
     architecture: Architecture,
     x: np.ndarray,
     y_encoded: np.ndarray | None = None,
-    sample_weight: np.ndarray | None = None,
     indices: np.ndarray | None = None,
 ) -> None:
-    """Raise unless all that the core will read is there: it checks no bounds.
+    """Raise unless x and the indices are valid: the core checks no bounds.
 
-    Integers may be of any type here; `make_samples` requires int64.
+    Lengths, and the types that the core reads, are checked by `make_samples`.
     """
     if x.dtype != np.float32 or x.ndim != 2 or x.shape[1] != architecture.n_inputs:
         raise ValueError(
-            f"the core takes float32 rows of {architecture.n_inputs} numbers, and not "
-            f"{x.dtype} of shape {x.shape}."
+            f"expected float32 rows of {architecture.n_inputs} numbers, got {x.dtype} "
+            f"of shape {x.shape}. Convert them first."
         )
+    # any strides will do, as long as they are whole numbers of float32
     if not x.flags.aligned or any(stride % x.itemsize for stride in x.strides):
-        raise ValueError(f"the core takes no rows {x.strides} bytes apart; copy them.")
+        raise ValueError(
+            f"expected aligned rows, got strides of {x.strides} bytes. Copy them first."
+        )
     if indices is not None:
-        check_indices("rows", indices, len(x))
+        check_indices("row indices", indices, len(x))
     if y_encoded is not None:
-        check_indices("classes", y_encoded, architecture.n_classes)
-    n_samples = len(x) if indices is None else len(indices)
-    for name, numbers in {"classes": y_encoded, "weights": sample_weight}.items():
-        if numbers is not None and len(numbers) != n_samples:
-            raise ValueError(f"{len(numbers)} {name} were given for {n_samples} rows.")
+        check_indices("class indices", y_encoded, architecture.n_classes)
 
 
 def check_indices(name: str, indices: np.ndarray, limit: int) -> None:
     """Raise unless `indices` are integers in [0, limit)."""
     if indices.ndim != 1 or indices.dtype.kind not in "iu":
         raise ValueError(
-            f"expected a 1-D array of integers as numbers of {name}, got "
-            f"{indices.dtype} of shape {indices.shape}. Convert it first."
+            f"expected {name} in a 1-D array of integers, got {indices.dtype} of shape "
+            f"{indices.shape}. Convert them first."
         )
     if len(indices) == 0:
         return
     # one pass: as unsigned integers, negative ones are too large as well
     if indices.astype(np.int64, copy=False).view(np.uint64).max() >= limit:
         raise ValueError(
-            f"numbers of {name} are from 0 to {limit - 1}, and these go from "
-            f"{indices.min()} to {indices.max()}."
+            f"expected {name} in [0, {limit - 1}], got values from {indices.min()} to "
+            f"{indices.max()}. Pass valid ones."
         )
 
 
@@ -241,6 +243,7 @@ class CorePredictor:
     def _get_network(self, n_rows: int) -> CoreNetwork:
         """Get the structures of this thread, with space for so many rows."""
         network: CoreNetwork | None = getattr(self.thread, "network", None)
+        # to lay parameters out takes longer than to predict one row
         if network is None or network.scratch.n_rows < n_rows:
             stack = np.atleast_2d(self.parameters)
             self.thread.parameters = PredictionParameters(self.architecture, stack)
@@ -253,11 +256,12 @@ class CorePredictor:
 
     def logits(self, x: np.ndarray, indices: np.ndarray | None = None) -> np.ndarray:
         """Logits of all rows of `x`, or of those at `indices`, in a new array."""
-        check_rows(self.architecture, x, indices=indices)
+        check_core_rows(self.architecture, x, indices=indices)
         if indices is not None:
             indices = np.ascontiguousarray(indices, np.int64)
         n_rows = len(x) if indices is None else len(indices)
         *stack, _ = self.parameters.shape
+        # (n_rows, n_classes), or (n_members, n_rows, n_classes)
         logits = np.empty((*stack, n_rows, self.architecture.n_classes), np.float32)
         get_core().predict_logits(
             ctypes.byref(self._get_network(min(n_rows, BLOCK)).structure),
@@ -276,7 +280,7 @@ def make_samples(
     y_encoded: np.ndarray | None = None,
     sample_weight: np.ndarray | None = None,
 ) -> structures.SamplesStruct:
-    """Make the structure of samples that passed `check_rows`; check types and lengths.
+    """Make the structure of samples from `check_core_rows`; check types and lengths.
 
     The caller keeps the arrays alive.
     """
@@ -289,7 +293,7 @@ def make_samples(
         get_address(x),
         x.strides[0] // 4,
         x.strides[1] // 4,
-        address("rows", indices, np.int64),
-        address("classes", y_encoded, np.int64),
-        address("weights", sample_weight, np.float32),
+        address("row indices", indices, np.int64),
+        address("class indices", y_encoded, np.int64),
+        address("sample weights", sample_weight, np.float32),
     )

@@ -1,16 +1,7 @@
 """The structures of core.c; a test compares names, order and types with the source."""
 
 import ctypes
-from ctypes import (
-    POINTER,
-    c_double,
-    c_float,
-    c_int32,
-    c_int64,
-    c_uint32,
-    c_uint64,
-    c_void_p,
-)
+from ctypes import POINTER, c_double, c_float, c_int32, c_int64, c_void_p
 from typing import Any
 
 
@@ -24,7 +15,7 @@ class LayerStruct(ctypes.Structure):
     _fields_ = [
         *_fields(c_int64, "fan_in fan_out x_stride y_stride weight_stride activation"),
         *_fields(c_float, "constant dropout_scale"),
-        *_fields(c_uint32, "dropout_threshold"),
+        *_fields(ctypes.c_uint32, "dropout_threshold"),
         *_fields(c_float, "slope_rate_factor"),
         *_fields(c_int64, "is_slope_shared weight_member_stride bias_member_stride"),
         *_fields(c_int64, "slope_member_stride"),
@@ -85,7 +76,7 @@ class EpochStruct(ctypes.Structure):
         *_fields(c_void_p, "order"),
         *_fields(c_int64, "n_samples batch_size first_batch"),
         *_fields(c_double, "seconds"),
-        *_fields(c_uint64, "seed"),
+        *_fields(ctypes.c_uint64, "seed"),
         *_fields(c_double, "label_smoothing"),
         *_fields(c_void_p, "learning_rates losses"),
     ]

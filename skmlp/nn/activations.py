@@ -10,11 +10,10 @@ from scipy.special import expit, ndtr
 
 from skmlp.nn.parameters import Views
 
-Array = np.ndarray
-"""A short name, so that each signature fits on a line."""
+Array = np.ndarray  # a short name, so that each signature fits on a line
 
+# largest slope or scale; products of larger ones over many layers leave float32
 MAX_CONSTANT = 1000.0
-"""Largest slope or scale; products of larger ones over many layers leave float32."""
 
 
 def _to_constant(value: float) -> float:

@@ -7,14 +7,10 @@ from scipy.optimize import minimize_scalar
 
 from skmlp.nn.losses import SoftmaxCrossEntropy
 
+# standard deviation of the prior of log temperature, a normal around 0
 LOG_TEMPERATURE_STD = 1.0
-"""Standard deviation of the prior of log temperature, a normal around 0."""
-
-N_PRIOR_ROWS = 5
-"""Pseudo-rows that speak for equal ensemble weights."""
-
-N_EM_ITERATIONS = 100
-"""Iterations of EM, after which weights that matter hardly move."""
+N_PRIOR_ROWS = 5  # pseudo-rows that speak for equal ensemble weights
+N_EM_ITERATIONS = 100  # iterations of EM, after which weights that matter hardly move
 
 
 @np.errstate(all="ignore")

@@ -5,8 +5,8 @@ from collections.abc import Callable
 
 import numpy as np
 
+# gives weights of the shape (fan_in, fan_out), drawn from the generator
 Initializer = Callable[[tuple[int, int], np.random.Generator], np.ndarray]
-"""Gives weights of the shape (fan_in, fan_out), drawn from the generator."""
 
 
 def he_normal(shape: tuple[int, int], rng: np.random.Generator) -> np.ndarray:

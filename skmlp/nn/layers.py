@@ -15,14 +15,14 @@ from skmlp.nn.activations import Activation
 from skmlp.nn.initializers import Initializer
 from skmlp.nn.parameters import Views
 
+# different values of the 16 random bits that dropout draws per unit
 N_DROPOUT_LEVELS = 2**16
-"""Different values of the 16 random bits that dropout draws per unit."""
 
+# input of a network: an array, or sparse rows if the first layer is `Dense`
 InputRows: TypeAlias = np.ndarray | csr_array
-"""Input of a network: an array, or sparse rows if the first layer is `Dense`."""
 
+# values before training, by the names of a layer's parameters
 InitialValues = Mapping[str, float | np.ndarray]
-"""Values before training, by the names of a layer's parameters."""
 
 
 class Layer:

@@ -19,11 +19,9 @@ from skmlp.nn.layers import (
 )
 from skmlp.nn.parameters import ParameterLayout
 
-BLOCK_ROWS = 1024
-"""Rows that pass through the network together outside training."""
-
+BLOCK_ROWS = 1024  # rows that pass through the network together outside training
+# prior of a class that has (almost) no weight, whose logarithm is a bias
 MIN_CLASS_PRIOR = 1e-7
-"""Prior of a class that has (almost) no weight, whose logarithm is a bias."""
 
 
 class LayerSummary(NamedTuple):

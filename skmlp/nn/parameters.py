@@ -9,8 +9,8 @@ import numpy as np
 ParameterKey = tuple[int, str]
 """(index of the layer, name of the array in it), such as ``(0, "weight")``."""
 
+# arrays of one layer as attributes, such as ``p.weight`` and ``p.bias``
 Views: TypeAlias = SimpleNamespace
-"""Arrays of one layer as attributes, such as ``p.weight`` and ``p.bias``."""
 
 
 class ParameterLayout:

@@ -12,11 +12,10 @@ from scipy.optimize import OptimizeResult, minimize
 OptimizerState = dict[str, Any]
 """State vectors of an optimizer by name, and "t", the number of steps so far."""
 
+# a number so small that it changes no network; its square is still a normal number
 NEGLIGIBLE = 1e-18
-"""A number so small that it changes no network; its square is still a normal number."""
-
+# steps between two flushes, each of which takes as long as 3 vector sums
 FLUSH_EVERY = 64
-"""Steps between two flushes, each of which takes as long as 3 vector sums."""
 
 
 def flush_subnormals(vector: np.ndarray, smallest: float, scratch: np.ndarray) -> None:
@@ -132,8 +131,8 @@ class Adam(Optimizer):
         return step
 
 
+# optimizers by the name that `MLPSoftmaxClassifier(solver=...)` takes
 OPTIMIZERS: dict[str, type[Optimizer]] = {"sgd": SGD, "adam": Adam}
-"""Optimizers by the name that `MLPSoftmaxClassifier(solver=...)` takes."""
 
 
 class Regularization:

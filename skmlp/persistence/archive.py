@@ -1,6 +1,7 @@
 """Safe file format: JSON and arrays in an uncompressed ``.npz``, with a checksum.
 
-`numpy.load` opens such a file. ``content.json`` refers by name to the arrays beside it.
+`numpy.load` opens such a file. ``content.json`` refers by name to the arrays beside it,
+and repeats their types and shapes.
 The comment of the zip archive, its last 64 bytes, is the SHA-256 of all other bytes.
 """
 
@@ -32,9 +33,6 @@ TREE = "content.json"
 CHECKSUM_LENGTH = 64
 """Hexadecimal digits of a SHA-256."""
 
-MAX_ARRAY_HEADER = 1000
-"""Bytes of an array's header; NumPy writes about 120."""
-
 
 class FileRefusedError(ValueError):
     """A file is not what it should be, and none of it was used.
@@ -62,13 +60,15 @@ def write(path: str | os.PathLike, kind: str, content: dict[str, Any]) -> None:
     """Write a tree to a file, replacing an older file only once it is complete."""
     arrays: dict[str, np.ndarray] = {}
 
-    def set_aside(value: Any) -> dict[str, str]:
+    def set_aside(value: Any) -> dict[str, Any]:
         # no other subclass of an array: a masked one would lose its mask
         if type(value) not in (np.ndarray, np.memmap) or not _is_plain(value.dtype):
             raise TypeError(f"{type(value).__name__} can't be written to a file")
         name = f"array_{len(arrays)}"
         arrays[name] = value
-        return {"array": name}
+        order = "F" if np.isfortran(value) else "C"  # as in NumPy's own header
+        dtype, shape = value.dtype.str, value.shape
+        return {"array": name, "dtype": dtype, "shape": shape, "order": order}
 
     header = {"format": FORMAT, "kind": kind, "skmlp": __version__}
     tree = header | {"content": content}
@@ -112,12 +112,12 @@ def read(path: str | os.PathLike, kind: str) -> dict[str, Any]:
         unread = set(archive.namelist())
 
         def insert_array(entries: dict[str, Any]) -> Any:
-            if entries.keys() != {"array"}:
+            if entries.keys() != {"array", "dtype", "shape", "order"}:
                 return entries
-            name = f"{entries['array']}.npy"
+            name = f"{entries.pop('array')}.npy"
             # at most once, or a short file could ask for one array a million times
             unread.remove(name)
-            return _read_array(archive.read(name))
+            return _read_array(archive.read(name), **entries)
 
         text = archive.read(TREE).decode("utf-8", "surrogatepass")
         # without the arrays, which a newer format may store in another way
@@ -198,22 +198,18 @@ def _check_header(path: str | os.PathLike, kind: str, tree: dict[str, Any]) -> N
         )
 
 
-def _read_array(member: bytes) -> np.ndarray:
+def _read_array(
+    member: bytes, dtype: str, shape: list[int], order: Literal["C", "F"]
+) -> np.ndarray:
     """Return the array of a ``.npy`` member, once its length is found right."""
-    file = io.BytesIO(member)
-    if npy.read_magic(file) != (1, 0):
-        raise ValueError("an array is of another format")
-    # parsed by `ast.literal_eval`, which executes nothing; a long header could nest
-    # brackets deeper than the parser can take
-    shape, is_fortran, dtype = npy.read_array_header_1_0(file, MAX_ARRAY_HEADER)
-    values = memoryview(member)[file.tell() :]
-    # before any memory is taken, as a header can claim any shape
-    if not _is_plain(dtype) or dtype.itemsize * math.prod(shape) != len(values):
-        raise ValueError(
-            f"an array of shape {shape} and dtype {dtype} has {len(values)} bytes"
-        )
-    order: Literal["C", "F"] = "F" if is_fortran else "C"
-    return np.ndarray(shape, dtype, values, order=order).copy(order)
+    # NumPy's own header is left unread: it is a Python literal, for `numpy.load`
+    start = 10 + int.from_bytes(member[8:10], "little")
+    values = memoryview(member)[start:]
+    kind = np.dtype(expect(str, dtype))
+    # before any memory is taken, as a file can claim any shape
+    if not _is_plain(kind) or kind.itemsize * math.prod(shape) != len(values):
+        raise ValueError(f"an array {dtype} {shape} has {len(values)} bytes")
+    return np.ndarray(shape, kind, values, order=order).copy(order)
 
 
 def _is_plain(dtype: np.dtype) -> bool:

@@ -26,9 +26,9 @@ from skmlp.persistence.checks import (
     is_array,
     is_count_below,
     is_finite_array,
-    is_list_of,
+    is_list,
     is_number_in,
-    is_one_of,
+    is_text_in,
 )
 from skmlp.persistence.fingerprints import FitFingerprint
 from skmlp.persistence.temporary import check_folder, remove_leftovers
@@ -49,7 +49,7 @@ MAX_DRAWS = 2**64
 """More than any training takes; to a made-up state it is about 2**127."""
 
 GENERATOR_FIELDS: dict[str, Check] = {
-    "bit_generator": is_one_of("PCG64"),
+    "bit_generator": is_text_in("PCG64"),
     "state": lambda value: (
         isinstance(value, dict)
         and value.keys() == {"state", "inc"}
@@ -62,7 +62,7 @@ GENERATOR_FIELDS: dict[str, Check] = {
 
 MONITOR_FIELDS: dict[str, Check] = {
     "history": lambda value: (
-        isinstance(value, dict) and all(map(is_list_of(float), value.values()))
+        isinstance(value, dict) and all(map(is_list(float), value.values()))
     ),
     # losses and scores, NaN where a scorer gives none: (n_epochs, 2, n_members)
     "evaluations": lambda value: (
@@ -75,7 +75,7 @@ MONITOR_FIELDS: dict[str, Check] = {
     "limit": is_number_in(DIVERGENCE_FACTOR, float(np.finfo("f8").max)),
     # training that diverged is not saved
     "ending": (
-        lambda value: value is None or is_one_of(StopReason.CONVERGED.value)(value)
+        lambda value: value is None or is_text_in(StopReason.CONVERGED.value)(value)
     ),
 }
 
@@ -165,7 +165,7 @@ class Checkpoint:
         training = expect(dict, self.training)
         with refuse_invalid(self.path):
             checks = {"engine": str, "monitor": dict, "rule": dict}
-            check_fields("training", training, {**checks, "draws": is_list_of(dict)})
+            check_fields("training", training, {**checks, "draws": is_list(dict)})
             state = training["monitor"]
             check_fields("monitor", state, MONITOR_FIELDS)
             for name in ("best", "parameters"):

@@ -14,6 +14,12 @@ MAX_COLLISIONS = 100
 """Most different values with one hash; values that nobody crafted stay far below."""
 
 
+def require(condition: bool, problem: str) -> None:
+    """Raise ValueError with a problem unless a condition holds."""
+    if not condition:
+        raise ValueError(problem)
+
+
 def check_fields(name: str, state: object, checks: Mapping[str, Check]) -> None:
     """Raise unless a dict has exactly these fields, each as its check demands."""
     if not isinstance(state, dict):
@@ -55,12 +61,12 @@ def is_number_in(low: float, high: float) -> Callable[[Any], bool]:
     )
 
 
-def is_one_of(*names: str) -> Callable[[Any], bool]:
+def is_text_in(*names: str) -> Callable[[Any], bool]:
     """Return a check for some texts."""
     return lambda value: isinstance(value, str) and value in names
 
 
-def is_list_of(*checks: Check, kind: Any = list) -> Callable[[Any], bool]:
+def is_list(*checks: Check, kind: Any = list) -> Callable[[Any], bool]:
     """Return a check for lists whose entries each pass one of some checks."""
     return lambda value: (
         type(value) is kind

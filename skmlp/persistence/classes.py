@@ -7,7 +7,7 @@ file names: no name in a file is looked up anywhere but in this table.
 
 import datetime as dt
 import math
-from collections.abc import Callable, Hashable, Mapping, Set
+from collections.abc import Callable, Hashable, Mapping, Sequence, Set
 from functools import partial
 from itertools import combinations
 from typing import Any, TypeVar, cast
@@ -30,9 +30,9 @@ from skmlp.persistence.checks import (
     is_bool,
     is_count,
     is_finite_array,
-    is_list_of,
+    is_list,
     is_number_in,
-    is_one_of,
+    is_text_in,
 )
 from skmlp.persistence.codecs import (
     VALUE_CODECS,
@@ -56,41 +56,47 @@ from skmlp.training.monitor import PlateauTracker
 Estimator = TypeVar("Estimator", bound=BaseEstimator)
 
 
-def encode(value: object, name: str) -> Any:
-    """Return the plain tree of a value; `name` is for messages."""
-    is_array_leaf = isinstance(value, np.ndarray) and value.dtype != object
-    if value is None or is_array_leaf or type(value) in (bool, int, float, str):
+def encode(value: object, name: str, columns: Sequence[object] = ()) -> Any:
+    """Return the plain tree of a value; name and columns of entries for messages."""
+    if _is_leaf(value):
         return value
     if type(value) is list:
-        return [encode(entry, f"{name}[{place}]") for place, entry in enumerate(value)]
+        prefixes = [f"column {column!r}: " for column in columns] or [""] * len(value)
+        return [
+            encode(entry, f"{prefix}{name}[{place}]")
+            for place, (prefix, entry) in enumerate(zip(prefixes, value, strict=True))
+        ]
     cls = type(value)
     if isinstance(value, np.generic) and cls not in CODECS:
         cls = np.generic
     codec = CODECS.get(cls)
-    state = None if codec is None else codec.get_state(value)
+    state = codec.get_state(value) if codec else None
     if codec is None or state is None:
-        kind = value if isinstance(value, type) else type(value)
-        what = "the class" if kind is value else "an object of type"
-        advice = "convert the values to text or numbers before fit, or "
-        raise TypeError(
-            f"{name} is {what} {kind.__module__}.{kind.__qualname__}, which a file "
-            "that is safe to load can't hold; "
-            f"{advice if name.startswith('column ') else ''}save the model with "
-            "skops.io.dump or pickle instead."
-        )
-    columns = codec.get_columns(value)
+        raise TypeError(_explain_refusal(value, name))
+    about = codec.get_columns(value)
     fields = {
-        field: [
-            encode(entry, f"column {column!r}: {name}.{field}[{place}]")
-            for place, (entry, column) in enumerate(
-                zip(held, columns[field], strict=True)
-            )
-        ]
-        if field in columns
-        else encode(held, f"{name}.{field}")
+        field: encode(held, f"{name}.{field}", about.get(field, ()))
         for field, held in state.items()
     }
     return {"class": cls.__name__, "state": fields}
+
+
+def _explain_refusal(value: object, name: str) -> str:
+    kind = value if isinstance(value, type) else type(value)
+    what = "the class" if kind is value else "an object of type"
+    advice = "convert the values to text or numbers before fit, or "
+    return (
+        f"{name} is {what} {kind.__module__}.{kind.__qualname__}, which a file that is "
+        f"safe to load can't hold; {advice if name.startswith('column ') else ''}save "
+        "the model with skops.io.dump or pickle instead."
+    )
+
+
+def _is_leaf(value: object) -> bool:
+    if isinstance(value, np.ndarray):
+        return value.dtype != object
+    # not their subclasses, such as np.float64, which are to come back as such
+    return value is None or type(value) in (bool, int, float, str)
 
 
 def decode(tree: Any) -> object:
@@ -110,7 +116,7 @@ NAME_FIELDS: dict[str, Check] = {
     "feature_names_in_": lambda value: (
         is_array("O", 1)(value) and all(type(name) is str for name in value)
     ),
-    NAMES_ATTRIBUTE: is_list_of(Hashable),
+    NAMES_ATTRIBUTE: is_list(Hashable),
 }
 """Attributes of an estimator that was fitted on columns with names."""
 
@@ -126,7 +132,7 @@ ENCODER_FIELDS: dict[str, Check] = {
     "n_features_in_": is_count,
     "is_categorical_": is_array("b", 1),
     "_numeric": NumericBlock,
-    "_column_blocks": is_list_of(CategoricalBlock, TextBlock),
+    "_column_blocks": is_list(CategoricalBlock, TextBlock),
     "_is_sparse": is_bool,
 }
 """Attributes of a fitted encoder."""
@@ -204,20 +210,22 @@ def is_encoder_consistent(encoder: TableEncoder) -> bool:
     # a made-up number of columns must not make a list of as many
     if n_features > sum(map(len, places)) or not all(map(is_ascending, places)):
         return False
-    return (
+    fits = [
         # text may have categories as well, and odd text is encoded beside numbers
-        {*numbers, *categories, *text} == set(range(n_features))
-        and all(
+        {*numbers, *categories, *text} == set(range(n_features)),
+        all(
             column.from_text
             for column in numeric.columns
             if column.position in {*categories, *text}
-        )
-        and encoder.is_categorical_.shape == (n_features,)
-        and np.flatnonzero(encoder.is_categorical_).tolist() == categories
-        and encoder._column_blocks == [*encoder._categorical, *encoder._text]
-        and (not encoder._is_sparse or encoder._is_matrix)
-        and are_names_consistent(vars(encoder), n_features)
-    )
+        ),
+        encoder.is_categorical_.shape == (n_features,),
+        np.flatnonzero(encoder.is_categorical_).tolist() == categories,
+        encoder._column_blocks == [*encoder._categorical, *encoder._text],
+        # sparse tables go to the network as they are
+        not encoder._is_sparse or encoder._is_matrix,
+        are_names_consistent(vars(encoder), n_features),
+    ]
+    return all(fits)
 
 
 # Columns
@@ -355,11 +363,11 @@ NUMBER_FIELDS: dict[str, Check] = {"position": is_count, "from_text": is_bool}
 FIELDS: dict[type, dict[str, Check]] = {
     Architecture: {
         "n_inputs": is_count,
-        "hidden_layer_sizes": is_list_of(is_count, kind=tuple),
+        "hidden_layer_sizes": is_list(is_count, kind=tuple),
         "n_classes": is_count,
-        "activations": is_list_of(Activation, kind=tuple),
-        "dropout": is_list_of(is_number_in(0, np.nextafter(1, 0)), kind=tuple),
-        "dtype": is_one_of("float32", "float64"),
+        "activations": is_list(Activation, kind=tuple),
+        "dropout": is_list(is_number_in(0, np.nextafter(1, 0)), kind=tuple),
+        "dtype": is_text_in("float32", "float64"),
         "n_periodic": is_count,
     },
     **{
@@ -386,7 +394,7 @@ FIELDS: dict[type, dict[str, Check]] = {
         "in_utc": is_bool,
     },
     NumericBlock: {
-        "columns": is_list_of(NumericColumn),
+        "columns": is_list(NumericColumn),
         "scale": SmoothScale,
         "indicated": is_array("iu", 1),
     },
@@ -397,24 +405,24 @@ FIELDS: dict[type, dict[str, Check]] = {
         "known": is_array("O", 1),
         "has_missing": is_bool,
         "is_object": is_bool,
-        "encodings": is_list_of(SignEncoding, OneHotEncoding, TargetMeans),
+        "encodings": is_list(SignEncoding, OneHotEncoding, TargetMeans),
     },
-    SignEncoding: {"labels": is_list_of(str), "signs": is_finite_array("float64")},
-    OneHotEncoding: {"labels": is_list_of(str), "places": is_array("i", 1)},
+    SignEncoding: {"labels": is_list(str), "signs": is_finite_array("float64")},
+    OneHotEncoding: {"labels": is_list(str), "places": is_array("i", 1)},
     TargetMeans: {
-        "labels": is_list_of(str),
+        "labels": is_list(str),
         "table": is_finite_array("float64", 2),
     },
     TextBlock: {
         "position": is_count,
-        "analyzer": is_one_of(*ANALYZERS),
-        "terms": is_list_of(str),
+        "analyzer": is_text_in(*ANALYZERS),
+        "terms": is_list(str),
         "idf": is_finite_array("float64"),
         "weights": lambda value: is_finite_array("float32", 2)(np.array(value)),
-        "labels": is_list_of(str),
+        "labels": is_list(str),
         "scale": SmoothScale,
     },
-    FirstRows: {"fitted": Kept, "since": is_list_of(Kept, kind=tuple)},
+    FirstRows: {"fitted": Kept, "since": is_list(Kept, kind=tuple)},
     Kept: {
         "table": lambda value: (
             isinstance(value, Columns | csr_array | csr_matrix)
@@ -425,8 +433,8 @@ FIELDS: dict[type, dict[str, Check]] = {
         "sizes": is_array("i", 1),
     },
     Columns: {
-        "names": is_list_of(Hashable),
-        "data": is_list_of(np.ndarray, pd.Categorical, pd.arrays.DatetimeArray),
+        "names": is_list(Hashable),
+        "data": is_list(np.ndarray, pd.Categorical, pd.arrays.DatetimeArray),
     },
 }
 """Fields of classes whose objects are taken apart as by pickle, each with its check."""

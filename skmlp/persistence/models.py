@@ -20,8 +20,9 @@ from skmlp.persistence.checks import (
     is_count,
     is_count_below,
     is_finite_array,
-    is_list_of,
+    is_list,
     is_number_in,
+    require,
 )
 from skmlp.persistence.classes import (
     NAME_FIELDS,
@@ -57,7 +58,7 @@ FITTED: dict[str, Check] = {
     "parameters_": lambda value: is_array("f", 1)(value) or is_array("f", 2)(value),
     "member_weights_": is_finite_array("float64", low=0),
     "history_": lambda value: (
-        isinstance(value, dict) and all(map(is_list_of(float), value.values()))
+        isinstance(value, dict) and all(map(is_list(float), value.values()))
     ),
     "best_iter_": lambda value: is_count(value) or is_array("i", 1)(value),
     "temperature_": is_number_in(0, float(np.finfo("f8").max)),
@@ -161,17 +162,17 @@ def _check_network(model: Any) -> None:
     size = parameters.shape[-1]
     sizes = (network.n_inputs, *network.hidden_layer_sizes, network.n_classes)
     # each unit has some parameter, so that no product overflows in `layout`
-    if not (0 < len(sizes) <= size and max(sizes) <= size < 2**31 and min(sizes) > 0):
-        raise ValueError("the layers have more units than there are parameters")
-    if network.layout.size != size or len(parameters) == 0:
-        raise ValueError("the parameters are not those of the layers")
-    if not is_finite_array(network.dtype, parameters.ndim)(parameters):
-        raise ValueError("the parameters are not finite numbers of the network's type")
-    largest = float(np.finfo(network.dtype).max)
-    if not MIN_TEMPERATURE[network.dtype] <= model.temperature_ <= largest:
-        raise ValueError("the temperature is out of range")
-    if len(model.classes_) != network.n_classes:
-        raise ValueError("there are not as many outputs as classes")
+    is_small = 0 < len(sizes) <= size < 2**31 and max(sizes) <= size
+    require(is_small and min(sizes) > 0, "there are more units than parameters")
+    is_laid_out = network.layout.size == size and len(parameters) > 0
+    require(is_laid_out, "the parameters are not those of the layers")
+    # the C core reads them by the network's type, in rows without strides
+    is_right = is_finite_array(network.dtype, parameters.ndim)(parameters)
+    require(is_right, "the parameters are not finite numbers of the network's type")
+    low, high = MIN_TEMPERATURE[network.dtype], float(np.finfo(network.dtype).max)
+    require(low <= model.temperature_ <= high, "the temperature is out of range")
+    n_classes = len(model.classes_)
+    require(n_classes == network.n_classes, "there are not as many outputs as classes")
     if model.classes_.dtype == object:
         check_hashes(model.classes_)
 
@@ -183,67 +184,72 @@ def _check_encoder(model: Any) -> None:
     if encoder is not None:
         n_features = encoder.n_features_in_
         n_inputs, n_numbers = encoder.n_features_out_, encoder.n_numbers_
-        own, its = (
+        own, others = (
             list(vars(one).get("feature_names_in_", [])) for one in (model, encoder)
         )
-        if own != its or NAMES_ATTRIBUTE in vars(model):
-            raise ValueError("the encoder knows other names of columns")
-    is_right = are_names_consistent(vars(model), n_features)
-    if not is_right or n_features != model.n_features_in_:
-        raise ValueError("there are not as many names as columns")
-    if n_inputs != network.n_inputs or network.n_periodic > n_numbers:
-        raise ValueError("the encoder does not give what the network reads")
+        is_same = own == others and NAMES_ATTRIBUTE not in vars(model)
+        require(is_same, "the encoder knows other names of columns")
+    is_same = n_features == model.n_features_in_
+    has_names = is_same and are_names_consistent(vars(model), n_features)
+    require(has_names, "there are not as many names as columns")
+    is_right = n_inputs == network.n_inputs and network.n_periodic <= n_numbers
+    require(is_right, "the encoder does not give what the network reads")
 
 
 def _check_training(model: Any) -> None:
-    """Raise unless epochs, weights and optimizer state are those of the networks."""
+    """Raise unless curves, epochs, weights and moments are those of the networks."""
     parameters, history = model.parameters_, model.history_
-    of_training = ["loss", "learning_rate"]
-    of_validation = ["validation_loss", "validation_score"]
-    if list(history) not in (of_training, of_training + of_validation):
-        raise ValueError("the curves of its history are others")
+    curves = ["loss", "learning_rate"]
+    if len(history) > 2:
+        curves += ["validation_loss", "validation_score"]
+    require(list(history) == curves, "the curves of its history are others")
     n_epochs = len(history["loss"])
-    if len(set(map(len, history.values()))) != 1 or n_epochs > model.t_:
-        raise ValueError("the curves of its history are not equally long")
+    is_right = set(map(len, history.values())) == {n_epochs} and n_epochs <= model.t_
+    require(is_right, "the curves of its history are not equally long")
 
-    epochs, weights = np.asarray(model.best_iter_), model.member_weights_
     n_members = 1 if parameters.ndim == 1 else len(parameters)
-    has_epochs = epochs.shape == (() if n_members == 1 else (n_members,))
-    if not has_epochs or weights.shape != (n_members,):
-        raise ValueError("epochs or weights are not of as many networks as there are")
-    if not (epochs <= n_epochs).all() or (epochs < 0).any():
-        raise ValueError("the epochs of its parameters are not in its history")
-    if not np.isclose(weights.sum(), 1, rtol=0, atol=1e-6):
-        raise ValueError("the weights of its networks don't add up to 1")
+    epochs, weights = np.asarray(model.best_iter_), model.member_weights_
+    shape = () if n_members == 1 else (n_members,)
+    has_all = epochs.shape == shape and weights.shape == (n_members,)
+    require(has_all, "epochs or weights are not of as many networks as there are")
+    is_right = bool(((epochs >= 0) & (epochs <= n_epochs)).all())
+    require(is_right, "the epochs of its parameters are not in its history")
+    is_one = bool(np.isclose(weights.sum(), 1, rtol=0, atol=1e-6))
+    require(is_one, "the weights of its networks don't add up to 1")
 
-    if model._optimizer_state is None:
-        return
-    moments = dict(model._optimizer_state)
-    if not is_count_below(2**63)(moments.pop("t", None)):
-        raise ValueError("the number of the optimizer's steps is wrong")
-    if not any(set(moments) == set(one.state_names) for one in OPTIMIZERS.values()):
-        raise ValueError("the memory of the optimizer is that of none there is")
-    for name, moment in moments.items():
-        if not is_array("f", parameters.ndim)(moment) or np.isnan(moment).any():
-            raise ValueError(f"the {name} of the optimizer is no array of numbers")
-        if moment.shape != parameters.shape or not moment.flags.c_contiguous:
-            raise ValueError(f"the {name} of the optimizer has another shape")
-        if name == "second_moment" and (moment < 0).any():
-            raise ValueError("a second moment of the optimizer is negative")
+    if model._optimizer_state is not None:
+        moments = dict(model._optimizer_state)
+        is_right = is_count_below(2**63)(moments.pop("t", None))
+        require(is_right, "the number of the optimizer's steps is wrong")
+        is_known = any(
+            set(moments) == set(one.state_names) for one in OPTIMIZERS.values()
+        )
+        require(is_known, "the state of the optimizer is that of none there is")
+        for name, moment in moments.items():
+            _check_moment(name, moment, parameters)
+
+
+def _check_moment(name: str, moment: Any, parameters: np.ndarray) -> None:
+    is_right = is_array("f", parameters.ndim)(moment) and not np.isnan(moment).any()
+    require(is_right, f"the {name} of the optimizer is no array of numbers")
+    is_like = moment.shape == parameters.shape and moment.flags.c_contiguous
+    require(is_like, f"the {name} of the optimizer has another shape")
+    # its square root is taken
+    is_right = name != "second_moment" or bool((moment >= 0).all())
+    require(is_right, "a second moment of the optimizer is negative")
 
 
 def _check_first_rows(model: Any) -> None:
     """Raise unless kept rows are of the columns and classes that there are."""
     encoder = model.encoder_
-    if encoder is None:
-        raise ValueError("rows are kept for an encoder that is not there")
+    require(encoder is not None, "rows are kept for an encoder that is not there")
     names = to_index(get_column_names(encoder))
+    n_columns, n_classes = model.n_features_in_, len(model.classes_)
     for kept in (model._first_rows.fitted, *model._first_rows.since):
-        n_columns, n_classes = model.n_features_in_, len(model.classes_)
-        if kept.table.shape[1] != n_columns or kept.y_encoded.max() >= n_classes:
-            raise ValueError("kept rows have other columns or classes than the model")
-        if is_sparse(kept.table) != encoder._is_sparse:
-            raise ValueError("kept rows are not as sparse as those of the encoder")
+        is_right = kept.table.shape[1] == n_columns and kept.y_encoded.max() < n_classes
+        require(is_right, "kept rows have other columns or classes than the model")
+        is_right = is_sparse(kept.table) == encoder._is_sparse
+        require(is_right, "kept rows are not as sparse as those of the encoder")
         is_frame = isinstance(kept.table, Columns)
-        if is_frame and not to_index(kept.table.names).equals(names):
-            raise ValueError("kept rows have other names of columns than the encoder")
+        is_right = not is_frame or to_index(kept.table.names).equals(names)
+        require(is_right, "kept rows have other names of columns than the encoder")

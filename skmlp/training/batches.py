@@ -9,11 +9,9 @@ import numpy as np
 
 from skmlp.nn.layers import InputRows
 
-ROWS_TO_COUNT = 1 << 20
-"""Rows of which class frequencies are counted at a time."""
+ROWS_TO_COUNT = 1 << 20  # rows of which class frequencies are counted at a time
 
-MemoryRows: TypeAlias = InputRows
-"""Rows in memory: an array, or sparse rows."""
+MemoryRows: TypeAlias = InputRows  # rows in memory: an array, or sparse rows
 
 
 @runtime_checkable
@@ -40,8 +38,8 @@ class ShardedRows:
     shards: Sequence[Any]  # `Samples` of one network each, or futures of such
 
 
+# rows to train on; predictions and scores are of rows in memory only
 TrainingRows: TypeAlias = MemoryRows | DiskRows | ShardedRows
-"""Rows to train on; predictions and scores are of rows in memory only."""
 
 
 class Samples(NamedTuple):
@@ -60,17 +58,11 @@ class Samples(NamedTuple):
 
     def take(self, part: np.ndarray) -> "Samples":
         """Select the samples at the given positions, on the same `x`."""
-        samples = self._map(lambda array: array[part])
-        return (
-            samples if samples.indices is not None else samples._replace(indices=part)
-        )
+        return self._map(lambda array: array[part], part)
 
     def take_along(self, order: np.ndarray) -> "Samples":
         """Select samples at positions that each network has a line of."""
-        samples = self._map(lambda array: np.take_along_axis(array, order, axis=-1))
-        return (
-            samples if samples.indices is not None else samples._replace(indices=order)
-        )
+        return self._map(lambda array: np.take_along_axis(array, order, -1), order)
 
     def select_members(self, part: slice | int) -> "Samples":
         """Select the networks of a slice, or one network, without the axis."""
@@ -84,12 +76,18 @@ class Samples(NamedTuple):
         """Stack the same samples for several networks, without a copy."""
         return self._map(lambda line: np.broadcast_to(line, (n_members, len(line))))
 
-    def _map(self, select: Callable[[np.ndarray], np.ndarray]) -> "Samples":
+    def _map(
+        self,
+        select: Callable[[np.ndarray], np.ndarray],
+        indices: np.ndarray | None = None,  # if there are none yet
+    ) -> "Samples":
         """Apply a function to each array but `x`."""
-        arrays = {name: getattr(self, name) for name in self._fields[1:]}
-        return self._replace(
-            **{name: select(a) for name, a in arrays.items() if a is not None}
-        )
+        names = ("y_encoded", "sample_weight", "indices")
+        arrays = {name: getattr(self, name) for name in names}
+        new: dict[str, Any] = {
+            name: select(a) for name, a in arrays.items() if a is not None
+        }
+        return self._replace(**{"indices": indices} | new)
 
     def gather_inputs(self) -> MemoryRows:
         """Rows of `x` of these samples, in their order."""

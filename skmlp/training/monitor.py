@@ -9,18 +9,15 @@ from typing import Any
 
 import numpy as np
 
+# a learning rate at which a plateau ends training instead of lowering it further
 MIN_LEARNING_RATE = 1e-6
-"""A learning rate at which a plateau ends training instead of lowering it further."""
-
-MIN_LOSS = -1e-3
-"""Lowest plausible loss: below 0 are only rounding errors."""
-
+MIN_LOSS = -1e-3  # lowest plausible loss: below 0 are only rounding errors
+# multiple of the first batch's loss (or of 1, if larger) that counts as divergence
 DIVERGENCE_FACTOR = 1e3
-"""Multiple of the first batch's loss (or of 1, if larger) that counts as divergence."""
 
 
 class StopReason(StrEnum):
-    """Why training ended; the values are part of the format of checkpoints."""
+    """Reason for the end of training; the values are in the format of checkpoints."""
 
     CONVERGED = "converged"  # no improvement any more
     DIVERGED = "diverged"  # the loss grew far beyond the first one, or is not finite
@@ -50,8 +47,8 @@ class PlateauTracker:
         return False
 
 
+# validation losses and scores of the members at some indices, each (n_members,)
 Evaluate = Callable[..., tuple[np.ndarray, np.ndarray]]
-"""Validation losses and scores of the members at some indices, each (n_members,)."""
 
 
 class Observer:
@@ -203,11 +200,8 @@ class Monitor:
 
     def _evaluate_members(self, evaluate: Evaluate) -> None:
         """Validation loss and score of the networks still in training."""
-        members = [
-            member
-            for member in range(len(self.best_parameters))
-            if not self.has_stopped(member)
-        ]
+        n_members = len(self.best_parameters)
+        members = [i for i in range(n_members) if not self.has_stopped(i)]
         # a scorer may raise for the NaN of a network that has diverged
         has_diverged = self.stop_reason == StopReason.DIVERGED
         self.latest_evaluation[:, members] = (

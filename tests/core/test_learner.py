@@ -284,33 +284,48 @@ def test_the_processor_gets_its_mode_back():
     [
         (
             {"y_encoded": np.array([0, 3])},
-            "classes are from 0 to 2, and these go",
+            r"class indices in \[0, 2\], got values from 0 to 3",
         ),
-        ({"y_encoded": np.array([-1, 1])}, "classes are from 0 to 2"),
-        ({"indices": np.array([0, 2])}, "rows are from 0 to 1, and these go"),
-        ({"indices": np.array([-1, 0])}, "rows are from 0 to 1"),
-        ({"y_encoded": np.array([0])}, "1 classes were given for 2 rows"),
-        ({"sample_weight": np.ones(3, "f4")}, "3 weights were given for 2 rows"),
+        (
+            {"y_encoded": np.array([-1, 1])},
+            r"class indices in \[0, 2\], got values from -1 to 1",
+        ),
+        (
+            {"indices": np.array([0, 2])},
+            r"row indices in \[0, 1\], got values from 0 to 2",
+        ),
+        (
+            {"indices": np.array([-1, 0])},
+            r"row indices in \[0, 1\], got values from -1 to 0",
+        ),
+        ({"y_encoded": np.array([0])}, r"class indices of type int64 and shape \(2,\)"),
+        (
+            {"sample_weight": np.ones(3, "f4")},
+            r"sample weights of type float32 and shape \(2,\)",
+        ),
         (
             {"y_encoded": np.array([0.0, 1.0])},
-            "1-D array of integers as numbers of classes",
+            "class indices in a 1-D array of integers",
         ),
         (
             {"y_encoded": np.array([[0], [1]])},
-            "1-D array of integers as numbers of classes",
+            "class indices in a 1-D array of integers",
         ),
         (
             {"indices": np.array([0, np.nan])},
-            "1-D array of integers as numbers of rows",
+            "row indices in a 1-D array of integers",
         ),
         (
             {"indices": np.array([True, False])},
-            "1-D array of integers as numbers of rows",
+            "row indices in a 1-D array of integers",
         ),
-        ({"sample_weight": np.ones(2)}, "expected weights of type float32"),
-        ({"sample_weight": np.ones((2, 1), "f4")}, "expected weights of type float32"),
+        ({"sample_weight": np.ones(2)}, "expected sample weights of type float32"),
+        (
+            {"sample_weight": np.ones((2, 1), "f4")},
+            "expected sample weights of type float32",
+        ),
         ({"x": np.zeros((2, 4), "f4")}, "float32 rows of 5 numbers"),
-        ({"x": np.zeros((2, 5))}, "float32 rows of 5 numbers, and not float64"),
+        ({"x": np.zeros((2, 5))}, "expected float32 rows of 5 numbers, got float64"),
     ],
 )
 def test_refuses_what_it_would_read_out_of_bounds(change, sentence):
@@ -324,10 +339,10 @@ def test_refuses_what_it_would_read_out_of_bounds(change, sentence):
 @pytest.mark.parametrize(
     ("order", "sentence"),
     [
-        ([0, 20], "numbers of samples are from 0 to 19"),
-        ([-1, 0], "numbers of samples are from 0 to 19"),
-        ([0.0, 1.0], "expected a 1-D array of integers as numbers of samples"),
-        ([[0, 1]], "expected a 1-D array of integers as numbers of samples"),
+        ([0, 20], r"sample indices in \[0, 19\]"),
+        ([-1, 0], r"sample indices in \[0, 19\]"),
+        ([0.0, 1.0], "expected sample indices in a 1-D array of integers"),
+        ([[0, 1]], "expected sample indices in a 1-D array of integers"),
     ],
 )
 def test_order_with_samples_that_are_not_there_raises(order, sentence, monkeypatch):

@@ -11,7 +11,7 @@ from skmlp.persistence.checks import (
     is_bool,
     is_count,
     is_finite_array,
-    is_list_of,
+    is_list,
     is_number_in,
 )
 
@@ -27,12 +27,12 @@ CHECKS = {  # values that pass, and values that don't
         [0, -1.5, np.float32(1), np.int8(1), Fraction(1, 3)],
         [True, np.True_, 1j, "1", None, np.array(1.0), np.nan, 3, -np.inf],
     ),
-    "is_list_of": (
-        is_list_of(int, str),
+    "is_list": (
+        is_list(int, str),
         [[], [1], ["a", 2]],
         [(1,), [1.0], [None], "a", {1}, [[1]]],
     ),
-    "is_list_of(object)": (is_list_of(object), [[], [None, 1]], [(), None]),
+    "is_list(object)": (is_list(object), [[], [None, 1]], [(), None]),
     "is_array": (
         is_array("iu", 1),
         [np.zeros(0, int), np.ones(2, np.uint8)],
