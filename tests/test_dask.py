@@ -28,7 +28,7 @@ from sklearn.utils._param_validation import InvalidParameterError
 import skmlp.dask
 from skmlp import FileRefusedError, MLPSoftmaxClassifier
 from skmlp.dask import DaskMLPSoftmaxClassifier
-from skmlp.dask.averaging import align_arrays
+from skmlp.dask.averaging import DaskExecutor, align_arrays
 from skmlp.dask.cluster import CHUNK_SIZE, Tasks
 from skmlp.dask.partitions import concat_parts
 from skmlp.fitting.averaging import scale_learning_rate
@@ -505,14 +505,14 @@ def test_interrupted_fit_resumes_with_identical_results(
         cut_off = clone(one).set_params(checkpoint=path)
 
         def raise_in_second(
-            runner, *given, epoch=skmlp.dask.averaging.DaskExecutor.epoch
+            runner, *given, epoch=skmlp.dask.averaging.DaskExecutor.run_epoch
         ):
-            if given[2][0].visit.epoch == 1:
+            if given[2][0].steps.epoch == 1:
                 raise KilledError
-            return epoch(runner, *given)
+            return run_epoch(runner, *given)
 
         with monkeypatch.context() as patch:
-            patch.setattr(skmlp.dask.averaging.DaskExecutor, "epoch", raise_in_second)
+            patch.setattr(DaskExecutor, "run_epoch", raise_in_second)
             with pytest.raises(KilledError):
                 cut_off.fit(lazy(), "label")
         assert not hasattr(cut_off, "n_shards_")
@@ -538,12 +538,12 @@ def test_fit_raises_if_workers_die(mortals, tmp_path):
 
 
 def test_keyboard_interrupt_keeps_the_last_epoch(client, monkeypatch):
-    def interrupt_third(runner, *given, epoch=skmlp.dask.averaging.DaskExecutor.epoch):
-        if given[2][0].visit.epoch == 2:
+    def interrupt_third(runner, *given, run_epoch=DaskExecutor.run_epoch):
+        if given[2][0].steps.epoch == 2:
             raise KeyboardInterrupt
-        return epoch(runner, *given)
+        return run_epoch(runner, *given)
 
-    monkeypatch.setattr(skmlp.dask.averaging.DaskExecutor, "epoch", interrupt_third)
+    monkeypatch.setattr(DaskExecutor, "run_epoch", interrupt_third)
     fitted = model(max_iter=9)
     with pytest.warns(UserWarning, match="interrupted by user in epoch 3"):
         fitted.fit(lazy(), "label")
@@ -588,11 +588,11 @@ def test_a_closed_client_is_refused_with_the_way_to_an_open_one(own_client, what
 def test_fit_raises_if_the_client_is_closed_during_training(
     own_client, what, monkeypatch
 ):
-    def close_and_go_on(runner, *given, epoch=skmlp.dask.averaging.DaskExecutor.epoch):
+    def close_and_go_on(runner, *given, run_epoch=DaskExecutor.run_epoch):
         (own_client if what == "client" else own_client.cluster).close()
-        return epoch(runner, *given)
+        return run_epoch(runner, *given)
 
-    monkeypatch.setattr(skmlp.dask.averaging.DaskExecutor, "epoch", close_and_go_on)
+    monkeypatch.setattr(DaskExecutor, "run_epoch", close_and_go_on)
     with pytest.raises(RuntimeError, match=f"closed before fit had ended. {OPEN_ONE}"):
         model(client=own_client).fit(lazy(), "label")
 

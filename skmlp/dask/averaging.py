@@ -30,7 +30,6 @@ class DaskExecutor(Executor):
         rounds: Sequence[CommunicationRound],
         should_stop: Callable[[], bool],
     ) -> tuple[TrainingState, list[RoundStats]]:
-        """Run an epoch; return the state after it and the statistics of its rounds."""
         workers = self.tasks.assign_workers(len(self.shards))
         # The graph of the whole epoch is submitted at once, so that no worker waits for
         # the client between rounds:
@@ -43,27 +42,27 @@ class DaskExecutor(Executor):
         # a worker dies, no more than its part of this epoch is computed again.
         with Tasks(self.tasks.client) as tasks:
             shared_job, current = tasks.send(job), tasks.send(state)
-            averages, stats = [], []
-            for one in rounds:
+            averages, futures = [], []
+            for one_round in rounds:
                 states = [
                     tasks.submit(
                         _take_local_steps,
-                        *(shared_job, samples, current, one, shard),
+                        *(shared_job, samples, current, one_round, shard),
                         worker=workers[shard],
                     )
                     for shard, samples in enumerate(self.shards)
                 ]
                 current = _average(tasks, states)
                 averages.append(current)
-                stats.append(tasks.submit(RoundStats.from_state, current))
-            reports: list[RoundStats] = []
-            for future in stats:
-                reports.append(future.result())
+                futures.append(tasks.submit(RoundStats.from_state, current))
+            stats: list[RoundStats] = []
+            for future in futures:
+                stats.append(future.result())
                 # a round may be too short for a batch; then there is nothing to keep
-                if reports[-1].weight and should_stop():
+                if stats[-1].weight and should_stop():
                     break
             # only now does a state travel to the client; rounds after it are cancelled
-            return averages[len(reports) - 1].result(), reports
+            return averages[len(stats) - 1].result(), stats
 
 
 def _average(tasks: Tasks, states: Sequence[Future]) -> Future:
@@ -82,13 +81,13 @@ def _take_local_steps(
     job: ShardJob,
     samples: Samples,
     state: TrainingState,
-    one: CommunicationRound,
+    one_round: CommunicationRound,
     shard: int,
 ) -> TrainingState:
     """Train on one shard for one round, as a task."""
     # one thread: Dask runs tasks of other shards on the other threads of a worker
     with open_workers(1) as workers:
-        return job.train_shard(align_arrays(samples), state, one, shard, workers)
+        return job.train_shard(align_arrays(samples), state, one_round, shard, workers)
 
 
 def align_arrays(samples: Samples) -> Samples:
