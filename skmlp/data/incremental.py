@@ -287,7 +287,7 @@ class RowBuffer(NamedTuple):
 
     def join(self) -> BufferedRows:
         """Return all rows as one table."""
-        return join_rows([self.fitted, *self.since])
+        return _join_rows([self.fitted, *self.since])
 
 
 def _copy_call(X: TableData, targets: Targets) -> BufferedRows:
@@ -325,7 +325,7 @@ def _copy_values(values: Values) -> Values:
     return objects
 
 
-def join_rows(parts: Sequence[BufferedRows]) -> BufferedRows:
+def _join_rows(parts: Sequence[BufferedRows]) -> BufferedRows:
     """Join the rows of several calls."""
     weight = None
     if any(rows.weight is not None for rows in parts):
