@@ -17,7 +17,7 @@ CELL = "padding: 0.15em 0.8em; border-bottom: 1px solid currentColor;"
 TEXT, NUMBER = f"{CELL} text-align: left;", f"{CELL} text-align: right;"
 
 
-def format_details(summary: str, table: str, facts: Mapping[str, str]) -> str:
+def _format_details(summary: str, table: str, facts: Mapping[str, str]) -> str:
     """Format a block that unfolds: HTML of a table, and facts by name."""
     lines = "".join(
         f"<div>{escape(name)}: {escape(fact)}</div>" for name, fact in facts.items()
@@ -25,7 +25,7 @@ def format_details(summary: str, table: str, facts: Mapping[str, str]) -> str:
     return f"<details><summary>{escape(summary)}</summary>{table}{lines}</details>"
 
 
-def format_table(header: Sequence[str], rows: Iterable[Sequence[str | int]]) -> str:
+def _format_table(header: Sequence[str], rows: Iterable[Sequence[str | int]]) -> str:
     """Format a table of text and integers."""
     head = "".join(f'<th scope="col" style="{TEXT}">{escape(h)}</th>' for h in header)
     body = "".join(f"<tr>{''.join(map(_format_cell, row))}</tr>" for row in rows)
@@ -63,4 +63,4 @@ def format_network(model: "MLPSoftmaxClassifier") -> str:
         if isinstance(model.scoring, str):
             facts["scored by"] = model.scoring
     header = ["layer", "activation", "shape", "parameters"]
-    return format_details("Network", format_table(header, rows), facts)
+    return _format_details("Network", _format_table(header, rows), facts)

@@ -11,7 +11,7 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 
 from skmlp import MLPSoftmaxClassifier
-from skmlp.training.threads import ONE_THREAD, get_limits
+from skmlp.training.threads import ONE_THREAD, _get_limits
 
 SETTINGS = {  # rows, and parameters
     "batches shared by threads": (600, {"hidden_layer_sizes": (512, 512)}),
@@ -64,7 +64,7 @@ def main(name, n_times):
             assert np.isfinite(model.predict_proba(X[:100])).all()
             model.save(Path(folder) / "model.skmlp")
         assert not ONE_THREAD.users
-        assert max(get_limits()) == 2
+        assert max(_get_limits()) == 2
 
 
 if __name__ == "__main__":

@@ -25,13 +25,13 @@ from skmlp.backend import (
     predict_in_parts,
 )
 from skmlp.core.learner import CoreLearner
-from skmlp.core.library import engine, get_library
+from skmlp.core.library import _get_library, engine
 from skmlp.core.network import CorePredictor
 from skmlp.nn.losses import compute_probabilities
 from skmlp.nn.network import Architecture, Network
 from skmlp.optim.optimizers import OPTIMIZERS, Adam
 
-needs_core = pytest.mark.skipif(get_library() is None, reason="the core is not in use")
+needs_core = pytest.mark.skipif(_get_library() is None, reason="the core is not in use")
 
 X, Y = load_wine(return_X_y=True)
 

@@ -87,7 +87,7 @@ def test_a_wheel_from_the_source_distribution_has_its_core(
 
     shutil.unpack_archive(path, tmp_path / "installed", "zip")
     monkeypatch.setattr(library, "_FOLDER", tmp_path / "installed" / "skmlp" / "core")
-    assert library.load_best().name in target.instruction_sets
+    assert library._load_best().name in target.instruction_sets
 
 
 def test_without_a_compiler_the_wheel_is_pure_and_says_so(project, tmp_path):

@@ -28,7 +28,7 @@ from sklearn.utils._param_validation import InvalidParameterError
 import skmlp.dask
 from skmlp import FileRefusedError, MLPSoftmaxClassifier
 from skmlp.dask import DaskMLPSoftmaxClassifier
-from skmlp.dask.averaging import DaskExecutor, align_arrays
+from skmlp.dask.averaging import DaskExecutor, _align_arrays
 from skmlp.dask.cluster import CHUNK_SIZE, Tasks
 from skmlp.dask.partitions import concat_parts
 from skmlp.fitting.averaging import scale_learning_rate
@@ -241,9 +241,9 @@ def test_killed_workers_do_not_change_the_model(rows, expected, mortals):
 
 def test_align_arrays_copies_only_unaligned_arrays(shifted_by_a_byte):
     given = Samples(RNG.normal(size=(5, 3)), np.arange(5), None)
-    assert all(one is two for one, two in zip(align_arrays(given), given, strict=True))
+    assert all(one is two for one, two in zip(_align_arrays(given), given, strict=True))
     shifted = Samples(*map(shifted_by_a_byte, given[:2]))
-    found = align_arrays(shifted)
+    found = _align_arrays(shifted)
     assert found.x.flags.aligned
     assert found.y_encoded.flags.aligned
     assert_array_equal(found.x, given.x)
@@ -504,7 +504,9 @@ def test_interrupted_fit_resumes_with_identical_results(
         path = tmp_path / name
         cut_off = clone(one).set_params(checkpoint=path)
 
-        def raise_in_second(runner, *given, run_epoch=DaskExecutor.run_epoch):
+        def raise_in_second(
+            runner, *given, epoch=skmlp.dask.averaging.DaskExecutor.run_epoch
+        ):
             if given[2][0].steps.epoch == 1:
                 raise KilledError
             return run_epoch(runner, *given)

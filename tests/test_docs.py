@@ -397,11 +397,11 @@ def test_what_is_said_of_wide_tables_is_what_the_recipe_says():
     assert most == MAX_EMBEDDED_COLUMNS
     (said,) = re.findall(r"- Tables of more than.*?(?=\n- )", section, re.S)
     wide = SimpleNamespace(**default_config(VERY_MANY_ROWS, most + 1))
-    assert f'`activation="{wide["activation"]}"`' in said
+    assert f'`activation="{wide.activation}"`' in said
     assert f"From {VERY_MANY_ROWS} rows" in said
     assert f"{wide.n_estimators} networks of {wide.hidden_layer_sizes}" in said
     assert f"`label_smoothing={wide.label_smoothing}`" in said
-    assert wide["member_configs"] == MEMBER_CONFIGS[:1]
+    assert wide.member_configs == MEMBER_CONFIGS[:1]
 
 
 def test_the_table_of_kinds_is_what_the_recipe_says():

@@ -9,9 +9,9 @@ from skmlp.core import library
 
 @pytest.fixture(autouse=True)
 def chosen_anew():
-    library.select_engine.cache_clear()
+    library._select_engine.cache_clear()
     yield
-    library.select_engine.cache_clear()
+    library._select_engine.cache_clear()
 
 
 def report(capsys):

@@ -18,7 +18,7 @@ from sklearn.datasets import load_wine
 from sklearn.preprocessing import StandardScaler
 
 import skmlp
-from skmlp.core.library import get_library
+from skmlp.core.library import _get_library
 from skmlp.nn.activations import PReLU, ReLU
 from skmlp.nn.losses import SoftmaxCrossEntropy
 from skmlp.nn.network import Architecture, Network
@@ -195,7 +195,7 @@ def test_a_step_runs_few_lines_however_many_rows(n_rows, n_hidden):
     [("float64", 76 + 52 + 30, 102), ("float32", 10, 230)],
 )
 def test_a_fit_adds_few_lines_to_its_steps(dtype, most_per_step, most_per_epoch):
-    if dtype == "float32" and get_library() is None:
+    if dtype == "float32" and _get_library() is None:
         pytest.skip("the core is not in use")
 
     def lines(n_rows, n_epochs):

@@ -86,7 +86,7 @@ def check_address(
     """
     n_axes = len(shape)
     one = array[0] if array.ndim > n_axes else array
-    if array.dtype != dtype or one.shape != shape or not is_contiguous(array, n_axes):
+    if array.dtype != dtype or one.shape != shape or not _is_contiguous(array, n_axes):
         raise ValueError(
             f"expected {name} of type {np.dtype(dtype)} and shape {shape} without "
             f"gaps, got {array.dtype} of shape {array.shape}, {array.strides} bytes "
@@ -95,7 +95,7 @@ def check_address(
     return get_address(array)
 
 
-def is_contiguous(array: np.ndarray, n_axes: int) -> bool:
+def _is_contiguous(array: np.ndarray, n_axes: int) -> bool:
     """Return True if the last axes have no gaps, so that the core can read them."""
     one = array[0] if array.ndim > n_axes else array
     return bool(one.flags.c_contiguous and array.flags.aligned)
@@ -126,7 +126,7 @@ def core_shapes(
     return shapes
 
 
-def pair_arrays(
+def _pair_arrays(
     arrays: CoreArrays, views: Mapping[ParameterKey, np.ndarray]
 ) -> ArrayPairs:
     """Pair core arrays, without their padding, with the arrays of a network."""
@@ -144,7 +144,7 @@ def pair_arrays(
     return pairs
 
 
-def pair_slopes(
+def _pair_slopes(
     arrays: CoreArrays, views: Mapping[ParameterKey, np.ndarray]
 ) -> ArrayPairs:
     """Pair the rest of each array of slopes with the last one, which may be shared."""
@@ -155,7 +155,7 @@ def pair_slopes(
     ]
 
 
-def copy_pairs(pairs: ArrayPairs) -> None:
+def _copy_pairs(pairs: ArrayPairs) -> None:
     """Copy the arrays of a network to the core."""
     for core, array in pairs:
         core[...] = array
@@ -193,11 +193,11 @@ class PaddedVectors:
     def load(self, number: int, vector: np.ndarray) -> None:
         """Copy a vector of the network, of checked shape, to one of the padded ones."""
         arrays, views = self._get_arrays(number, vector)
-        copy_pairs(pair_arrays(arrays, views) + pair_slopes(arrays, views))
+        _copy_pairs(_pair_arrays(arrays, views) + _pair_slopes(arrays, views))
 
     def pairs(self, number: int, vector: np.ndarray) -> ArrayPairs:
         """Pair the arrays of a padded vector with those of a vector of the network."""
-        return pair_arrays(*self._get_arrays(number, vector))
+        return _pair_arrays(*self._get_arrays(number, vector))
 
     def store(self, number: int, vector: np.ndarray) -> None:
         """Copy a padded vector to one of the network."""
@@ -220,14 +220,14 @@ class PredictionParameters:
             view, n_axes = views.get(key), len(shape)
             is_whole = view is not None and view.shape[-n_axes:] == shape
             # a network whose layers have multiples of 16 units is not copied at all
-            if view is not None and is_whole and is_contiguous(view, n_axes):
+            if view is not None and is_whole and _is_contiguous(view, n_axes):
                 self.arrays[key] = view
             else:
                 array = allocate_aligned(*vectors.shape[:-1], *shape)
                 self.arrays[key] = copied[key] = array
-        self.copies = pair_arrays(copied, views) + pair_slopes(copied, views)
+        self.copies = _pair_arrays(copied, views) + _pair_slopes(copied, views)
         self.renew()
 
     def renew(self) -> None:
         """Copy again what is copied, since the parameters may have changed."""
-        copy_pairs(self.copies)
+        _copy_pairs(self.copies)

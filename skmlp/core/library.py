@@ -25,71 +25,71 @@ class Engine(NamedTuple):
 
 def engine() -> str:
     """Name of the backend: "numpy", or the instruction set of the core."""
-    return select_engine().name
+    return _select_engine().name
 
 
 def why_numpy() -> str | None:
     """Return a sentence on why no core is in use; None if one is."""
-    return select_engine().why_numpy
+    return _select_engine().why_numpy
 
 
-def get_library() -> ctypes.CDLL | None:
+def _get_library() -> ctypes.CDLL | None:
     """Return the library in use; None for NumPy."""
-    return select_engine().library
+    return _select_engine().library
 
 
 def get_core() -> ctypes.CDLL:
     """Return the library, for callers that only run if one is in use."""
-    library = get_library()
+    library = _get_library()
     assert library is not None, "the NumPy backend has no library"
     return library
 
 
 @cache  # threads that come first together load the same library, so any may win
-def select_engine() -> Engine:
+def _select_engine() -> Engine:
     """Select the backend that SKMLP_ENGINE names, or else the best one that runs."""
     name = os.environ.get("SKMLP_ENGINE", "auto") or "auto"
     if name == "numpy":
         return Engine("numpy", None, "The environment variable SKMLP_ENGINE says so.")
-    return load_best() if name == "auto" else load_requested(name)
+    return _load_best() if name == "auto" else _load_requested(name)
 
 
-def load_best() -> Engine:
+def _load_best() -> Engine:
     """Load the library of the best instruction set that runs here, or use NumPy."""
     # a library may be there that this CPU can't run: then the next best one is tried
-    names = [name for name in INSTRUCTION_SETS if name in list_built()]
+    names = [name for name in INSTRUCTION_SETS if name in _list_built()]
     if not names:
         return Engine("numpy", None, "The core was not compiled in this installation.")
     faults = []
     for name in names:
         try:
-            return Engine(name, load_library(name), None)
+            return Engine(name, _load_library(name), None)
         except OSError as error:
             faults.append(f"{name}: {error}")
     return Engine("numpy", None, f"No compiled core runs here ({'; '.join(faults)}).")
 
 
-def load_requested(name: str) -> Engine:
+def _load_requested(name: str) -> Engine:
     """Load the library of this name, and no other."""
-    names = ", ".join(["auto", "numpy", *list_built()])
+    names = ", ".join(["auto", "numpy", *_list_built()])
     asks = f"the environment variable SKMLP_ENGINE asks for {name!r}"
-    if name not in list_built():
+    if name not in _list_built():
         raise RuntimeError(f"{asks}, which is not there; choose from {names}.")
     try:
-        return Engine(name, load_library(name), None)
+        return Engine(name, _load_library(name), None)
     except OSError as error:
         raise RuntimeError(
             f"{asks}, which does not run here ({error}); choose another of {names}."
         ) from error
 
 
-def list_built() -> list[str]:
+def _list_built() -> list[str]:
     """Names of the libraries of this installation."""
     paths = _FOLDER.glob(f"core_*{SUFFIX}")
     return sorted(path.stem.removeprefix("core_") for path in paths)
 
 
-def load_library(name: str) -> ctypes.CDLL:
+def _load_library(name: str) -> ctypes.CDLL:
     """Load a library; raise OSError if that fails or the CPU lacks its instructions."""
     library = ctypes.CDLL(str(_FOLDER / f"core_{name}{SUFFIX}"))
     if not library.runs_here():

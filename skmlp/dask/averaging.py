@@ -87,10 +87,10 @@ def _take_local_steps(
     """Train on one shard for one round, as a task."""
     # one thread: Dask runs tasks of other shards on the other threads of a worker
     with open_workers(1) as workers:
-        return job.train_shard(align_arrays(samples), state, one_round, shard, workers)
+        return job.train_shard(_align_arrays(samples), state, one_round, shard, workers)
 
 
-def align_arrays(samples: Samples) -> Samples:
+def _align_arrays(samples: Samples) -> Samples:
     """Copy arrays that are not aligned: in a message they may start at any byte."""
     arrays: list[Any] = [
         None if values is None else np.require(values, requirements=["ALIGNED"])

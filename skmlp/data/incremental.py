@@ -94,7 +94,7 @@ def read_batches(
         # checks names and types of the columns, also where the encoder is fitted again
         x = encode_rows(inputs, table, parameters.dtype)
         if buffer is not None:
-            buffer = buffer.append(_copy_rows(table.data, targets))
+            buffer = buffer.append(_copy_call(table.data, targets))
             if _is_due(len(buffer.fitted.y_encoded), buffer.n_rows):
                 return _refit(inputs, parameters, buffer.join(), targets.classes, rng)
     return buffer, [PartialFitBatch(x, targets, rng, is_first, parameters.verbose)]
@@ -131,7 +131,7 @@ def _fit_first_inputs(
     if _is_enough(encoder, len(targets.y)):
         _announce_final(encoder, len(targets.y), parameters.verbose)
         return None, x
-    return RowBuffer(_copy_rows(table.data, targets)), x
+    return RowBuffer(_copy_call(table.data, targets)), x
 
 
 def _refit(
@@ -287,10 +287,10 @@ class RowBuffer(NamedTuple):
 
     def join(self) -> BufferedRows:
         """Return all rows as one table."""
-        return join_rows([self.fitted, *self.since])
+        return _join_rows([self.fitted, *self.since])
 
 
-def _copy_rows(X: TableData, targets: Targets) -> BufferedRows:
+def _copy_call(X: TableData, targets: Targets) -> BufferedRows:
     """Copy the rows of a call, which the caller may change later."""
     y_encoded = np.searchsorted(targets.classes, targets.y)  # all rows, (n_rows,)
     sizes = np.array([len(y_encoded)])
@@ -325,7 +325,7 @@ def _copy_values(values: Values) -> Values:
     return objects
 
 
-def join_rows(parts: Sequence[BufferedRows]) -> BufferedRows:
+def _join_rows(parts: Sequence[BufferedRows]) -> BufferedRows:
     """Join the rows of several calls."""
     weight = None
     if any(rows.weight is not None for rows in parts):

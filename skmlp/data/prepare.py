@@ -52,7 +52,7 @@ class ValidationData(NamedTuple):
         return cls(X_val, y_val, sample_weight_val)
 
     @property
-    def is_given(self) -> bool:
+    def _is_given(self) -> bool:
         """Return True if there are rows or labels."""
         return self.X_val is not None or self.y_val is not None
 
@@ -72,7 +72,7 @@ def prepare(
 ) -> TrainData:
     """Split the rows, fit `inputs` unless it is fitted, and encode all rows."""
     targets = source.targets
-    holds_out = config.early_stopping and not validation_data.is_given
+    holds_out = config.early_stopping and not validation_data._is_given
     split = config._replace(early_stopping=holds_out)  # for this function only
     if source.has_one_split:
         split = split._replace(n_folds=1)
@@ -85,7 +85,7 @@ def prepare(
         samples, validation = _prepare_parts(source, parameters, split, rng, inputs)
     if holds_out and validation is None:
         warn_no_split(parameters, config, targets.samples.y_encoded)
-    if validation_data.is_given:
+    if validation_data._is_given:
         validation = _encode_validation(
             inputs, parameters.dtype, targets, validation_data
         ).broadcast_members(config.n_estimators)

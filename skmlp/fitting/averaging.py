@@ -35,7 +35,7 @@ class TrainingState(NamedTuple):
 
 
 @np.errstate(all="ignore")
-def average_two_states(first: TrainingState, second: TrainingState) -> TrainingState:
+def _average_two_states(first: TrainingState, second: TrainingState) -> TrainingState:
     """Return the mean of two states by their weights.
 
     A state of weight 0 has visited no rows and has no influence. NaN is not skipped:
@@ -71,7 +71,7 @@ def average_two_states(first: TrainingState, second: TrainingState) -> TrainingS
     )
 
 
-def reduce_in_pairs(parts: Iterable[Part], join: Callable[[Part, Part], Part]) -> Part:
+def _reduce_in_pairs(parts: Iterable[Part], join: Callable[[Part, Part], Part]) -> Part:
     """Join neighbors, then neighboring results, until one is left.
 
     Pairs depend on the places of the parts alone, so that the result is the same to the
@@ -92,7 +92,7 @@ def reduce_in_pairs(parts: Iterable[Part], join: Callable[[Part, Part], Part]) -
 
 def average_states(states: Iterable[TrainingState]) -> TrainingState:
     """Return the mean of the states of all shards, in their order."""
-    return reduce_in_pairs(states, average_two_states)
+    return _reduce_in_pairs(states, _average_two_states)
 
 
 class LocalSteps(NamedTuple):

@@ -71,7 +71,7 @@ def resolve_parameters(estimator: HintsMixin) -> Parameters:
     numbers = {n: value for n, value in values.items() if type(value) in (int, float)}
     check_parameters(estimator, numbers)
     parameters = Parameters(**values)
-    check_range(parameters, type(estimator).__name__)
+    _check_range(parameters, type(estimator).__name__)
     if isinstance(parameters.checkpoint, str) and not parameters.checkpoint.strip():
         raise InvalidParameterError(
             f"checkpoint must be a path or None, got {parameters.checkpoint!r}. Name "
@@ -80,14 +80,14 @@ def resolve_parameters(estimator: HintsMixin) -> Parameters:
     return parameters
 
 
-def read_int(name: str, value: Any) -> int:
+def _read_int(name: str, value: Any) -> int:
     """Convert a value to int."""
     if not isinstance(value, Integral):
         raise InvalidParameterError(f"{name} must be an int, got {value!r}.")
     return int(value)
 
 
-def read_float(name: str, value: object) -> float:
+def _read_float(name: str, value: object) -> float:
     """Convert a value to float."""
     number = to_float(value)
     if math.isnan(number):
@@ -95,27 +95,27 @@ def read_float(name: str, value: object) -> float:
     return number
 
 
-def read_patience(name: str, value: object) -> float:
+def _read_patience(name: str, value: object) -> float:
     """Convert a number of epochs, which may be infinite."""
-    return (read_int if isinstance(value, Integral) else read_float)(name, value)
+    return (_read_int if isinstance(value, Integral) else _read_float)(name, value)
 
 
-def read_interval(name: str, value: object) -> int | dt.timedelta:
+def _read_interval(name: str, value: object) -> int | dt.timedelta:
     """Convert a number of epochs; leave a timedelta as it is."""
-    return value if isinstance(value, dt.timedelta) else read_int(name, value)
+    return value if isinstance(value, dt.timedelta) else _read_int(name, value)
 
 
-def read_verbosity(name: str, value: object) -> bool | int:
+def _read_verbosity(name: str, value: object) -> bool | int:
     """Convert a level of output; leave a bool as it is."""
-    return value if isinstance(value, bool) else read_int(name, value)
+    return value if isinstance(value, bool) else _read_int(name, value)
 
 
-def read_seed(name: str, value: Any) -> int | np.random.RandomState:
+def _read_seed(name: str, value: Any) -> int | np.random.RandomState:
     """Convert a seed; leave a RandomState as it is."""
-    return read_int(name, value) if isinstance(value, Integral) else value
+    return _read_int(name, value) if isinstance(value, Integral) else value
 
 
-def list_entries(value: Any) -> tuple[list[Any], bool]:
+def _list_entries(value: Any) -> tuple[list[Any], bool]:
     """List the entries of an array-like, or a value alone, and tell which it was."""
     entries = np.asarray(value, dtype=object)  # as they are, not as one dtype
     if np.ma.is_masked(value) or entries.ndim > 1:
@@ -123,9 +123,9 @@ def list_entries(value: Any) -> tuple[list[Any], bool]:
     return [to_plain(entry) for entry in entries.flat], entries.ndim == 0
 
 
-def read_layer_sizes(name: str, value: Any) -> tuple[int, ...]:
+def _read_layer_sizes(name: str, value: Any) -> tuple[int, ...]:
     """Units per hidden layer, of one number or of one per layer."""
-    sizes, _ = list_entries(value)
+    sizes, _ = _list_entries(value)
     if not all(type(size) is int and size > 0 for size in sizes):  # bool is no size
         raise InvalidParameterError(
             f"{name} must be > 0, one whole number per hidden layer, got {value!r}."
@@ -133,16 +133,16 @@ def read_layer_sizes(name: str, value: Any) -> tuple[int, ...]:
     return tuple(sizes)
 
 
-def read_dropout(name: str, value: Any) -> float | tuple[float, ...]:
+def _read_dropout(name: str, value: Any) -> float | tuple[float, ...]:
     """Dropout rate of all hidden layers, or one per layer."""
-    entries, is_single = list_entries(value)
+    entries, is_single = _list_entries(value)
     rates = tuple(map(to_float, entries))
     if not all(0 <= rate < 1 for rate in rates):
         raise InvalidParameterError(f"{name} must be in [0, 1), got {value!r}.")
     return rates[0] if is_single else rates
 
 
-def read_activations(
+def _read_activations(
     name: str, value: Any
 ) -> ActivationLike | tuple[ActivationLike, ...]:
     """Activation of all hidden layers, or one per layer, all known."""
@@ -157,7 +157,7 @@ def read_activations(
     return entries[0] if is_single else entries
 
 
-def read_transformer(name: str, value: Any) -> Transformer:
+def _read_transformer(name: str, value: Any) -> Transformer:
     """Return a transformer, which must not be a class."""
     if isinstance(value, type):
         raise InvalidParameterError(
@@ -167,7 +167,7 @@ def read_transformer(name: str, value: Any) -> Transformer:
     return value
 
 
-def read_class_weight(name: str, value: Mapping[Any, Any]) -> dict[Any, float]:
+def _read_class_weight(name: str, value: Mapping[Any, Any]) -> dict[Any, float]:
     """Weight per class label, each finite and none negative."""
     weights = {label: to_float(to_plain(weight)) for label, weight in value.items()}
     for label, weight in weights.items():
@@ -181,17 +181,17 @@ def read_class_weight(name: str, value: Mapping[Any, Any]) -> dict[Any, float]:
 
 
 READERS: dict[str, Callable[[str, Any], Any]] = {
-    "hidden_layer_sizes": read_layer_sizes,
-    "activation": read_activations,
-    "preprocessing": read_transformer,
-    "dropout": read_dropout,
-    "class_weight": read_class_weight,
-    "n_iter_no_change": read_patience,
-    "random_state": read_seed,
-    "checkpoint_every": read_interval,
-    "verbose": read_verbosity,
+    "hidden_layer_sizes": _read_layer_sizes,
+    "activation": _read_activations,
+    "preprocessing": _read_transformer,
+    "dropout": _read_dropout,
+    "class_weight": _read_class_weight,
+    "n_iter_no_change": _read_patience,
+    "random_state": _read_seed,
+    "checkpoint_every": _read_interval,
+    "verbose": _read_verbosity,
     **dict.fromkeys(
-        ("encoder_rows", "batch_size", "max_fun", "max_iter", "n_estimators"), read_int
+        ("encoder_rows", "batch_size", "max_fun", "max_iter", "n_estimators"), _read_int
     ),
     **dict.fromkeys(
         (
@@ -199,7 +199,7 @@ READERS: dict[str, Callable[[str, Any], Any]] = {
             *("power_t", "momentum", "beta_1", "beta_2", "epsilon", "tol"),
             *("validation_fraction", "temperature", "max_time"),
         ),
-        read_float,
+        _read_float,
     ),
 }
 """By parameter: converts a value that is neither a string nor None."""
@@ -214,7 +214,7 @@ PARTS = ("label_smoothing", "beta_1", "beta_2")
 """Parameters that must be less than 1 in the type of the weights as well."""
 
 
-def check_range(parameters: Parameters, owner: str) -> None:
+def _check_range(parameters: Parameters, owner: str) -> None:
     """Raise if a number would overflow, or vanish, in the type of the weights.
 
     The limits are square roots, so that products with numbers as large stay finite.

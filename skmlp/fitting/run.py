@@ -92,7 +92,7 @@ def _create_monitor(
         learning_rate=trainer.learning_rate,
         plateau_factor=trainer.plateau_factor,
         smallest_factor=trainer.smallest_factor,
-        evaluate=create_evaluation(run, parameters),
+        evaluate=_create_evaluation(run, parameters),
         plateau=run.plateau,
         deadline=run.deadline,
     )
@@ -140,7 +140,7 @@ class _CallbackObserver(Observer):
 # Validation
 
 
-def create_evaluation(run: TrainingRun, parameters: np.ndarray) -> Evaluate | None:
+def _create_evaluation(run: TrainingRun, parameters: np.ndarray) -> Evaluate | None:
     """Return a function that gives loss and score of some networks on validation rows.
 
     Each network has its own rows. Workers compute losses in parallel; scorers, which

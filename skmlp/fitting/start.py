@@ -166,7 +166,7 @@ def build_run(
 
     With `reinitialize` they keep their layers, but get new weights.
     """
-    architecture = build_architecture(config, data)
+    architecture = _build_architecture(config, data)
     if previous is not None:
         _check_layers(previous, architecture, config.n_estimators, reinitialize)
     if previous is None or reinitialize:
@@ -193,7 +193,7 @@ def build_run(
     )
 
 
-def build_architecture(config: TrainConfig, data: TrainData) -> Architecture:
+def _build_architecture(config: TrainConfig, data: TrainData) -> Architecture:
     """Describe the layers, whose input is the encoded rows."""
     x, n_classes = data.samples.x, len(data.classes)
     sizes = config.hidden_layer_sizes

@@ -66,7 +66,7 @@ class Trainer(ABC):
 # State
 
 
-def create_generators(
+def _create_generators(
     rng: np.random.Generator, n_members: int
 ) -> list[np.random.Generator]:
     """Return a generator per network; a single one has that of the run."""
@@ -80,7 +80,7 @@ def create_generators(
 def init_state(run: TrainingRun) -> TrainingState:
     """Return the state before the first epoch of a run."""
     parameters = run.parameters.astype(run.architecture.dtype)
-    rngs = create_generators(run.rng, len(parameters))
+    rngs = _create_generators(run.rng, len(parameters))
     return TrainingState(parameters, run.optimizer_state, get_generator_states(rngs))
 
 

@@ -119,14 +119,14 @@ class Dense(Layer):
         weight = self.p.weight
         shape = (*weight.shape[:-2], x.shape[-2], weight.shape[-1])
         y = self.scratch("y", shape, weight.dtype, self.order)
-        multiply_rows(x, weight, y)
+        _multiply_rows(x, weight, y)
         y += self.p.bias[..., np.newaxis, :]
         return y
 
     def backward(self, grad: np.ndarray, need_input_grad: bool = True) -> np.ndarray:
         # the sums over the rows: dW = x^T grad, db = 1^T grad
         transposed = self.x.mT if isinstance(self.x, np.ndarray) else self.x.T
-        multiply_rows(transposed, grad, self.g.weight)
+        _multiply_rows(transposed, grad, self.g.weight)
         # a product with ones sums the rows in less than half the time of sum(axis=-2)
         np.matmul(self._ones(grad.shape[-2], grad.dtype), grad, out=self.g.bias)
         if not need_input_grad:
@@ -134,7 +134,7 @@ class Dense(Layer):
         weight = self.p.weight
         shape = (*grad.shape[:-1], weight.shape[-2])
         out = self.scratch("grad", shape, weight.dtype)
-        return multiply_rows(grad, weight.mT, out)
+        return _multiply_rows(grad, weight.mT, out)
 
     def _ones(self, n_rows: int, dtype: np.typing.DTypeLike) -> np.ndarray:
         ones = self.buffers.get("ones")
@@ -143,7 +143,7 @@ class Dense(Layer):
         return ones[:n_rows]
 
 
-def multiply_rows(a: InputRows, b: np.ndarray, out: np.ndarray) -> np.ndarray:
+def _multiply_rows(a: InputRows, b: np.ndarray, out: np.ndarray) -> np.ndarray:
     """Write the matrix product of `a`, dense or sparse, and `b` to `out`."""
     if isinstance(a, np.ndarray):
         return np.matmul(a, b, out=out)

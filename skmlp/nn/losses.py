@@ -8,17 +8,17 @@ import numpy as np
 # of shape (n_classes, n_rows), or (n_classes, n_members, n_rows) for a stack.
 
 
-def classes_first(logits: np.ndarray) -> np.ndarray:
+def _classes_first(logits: np.ndarray) -> np.ndarray:
     """Move the last axis to the front, a fraction of the time of `np.moveaxis`."""
     return logits.T if logits.ndim == 2 else logits.transpose(2, 0, 1)
 
 
-def classes_last(by_class: np.ndarray) -> np.ndarray:
-    """Undo `classes_first`."""
+def _classes_last(by_class: np.ndarray) -> np.ndarray:
+    """Undo `_classes_first`."""
     return by_class.T if by_class.ndim == 2 else by_class.transpose(1, 2, 0)
 
 
-def sum_over_classes(by_class: np.ndarray) -> np.ndarray:
+def _sum_over_classes(by_class: np.ndarray) -> np.ndarray:
     """Sum over the first axis, in the same order for one row as for many."""
     if by_class[0].size > 1:
         return by_class.sum(axis=0)
@@ -28,12 +28,12 @@ def sum_over_classes(by_class: np.ndarray) -> np.ndarray:
 
 def softmax(logits: np.ndarray) -> np.ndarray:
     """Overwrite `logits` (..., n_rows, n_classes) with exp(z_k) / sum_j exp(z_j)."""
-    probabilities = np.ascontiguousarray(classes_first(logits))
+    probabilities = np.ascontiguousarray(_classes_first(logits))
     # the largest logit of the row cancels out, but keeps exp from overflowing
     probabilities -= probabilities.max(axis=0)
     np.exp(probabilities, out=probabilities)
-    probabilities /= sum_over_classes(probabilities)
-    logits[:] = classes_last(probabilities)
+    probabilities /= _sum_over_classes(probabilities)
+    logits[:] = _classes_last(probabilities)
     return logits
 
 
@@ -45,13 +45,13 @@ def compute_probabilities(
 ) -> np.ndarray:
     """Probabilities of a network or their mean over a stack; overwrites `logits`."""
     if logits.ndim == 3:
-        logits = log_mean_probabilities(logits, ensemble_weights)
+        logits = _log_mean_probabilities(logits, ensemble_weights)
     if temperature != 1:
         logits /= temperature
     return softmax(logits)
 
 
-def log_mean_probabilities(
+def _log_mean_probabilities(
     logits: np.ndarray, ensemble_weights: np.ndarray | None = None
 ) -> np.ndarray:
     """Log of the mean probabilities of a stack, overwriting `logits`."""
@@ -105,7 +105,7 @@ class SoftmaxCrossEntropy:
         The gradient is sample_weight * (p - t) / n_rows, of each network by itself.
         """
         # no copy for logits from `Dense(order="F")`, which already lie class by class
-        probabilities = np.ascontiguousarray(classes_first(logits))
+        probabilities = np.ascontiguousarray(_classes_first(logits))
         n_classes, n_samples, n_rows = (
             len(probabilities),
             y_encoded.shape[-1],
@@ -140,7 +140,7 @@ class SoftmaxCrossEntropy:
         probabilities.ravel()[own_class] -= (1 - smoothing) * row_weight
         if smoothing:
             probabilities -= smoothing / n_classes * row_weight
-        return value, classes_last(probabilities)
+        return value, _classes_last(probabilities)
 
     def value(
         self,

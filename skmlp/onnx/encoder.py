@@ -53,7 +53,7 @@ def build_inputs(encoder: TableEncoder) -> list[Input]:
         place = category.position
         # text that is also a category keeps the state of its tokenizer
         text_state = inputs[place].state if place in inputs else {}
-        inputs[place] = build_category_input(category, labels[place], text_state)
+        inputs[place] = _build_category_input(category, labels[place], text_state)
     ordered, taken = [], [name for name, _, _ in labels]
     for place in places:
         entry = inputs[place]
@@ -116,7 +116,7 @@ def _build_number_inputs(
     return inputs
 
 
-def build_category_input(
+def _build_category_input(
     category: CategoricalBlock, label: Label, text_state: Mapping[str, Any]
 ) -> CategoryInput:
     """Build the input of a categorical column."""
@@ -155,14 +155,14 @@ def add_encoder(graph: Graph, encoder: TableEncoder, inputs: Sequence[Input]) ->
         parts += add_categories(graph, entry.name, category, keys)
     for text in encoder._text:
         components = add_text(graph, by_position[text.position].name, text)
-        scaled = add_scale(graph, components, text.scale)
+        scaled = _add_scale(graph, components, text.scale)
         parts.append(graph.add("Cast", scaled, to=TensorProto.FLOAT))
     return graph.concat(parts)
 
 
 def _add_scaled_numbers(graph: Graph, encoder: TableEncoder, numbers: str) -> list[str]:
     """Add scaled numbers, and the indicators of missing values."""
-    values = add_scale(graph, numbers, encoder.scale_)
+    values = _add_scale(graph, numbers, encoder.scale_)
     parts = [graph.add("Cast", values, to=TensorProto.FLOAT)]
     indicated = encoder._numeric.indicated  # indices of numbers that have an indicator
     if len(indicated):
@@ -174,7 +174,7 @@ def _add_scaled_numbers(graph: Graph, encoder: TableEncoder, numbers: str) -> li
     return parts
 
 
-def add_scale(graph: Graph, x: str, scale: SmoothScale) -> str:
+def _add_scale(graph: Graph, x: str, scale: SmoothScale) -> str:
     """Add the smooth clipping z / sqrt(1 + (z / LIMIT)**2); missing becomes 0."""
     # in doubles, since single precision would round large numbers, such as seconds
     # since 1970, before their center is subtracted

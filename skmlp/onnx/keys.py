@@ -77,7 +77,7 @@ def _build_text_keys(known: Sequence[object], name: str) -> Keys:
     others = {}
     for value in known:
         if not isinstance(value, str):
-            identity = build_identity(value)
+            identity = _build_identity(value)
             if identity is None:
                 raise TypeError(
                     f"expected column {name!r} to hold text, numbers, dates or "
@@ -166,11 +166,11 @@ def find_text_keys(values: Iterable[object], state: Mapping[str, Any]) -> list[s
             # text that is the key of a number or of missing must not match these
             keys.append(unknown if text in taken or SURROGATE.search(text) else text)
         else:
-            keys.append(others.get(build_identity(value), unknown))
+            keys.append(others.get(_build_identity(value), unknown))
     return keys
 
 
-def build_identity(value: Any) -> str | None:
+def _build_identity(value: Any) -> str | None:
     """Build a text that equal values share; None for types without one."""
     if isinstance(value, Number | np.bool_):
         return _identify_number(value)
@@ -178,7 +178,7 @@ def build_identity(value: Any) -> str | None:
         # equal moments may have different time zones
         return str(value if value.tz is None else value.tz_convert("UTC"))
     if isinstance(value, pd.Interval):
-        ends = build_identity(value.left), build_identity(value.right)
+        ends = _build_identity(value.left), _build_identity(value.right)
         return f"interval {value.closed} {ends}"
     if isinstance(value, PLAIN_TYPES):
         return repr(value)

@@ -155,7 +155,7 @@ class Regularization:
         n_members = parameters.size // parameters.shape[-1]
         return 0.5 * self.l2 * float(np.dot(weights, weights)) / n_members
 
-    def add_gradient(
+    def _add_gradient(
         self, parameters: np.ndarray, gradient: np.ndarray, scratch: np.ndarray
     ) -> None:
         """Add the penalty's gradient, overwriting `gradient` and `scratch`."""
@@ -188,7 +188,7 @@ class ParameterUpdater:
 
     def step(self, learning_rate: float) -> None:
         """Take one step against the gradient."""
-        self.regularization.add_gradient(
+        self.regularization._add_gradient(
             self.parameters, self.gradient, self.optimizer.step
         )
         step = self.optimizer.update(self.gradient, learning_rate)
@@ -224,7 +224,7 @@ def minimize_lbfgs(
     def value_and_gradient(x: np.ndarray) -> tuple[float, np.ndarray]:
         parameters[...] = x.reshape(shape)
         value = objective() + regularization.value(parameters)
-        regularization.add_gradient(parameters, gradient, scratch)
+        regularization._add_gradient(parameters, gradient, scratch)
         # a stack of networks minimizes the sum, whose gradient is each network's own
         return value * n_members, gradient.flatten()
 

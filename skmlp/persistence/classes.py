@@ -194,12 +194,12 @@ def _build_encoder(state: dict[str, object]) -> TableEncoder:
     checks = {field: optional[field] for field in optional.keys() & state.keys()}
     check_fields("TableEncoder", state, checks | (ENCODER_FIELDS if is_fitted else {}))
     vars(encoder).update(state)
-    if is_fitted and not is_encoder_consistent(encoder):
+    if is_fitted and not _is_encoder_consistent(encoder):
         raise ValueError("the columns of the encoder don't fit together")
     return encoder
 
 
-def is_encoder_consistent(encoder: TableEncoder) -> bool:
+def _is_encoder_consistent(encoder: TableEncoder) -> bool:
     """Return True if all columns have their places, numbers and names."""
     numeric = encoder._numeric
     numbers, categories, text = places = [
@@ -231,13 +231,13 @@ def is_encoder_consistent(encoder: TableEncoder) -> bool:
 # Columns
 
 
-def is_scale_consistent(scale: SmoothScale) -> bool:
+def _is_scale_consistent(scale: SmoothScale) -> bool:
     """Return True if all columns have all numbers."""
     is_aligned = len({len(array) for array in vars(scale).values()}) == 1
     return is_aligned and bool((scale.scale[scale.is_constant] == 1).all())
 
 
-def is_numeric_block_consistent(block: NumericBlock) -> bool:
+def _is_numeric_block_consistent(block: NumericBlock) -> bool:
     """Return True if each array has its scale, and its indicator if it needs one."""
     n_arrays = sum(len(column.parts) for column in block.columns)
     return n_arrays == block.n_numbers and np.array_equal(
@@ -245,7 +245,7 @@ def is_numeric_block_consistent(block: NumericBlock) -> bool:
     )
 
 
-def is_one_hot_consistent(block: OneHotEncoding) -> bool:
+def _is_one_hot_consistent(block: OneHotEncoding) -> bool:
     """Return True if frequent categories have an output each, and others share one."""
     places, n_outputs = block.places, len(block.labels)
     if len(places) == 0:
@@ -258,7 +258,7 @@ def is_one_hot_consistent(block: OneHotEncoding) -> bool:
     return bool(is_right) and np.array_equal(own, np.arange(n_frequent))
 
 
-def is_category_column_consistent(column: CategoricalBlock) -> bool:
+def _is_category_column_consistent(column: CategoricalBlock) -> bool:
     """Return True if the categories differ, and each block knows all of them."""
     check_hashes(column.known)
     n_codes = column.n_codes
@@ -284,7 +284,7 @@ def is_category_column_consistent(column: CategoricalBlock) -> bool:
     )
 
 
-def is_text_column_consistent(column: TextBlock) -> bool:
+def _is_text_column_consistent(column: TextBlock) -> bool:
     """Return True if each term has its weights, and each output its column."""
     n_terms, n_outputs = len(column.terms), len(column.labels)
     return (
@@ -440,16 +440,16 @@ FIELDS: dict[type, dict[str, Check]] = {
 """Fields of classes whose objects are taken apart as by pickle, each with its check."""
 
 CONSISTENCY: dict[type, Callable[[Any], bool]] = {
-    SmoothScale: is_scale_consistent,
+    SmoothScale: _is_scale_consistent,
     DateColumn: lambda column: bool(column.has_zone or not column.in_utc),
-    NumericBlock: is_numeric_block_consistent,
-    CategoricalBlock: is_category_column_consistent,
+    NumericBlock: _is_numeric_block_consistent,
+    CategoricalBlock: _is_category_column_consistent,
     SignEncoding: lambda block: (
         len(block.labels) == 1 and block.signs.tolist() in [[0, 0, 0], [-1, 1, 0]]
     ),
-    OneHotEncoding: is_one_hot_consistent,
+    OneHotEncoding: _is_one_hot_consistent,
     TargetMeans: lambda means: means.table.shape[1] == len(means.labels),
-    TextBlock: is_text_column_consistent,
+    TextBlock: _is_text_column_consistent,
     BufferedRows: _is_kept_consistent,
     BufferedFrame: _are_columns_consistent,
 }

@@ -85,7 +85,7 @@ def temporary_folder() -> Iterator[Path]:
         return
     for left in Path(tempfile.gettempdir()).glob(f"{FOLDER_PREFIX}*/"):
         _remove_unless_in_use(left)
-    folder, descriptor = make_folder()
+    folder, descriptor = _make_folder()
     try:
         yield folder
     finally:
@@ -93,7 +93,7 @@ def temporary_folder() -> Iterator[Path]:
         os.close(descriptor)
 
 
-def make_folder() -> tuple[Path, int]:
+def _make_folder() -> tuple[Path, int]:
     """Make and lock a folder; return it and the descriptor that holds the lock."""
     while True:
         folder = Path(tempfile.mkdtemp(prefix=FOLDER_PREFIX))

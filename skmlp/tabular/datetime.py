@@ -31,7 +31,7 @@ class DateColumn(NumericColumn):
         self.has_zone: bool | None = None
         column = self.parse(column)
         # True if training had several time zones: the calendar is then that of UTC
-        self.in_utc = has_mixed_time_zones(column.data[rows.indices])
+        self.in_utc = _has_mixed_time_zones(column.data[rows.indices])
         arrays = self.read(column)
         self.has_zone = to_datetime_index(column.data).tz is not None
         kept = [
@@ -59,7 +59,7 @@ class DateColumn(NumericColumn):
         """Convert dates to the calendar and clock that the parts are read from."""
         if self.in_utc:
             return dates.tz_convert("UTC")
-        if not has_mixed_time_zones(values):
+        if not _has_mixed_time_zones(values):
             return dates
         # to the zone of each row, as where it comes alone; for the zone of `fit`, saved
         # files would need a zone, for which each library of zones has its own objects
@@ -107,7 +107,7 @@ def to_datetime_index(values: Values) -> pd.DatetimeIndex:
     for place, value in enumerate(values):
         if isinstance(value, pd.Period):
             starts[place] = value.to_timestamp()
-    if not has_mixed_time_zones(starts):
+    if not _has_mixed_time_zones(starts):
         return pd.DatetimeIndex(starts)
     if None in _get_time_zones(starts):
         raise ValueError(
@@ -122,7 +122,7 @@ def _get_time_zones(values: np.ndarray) -> list[dt.tzinfo | None]:
     return [getattr(value, "tzinfo", None) for value in values[~find_missing(values)]]
 
 
-def has_mixed_time_zones(values: Values) -> bool:
+def _has_mixed_time_zones(values: Values) -> bool:
     """Return True if dates have different time zones, or only some have one."""
     if not has_objects(values):
         return False

@@ -22,7 +22,7 @@ from skmlp.tabular.frame import (
     to_objects,
 )
 
-_FLOATS = (float, np.floating)
+_FLOAT_TYPES = (float, np.floating)
 
 _TABLES = {"y": "X and y", "y_val": "X_val and y_val"}
 """By argument of `fit`: where to drop rows without a label."""
@@ -112,10 +112,10 @@ def _to_exact_numbers(numbers: np.ndarray) -> np.ndarray:
     array = np.array(numbers.tolist())
     if array.dtype != object and not exceeds_float(array):
         return array
-    floats = [number for number in numbers if isinstance(number, _FLOATS)]
+    floats = [number for number in numbers if isinstance(number, _FLOAT_TYPES)]
     if not all(number.is_integer() for number in floats):
         return numbers.astype(np.float64)  # refused later, as continuous
-    exact = [int(n) if isinstance(n, _FLOATS) else n for n in numbers]
+    exact = [int(n) if isinstance(n, _FLOAT_TYPES) else n for n in numbers]
     array = np.array(exact)
     if array.dtype.kind != "f":
         return array

@@ -60,7 +60,7 @@ class Samples(NamedTuple):
         """Select the samples at the given positions, on the same `x`."""
         return self._map(lambda array: array[part], part)
 
-    def take_along(self, order: np.ndarray) -> "Samples":
+    def _take_along(self, order: np.ndarray) -> "Samples":
         """Select samples at positions that each network has a line of."""
         return self._map(lambda array: np.take_along_axis(array, order, -1), order)
 
@@ -171,7 +171,7 @@ class Batches:
     def draw_batches(self, numbers: range) -> "Batches":
         """Draw the order of an epoch, and make some of its batches an epoch."""
         rows = slice(numbers.start * self.batch_size, numbers.stop * self.batch_size)
-        samples = self.samples.take_along(self.draw_order()[..., rows])
+        samples = self.samples._take_along(self.draw_order()[..., rows])
         return Batches(samples, self.batch_size, rngs=None)
 
     def draw_order(self) -> np.ndarray:

@@ -17,14 +17,14 @@ SMALLEST_SHARED_PRODUCT = 2**24
 
 
 @cache
-def controller() -> threadpoolctl.ThreadpoolController:
+def _controller() -> threadpoolctl.ThreadpoolController:
     """Find the BLAS libraries of the process, which takes milliseconds."""
     return threadpoolctl.ThreadpoolController().select(user_api="blas")
 
 
-def get_limits() -> list[int]:
+def _get_limits() -> list[int]:
     """Limit on the threads of each BLAS library."""
-    return [library.num_threads for library in controller().lib_controllers]
+    return [library.num_threads for library in _controller().lib_controllers]
 
 
 def _set_limits(limits: list[int]) -> None:
@@ -35,7 +35,7 @@ def _set_limits(limits: list[int]) -> None:
     clear = getattr(openblas, "clear_controlling_thread", lambda force: None)
     clear(force=True)
     try:
-        for library, limit in zip(controller().lib_controllers, limits, strict=True):
+        for library, limit in zip(_controller().lib_controllers, limits, strict=True):
             library.set_num_threads(limit)
     finally:
         clear(force=True)
@@ -55,10 +55,10 @@ class _BlasLimit:
         self.users: set[object] = set()  # one object per block that wants one thread
         self.limits: list[int] | None = None  # before; None while there are no users
 
-    def n_allowed(self) -> int:
+    def _n_allowed(self) -> int:
         """Number of BLAS threads that the process may use outside of such blocks."""
         with self.lock:
-            limits = self.limits or get_limits()
+            limits = self.limits or _get_limits()
         return max(limits, default=1)
 
     @contextmanager
@@ -69,7 +69,7 @@ class _BlasLimit:
             with self.lock:
                 if self.limits is None:
                     # stored first, so that `_remove` undoes a half-done change, too
-                    self.limits = get_limits()
+                    self.limits = _get_limits()
                     _set_limits([1] * len(self.limits))
                 self.users.add(user)
             yield
@@ -91,7 +91,7 @@ class _BlasLimit:
             _set_limits(self.limits)
             self.limits = None
 
-    def after_fork_in_child(self) -> None:
+    def _after_fork_in_child(self) -> None:
         """Start without users: only the forking thread of the parent is here."""
         self.lock = threading.Lock()  # others may have been queueing for the copied one
         self.users.clear()
@@ -104,7 +104,7 @@ if hasattr(os, "register_at_fork"):  # Windows has no fork
         # no process is copied while another thread is changing limits
         before=lambda: ONE_THREAD.lock.acquire(),
         after_in_parent=lambda: ONE_THREAD.lock.release(),
-        after_in_child=ONE_THREAD.after_fork_in_child,
+        after_in_child=ONE_THREAD._after_fork_in_child,
     )
 
 
@@ -137,7 +137,7 @@ def open_workers(n_tasks: int) -> Iterator[Workers]:
     work better than threads that join after each product. If the system refuses to
     start threads, there are fewer.
     """
-    n_threads = min(n_tasks, ONE_THREAD.n_allowed())
+    n_threads = min(n_tasks, ONE_THREAD._n_allowed())
     with ONE_THREAD.hold():
         while n_threads > 1:
             with ThreadPoolExecutor(n_threads) as pool:

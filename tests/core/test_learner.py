@@ -14,13 +14,13 @@ from numpy.testing import assert_allclose, assert_array_equal
 from skmlp.backend import CORE_OPTIMIZERS as RULES_OF_THE_CORE
 from skmlp.core.layout import CORE_ACTIVATIONS as KNOWN
 from skmlp.core.learner import CoreLearner
-from skmlp.core.library import get_library
+from skmlp.core.library import _get_library
 from skmlp.nn.activations import ACTIVATIONS, ELU, LeakyReLU, PReLU, ReLU, Tanh
 from skmlp.nn.layers import Dropout
 from skmlp.optim.optimizers import OPTIMIZERS, SGD, Adam
 from skmlp.training.threads import Workers
 
-pytestmark = pytest.mark.skipif(get_library() is None, reason="the core is not in use")
+pytestmark = pytest.mark.skipif(_get_library() is None, reason="the core is not in use")
 
 SHARED = {"shared prelu": PReLU(shared=True), "elu of 0.4": ELU(0.4)}
 EACH = {kind.__name__: kind() for kind in KNOWN} | SHARED

@@ -7,16 +7,16 @@ import pytest
 
 from skmlp.core import library
 
-THERE = [name for name in library.INSTRUCTION_SETS if name in library.list_built()]
+THERE = [name for name in library.INSTRUCTION_SETS if name in library._list_built()]
 
 
 @pytest.fixture(autouse=True)
 def chosen_anew(monkeypatch):
     """The engine is chosen in each test, from what the test says is there."""
     monkeypatch.delenv("SKMLP_ENGINE", raising=False)
-    library.select_engine.cache_clear()
+    library._select_engine.cache_clear()
     yield
-    library.select_engine.cache_clear()
+    library._select_engine.cache_clear()
 
 
 @pytest.fixture
@@ -52,14 +52,14 @@ def cpu(monkeypatch):
 def test_the_best_library_that_runs_here_is_in_use(folder, cpu):
     put(folder, "baseline", "avx2", "avx512")
     cpu.add("avx512")
-    assert library.engine() == library.get_library().name == "avx2"
+    assert library.engine() == library._get_library().name == "avx2"
     assert library.why_numpy() is None
 
 
 def test_the_variable_asks_for_another(folder, cpu, monkeypatch):
     put(folder, "baseline", "avx2")
     monkeypatch.setenv("SKMLP_ENGINE", "baseline")
-    assert library.engine() == library.get_library().name == "baseline"
+    assert library.engine() == library._get_library().name == "baseline"
     assert library.why_numpy() is None
 
 
@@ -72,19 +72,19 @@ def test_auto_and_nothing_ask_for_the_best(folder, cpu, monkeypatch, value):
 
 def test_the_variable_switches_the_core_off(monkeypatch):
     monkeypatch.setenv("SKMLP_ENGINE", "numpy")
-    assert (library.engine(), library.get_library()) == ("numpy", None)
+    assert (library.engine(), library._get_library()) == ("numpy", None)
     assert library.why_numpy() == "The environment variable SKMLP_ENGINE says so."
 
 
 def test_without_a_library_numpy_computes(folder):
-    assert (library.engine(), library.get_library()) == ("numpy", None)
+    assert (library.engine(), library._get_library()) == ("numpy", None)
     assert library.why_numpy() == "The core was not compiled in this installation."
 
 
 def test_a_library_of_another_name_is_taken_only_by_name(folder, cpu, monkeypatch):
     put(folder, "sanitized")
     assert library.engine() == "numpy"
-    library.select_engine.cache_clear()
+    library._select_engine.cache_clear()
     monkeypatch.setenv("SKMLP_ENGINE", "sanitized")
     assert library.engine() == "sanitized"
 
@@ -110,7 +110,7 @@ def test_an_instruction_set_that_the_cpu_lacks_is_refused(folder, cpu, monkeypat
     monkeypatch.setenv("SKMLP_ENGINE", "avx2")
     message = "'avx2', which does not run here .this CPU lacks its instructions"
     with pytest.raises(RuntimeError, match=message):
-        library.get_library()
+        library._get_library()
 
 
 def test_the_variable_is_read_once(monkeypatch):
@@ -129,7 +129,7 @@ def test_threads_that_come_first_together_get_the_same_engine():
 @pytest.mark.parametrize("name", THERE)
 def test_a_library_that_is_there_loads_or_the_cpu_lacks_something(name):
     try:
-        functions = library.load_library(name)
+        functions = library._load_library(name)
     except OSError as error:
         if name == "baseline" or "lacks its instructions" not in str(error):
             raise

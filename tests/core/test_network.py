@@ -8,7 +8,7 @@ from core_twins import build, start
 from numpy.testing import assert_allclose, assert_array_equal
 
 from skmlp.core.layout import PaddedVectors, PredictionParameters
-from skmlp.core.library import get_library
+from skmlp.core.library import _get_library
 from skmlp.core.network import (
     BLOCK,
     CoreNetwork,
@@ -19,7 +19,7 @@ from skmlp.core.network import (
 from skmlp.nn.activations import ACTIVATIONS, PReLU, ReLU
 from skmlp.nn.network import Architecture, Network
 
-pytestmark = pytest.mark.skipif(get_library() is None, reason="the core is not in use")
+pytestmark = pytest.mark.skipif(_get_library() is None, reason="the core is not in use")
 
 
 def rows(architecture, n_rows, scale=1.0):

@@ -240,7 +240,7 @@ def test_rows_of_ones_own_leave_all_others_to_each_network(settings):
 
 
 @pytest.mark.parametrize(
-    ("validation_data", "is_given"),
+    ("validation_data", "_is_given"),
     [
         (NOBODYS, False),
         (ValidationData(None, None, [1.0]), False),
@@ -248,9 +248,9 @@ def test_rows_of_ones_own_leave_all_others_to_each_network(settings):
         (ValidationData(None, CODES, None), True),
     ],
 )
-def test_half_of_ones_own_rows_are_refused(validation_data, is_given):
-    assert validation_data.is_given == is_given
-    if is_given:
+def test_half_of_ones_own_rows_are_refused(validation_data, _is_given):
+    assert validation_data._is_given == _is_given
+    if _is_given:
         with pytest.raises(ValueError, match=r"_val is given without ._val; pass both"):
             prepared(straight(), X, validation_data=validation_data)
 

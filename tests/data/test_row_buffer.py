@@ -15,11 +15,11 @@ from skmlp import TableEncoder
 from skmlp.data.incremental import (
     BufferedFrame,
     RowBuffer,
-    _copy_rows,
+    _copy_call,
     _copy_table,
     _copy_values,
+    _join_rows,
     _join_values,
-    join_rows,
 )
 from skmlp.data.targets import build_targets
 from skmlp.tabular.frame import as_table
@@ -47,7 +47,7 @@ CODES = np.arange(30) % 2
 def rows_of(X, y_encoded, weight):
     """Rows of one call of partial_fit."""
     targets = build_targets(y_encoded, np.arange(2), y_encoded, weight, None)
-    return _copy_rows(as_table(X).data, targets)
+    return _copy_call(as_table(X).data, targets)
 
 
 def in_parts(X, size=7):
@@ -76,7 +76,7 @@ def encoded(X):
     ids=["pandas", "arrow", "polars", "pyarrow", "objects", "numbers"],
 )
 def test_parts_together_mean_what_the_whole_means(X):
-    joined = join_rows(in_parts(X))
+    joined = _join_rows(in_parts(X))
     assert joined.sizes.tolist() == [7, 7, 7, 7, 2]
     assert_array_equal(joined.y_encoded, CODES)
     (matrix, names), (expected, expected_names) = encoded(joined.X), encoded(X)
@@ -88,7 +88,7 @@ def test_parts_together_mean_what_the_whole_means(X):
 @pytest.mark.parametrize("cls", [csr_array, csr_matrix])
 def test_sparse_parts_stay_sparse(cls):
     dense = np.tile([[0, 1.0, 0], [0, 2, 0], [3, 0, 0]], (10, 1))
-    joined = join_rows(in_parts(cls(dense)))
+    joined = _join_rows(in_parts(cls(dense)))
     assert isinstance(joined.X, cls)
     assert_array_equal(joined.X.toarray(), dense)
 
@@ -112,7 +112,7 @@ def test_names_of_columns_stay_what_they_are():
     frame = pd.DataFrame([[1, 2]], columns=[("a", 1), 7])
     assert list(rows_of(frame, CODES[:1], None).X.columns) == [("a", 1), 7]
     twice = pd.DataFrame([[1, 2]], columns=["a", "a"])
-    joined = join_rows([rows_of(twice, CODES[:1], None)] * 2)
+    joined = _join_rows([rows_of(twice, CODES[:1], None)] * 2)
     assert list(joined.X.columns) == ["a", "a"]
 
 
@@ -172,21 +172,21 @@ def test_a_column_whose_dtype_drifts(pieces, expected):
 def test_arrays_of_numbers_and_of_objects_become_objects():
     numbers, objects = np.ones((1, 2)), np.array([["a", 3]], dtype=object)
     for tables in ([numbers, objects], [objects, numbers]):
-        joined = join_rows([rows_of(X, CODES[:1], None) for X in tables]).X
+        joined = _join_rows([rows_of(X, CODES[:1], None) for X in tables]).X
         assert joined.dtype == object
         expected = np.concatenate([table.astype(object) for table in tables])
         assert joined.tolist() == expected.tolist()
     assert (
-        join_rows([rows_of(X, CODES[:1], None) for X in ([[1]], [[0.5]])]).X.dtype
+        _join_rows([rows_of(X, CODES[:1], None) for X in ([[1]], [[0.5]])]).X.dtype
         == float
     )
 
 
 def test_the_first_table_says_whether_there_are_names():
     frame, array = pd.DataFrame({"a": [1.0]}), np.array([[2.0]])
-    named = join_rows([rows_of(X, CODES[:1], None) for X in (frame, array)]).X
+    named = _join_rows([rows_of(X, CODES[:1], None) for X in (frame, array)]).X
     assert named["a"].tolist() == [1, 2]
-    plain = join_rows([rows_of(X, CODES[:1], None) for X in (array, frame)]).X
+    plain = _join_rows([rows_of(X, CODES[:1], None) for X in (array, frame)]).X
     assert plain.tolist() == [[2], [1]]
 
 
@@ -194,8 +194,8 @@ def test_weights_are_1_where_there_are_none():
     one, other = (
         rows_of([[1.0]] * 2, CODES[:2], w) for w in (None, np.array([2.0, 0]))
     )
-    assert join_rows([one, one]).weight is None
-    assert join_rows([one, other]).weight.tolist() == [1, 1, 2, 0]
+    assert _join_rows([one, one]).weight is None
+    assert _join_rows([one, other]).weight.tolist() == [1, 1, 2, 0]
 
 
 def test_sparse_and_dense_rows_are_not_joined():
@@ -231,7 +231,7 @@ LARGE = 2**53 + 1
     ids=["floats", "unsigned", "lists"],
 )
 def test_arrays_are_joined_without_merging_integers(tables):
-    joined = join_rows([rows_of(table, np.array([0]), None) for table in tables])
+    joined = _join_rows([rows_of(table, np.array([0]), None) for table in tables])
     expected = [np.array(table, dtype=object).tolist() for table in tables]
     assert joined.X.tolist() == [*expected[0], *expected[1]]
 

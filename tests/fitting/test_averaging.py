@@ -10,10 +10,10 @@ from numpy.testing import assert_allclose, assert_array_equal
 from skmlp.fitting.averaging import (
     LocalSteps,
     TrainingState,
+    _average_two_states,
+    _reduce_in_pairs,
     average_states,
-    average_two_states,
     get_generator_states,
-    reduce_in_pairs,
     restore_generators,
     scale_batch_size,
     scale_learning_rate,
@@ -72,7 +72,7 @@ def test_the_mean_counts_states_by_their_weights(n_states):
 def test_no_state_is_overwritten():
     first, second = state(2.0), state(1.0)
     kept = first.parameters.copy(), second.optimizer_state["second_moment"].copy()
-    average_two_states(first, second)
+    _average_two_states(first, second)
     assert_array_equal(first.parameters, kept[0])
     assert_array_equal(second.optimizer_state["second_moment"], kept[1])
 
@@ -97,7 +97,7 @@ def test_squares_do_not_become_negative():
 def test_the_mean_is_the_same_in_whatever_order_its_parts_are_computed(n_states):
     """As it is where workers finish in any order."""
     states = [state(weight=RNG.uniform(1, 2)) for _ in range(n_states)]
-    plan = reduce_in_pairs(range(n_states), lambda first, second: (first, second))
+    plan = _reduce_in_pairs(range(n_states), lambda first, second: (first, second))
     shuffler = random.Random(0)
 
     def carried_out(node):
@@ -105,14 +105,14 @@ def test_the_mean_is_the_same_in_whatever_order_its_parts_are_computed(n_states)
             return states[node]
         places = shuffler.sample([0, 1], 2)
         found = {place: carried_out(node[place]) for place in places}
-        return average_two_states(found[0], found[1])
+        return _average_two_states(found[0], found[1])
 
     assert_same(carried_out(plan), average_states(states))
 
 
 def test_a_tree_is_no_deeper_than_it_must_be():
     for n_parts, depth in [(1, 0), (2, 1), (3, 2), (8, 3), (100, 7)]:
-        assert reduce_in_pairs([0] * n_parts, lambda a, b: 1 + max(a, b)) == depth
+        assert _reduce_in_pairs([0] * n_parts, lambda a, b: 1 + max(a, b)) == depth
 
 
 def test_what_has_visited_no_rows_has_no_say():

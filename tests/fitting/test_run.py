@@ -22,10 +22,10 @@ from sklearn.metrics import log_loss
 from tasks import CODES, CONFIG, HELD_OUT, X, regression, solver
 from threadpoolctl import threadpool_limits
 
-from skmlp.core.library import get_library
+from skmlp.core.library import _get_library
 from skmlp.defaults import MemberConfig
 from skmlp.ensemble.combining import fit_combination
-from skmlp.fitting.run import create_evaluation, run_training
+from skmlp.fitting.run import _create_evaluation, run_training
 from skmlp.fitting.solvers import SOLVERS
 from skmlp.fitting.stochastic import StochasticTrainer
 from skmlp.nn.network import Architecture
@@ -151,7 +151,7 @@ LABELS = (ROWS[:, 0] > 0).astype(int)
 
 
 needs_core = pytest.mark.skipif(
-    get_library() is None, reason="NumPy trains these networks on one thread"
+    _get_library() is None, reason="NumPy trains these networks on one thread"
 )
 
 
@@ -316,14 +316,14 @@ def test_the_log_loss_of_each_network_is_that_on_rows_of_its_own():
         for vector, part, of_part in zip(parameters, rows, weight, strict=True)
     ]
     task = regression(2, validation=Samples(X, CODES[rows], weight, rows))
-    evaluate = create_evaluation(task, parameters)
+    evaluate = _create_evaluation(task, parameters)
     losses, scores = evaluate([0, 1])
     assert_allclose(losses, expected)
     assert_array_equal(scores, -losses)
     for member in (0, 1):
         of_one, _ = evaluate([member])
         assert_array_equal(of_one, losses[[member]])
-    assert create_evaluation(regression(), parameters) is None
+    assert _create_evaluation(regression(), parameters) is None
 
 
 @pytest.mark.parametrize("name", SOLVERS)
@@ -381,7 +381,7 @@ def test_a_loss_that_runs_away_gives_no_warning_in_a_thread():
     parameters = np.full((2, 9), np.inf)
     task = regression(2, validation=HELD_OUT.select_members(0).broadcast_members(2))
     with ThreadPoolExecutor(2) as pool:
-        losses, _ = create_evaluation(task, parameters)(
+        losses, _ = _create_evaluation(task, parameters)(
             [0, 1], workers=Workers(2, pool.map)
         )
     assert np.isnan(losses).all()
@@ -390,10 +390,10 @@ def test_a_loss_that_runs_away_gives_no_warning_in_a_thread():
 def test_nothing_is_scored_of_one_class_or_of_a_network_that_ran_away():
     config = CONFIG._replace(scoring=lambda model, X, y: pytest.fail("was asked"))
     alone = regression(validation=HELD_OUT, config=config, classes=np.arange(1))
-    (loss,), (score,) = create_evaluation(alone, np.zeros((1, 9)))([0])
+    (loss,), (score,) = _create_evaluation(alone, np.zeros((1, 9)))([0])
     assert loss == -score == pytest.approx(np.log(3))
     ran_away = regression(validation=HELD_OUT, config=config)
-    assert np.isnan(create_evaluation(ran_away, np.full((1, 9), np.nan))([0])).all()
+    assert np.isnan(_create_evaluation(ran_away, np.full((1, 9), np.nan))([0])).all()
 
 
 # What the networks count for

@@ -30,7 +30,7 @@ from sklearn.metrics import (
 
 from skmlp import MLPSoftmaxClassifier
 from skmlp.fitting.config import TrainData
-from skmlp.fitting.run import create_evaluation
+from skmlp.fitting.run import _create_evaluation
 from skmlp.fitting.scoring import ModelInTraining, make_score_function
 from skmlp.nn.network import Architecture
 from skmlp.training.batches import Samples
@@ -356,10 +356,12 @@ def test_a_class_that_one_network_alone_has_no_row_of_is_absent():
             config=SimpleNamespace(scoring="roc_auc_ovr"),
         )
         if 2 in y_encoded:
-            _, scores = create_evaluation(run, start)(range(2))
+            _, scores = _create_evaluation(run, start)(range(2))
             assert_array_equal(scores, [0.5, 0.5])
         else:
-            assert "no held-out rows of ['c']" in refusal(create_evaluation, run, start)
+            assert "no held-out rows of ['c']" in refusal(
+                _create_evaluation, run, start
+            )
 
 
 def test_it_is_no_use_to_train_until_the_first_row_of_a_third_class_is_predicted(

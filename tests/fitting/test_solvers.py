@@ -35,7 +35,7 @@ from skmlp.fitting.stochastic import (
 )
 from skmlp.fitting.trainer import (
     CheckpointSaver,
-    create_generators,
+    _create_generators,
     init_state,
     select_members,
 )
@@ -207,7 +207,7 @@ def test_only_an_adaptive_rate_goes_on_behind_a_plateau():
 def build_learners(task):
     """Return the learners of a solver whose batches have 20 rows."""
     state = TrainingState(task.parameters, None, ())
-    rngs = create_generators(task.rng, len(task.parameters))
+    rngs = _create_generators(task.rng, len(task.parameters))
     return solver("adam")._build_learners(task, state, rngs, SERIAL)
 
 
@@ -409,7 +409,7 @@ def shards_of(task, *parts):
     n_networks = len(task.parameters)
     lines = [np.tile(np.array(part, int), (n_networks, 1)) for part in parts]
     return [
-        task.on_shard(task.data.samples.take_along(line), task.penalized_weight)
+        task.on_shard(task.data.samples._take_along(line), task.penalized_weight)
         for line in lines
     ]
 
@@ -512,7 +512,7 @@ def visited_rows(task, descent, n_rounds, shard=0, n_shards=2):
     state, found = init_state(task), []
     for number in range(n_rounds):
         visit = LocalSteps(0, number, n_rounds, shard, n_shards)
-        rngs = visit.generators(create_generators(np.random.default_rng(0), 1))
+        rngs = visit.generators(_create_generators(np.random.default_rng(0), 1))
         (learner,) = descent._build_learners(task, state, rngs, SERIAL, visit)
         found.append(learner.batches.samples.indices.tolist())
     return found

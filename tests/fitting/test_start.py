@@ -17,7 +17,7 @@ from skmlp.fitting.config import TrainData
 from skmlp.fitting.parameters import resolve_parameters
 from skmlp.fitting.solvers import SOLVERS
 from skmlp.fitting.start import (
-    build_architecture,
+    _build_architecture,
     build_run,
     check_classes,
     open_checkpoint,
@@ -231,7 +231,7 @@ def test_numbers_are_embedded_but_not_of_sparse_rows(name):
         config = resolved(
             solver=name, numeric_embedding=embedding, hidden_layer_sizes=(5,)
         )
-        return build_architecture(config, data_on(Samples(x, RARE), 2)).n_periodic
+        return _build_architecture(config, data_on(Samples(x, RARE), 2)).n_periodic
 
     rows = sparse.csr_array(X)
     assert n_periodic(X, "auto") == (2 if SOLVERS[name].embeds_numbers else 0)
@@ -245,7 +245,7 @@ def test_numbers_are_embedded_but_not_of_sparse_rows(name):
 @pytest.mark.parametrize("sizes", [(2**62, 2**62), (2**70,), (2**20, 2**21)])
 def test_architecture_of_layers_beyond_memory_is_refused(sizes):
     with pytest.raises(ValueError, match=r"expected at most 1\.1e\+12 weights"):
-        build_architecture(layers(sizes), data_on(Samples(X, RARE)))
+        _build_architecture(layers(sizes), data_on(Samples(X, RARE)))
 
 
 def test_biases_start_at_the_class_priors():

@@ -10,7 +10,7 @@ from onnx import TensorProto
 from sessions import evaluate
 
 from skmlp.onnx.categories import add_categories
-from skmlp.onnx.encoder import build_category_input
+from skmlp.onnx.encoder import _build_category_input
 from skmlp.onnx.graph import Graph
 from skmlp.onnx.keys import build_keys
 from skmlp.tabular.categorical import CategoricalBlock
@@ -27,7 +27,7 @@ def compare(train, new, *, max_categories=40, y=None):
     if y is not None:
         target = Target(np.asarray(y), ["a", "b", "c"], np.arange(len(y)) % 5)
     fitted.fit(column, factorize(column), TrainingRows.from_weight(None), target)
-    entry = build_category_input(fitted, ("kind", "kind", 0), {})
+    entry = _build_category_input(fitted, ("kind", "kind", 0), {})
     keys = build_keys(fitted, "kind")
     graph = Graph()
     name = graph.concat(add_categories(graph, "x", fitted, keys))

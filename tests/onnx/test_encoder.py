@@ -9,7 +9,7 @@ from scipy import sparse
 from sessions import evaluate, session_of
 
 from skmlp import TableEncoder
-from skmlp.onnx.encoder import add_encoder, add_scale, build_inputs
+from skmlp.onnx.encoder import _add_scale, add_encoder, build_inputs
 from skmlp.onnx.graph import Graph
 from skmlp.tabular.frame import read_columns
 from skmlp.tabular.scaling import SmoothScale
@@ -81,7 +81,7 @@ def test_add_scale_agrees_with_the_encoder():
     scale = SmoothScale().fit(train.T, None)
     x = np.concatenate([train, np.array([ODD] * 4).T])
     graph = Graph()
-    result = evaluate(graph, add_scale(graph, "x", scale), x=x)
+    result = evaluate(graph, _add_scale(graph, "x", scale), x=x)
     assert_allclose(result, by_encoder(scale, x), rtol=1e-14)
     assert np.isfinite(result).all()
     assert (result[:, 3] == 0).all()

@@ -14,7 +14,7 @@ from onnx import TensorProto
 from skmlp.onnx.keys import (
     MISSING_INT64,
     UNKNOWN,
-    build_identity,
+    _build_identity,
     build_keys,
     check_unicode,
     find_number_key,
@@ -132,7 +132,7 @@ EQUAL = [
 
 def test_build_identity_is_the_same_just_where_values_are_equal():
     values = [(group, value) for group, equal in enumerate(EQUAL) for value in equal]
-    identities = [build_identity(value) for _, value in values]
+    identities = [_build_identity(value) for _, value in values]
     for group, equal in enumerate(EQUAL):
         same = {i for (g, _), i in zip(values, identities, strict=True) if g == group}
         assert len(same) == 1, equal

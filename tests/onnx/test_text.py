@@ -5,7 +5,7 @@ import pytest
 from numpy.testing import assert_allclose
 from sessions import evaluate
 
-from skmlp.onnx.encoder import add_scale
+from skmlp.onnx.encoder import _add_scale
 from skmlp.onnx.graph import Graph
 from skmlp.onnx.text import TOKENIZERS, add_text, is_lowered_by_graph
 from skmlp.tabular.factorize import Factorized
@@ -34,7 +34,7 @@ def fitted(unit, n_rows=300, extra=()):
 
 
 def add_scaled_text(graph, column):
-    return add_scale(graph, add_text(graph, "x", column), column.scale)
+    return _add_scale(graph, add_text(graph, "x", column), column.scale)
 
 
 def test_text_words_of_other_alphabets_with_capitals():

@@ -193,7 +193,7 @@ def test_the_gradient_of_decay_is_its_slope_and_comes_on_top(l2):
 
     def gradient(x):
         total = np.full_like(x, 7.0)
-        regularization.add_gradient(x, total, np.empty_like(x))
+        regularization._add_gradient(x, total, np.empty_like(x))
         return total - 7
 
     assert check_grad(regularization.value, gradient, START) < 1e-6

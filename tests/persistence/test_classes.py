@@ -17,16 +17,16 @@ from skmlp.persistence.checks import is_number_in
 from skmlp.persistence.classes import (
     _CODECS_BY_NAME,
     CODECS,
+    _is_category_column_consistent,
+    _is_encoder_consistent,
+    _is_numeric_block_consistent,
+    _is_one_hot_consistent,
+    _is_scale_consistent,
+    _is_text_column_consistent,
     build_estimator,
     decode,
     encode,
     get_estimator_state,
-    is_category_column_consistent,
-    is_encoder_consistent,
-    is_numeric_block_consistent,
-    is_one_hot_consistent,
-    is_scale_consistent,
-    is_text_column_consistent,
 )
 from skmlp.persistence.codecs import by_fields, by_values
 from skmlp.tabular.categorical import CategoricalBlock, OneHotEncoding, SignEncoding
@@ -417,17 +417,17 @@ def categories(known, *blocks):
     ("fits", "right", "wrong"),
     [
         (
-            is_scale_consistent,
+            _is_scale_consistent,
             [scale(center=2, scale=2)],
             [scale(center=2, scale=1)],
         ),
         (
-            is_one_hot_consistent,
+            _is_one_hot_consistent,
             [one_hot([0, 1, -1], 2), one_hot([-1], 0)],
             [one_hot([0, 2], 2), one_hot([-2, 0], 2), one_hot([0], 0)],
         ),
         (
-            is_numeric_block_consistent,
+            _is_numeric_block_consistent,
             [numeric(), numeric(RealColumn(0))],
             [
                 numeric(RealColumn(0), indicated=np.array([], int)),
@@ -435,12 +435,12 @@ def categories(known, *blocks):
             ],
         ),
         (
-            is_text_column_consistent,
+            _is_text_column_consistent,
             [text(3, 2)],
             [text(3, 2, n_labels=1), text(3, 2, terms=["a"]), text(2, 1, ["a", "a"])],
         ),
         (
-            is_category_column_consistent,
+            _is_category_column_consistent,
             [
                 categories("ab", SignEncoding("ab")),
                 categories("abc", one_hot([0, 1, 2, -1], 3), means(4, 1, 1)),
@@ -508,9 +508,9 @@ def test_text_has_a_place_of_its_own(place):
 )
 def test_columns_of_an_encoder_have_their_places_and_numbers(part, value):
     encoder = fitted_encoder()
-    assert is_encoder_consistent(encoder)
+    assert _is_encoder_consistent(encoder)
     setattr(encoder, part, value)
-    assert not is_encoder_consistent(encoder)
+    assert not _is_encoder_consistent(encoder)
     with pytest.raises(ValueError, match="columns of the encoder don't fit together"):
         decode(encode(encoder, "encoder"))
 

@@ -15,7 +15,7 @@ from skmlp.data.parquet import DataSet
 from skmlp.persistence.archive import read, write
 from skmlp.persistence.temporary import (
     FOLDER_PREFIX,
-    make_folder,
+    _make_folder,
     remove_leftovers,
     replace_file,
     temporary_folder,
@@ -160,7 +160,7 @@ def test_one_taken_for_a_leftover_is_made_again(tmp_path, monkeypatch, make):
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     monkeypatch.setattr("skmlp.persistence.temporary.lock", steal)
     if make is temporary_folder:
-        folder, _ = make_folder()
+        folder, _ = _make_folder()
         assert folder.is_dir()
         assert folder not in taken
     else:

@@ -13,8 +13,8 @@ from skmlp.training.threads import (
     ONE_THREAD,
     SERIAL,
     SMALLEST_SHARED_PRODUCT,
-    controller,
-    get_limits,
+    _controller,
+    _get_limits,
     limit_blas_threads,
     open_workers,
 )
@@ -50,14 +50,14 @@ def test_threads_are_given_back_after_an_error():
 
 
 def test_hold_interrupted_anywhere_gives_threads_back():
-    controller()  # the search for libraries is no part of it
+    _controller()  # the search for libraries is no part of it
     was_interrupted, n_calls = True, 0
     while was_interrupted:
         n_calls += 1
         with InterruptAtCall(n_calls) as interrupt, ONE_THREAD.hold():
-            assert set(get_limits()) == {1}
+            assert set(_get_limits()) == {1}
         was_interrupted = interrupt.has_come
-        assert set(get_limits()) == {2}
+        assert set(_get_limits()) == {2}
         assert not ONE_THREAD.users
     assert n_calls > 20
 
@@ -154,7 +154,7 @@ def test_threads_are_given_back_by_another_thread_than_held_them_first():
     inside.wait()
     with ONE_THREAD.hold():
         assert set(blas_threads()) == {1}
-        assert ONE_THREAD.n_allowed() == 2
+        assert ONE_THREAD._n_allowed() == 2
         leave.set()
         while len(ONE_THREAD.users) > 1:
             pass
@@ -167,4 +167,4 @@ def test_threads_are_given_back_by_another_thread_than_held_them_first():
 
 def test_a_first_question_while_somebody_holds_gets_the_right_number():
     with ONE_THREAD.hold():
-        assert ONE_THREAD.n_allowed() == 2
+        assert ONE_THREAD._n_allowed() == 2
