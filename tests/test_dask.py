@@ -504,9 +504,7 @@ def test_interrupted_fit_resumes_with_identical_results(
         path = tmp_path / name
         cut_off = clone(one).set_params(checkpoint=path)
 
-        def raise_in_second(
-            runner, *given, epoch=skmlp.dask.averaging.DaskExecutor.run_epoch
-        ):
+        def raise_in_second(runner, *given, run_epoch=DaskExecutor.run_epoch):
             if given[2][0].steps.epoch == 1:
                 raise KilledError
             return run_epoch(runner, *given)
