@@ -18,7 +18,7 @@ class Report(NamedTuple):
 
     probabilities: np.ndarray
     n_users: int
-    _n_allowed: int
+    n_allowed: int
     blas_threads: list[int]
 
 
@@ -38,8 +38,8 @@ def blas_threads():
 
 def report():
     probabilities = predictions(model())
-    _n_allowed = ONE_THREAD._n_allowed()
-    return Report(probabilities, len(ONE_THREAD.users), _n_allowed, blas_threads())
+    n_allowed = ONE_THREAD.n_allowed()
+    return Report(probabilities, len(ONE_THREAD.users), n_allowed, blas_threads())
 
 
 def send(pipe, work):

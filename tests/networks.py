@@ -1,6 +1,10 @@
 """Networks that tests compare with others: one at a time, by the classic recipe."""
 
+import numpy as np
+from numpy.testing import assert_allclose, assert_array_equal
+
 from skmlp import MLPSoftmaxClassifier
+from skmlp.core.library import engine
 
 CLASSIC = {
     "hidden_layer_sizes": (100,),
@@ -26,3 +30,14 @@ def classic(*args, **params):
     names = ["hidden_layer_sizes", "activation"]
     given = dict(zip(names, args, strict=False)) | params
     return MLPSoftmaxClassifier(**CLASSIC | given)
+
+
+def assert_same_predictions(actual, expected):
+    """Compare predictions for the same rows among others.
+
+    The compiled core gives the same bits; NumPy's BLAS may round by the place of a row.
+    """
+    if engine() == "numpy" and np.asarray(expected).dtype.kind == "f":
+        assert_allclose(actual, expected, rtol=1e-5, atol=1e-6)
+    else:
+        assert_array_equal(actual, expected)

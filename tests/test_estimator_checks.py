@@ -10,6 +10,7 @@ from sklearn.utils.estimator_checks import (
 )
 
 from skmlp import MLPSoftmaxClassifier
+from skmlp.core.library import engine
 
 DEFAULT = MLPSoftmaxClassifier()
 # with the default (ReLU, Adam): every solver and dtype, with and without preprocessing
@@ -20,11 +21,14 @@ OTHERS = [
     classic((), preprocessing=None),
 ]
 
+DEPENDS_ON_BLAS = "check_methods_sample_order_invariance"
+REASON = "NumPy's BLAS may round by the place of a row; this check wants 9 digits"
+
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 
 
 def expected_failures(estimator):
-    failures = {}
+    failures = {DEPENDS_ON_BLAS: REASON} if engine() == "numpy" else {}
     if estimator.solver != "lbfgs" and estimator.dtype == "float32":
         reason = "steps in float32 don't agree to 1e-7 over rows in another order"
         failures |= {
@@ -43,6 +47,8 @@ def expected_failures(estimator):
 
 @parametrize_with_checks(OTHERS, expected_failed_checks=expected_failures)
 def test_parametrized(estimator, check):
+    if DEPENDS_ON_BLAS in str(check) and engine() == "numpy":
+        pytest.xfail(REASON)
     check(estimator)
 
 

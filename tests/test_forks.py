@@ -113,7 +113,7 @@ def in_a_fork(work):
 def assert_as_good_as_any(train_result, expected, threads):
     assert_array_equal(train_result.probabilities, expected)
     assert train_result.n_users == 0
-    assert train_result._n_allowed == max(threads, default=1)
+    assert train_result.n_allowed == max(threads, default=1)
     assert train_result.blas_threads == threads
 
 

@@ -17,7 +17,7 @@ from numpy.testing import assert_allclose
 from skmlp import ACTIVATIONS, MLPSoftmaxClassifier
 from skmlp.nn.losses import SoftmaxCrossEntropy, softmax
 from skmlp.nn.network import Architecture, Network
-from skmlp.optim.optimizers import Adam, Optimizer, Regularization
+from skmlp.optim.optimizers import Adam, ParameterUpdater, Regularization
 
 DOCS = Path(__file__).parents[1] / "docs"
 FOLDER = DOCS / "playground"
@@ -270,7 +270,7 @@ def by_numpy(architecture, start, x, codes, orders):
     vector = np.array(start, np.float32)
     gradient = np.empty_like(vector)
     network, loss = Network(architecture, vector, gradient), SoftmaxCrossEntropy()
-    optimizer = Optimizer(
+    updater = ParameterUpdater(
         Adam(**RULE).init_state(vector),
         vector,
         gradient,
@@ -284,7 +284,7 @@ def by_numpy(architecture, start, x, codes, orders):
             logits = network.forward(x[rows], training=True)
             value, grad = loss.loss_and_grad(logits, codes[rows])
             network.backward(grad)
-            optimizer.step(CHOICE["learning_rate"])
+            updater.step(CHOICE["learning_rate"])
             total += value * len(rows)
         losses.append(total / 200)
     return losses, vector

@@ -750,7 +750,7 @@ def test_parameters_of_the_encoder_in_a_grid():
 def test_a_new_schedule_with_an_end_is_never_cut_short(monkeypatch):
     monkeypatch.setitem(SCHEDULES, "half_wave", Cosine)
     model = MLPSoftmaxClassifier(learning_rate="half_wave")
-    assert resolve_auto(model, 500, 10, {}).n_iter_no_change == np.inf
+    assert resolve_auto(model, 500, 10, {})["n_iter_no_change"] == np.inf
 
 
 # fit after partial_fit

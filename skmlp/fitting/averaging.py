@@ -79,7 +79,7 @@ def _reduce_in_pairs(parts: Iterable[Part], join: Callable[[Part, Part], Part]) 
 
     Examples
     --------
-    >>> reduce_in_pairs("abcde", "({} {})".format)
+    >>> _reduce_in_pairs("abcde", "({} {})".format)
     '(((a b) (c d)) e)'
     """
     parts = list(parts)
@@ -115,7 +115,7 @@ class LocalSteps(NamedTuple):
 
         Examples
         --------
-        >>> [Visit(0, number, 4).batches(10) for number in range(4)]
+        >>> [LocalSteps(0, number, 4).batches(10) for number in range(4)]
         [range(0, 2), range(2, 5), range(5, 7), range(7, 10)]
         """
         start, stop = (

@@ -62,8 +62,9 @@ def resolve_parameters(estimator: HintsMixin) -> Parameters:
     InvalidParameterError
         If a value can't be used, such as one that is out of range in its final type.
     """
-    given = estimator.get_params(deep=False)
-    values = {name: to_plain(value) for name, value in given.items()}
+    # not get_params: the constructor of a subclass may take other parameters
+    names = sorted(estimator._parameter_constraints)
+    values = {name: to_plain(getattr(estimator, name)) for name in names}
     for name, read in READERS.items():
         if not isinstance(values[name], str | None):
             values[name] = read(name, values[name])

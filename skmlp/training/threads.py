@@ -55,7 +55,7 @@ class _BlasLimit:
         self.users: set[object] = set()  # one object per block that wants one thread
         self.limits: list[int] | None = None  # before; None while there are no users
 
-    def _n_allowed(self) -> int:
+    def n_allowed(self) -> int:
         """Number of BLAS threads that the process may use outside of such blocks."""
         with self.lock:
             limits = self.limits or _get_limits()
@@ -137,7 +137,7 @@ def open_workers(n_tasks: int) -> Iterator[Workers]:
     work better than threads that join after each product. If the system refuses to
     start threads, there are fewer.
     """
-    n_threads = min(n_tasks, ONE_THREAD._n_allowed())
+    n_threads = min(n_tasks, ONE_THREAD.n_allowed())
     with ONE_THREAD.hold():
         while n_threads > 1:
             with ThreadPoolExecutor(n_threads) as pool:

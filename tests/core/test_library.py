@@ -138,7 +138,7 @@ def test_a_library_that_is_there_loads_or_the_cpu_lacks_something(name):
 
 
 def test_import_does_not_load_the_core():
-    code = "import skmlp.core.library as lib; print(lib.select_engine.cache_info())"
+    code = "import skmlp.core.library as lib; print(lib._select_engine.cache_info())"
     command = [sys.executable, "-W", "error", "-c", code]
     result = subprocess.run(command, capture_output=True, text=True, check=True)
     assert "currsize=0" in result.stdout

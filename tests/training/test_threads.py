@@ -154,7 +154,7 @@ def test_threads_are_given_back_by_another_thread_than_held_them_first():
     inside.wait()
     with ONE_THREAD.hold():
         assert set(blas_threads()) == {1}
-        assert ONE_THREAD._n_allowed() == 2
+        assert ONE_THREAD.n_allowed() == 2
         leave.set()
         while len(ONE_THREAD.users) > 1:
             pass
@@ -167,4 +167,4 @@ def test_threads_are_given_back_by_another_thread_than_held_them_first():
 
 def test_a_first_question_while_somebody_holds_gets_the_right_number():
     with ONE_THREAD.hold():
-        assert ONE_THREAD._n_allowed() == 2
+        assert ONE_THREAD.n_allowed() == 2
