@@ -601,7 +601,7 @@ class MLPSoftmaxClassifier(
         deadline: float,
     ) -> None:
         """Train on the rows of a source."""
-        # what there is, and what every "auto" means for it
+        # the labels, and the settings with every "auto" resolved
         previous = self._get_result() if parameters.warm_start else None
         targets = source.read_targets(parameters)
         config = resolve_config(parameters, targets, source.n_columns, previous)
@@ -708,7 +708,7 @@ class MLPSoftmaxClassifier(
         targets = read_targets(parameters, table, y, sample_weight, classes)
         self.classes_ = classes
         rng = make_generator(parameters.random_state)
-        # one batch, or all so far if the encoder is fitted again
+        # the rows of this call, or of all buffered calls if the encoder is refitted
         inputs = FittedInputs.of(self, is_warm_start)
         self._row_buffer, batches = read_batches(
             inputs, self._row_buffer, parameters, table, targets, rng
@@ -1008,7 +1008,7 @@ class MLPSoftmaxClassifier(
 
     @property
     def encoder_is_settled_(self) -> bool:
-        """Return True once `partial_fit` does not fit the encoder again."""
+        """Return True if the encoder is final: `partial_fit` will not refit it."""
         check_is_fitted(self)
         return self._row_buffer is None
 
@@ -1021,7 +1021,7 @@ class MLPSoftmaxClassifier(
         if isinstance(encoder, TableEncoder):
             tags.input_tags = get_tags(encoder).input_tags
         else:
-            # whether NaN or text gets through others can't be told beforehand
+            # other transformers may accept NaN or text, which can't be known beforehand
             tags.input_tags.sparse = (
                 encoder is None or get_tags(encoder).input_tags.sparse
             )
@@ -1069,7 +1069,14 @@ class MLPSoftmaxClassifier(
         samples = targets.samples.broadcast_members(config.n_estimators)
         samples = samples._replace(x=batch.x)
         data = build_data(self.encoder_, samples, None, targets)
-        run = build_run(config, data, batch.rng, previous, True, batch.reinitializes)
+        run = build_run(
+            config,
+            data,
+            batch.rng,
+            previous,
+            in_parts=True,
+            reinitialize=batch.reinitializes,
+        )
         result = self._train(parameters, run)
         if previous is not None and not batch.reinitializes:
             result = result.continuing(previous)
@@ -1104,8 +1111,8 @@ class MLPSoftmaxClassifier(
             self._optimizer_state = select_members(self._optimizer_state, 0)
 
     def _supports_partial_fit(self) -> bool:
-        """Return True if there is `partial_fit`; raise if the solver refuses it."""
-        # unknown solvers, which may have no hash, are named when parameters are checked
+        """Return True, or raise if the solver does not support `partial_fit`."""
+        # an invalid solver may be unhashable; parameter validation reports it in fit
         if self.solver in tuple(SOLVERS):
             check_supports(self.solver, "partial_fit", "partial_fit")
         return True
