@@ -227,7 +227,7 @@ class CorePredictor:
         parameters: np.ndarray,  # (n_parameters,) or (n_members, n_parameters)
     ) -> None:
         self.architecture = architecture
-        self.parameters = np.asarray(parameters, np.float32)  # read anew at each call
+        self.parameters = np.asarray(parameters, np.float32)  # read again at each call
         if self.parameters.shape[-1:] != (architecture.layout.size,):
             raise ValueError(
                 f"expected vectors of {architecture.layout.size} parameters, got an "
@@ -241,7 +241,7 @@ class CorePredictor:
         return self.architecture is architecture and self.parameters is parameters
 
     def _get_network(self, n_rows: int) -> CoreNetwork:
-        """Get the structures of this thread, with space for so many rows."""
+        """Get the structures of this thread, with space for `n_rows` rows."""
         network: CoreNetwork | None = getattr(self.thread, "network", None)
         # to lay parameters out takes longer than to predict one row
         if network is None or network.scratch.n_rows < n_rows:

@@ -1,1 +1,1 @@
-"""Training: batches, loop and monitor; network, loss and optimiser are arguments."""
+"""Training: batches, loop and monitor; network, loss and optimizer are arguments."""
